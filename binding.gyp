@@ -1,0 +1,28 @@
+{
+  "variables": {
+    "core_sources": ["<!@(find native/core -name '*.cc' ! -path '*/bpf/*' | LC_ALL=C sort)"],
+    "strict_flags": [
+      "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-restrict",
+      "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-fvisibility=hidden"
+    ]
+  },
+  "target_defaults": {
+    "include_dirs": ["native"],
+    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+    "cflags_cc": ["<@(strict_flags)"],
+    "cflags": ["-O2"],
+    "defines": ["_GNU_SOURCE"]
+  },
+  "targets": [
+    {
+      "target_name": "slapos_native",
+      "sources": [
+        "native/addon.cc",
+        "<!@(find native/binding -name '*.cc' | LC_ALL=C sort)",
+        "<@(core_sources)"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"]
+    }
+  ]
+}

@@ -1,0 +1,12 @@
+// Entry point of the addon: calls the registration function of each area of native/binding.
+#include <napi.h>
+
+#include "binding/register.h"
+
+namespace {
+
+Napi::Object Register(Napi::Env, Napi::Object exports) { return exports; }
+
+}  // namespace
+
+NODE_API_MODULE(slapos_native, Register)

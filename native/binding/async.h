@@ -1,0 +1,85 @@
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/sys/sys_error.h"
+
+namespace slapos::binding {
+
+// The JavaScript error for a SysError: {code, errno, syscall, detail, extack, step?}.
+Napi::Error ToError(Napi::Env env, const SysError& error);
+
+// The same facts as a plain record, for one operation of a batch.
+Napi::Object ToOutcome(Napi::Env env, const SysError& error);
+
+// Runs `work` on the thread pool and settles a promise with `convert(result)` on the JavaScript
+// thread. `work` must not touch JavaScript values. For short calls only: a wait that may last
+// belongs on a thread of its own, since the pool has four.
+template <typename Result>
+class AsyncTask : public Napi::AsyncWorker {
+ public:
+  using Work = std::function<Result()>;
+  using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
+
+  static Napi::Promise Run(Napi::Env env, Work work, Convert convert) {
+    auto* task = new AsyncTask(env, std::move(work), std::move(convert));
+    Napi::Promise promise = task->deferred_.Promise();
+    task->Queue();
+    return promise;
+  }
+
+ protected:
+  void Execute() override {
+    try {
+      result_.emplace(work_());
+    } catch (const SysError& error) {
+      failure_.emplace(error);
+    } catch (const std::exception& error) {
+      failure_.emplace(EIO, "internal", error.what());
+    }
+  }
+
+  void OnOK() override {
+    Napi::HandleScope scope(Env());
+    if (failure_) {
+      deferred_.Reject(ToError(Env(), *failure_).Value());
+      return;
+    }
+    try {
+      deferred_.Resolve(convert_(Env(), *result_));
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    }
+  }
+
+ private:
+  AsyncTask(Napi::Env env, Work work, Convert convert)
+      : Napi::AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        work_(std::move(work)),
+        convert_(std::move(convert)) {}
+
+  Napi::Promise::Deferred deferred_;
+  Work work_;
+  Convert convert_;
+  std::optional<Result> result_;
+  std::optional<SysError> failure_;
+};
+
+// Checked access to the fields of the one request object of a call. Each throws a TypeError that
+// names the field; JavaScript has validated already, so this only keeps C++ from misreading.
+Napi::Object RequestObject(const Napi::CallbackInfo& info);
+std::string StringField(const Napi::Object& object, const char* name);
+std::string StringField(const Napi::Object& object, const char* name, const std::string& fallback);
+int64_t IntField(const Napi::Object& object, const char* name);
+int64_t IntField(const Napi::Object& object, const char* name, int64_t fallback);
+bool BoolField(const Napi::Object& object, const char* name, bool fallback);
+bool HasField(const Napi::Object& object, const char* name);
+Napi::Array ArrayField(const Napi::Object& object, const char* name);
+
+}  // namespace slapos::binding

@@ -1,0 +1,6 @@
+#pragma once
+
+#include <napi.h>
+
+// One function per area: each adds the exports of its file to the addon.
+namespace slapos::binding {}

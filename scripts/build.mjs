@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+// Bundles each executable and each lazily loaded module of src/ into one CommonJS file under
+// dist/, at the same relative path. A relative `import()` in the source is a bundle of its own, so
+// that starting one command never parses another (measured in docs/benchmarks.md).
+import { rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const source = join(root, 'src');
+const executables = [
+  'bin/slapos.ts',
+  'bin/supervisor-controller.ts',
+  'bin/supervisorctl.ts',
+  'bin/slapos-watchdog.ts',
+  'index.ts',
+];
+const externals = ['better-sqlite3'];
+
+/** Makes every dynamic import of a source file external and records it as an entry point. */
+function lazyBundles(found) {
+  return {
+    name: 'lazy-bundles',
+    setup(context) {
+      context.onResolve({ filter: /^\./ }, (args) => {
+        if (args.kind !== 'dynamic-import') return undefined;
+        const target = resolve(args.resolveDir, args.path);
+        found.add(target);
+        const output = join(root, 'dist', relative(source, target)).replace(/\.ts$/, '.js');
+        const importer = join(
+          root,
+          'dist',
+          relative(source, context.initialOptions.entryPoints[0]),
+        );
+        const path = relative(dirname(importer), output);
+        return { path: path.startsWith('.') ? path : `./${path}`, external: true };
+      });
+    },
+  };
+}
+
+async function bundle(entry, found) {
+  await build({
+    entryPoints: [entry],
+    outfile: join(root, 'dist', relative(source, entry)).replace(/\.ts$/, '.js'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: externals,
+    loader: { '.sql': 'text', '.html': 'text', '.css': 'text' },
+    legalComments: 'none',
+    logLevel: 'warning',
+    plugins: [lazyBundles(found)],
+  });
+}
+
+const { existsSync } = await import('node:fs');
+await rm(join(root, 'dist'), { recursive: true, force: true });
+const found = new Set(
+  executables.map((file) => join(source, file)).filter((file) => existsSync(file)),
+);
+for (const entry of found) await bundle(entry, found);
+process.stdout.write(`built ${found.size} bundles in dist/\n`);

@@ -1,0 +1,87 @@
+/**
+ * What a command is: data for parsing, help, completion and documentation, and one handler.
+ * The registry (`registry.ts`) is a list of these; only the chosen command's module is loaded.
+ */
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Output } from './output.ts';
+
+export type CommandGroup = 'cachelookup' | 'client' | 'node' | 'other';
+
+export type OptionValue = string | number | boolean | readonly string[];
+
+export interface OptionSpec {
+  /** All spellings, the one shown first in help first: `['-x', '--computer_xml']`. */
+  readonly flags: readonly string[];
+  /** Key in `context.options`; upstream's destination name, such as `computer_xml`. */
+  readonly name: string;
+  /** `flag` takes no argument, `value` one, `list` one or more (argparse nargs='+'). */
+  readonly arity: 'flag' | 'value' | 'list';
+  readonly type?: 'string' | 'int' | 'file';
+  readonly metavar?: string;
+  readonly choices?: readonly string[];
+  readonly default?: OptionValue;
+  /** The option may be given several times and gathers its values. */
+  readonly isRepeatable?: boolean;
+  /** Names of options that may not be given together with this one. */
+  readonly excludes?: readonly string[];
+  readonly isHidden?: boolean;
+  readonly help: string;
+}
+
+export interface PositionalSpec {
+  readonly name: string;
+  readonly help: string;
+  /** `one` mandatory word, `rest` every remaining word untouched (argparse REMAINDER). */
+  readonly arity: 'one' | 'optional' | 'rest';
+}
+
+export interface CommandSpec {
+  /** The words that name it: `node format`. */
+  readonly words: string;
+  /** Older or alternative names, accepted and not shown. */
+  readonly aliases?: readonly string[];
+  readonly group: CommandGroup;
+  /** First line of the help and of the command list; upstream's words are not needed. */
+  readonly summary: string;
+  readonly description?: string;
+  readonly examples?: readonly string[];
+  readonly positionals?: readonly PositionalSpec[];
+  readonly options: readonly OptionSpec[];
+  /** Which configuration file the command reads (spec/cli.md 3.1). */
+  readonly configFamily: 'node' | 'client' | 'none';
+  /** True: the handler reads the configuration itself (the file may not exist yet). */
+  readonly isConfigOptional?: boolean;
+  /** When root is checked (spec/cli.md 4). */
+  readonly rootCheck: 'always' | 'permissive' | 'strict' | 'never';
+  /** Loads the handler; absent while the command is only announced. */
+  readonly load?: () => Promise<{ readonly run: CommandHandler }>;
+}
+
+/** Everything that a handler may use; handlers read no globals. */
+export interface CommandContext {
+  readonly command: CommandSpec;
+  /** Values by option name; absent when neither given nor defaulted. */
+  readonly options: Readonly<Record<string, OptionValue | undefined>>;
+  readonly positionals: readonly string[];
+  /** Path of the configuration file after `~` expansion; '' for family `none`. */
+  readonly configPath: string;
+  /** The configuration; empty for family `none` and when optional and missing. */
+  readonly config: Config;
+  readonly log: Logger;
+  readonly output: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Aborted by SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly isDebug: boolean;
+  /** Logger level asked for on the command line: 0 quiet, 1 normal, 2 verbose, 3 very verbose. */
+  readonly verbosity: number;
+  /** True when `--log-file` was given: configured log files are then not used. */
+  readonly hasLogFileOption: boolean;
+  /** Adds a DEBUG file sink (the `log_file` of a configuration). Throws when it cannot be opened. */
+  addLogFile(path: string): void;
+}
+
+/** Does the work and returns the exit status; failures are thrown as SlaposError. */
+export type CommandHandler = (context: CommandContext) => Promise<number>;

@@ -1,0 +1,379 @@
+/**
+ * The only loader of the C++ addon, and the type of everything that it exports.
+ *
+ * Conventions of the boundary (shared with `native/binding`): one plain object per call; every call
+ * that may block returns a promise settled off the JavaScript thread; failures reject with a
+ * {@link NativeFailure}; bulk results are one array or one ArrayBuffer; addresses are text that
+ * inet_pton(3) takes, MAC addresses are `aa:bb:cc:dd:ee:ff`.
+ */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { SlaposError } from '../errors/slapos-error.ts';
+
+/** Shape of every error that crosses the boundary; like Node's own system errors. */
+export interface NativeFailure extends Error {
+  /** Symbolic errno, `EEXIST`. */
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+  /** What was being done: device, path, user… */
+  readonly detail: string;
+  /** netlink extended acknowledgement text, else empty. */
+  readonly extack: string;
+  /** spawn only: the step of the child that failed (`setgid`, `chdir`, `exec`…). */
+  readonly step?: string;
+}
+
+/** Outcome of one operation of a batch: null when it succeeded. */
+export type NativeOutcome = null | {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+  readonly detail: string;
+  readonly extack: string;
+};
+
+export interface NativeCapabilities {
+  readonly pidfd: boolean;
+  readonly closeRange: boolean;
+  readonly openat2: boolean;
+  readonly bpfTaskIterator: boolean;
+}
+
+/** One network interface (RTM_NEWLINK, rtnetlink(7)). */
+export interface NativeLink {
+  readonly ifindex: number;
+  readonly name: string;
+  /** IFF_* bits of netdevice(7). */
+  readonly flags: number;
+  /** True when the kernel reports a carrier (IFLA_CARRIER). */
+  readonly hasCarrier: boolean;
+  /** ifindex of the bridge or bond that the link belongs to, 0 for none. */
+  readonly master: number;
+  /** IFLA_INFO_KIND: `bridge`, `tun`, `veth`, or '' for a physical device. */
+  readonly kind: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly group: number;
+  /** tun/tap only: IFF_TAP, IFF_TUN or ''. */
+  readonly tunMode: '' | 'tap' | 'tun';
+  /** tun/tap only: owning uid, -1 when nobody owns it. */
+  readonly tunOwner: number;
+  readonly isTunPersistent: boolean;
+}
+
+/** One address (RTM_NEWADDR). */
+export interface NativeAddress {
+  readonly ifindex: number;
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefixLength: number;
+  /** rtnetlink scope: 0 universe, 200 site, 253 link, 254 host. */
+  readonly scope: number;
+  /** IFA_F_* bits: 0x40 tentative, 0x08 dadfailed, 0x80 permanent, 0x20 deprecated, 0x01 temporary. */
+  readonly flags: number;
+}
+
+/** One route (RTM_NEWROUTE). */
+export interface NativeRoute {
+  readonly family: 4 | 6;
+  /** Destination network; '' for the default route. */
+  readonly destination: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  /** Output interface, 0 when there is none. */
+  readonly ifindex: number;
+  /** 254 main, 255 local. */
+  readonly table: number;
+  /** RTPROT_*: 2 kernel, 3 boot, 4 static; ours is {@link RTPROT_SLAPOS}. */
+  readonly protocol: number;
+  /** RTN_*: 1 unicast, 2 local. */
+  readonly type: number;
+  readonly metric: number;
+}
+
+/** Number under which our routes stand in the kernel (`ip route` shows it as `proto 83`). */
+export const RTPROT_SLAPOS = 83;
+/** Link group of the taps and tuns that we created: they can be deleted in one message. */
+export const LINK_GROUP_SLAPOS = 0x51a9;
+
+/** One change of the network; devices are named, and looked up when the batch is applied. */
+export type NetlinkOperation =
+  | { readonly op: 'linkAdd'; readonly dev: string; readonly kind: 'bridge'; readonly mac?: string }
+  | {
+      readonly op: 'linkSet';
+      readonly dev: string;
+      readonly isUp?: boolean;
+      /** Name of the bridge to join, '' to leave it. */
+      readonly master?: string;
+      readonly group?: number;
+      readonly mac?: string;
+    }
+  | { readonly op: 'linkDel'; readonly dev: string }
+  | { readonly op: 'linkDelGroup'; readonly group: number }
+  | {
+      readonly op: 'addrAdd' | 'addrReplace' | 'addrDel';
+      readonly dev: string;
+      readonly address: string;
+      readonly prefixLength: number;
+      /** IFA_F_NODAD. */
+      readonly isNodad?: boolean;
+      /** IFA_F_NOPREFIXROUTE. */
+      readonly isNoPrefixRoute?: boolean;
+    }
+  | {
+      readonly op: 'routeAdd' | 'routeReplace' | 'routeDel';
+      readonly dev: string;
+      readonly family: 4 | 6;
+      readonly destination: string;
+      readonly prefixLength: number;
+      readonly gateway?: string;
+      /** 254 main (default), 255 local. */
+      readonly table?: number;
+      /** 1 unicast (default), 2 local. */
+      readonly type?: number;
+      readonly metric?: number;
+      /** Default {@link RTPROT_SLAPOS}. */
+      readonly protocol?: number;
+    };
+
+export interface TuntapDevice {
+  readonly name: string;
+  readonly mode: 'tap' | 'tun';
+  /** uid that may open the device, -1 for root only. */
+  readonly ownerUid: number;
+}
+
+export interface AccountGroup {
+  readonly name: string;
+  readonly gid: number;
+}
+
+export interface AccountUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly gecos: string;
+  readonly home: string;
+  readonly shell: string;
+}
+
+/** A change of the account files, all or nothing. */
+export interface AccountTransaction {
+  /** Folder of passwd, group, shadow and gshadow; `/etc` on a real host. */
+  readonly etc: string;
+  readonly addGroups: readonly AccountGroup[];
+  readonly addUsers: readonly AccountUser[];
+  /** Existing users by name; only the fields given change. */
+  readonly changeUsers: ReadonlyArray<{
+    readonly name: string;
+    readonly gid?: number;
+    readonly home?: string;
+    readonly shell?: string;
+  }>;
+  /** Users whose shadow password becomes `!`. */
+  readonly lockUsers: readonly string[];
+  readonly addMembers: ReadonlyArray<{ readonly group: string; readonly user: string }>;
+  readonly removeUsers: readonly string[];
+  readonly removeGroups: readonly string[];
+}
+
+/** How to start a command. Everything is explicit: nothing is inherited but what stands here. */
+export interface SpawnRequest {
+  /** Absolute path of the program. */
+  readonly file: string;
+  /** Complete argv, including argv[0]. */
+  readonly args: readonly string[];
+  /** Complete environment as `KEY=value`. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** Ids to take; absent: stay who we are. With `uid`, `gid` and `groups` are mandatory. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly groups?: readonly number[];
+  readonly umask?: number;
+  /** For fds 0, 1, 2: a descriptor number to duplicate, or `pipe`, or `null` for /dev/null. */
+  readonly stdio: readonly [
+    'null' | 'pipe' | number,
+    'null' | 'pipe' | number,
+    'null' | 'pipe' | 'stdout' | number,
+  ];
+  /** setsid(2) instead of a new process group. */
+  readonly isNewSession?: boolean;
+  readonly isNoNewPrivs?: boolean;
+}
+
+export interface SpawnedProcess {
+  readonly pid: number;
+  /** Parent ends of the pipes asked for, -1 otherwise; the caller owns and closes them. */
+  readonly stdio: readonly [number, number, number];
+  /** Settles when the process has been reaped. */
+  readonly exited: Promise<ProcessExit>;
+}
+
+export interface ProcessExit {
+  /** Exit status, or -1 when a signal ended the process. */
+  readonly status: number;
+  /** Signal number, or 0. */
+  readonly signal: number;
+}
+
+/**
+ * Everything that the addon exports. `test/unit/host/native.test.ts` compares
+ * {@link NATIVE_EXPORTS} with what the built addon really has.
+ */
+export interface NativeAddon {
+  capabilities(): NativeCapabilities;
+
+  /** Links, addresses and routes of the calling namespace, in one pass (three strict dumps). */
+  netlinkDump(request: {
+    readonly links: boolean;
+    readonly addresses: boolean;
+    readonly routes: boolean;
+  }): Promise<{
+    readonly links: NativeLink[];
+    readonly addresses: NativeAddress[];
+    readonly routes: NativeRoute[];
+  }>;
+  /**
+   * Applies operations in order, in batches of at most 64 KB; one outcome per operation, later
+   * ones are tried even when earlier ones fail.
+   */
+  netlinkApply(request: {
+    readonly operations: readonly NetlinkOperation[];
+  }): Promise<NativeOutcome[]>;
+  /**
+   * Waits until none of the given addresses is tentative, or `timeoutMs` is over. Driven by
+   * RTMGRP_IPV6_IFADDR notifications. Resolves to the addresses still tentative or dadfailed.
+   */
+  netlinkAwaitDad(request: {
+    readonly addresses: ReadonlyArray<{ readonly dev: string; readonly address: string }>;
+    readonly timeoutMs: number;
+  }): Promise<
+    Array<{
+      readonly dev: string;
+      readonly address: string;
+      readonly state: 'tentative' | 'dadfailed' | 'missing';
+    }>
+  >;
+
+  /** Creates persistent devices owned by a user (TUNSETIFF, TUNSETOWNER, TUNSETPERSIST). */
+  tuntapCreate(request: { readonly devices: readonly TuntapDevice[] }): Promise<NativeOutcome[]>;
+  /** Makes devices non-persistent, so that they vanish. */
+  tuntapDelete(request: {
+    readonly devices: ReadonlyArray<{ readonly name: string; readonly mode: 'tap' | 'tun' }>;
+  }): Promise<NativeOutcome[]>;
+
+  /** Applies one account transaction under lckpwdf(3). Rejects without any change on failure. */
+  accountApply(transaction: AccountTransaction): Promise<void>;
+
+  /** Starts a command; rejects with `step` when the child could not reach exec(2). */
+  spawn(request: SpawnRequest): Promise<SpawnedProcess>;
+  /**
+   * Sends a signal to a process started by {@link spawn} that was not reaped yet: to its process
+   * group when `isGroup`. Returns false when it is already gone.
+   */
+  spawnSignal(request: {
+    readonly pid: number;
+    readonly signal: number;
+    readonly isGroup: boolean;
+  }): boolean;
+
+  /** Samples processes; see `src/host/proc.ts` for the record layout. */
+  procSample(request: {
+    readonly uids?: readonly number[];
+    readonly procRoot?: string;
+  }): Promise<ArrayBuffer>;
+
+  /** OFD lock on an open descriptor (fcntl_locking(2)): true when got, false when held elsewhere. */
+  lockTry(request: { readonly fd: number; readonly isExclusive: boolean }): boolean;
+
+  /**
+   * Opens `path` relative to the folder `root`, never through a symbolic link and never outside
+   * (openat2(2) RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS). `flags` are those
+   * of open(2); O_CLOEXEC, O_NOFOLLOW and O_NONBLOCK are added. Resolves to a descriptor that the
+   * caller closes.
+   */
+  openBeneath(request: {
+    readonly root: string;
+    readonly path: string;
+    readonly flags: number;
+    readonly mode?: number;
+  }): Promise<number>;
+  /**
+   * Writes a file atomically beneath `root`: temporary file in the same folder, owner, mode,
+   * fsync(2), renameat(2), fsync of the folder. Never follows a symbolic link.
+   */
+  writeBeneath(request: {
+    readonly root: string;
+    readonly path: string;
+    readonly data: Uint8Array;
+    readonly mode: number;
+    readonly uid?: number;
+    readonly gid?: number;
+  }): Promise<void>;
+  /** mkdirat(2) beneath `root` with owner and mode set through the descriptor; existing is fine. */
+  mkdirBeneath(request: {
+    readonly root: string;
+    readonly path: string;
+    readonly mode: number;
+    readonly uid?: number;
+    readonly gid?: number;
+  }): Promise<void>;
+  /** Removes a file, link or whole tree beneath `root`; does not follow links; ENOENT is fine. */
+  removeBeneath(request: { readonly root: string; readonly path: string }): Promise<void>;
+}
+
+export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
+  'capabilities',
+  'netlinkDump',
+  'netlinkApply',
+  'netlinkAwaitDad',
+  'tuntapCreate',
+  'tuntapDelete',
+  'accountApply',
+  'spawn',
+  'spawnSignal',
+  'procSample',
+  'lockTry',
+  'openBeneath',
+  'writeBeneath',
+  'mkdirBeneath',
+  'removeBeneath',
+];
+
+const ADDON_FILE = join('build', 'Release', 'slapos_native.node');
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * Loads the addon once. The package folder is found by walking up from this module.
+ * @throws SlaposError SLAPOS_ERR_NATIVE when it was not built or cannot be loaded.
+ */
+export function loadNative(): NativeAddon {
+  if (loaded !== undefined) return loaded;
+  const path = join(packageRoot(), ADDON_FILE);
+  try {
+    loaded = createRequire(path)(path) as NativeAddon;
+  } catch (cause) {
+    throw new SlaposError('SLAPOS_ERR_NATIVE', `The native addon cannot be loaded from ${path}.`, {
+      cause,
+      hint: 'Run `npm run setup` in the folder of slapos-node.',
+    });
+  }
+  return loaded;
+}
+
+/** The folder of the package, wherever this code runs from: `src/`, `dist/` or a bundle. */
+export function packageRoot(): string {
+  const require = createRequire(__filename);
+  for (let folder = __dirname; ; folder = dirname(folder)) {
+    try {
+      const manifest = require(join(folder, 'package.json')) as { name?: string };
+      if (manifest.name === 'slapos-node') return folder;
+    } catch {
+      // Not here: look one folder up.
+    }
+    if (folder === dirname(folder)) return folder;
+  }
+}
