@@ -1,25 +1,31 @@
 #!/bin/sh
 # Runs a command in private mount, network, pid, cgroup, uts and ipc namespaces: its own /etc, /srv,
-# /run/slapos, /sys and loopback, so that users, links, mounts and processes of the host are never
-# touched and everything vanishes with the command. Needs root. Exit 125 when that is refused.
+# /sys and loopback, so that users, links, mounts and processes of the host are never touched and
+# everything vanishes with the command. Needs root. Exit 125 when that is refused.
 #   scripts/in-namespace.sh COMMAND [ARG...]
+# The package is also mounted at /srv/slapos-node, where every user can reach it, and
+# SLAPOS_PACKAGE names that folder.
 set -eu
 [ "$#" -gt 0 ] || { echo "usage: $0 COMMAND [ARG...]" >&2; exit 125; }
 unshare --mount --net --pid --fork true 2>/dev/null || {
   echo "$0: this machine does not let us create namespaces" >&2
   exit 125
 }
+SLAPOS_ORIGIN=$(cd "$(dirname "$0")/.." && pwd)
+export SLAPOS_ORIGIN
 exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill-child \
   --propagation private sh -euc '
-    private=$(mktemp -d /tmp/slapos-namespace.XXXXXX)
-    mount -t tmpfs -o mode=0755 slapos-namespace "$private"
-    cp -a /etc "$private/etc"
-    mount --bind "$private/etc" /etc
+    mount -t tmpfs -o mode=0755 slapos-etc /srv
+    cp -a /etc /srv/etc
+    mount --bind /srv/etc /etc
     mount -t tmpfs -o mode=0755 slapos-srv /srv
+    mkdir /srv/slapos-node
+    mount --bind "$SLAPOS_ORIGIN" /srv/slapos-node
     mount -t sysfs sysfs /sys 2>/dev/null || true
     if [ ! -c /dev/net/tun ]; then
       mkdir -p /dev/net && mknod /dev/net/tun c 10 200 2>/dev/null && chmod 0666 /dev/net/tun || true
     fi
     ip link set lo up 2>/dev/null || true
-    SLAPOS_TEST_NAMESPACE=1; export SLAPOS_TEST_NAMESPACE
+    SLAPOS_TEST_NAMESPACE=1 SLAPOS_PACKAGE=/srv/slapos-node
+    export SLAPOS_TEST_NAMESPACE SLAPOS_PACKAGE
     exec "$@"' sh "$@"

@@ -23,7 +23,8 @@ void SetFacts(Napi::Object target, const SysError& error) {
 }  // namespace
 
 Napi::Error ToError(Napi::Env env, const SysError& error) {
-  std::string text = error.syscall() + ": " + ErrnoName(error.err()) + ", " + ::strerror(error.err());
+  std::string text =
+      error.syscall() + ": " + ErrnoName(error.err()) + ", " + ::strerror(error.err());
   if (!error.detail().empty()) text += ": " + error.detail();
   if (!error.extack().empty()) text += " (" + error.extack() + ")";
   Napi::Error result = Napi::Error::New(env, text);

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// Everything that can be said about the code without running it: types, lint and format (biome),
+// the layer rule, size limits, C++ format where clang-format is installed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { layerViolations } from './check-layers.mjs';
+import { sizeViolations } from './check-sizes.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+let failures = 0;
+
+function report(name, problems) {
+  process.stdout.write(
+    `check ${name}: ${problems.length === 0 ? 'ok' : `${problems.length} problem(s)`}\n`,
+  );
+  for (const problem of problems) process.stdout.write(`  ${problem}\n`);
+  failures += problems.length;
+}
+
+function runTool(name, command, args) {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim();
+  report(
+    name,
+    result.status === 0 ? [] : [output === '' ? String(result.error ?? 'failed') : output],
+  );
+}
+
+function trackedFiles() {
+  const git = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return git.stdout.split('\n').filter((file) => file !== '' && existsSync(join(root, file)));
+}
+
+const files = trackedFiles();
+const read = (file) => readFileSync(join(root, file), 'utf8');
+runTool('types', bin('tsc'), ['-p', '.']);
+runTool('lint and format', bin('biome'), ['check', '--diagnostic-level=error', '.']);
+report('layers', await layerViolations(files, read));
+report('sizes', sizeViolations(files, read));
+if (spawnSync('clang-format', ['--version'], { stdio: 'ignore' }).status === 0) {
+  const sources = files.filter((file) => /^(native|test\/native)\/.*\.(cc|h)$/.test(file));
+  runTool('C++ format', 'clang-format', ['--dry-run', '--Werror', ...sources]);
+} else {
+  process.stdout.write('check C++ format: skipped, clang-format is not installed\n');
+}
+process.exit(failures === 0 ? 0 : 1);

@@ -1,0 +1,234 @@
+#!/usr/bin/env node
+// Prepares a clean clone for everything else: system packages (apt, when root and missing), npm
+// packages, the native addon, the bundles and the buildout environment. Each step is skipped when
+// it is up to date, so running it again costs a fraction of a second.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const buildoutVenv = join(root, '.venv', 'buildout');
+const isRoot = process.getuid() === 0;
+
+/** Debian package by what it must provide: the set-up asks apt only for what is not there. */
+const systemPackages = [
+  { name: 'g++', isPresent: () => hasProgram('g++'), why: 'compiles the native addon' },
+  { name: 'make', isPresent: () => hasProgram('make'), why: 'compiles the native addon' },
+  {
+    name: 'python3',
+    isPresent: () => existsSync('/usr/bin/python3'),
+    why: 'runs node-gyp and buildout',
+  },
+  { name: 'python3-venv', isPresent: hasPythonVenv, why: 'holds zc.buildout' },
+  { name: 'iproute2', isPresent: () => hasProgram('ip'), why: 'shows and tests network state' },
+];
+
+function say(text) {
+  process.stdout.write(`setup: ${text}\n`);
+}
+
+function fail(text) {
+  process.stderr.write(`setup: ${text}\n`);
+  process.exit(1);
+}
+
+function hasProgram(name) {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .concat('/usr/sbin', '/sbin')
+    .some((folder) => {
+      try {
+        accessSync(join(folder, name), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+function hasPythonVenv() {
+  return (
+    spawnSync('/usr/bin/python3', ['-c', 'import ensurepip, venv'], { stdio: 'ignore' }).status ===
+    0
+  );
+}
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+  });
+  if (result.error !== undefined) fail(`${command} cannot be started: ${result.error.message}`);
+  return result.status === 0;
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (process.platform !== 'linux') fail('slapos-node runs on Linux only');
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(`Node 20.19 or newer is needed, this is ${process.version}`);
+}
+
+function installSystemPackages() {
+  const missing = systemPackages.filter((entry) => !entry.isPresent());
+  if (missing.length === 0) return;
+  const names = missing.map((entry) => entry.name);
+  if (!isRoot || !hasProgram('apt-get')) {
+    fail(
+      `these programs are missing: ${missing.map((entry) => `${entry.name} (${entry.why})`).join(', ')}. ` +
+        `On Debian: sudo apt-get install ${names.join(' ')}`,
+    );
+  }
+  say(`apt-get install ${names.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-qq'], { env });
+  if (!run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env })) {
+    fail('apt-get could not install them; its message stands above');
+  }
+}
+
+function filesBelow(path) {
+  if (!existsSync(path)) return [];
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
+}
+
+/** Runs `work` when the contents of `inputs` differ from the last time, or `outputs` are missing. */
+function whenChanged(name, inputs, outputs, work) {
+  const hash = createHash('sha256').update(process.version);
+  for (const file of inputs.flatMap((input) => filesBelow(join(root, input))))
+    hash.update(file).update(readFileSync(file));
+  const digest = hash.digest('hex');
+  const stamp = join(root, 'build', `.setup-${name}`);
+  const isFresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+  if (isFresh && outputs.every((output) => existsSync(join(root, output)))) return;
+  say(name);
+  work();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, digest);
+}
+
+function installNpmPackages() {
+  const npm = process.env['npm_execpath'];
+  const command = npm === undefined ? ['npm'] : [process.execPath, npm];
+  const env = { ...process.env, npm_config_nodedir: dirname(dirname(process.execPath)) };
+  const isDone = run(
+    command[0],
+    [...command.slice(1), 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    { env },
+  );
+  if (!isDone) fail('npm ci failed; its message stands above');
+}
+
+function buildNative() {
+  const result = spawnSync(process.execPath, ['scripts/build-native.mjs', '--loglevel=error'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout}${result.stderr}`);
+  fail('the native addon could not be built');
+}
+
+function canImportBuildout() {
+  const python = join(buildoutVenv, 'bin', 'python');
+  return (
+    spawnSync(python, ['-c', 'import zc.buildout.buildout'], { stdio: 'ignore', cwd: '/' })
+      .status === 0
+  );
+}
+
+function createBuildoutVenv(options) {
+  rmSync(buildoutVenv, { recursive: true, force: true });
+  return run('/usr/bin/python3', ['-m', 'venv', ...options, buildoutVenv]);
+}
+
+/** zc.buildout from PyPI. */
+function installBuildoutFromPypi() {
+  if (!createBuildoutVenv([])) return false;
+  const pip = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    'zc.buildout',
+    'setuptools',
+    'wheel',
+  ];
+  return run(join(buildoutVenv, 'bin', 'python'), pip) && canImportBuildout();
+}
+
+/**
+ * zc.buildout from Debian. Release 2.13 needs a name that Python 3.10 removed; one line in a .pth
+ * file gives it back.
+ */
+function installBuildoutFromDebian() {
+  if (!isRoot || !hasProgram('apt-get')) return false;
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (
+    !run(
+      'apt-get',
+      [
+        'install',
+        '-y',
+        '-qq',
+        '--no-install-recommends',
+        'python3-zc.buildout',
+        'python3-setuptools',
+      ],
+      { env },
+    )
+  )
+    return false;
+  if (!createBuildoutVenv(['--system-site-packages'])) return false;
+  const folder = join(buildoutVenv, 'lib');
+  const version = readdirSync(folder).find((name) => name.startsWith('python3'));
+  const line =
+    'import collections, collections.abc; collections.MutableMapping = collections.abc.MutableMapping\n';
+  writeFileSync(join(folder, version, 'site-packages', 'slapos-buildout.pth'), line);
+  return canImportBuildout();
+}
+
+function prepareBuildout() {
+  if (canImportBuildout()) return;
+  say('buildout environment');
+  if (installBuildoutFromPypi()) return;
+  say('PyPI did not give zc.buildout, trying the Debian package');
+  if (!installBuildoutFromDebian())
+    fail('zc.buildout could be installed neither from PyPI nor from Debian');
+}
+
+checkNode();
+installSystemPackages();
+whenChanged(
+  'npm ci',
+  ['package-lock.json'],
+  ['node_modules/better-sqlite3/build/Release/better_sqlite3.node'],
+  installNpmPackages,
+);
+whenChanged(
+  'native addon',
+  ['native', 'binding.gyp'],
+  ['build/Release/slapos_native.node'],
+  buildNative,
+);
+whenChanged('bundles', ['src', 'scripts/build.mjs', 'package.json'], ['dist/bin/slapos.js'], () => {
+  if (!run(process.execPath, ['scripts/build.mjs'])) fail('the bundles could not be built');
+});
+prepareBuildout();
