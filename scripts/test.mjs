@@ -79,12 +79,15 @@ function runRootLane() {
 }
 
 function runNativeLane() {
-  const report = join(reports, 'native.txt');
-  const status = run(process.execPath, ['scripts/test-native.mjs', `--report=${report}`]);
-  if (!existsSync(report)) return countCommand(status);
-  const counts = /(\d+) passed, (\d+) failed, (\d+) skipped/.exec(readFileSync(report, 'utf8'));
-  if (counts === null) return countCommand(status);
-  add(Number(counts[1]), Number(counts[2]), Number(counts[3]));
+  const result = spawnSync(process.execPath, ['scripts/test-native.mjs'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  process.stdout.write(result.stdout);
+  const counts = /(\d+) passed, (\d+) failed, (\d+) skipped/.exec(result.stdout);
+  if (counts === null) return countCommand(result.status ?? 1);
+  return add(Number(counts[1]), Number(counts[2]), Number(counts[3]));
 }
 
 const lanes = {
