@@ -2,7 +2,7 @@
 // Everything that can be said about the code without running it: types, lint and format (biome),
 // the layer rule, size limits, C++ format where clang-format is installed.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layerViolations } from './check-layers.mjs';
@@ -29,15 +29,33 @@ function runTool(name, command, args) {
   );
 }
 
-function trackedFiles() {
-  const git = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-    cwd: root,
-    encoding: 'utf8',
+const IGNORED = new Set([
+  '.git',
+  'node_modules',
+  'build',
+  'build-asan',
+  'dist',
+  'coverage',
+  '.venv',
+]);
+
+function walk(folder, prefix) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (IGNORED.has(entry.name)) return [];
+    const name = `${prefix}${entry.name}`;
+    return entry.isDirectory() ? walk(join(folder, entry.name), `${name}/`) : [name];
   });
+}
+
+/** The files of the project: what git knows, or every file where git is not installed. */
+function projectFiles() {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard'];
+  const git = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+  if (git.status !== 0) return walk(root, '');
   return git.stdout.split('\n').filter((file) => file !== '' && existsSync(join(root, file)));
 }
 
-const files = trackedFiles();
+const files = projectFiles();
 const read = (file) => readFileSync(join(root, file), 'utf8');
 runTool('types', bin('tsc'), ['-p', '.']);
 runTool('lint and format', bin('biome'), ['check', '--diagnostic-level=error', '.']);
