@@ -5,7 +5,10 @@
 
 namespace {
 
-Napi::Object Register(Napi::Env, Napi::Object exports) { return exports; }
+Napi::Object Register(Napi::Env env, Napi::Object exports) {
+  slapos::binding::RegisterCapabilities(env, exports);
+  return exports;
+}
 
 }  // namespace
 

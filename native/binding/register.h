@@ -3,4 +3,8 @@
 #include <napi.h>
 
 // One function per area: each adds the exports of its file to the addon.
-namespace slapos::binding {}
+namespace slapos::binding {
+
+void RegisterCapabilities(Napi::Env env, Napi::Object exports);
+
+}  // namespace slapos::binding

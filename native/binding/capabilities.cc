@@ -1,0 +1,26 @@
+#include "core/sys/capabilities.h"
+
+#include "binding/register.h"
+
+namespace slapos::binding {
+
+namespace {
+
+Napi::Value ReadCapabilities(const Napi::CallbackInfo& info) {
+  const Capabilities& found = ProbeCapabilities();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("pidfd", found.pidfd);
+  result.Set("closeRange", found.close_range);
+  result.Set("openat2", found.openat2);
+  // No BPF program is built into this addon: the sampler always reads procfs.
+  result.Set("bpfTaskIterator", false);
+  return result;
+}
+
+}  // namespace
+
+void RegisterCapabilities(Napi::Env env, Napi::Object exports) {
+  exports.Set("capabilities", Napi::Function::New(env, ReadCapabilities, "capabilities"));
+}
+
+}  // namespace slapos::binding
