@@ -93,11 +93,19 @@ function installSystemPackages() {
     );
   }
   say(`apt-get install ${names.join(' ')}`);
+  if (!aptInstall(names)) fail('apt-get could not install them; its message stands above');
+}
+
+/** Quiet unless it fails. */
+function aptInstall(names) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-qq'], { env });
-  if (!run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env })) {
-    fail('apt-get could not install them; its message stands above');
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
+    const result = spawnSync('apt-get', args, { env, encoding: 'utf8' });
+    if (result.status === 0) continue;
+    process.stderr.write(`${result.stdout}${result.stderr}`);
+    return false;
   }
+  return true;
 }
 
 function filesBelow(path) {
@@ -180,22 +188,7 @@ function installBuildoutFromPypi() {
  */
 function installBuildoutFromDebian() {
   if (!isRoot || !hasProgram('apt-get')) return false;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  if (
-    !run(
-      'apt-get',
-      [
-        'install',
-        '-y',
-        '-qq',
-        '--no-install-recommends',
-        'python3-zc.buildout',
-        'python3-setuptools',
-      ],
-      { env },
-    )
-  )
-    return false;
+  if (!aptInstall(['python3-zc.buildout', 'python3-setuptools'])) return false;
   if (!createBuildoutVenv(['--system-site-packages'])) return false;
   const folder = join(buildoutVenv, 'lib');
   const version = readdirSync(folder).find((name) => name.startsWith('python3'));
