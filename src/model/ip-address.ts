@@ -1,0 +1,145 @@
+/**
+ * IPv4 and IPv6 addresses as numbers: text in, arithmetic, canonical text out. Pure.
+ * IPv6 is a bigint of 128 bits, IPv4 an unsigned number of 32 bits.
+ */
+
+export const IPV6_BITS = 128;
+export const IPV4_BITS = 32;
+
+const IPV6_GROUPS = 8;
+const DECIMAL_BYTE = /^(?:0|[1-9]\d{0,2})$/;
+const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
+
+/** The number of an IPv4 address in dotted text, or null when the text is none. */
+export function parseIpv4(text: string): number | null {
+  const bytes = text.split('.');
+  if (bytes.length !== 4) return null;
+  let value = 0;
+  for (const byte of bytes) {
+    if (!DECIMAL_BYTE.test(byte) || Number(byte) > 255) return null;
+    value = value * 256 + Number(byte);
+  }
+  return value;
+}
+
+export function renderIpv4(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
+}
+
+/** The number of an IPv6 address in any text form of RFC 4291 2.2, or null when the text is none. */
+export function parseIpv6(text: string): bigint | null {
+  const halves = text.split('::');
+  if (halves.length > 2) return null;
+  const head = parseGroups(halves[0] ?? '', halves.length === 1);
+  const tail = parseGroups(halves[1] ?? '', true);
+  if (head === null || tail === null) return null;
+  const missing = IPV6_GROUPS - head.length - tail.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
+  return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
+}
+
+/** Groups of one side of `::`; only the last ones may be written as IPv4. */
+function parseGroups(text: string, mayEndInIpv4: boolean): number[] | null {
+  if (text === '') return [];
+  const words = text.split(':');
+  const groups: number[] = [];
+  for (const [position, word] of words.entries()) {
+    if (HEX_GROUP.test(word)) {
+      groups.push(Number.parseInt(word, 16));
+      continue;
+    }
+    const ipv4 = mayEndInIpv4 && position === words.length - 1 ? parseIpv4(word) : null;
+    if (ipv4 === null) return null;
+    groups.push(ipv4 >>> 16, ipv4 & 0xffff);
+  }
+  return groups;
+}
+
+/** Canonical text (RFC 5952 4): lower case, the first longest run of two or more zeros as `::`. */
+export function renderIpv6(value: bigint): string {
+  const groups: number[] = [];
+  for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((value >> shift) & 0xffffn));
+  const run = longestZeroRun(groups);
+  const hex = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
+  if (run.length < 2) return hex(groups);
+  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
+}
+
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  let length = 0;
+  for (const [position, group] of groups.entries()) {
+    length = group === 0 ? length + 1 : 0;
+    if (length > best.length) best = { start: position - length + 1, length };
+  }
+  return best;
+}
+
+/** `value` with everything behind the prefix cleared. */
+export function ipv6Network(value: bigint, prefixLength: number): bigint {
+  const hostBits = BigInt(IPV6_BITS - prefixLength);
+  return (value >> hostBits) << hostBits;
+}
+
+export function ipv4Network(value: number, prefixLength: number): number {
+  return (value & ipv4Mask(prefixLength)) >>> 0;
+}
+
+function ipv4Mask(prefixLength: number): number {
+  return prefixLength === 0 ? 0 : (0xffffffff << (IPV4_BITS - prefixLength)) >>> 0;
+}
+
+/** True when both addresses are in one network of that length. */
+export function isSameIpv6Network(one: bigint, other: bigint, prefixLength: number): boolean {
+  const hostBits = BigInt(IPV6_BITS - prefixLength);
+  return one >> hostBits === other >> hostBits;
+}
+
+/** Netmask text of an IPv6 prefix, as state files carry it: 48 is `ffff:ffff:ffff::`. */
+export function renderIpv6Netmask(prefixLength: number): string {
+  const all = (1n << BigInt(IPV6_BITS)) - 1n;
+  return renderIpv6(ipv6Network(all, prefixLength));
+}
+
+export function renderIpv4Netmask(prefixLength: number): string {
+  return renderIpv4(ipv4Mask(prefixLength));
+}
+
+/**
+ * Prefix length that an IPv6 netmask text stands for, or null when it is no netmask. Old state
+ * files also have `mask/length` and the bare length.
+ */
+export function parseIpv6Netmask(text: string): number | null {
+  const bare = text.split('/')[0] ?? '';
+  if (/^\d{1,3}$/.test(bare)) return Number(bare) <= IPV6_BITS ? Number(bare) : null;
+  const mask = parseIpv6(bare);
+  if (mask === null) return null;
+  const prefixLength = mask.toString(2).replace(/0+$/, '').length;
+  return renderIpv6Netmask(prefixLength) === renderIpv6(mask) ? prefixLength : null;
+}
+
+/** Prefix length that a dotted IPv4 netmask stands for, or null when it is no netmask. */
+export function parseIpv4Netmask(text: string): number | null {
+  const mask = parseIpv4(text);
+  if (mask === null) return null;
+  const prefixLength = mask.toString(2).replace(/0+$/, '').length;
+  if (mask === 0) return 0;
+  return ipv4Mask(prefixLength) === mask ? prefixLength : null;
+}
+
+/** A network in CIDR text such as `10.0.0.0/16`, host bits cleared; null when the text is none. */
+export function parseIpv4Cidr(text: string): { network: number; prefixLength: number } | null {
+  const match = /^([\d.]+)(?:\/(\d{1,2}))?$/.exec(text.trim());
+  const address = match === null ? null : parseIpv4(match[1] ?? '');
+  const prefixLength = Number(match?.[2] ?? IPV4_BITS);
+  if (address === null || prefixLength > IPV4_BITS) return null;
+  return { network: ipv4Network(address, prefixLength), prefixLength };
+}
+
+export function parseIpv6Cidr(text: string): { address: bigint; prefixLength: number } | null {
+  const match = /^([^/]+)\/(\d{1,3})$/.exec(text.trim());
+  const address = match === null ? null : parseIpv6(match[1] ?? '');
+  const prefixLength = Number(match?.[2]);
+  return address === null || prefixLength > IPV6_BITS ? null : { address, prefixLength };
+}
