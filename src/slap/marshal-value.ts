@@ -9,7 +9,12 @@ export type MarshalValue =
   | MarshalTuple
   | MarshalObject
   | readonly MarshalValue[]
-  | { readonly [key: string]: MarshalValue };
+  | { readonly [key: string]: MarshalValue }
+  | MarshalMap;
+
+/** A dictionary with a key that is not a string: SLAP never sends one, the format allows it. */
+export type MarshalMap = ReadonlyMap<MarshalKey, MarshalValue>;
+export type MarshalKey = null | boolean | number | bigint | string | MarshalFloat;
 
 /** A Python float: kept apart from int because `1.0` and `1` differ on the wire. */
 export class MarshalFloat {

@@ -1,0 +1,145 @@
+/**
+ * Marshalled XML (spec/slap-protocol.md 1): the object dump that SLAP requests and answers are
+ * made of. Only the four classes of {@link MARSHAL_CLASSES} can be written or read.
+ */
+import {
+  MarshalFloat,
+  type MarshalMap,
+  MarshalObject,
+  MarshalTuple,
+  type MarshalValue,
+} from './marshal-value.ts';
+import { pythonFloat, sortedEntries } from './python-text.ts';
+import { checkXmlText, escapeNonAscii } from './xml-text.ts';
+
+const MARSHAL_MODULE = 'slapos.slap.slap';
+/** Integers from this size on are `long` instead of `int`. */
+const LONG_LIMIT = 10n ** 24n;
+
+export interface MarshalOptions {
+  /** Two blanks per level, one element a line, empty strings self-closed: `slapos.xml`. */
+  readonly indent?: boolean;
+}
+
+/**
+ * Writes a value as marshalled XML: ASCII text, byte-exact with upstream's writer.
+ * A number is an int when it is a safe integer and a float otherwise; use {@link MarshalFloat}
+ * for floats with an integral value.
+ * @throws SlaposError SLAPOS_ERR_SLAP_XML for a text that XML cannot carry.
+ */
+export function encodeMarshal(value: MarshalValue, options: MarshalOptions = {}): string {
+  const writer = new Writer(options.indent === true);
+  writer.open('<marshal>');
+  writer.value(value);
+  writer.close('</marshal>');
+  return writer.text();
+}
+
+type Dictionary = { readonly [key: string]: MarshalValue } | MarshalMap;
+
+/** Invariant: an id is taken when a container is opened, so ids follow the document order. */
+class Writer {
+  readonly #pieces: string[] = [];
+  readonly #ids = new Map<object, number>();
+  readonly #isIndented: boolean;
+  #lastId = 1;
+  #depth = 0;
+
+  constructor(isIndented: boolean) {
+    this.#isIndented = isIndented;
+  }
+
+  text(): string {
+    return this.#pieces.join('');
+  }
+
+  open(tag: string): void {
+    this.#line(tag);
+    this.#depth += 1;
+  }
+
+  close(tag: string): void {
+    this.#depth -= 1;
+    this.#line(tag);
+  }
+
+  value(value: MarshalValue): void {
+    const scalar = this.#scalar(value);
+    if (scalar !== null) this.#line(scalar);
+    else if (value instanceof MarshalTuple) this.#items('tuple', '', value.items);
+    else this.#container(value as object);
+  }
+
+  #container(container: object): void {
+    const known = this.#ids.get(container);
+    if (known !== undefined) {
+      this.#line(`<reference id="i${known}"/>`);
+      return;
+    }
+    this.#lastId += 1;
+    this.#ids.set(container, this.#lastId);
+    const id = ` id="i${this.#lastId}"`;
+    if (Array.isArray(container)) this.#items('list', id, container);
+    else if (container instanceof MarshalObject) this.#object(container, id);
+    else this.#items('dictionary', id, sortedEntries(container as Dictionary).flat());
+  }
+
+  #items(tag: string, attributes: string, items: readonly MarshalValue[]): void {
+    if (items.length === 0) {
+      this.#line(`<${tag}${attributes}/>`);
+      return;
+    }
+    this.open(`<${tag}${attributes}>`);
+    for (const item of items) this.value(item);
+    this.close(`</${tag}>`);
+  }
+
+  #object(object: MarshalObject, id: string): void {
+    this.open(`<object${id} module="${MARSHAL_MODULE}" class="${object.className}">`);
+    this.value(new MarshalTuple(object.initArgs));
+    this.value(object.attributes);
+    this.close('</object>');
+  }
+
+  #scalar(value: MarshalValue): string | null {
+    if (value === null) return '<none/>';
+    if (typeof value === 'string') return this.#string(value);
+    if (typeof value === 'boolean') return `<bool>${Number(value)}</bool>`;
+    if (typeof value === 'bigint') return integerElement(value);
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return `<int>${value + 0}</int>`;
+    if (typeof value === 'number') return `<float>${pythonFloat(value)}</float>`;
+    if (value instanceof MarshalFloat) return `<float>${pythonFloat(value.value)}</float>`;
+    return null;
+  }
+
+  #string(text: string): string {
+    if (text === '' && this.#isIndented) return '<string/>';
+    return `<string>${escapeTwice(text)}</string>`;
+  }
+
+  #line(piece: string): void {
+    if (!this.#isIndented) this.#pieces.push(piece);
+    else this.#pieces.push('  '.repeat(this.#depth), piece, '\n');
+  }
+}
+
+function integerElement(value: bigint): string {
+  const isLong = value >= LONG_LIMIT || value <= -LONG_LIMIT;
+  return isLong ? `<long>${value}</long>` : `<int>${value}</int>`;
+}
+
+const DOUBLE_ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;amp;',
+  '<': '&amp;lt;',
+  '>': '&amp;gt;',
+  '\r': '&#13;',
+};
+
+/** The text of a string is escaped once by the format and once more as XML. */
+function escapeTwice(text: string): string {
+  // Most strings are plain names: one test instead of three passes.
+  if (/^[\x20-\x25\x27-\x3b=\x3f-\x7e]*$/.test(text)) return text;
+  return escapeNonAscii(
+    checkXmlText(text).replace(/[&<>\r]/g, (char) => DOUBLE_ESCAPES[char] ?? char),
+  );
+}

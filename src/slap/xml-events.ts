@@ -1,0 +1,94 @@
+/**
+ * Reads small XML documents of the SLAP protocol as events: no DTD, no entity but the five
+ * predefined ones, nothing fetched, elements matched by their local name.
+ */
+import { SaxesParser } from 'saxes';
+import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+
+/** Deeper documents are refused: no peer writes them, and readers of values may recurse. */
+const MAX_DEPTH = 300;
+
+export interface XmlHandler {
+  open(name: string, attributes: ReadonlyMap<string, string>): void;
+  text(text: string): void;
+  close(): void;
+  comment?(): void;
+}
+
+/**
+ * Reads a whole document.
+ * @param what Names the document in messages, such as `the answer of getRunId`.
+ * @throws SlaposError SLAPOS_ERR_SLAP_XML when it is not well formed, has a DTD or is too deep.
+ */
+export function readXml(document: string | Uint8Array, what: string, handler: XmlHandler): void {
+  try {
+    const text = typeof document === 'string' ? stripMark(document) : decodeXmlBytes(document);
+    feed(text, handler);
+  } catch (cause) {
+    if (isSlaposError(cause)) throw cause;
+    const reason = errorMessage(cause).replace(/^undefined:/, 'line ');
+    throw new SlaposError('SLAPOS_ERR_SLAP_XML', `${what} is not valid XML: ${reason}`, { cause });
+  }
+}
+
+function feed(text: string, handler: XmlHandler): void {
+  const parser = new SaxesParser({ xmlns: true });
+  let depth = 0;
+  parser.on('error', (error) => {
+    throw error;
+  });
+  parser.on('doctype', () => {
+    throw new Error('a document type declaration is not allowed');
+  });
+  parser.on('opentag', (tag) => {
+    depth += 1;
+    if (depth > MAX_DEPTH) throw new Error(`elements nested more than ${MAX_DEPTH} deep`);
+    handler.open(tag.local, localAttributes(tag.attributes));
+  });
+  parser.on('closetag', () => {
+    depth -= 1;
+    handler.close();
+  });
+  parser.on('text', (content) => handler.text(content));
+  parser.on('cdata', (content) => handler.text(content));
+  parser.on('comment', () => handler.comment?.());
+  parser.write(text).close();
+}
+
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
+
+function localAttributes(
+  attributes: Readonly<Record<string, { readonly local: string; readonly value: string }>>,
+): ReadonlyMap<string, string> {
+  let found: Map<string, string> | undefined;
+  for (const name in attributes) {
+    const attribute = attributes[name];
+    if (attribute === undefined) continue;
+    found ??= new Map();
+    found.set(attribute.local, attribute.value);
+  }
+  return found ?? NO_ATTRIBUTES;
+}
+
+/** Decodes by byte order mark, else by the declaration, else as UTF-8 (XML 1.0 appendix F). */
+function decodeXmlBytes(bytes: Uint8Array): string {
+  const label = byteOrderMark(bytes) ?? declaredEncoding(bytes) ?? 'utf-8';
+  return new TextDecoder(label, { fatal: true }).decode(bytes);
+}
+
+function byteOrderMark(bytes: Uint8Array): string | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 'utf-8' : undefined;
+}
+
+function declaredEncoding(bytes: Uint8Array): string | undefined {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 200));
+  return /^<\?xml\s[^>]*?\bencoding\s*=\s*["']([A-Za-z0-9._-]+)["']/.exec(
+    head.toString('latin1'),
+  )?.[1];
+}
+
+function stripMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
