@@ -1,0 +1,1 @@
+"""Recipes and programs of the bundled example software release. Standard library only."""
