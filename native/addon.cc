@@ -7,6 +7,8 @@ namespace {
 
 Napi::Object Register(Napi::Env env, Napi::Object exports) {
   slapos::binding::RegisterCapabilities(env, exports);
+  slapos::binding::RegisterNetlink(env, exports);
+  slapos::binding::RegisterTuntap(env, exports);
   return exports;
 }
 

@@ -38,6 +38,16 @@ Napi::Object ToOutcome(Napi::Env env, const SysError& error) {
   return result;
 }
 
+Napi::Value ToOutcomes(Napi::Env env, std::vector<std::optional<SysError>>& outcomes) {
+  Napi::Array array = Napi::Array::New(env, outcomes.size());
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    Napi::HandleScope scope(env);
+    Napi::Value value = outcomes[i] ? ToOutcome(env, *outcomes[i]) : env.Null();
+    array.Set(static_cast<uint32_t>(i), value);
+  }
+  return array;
+}
+
 Napi::Object RequestObject(const Napi::CallbackInfo& info) {
   if (info.Length() < 1 || !info[0].IsObject()) {
     throw Napi::TypeError::New(info.Env(), "one request object is expected");
@@ -81,6 +91,12 @@ Napi::Array ArrayField(const Napi::Object& object, const char* name) {
   Napi::Value value = object.Get(name);
   if (!value.IsArray()) ThrowField(object.Env(), name, "an array");
   return value.As<Napi::Array>();
+}
+
+Napi::Object ElementObject(const Napi::Array& array, uint32_t index, const char* name) {
+  Napi::Value value = array.Get(index);
+  if (!value.IsObject()) ThrowField(array.Env(), name, "an array of objects");
+  return value.As<Napi::Object>();
 }
 
 }  // namespace slapos::binding

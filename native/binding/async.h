@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/sys/sys_error.h"
 
@@ -16,6 +18,9 @@ Napi::Error ToError(Napi::Env env, const SysError& error);
 
 // The same facts as a plain record, for one operation of a batch.
 Napi::Object ToOutcome(Napi::Env env, const SysError& error);
+
+// The outcomes of a batch as an array: null for success, else the record of ToOutcome.
+Napi::Value ToOutcomes(Napi::Env env, std::vector<std::optional<SysError>>& outcomes);
 
 // Runs `work` on the thread pool and settles a promise with `convert(result)` on the JavaScript
 // thread. `work` must not touch JavaScript values. For short calls only: a wait that may last
@@ -81,5 +86,7 @@ int64_t IntField(const Napi::Object& object, const char* name, int64_t fallback)
 bool BoolField(const Napi::Object& object, const char* name, bool fallback);
 bool HasField(const Napi::Object& object, const char* name);
 Napi::Array ArrayField(const Napi::Object& object, const char* name);
+// Element of an array field that must be an object; `name` is that of the field.
+Napi::Object ElementObject(const Napi::Array& array, uint32_t index, const char* name);
 
 }  // namespace slapos::binding

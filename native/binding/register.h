@@ -6,5 +6,7 @@
 namespace slapos::binding {
 
 void RegisterCapabilities(Napi::Env env, Napi::Object exports);
+void RegisterNetlink(Napi::Env env, Napi::Object exports);
+void RegisterTuntap(Napi::Env env, Napi::Object exports);
 
 }  // namespace slapos::binding

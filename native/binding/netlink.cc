@@ -1,0 +1,224 @@
+#include <limits>
+#include <map>
+
+#include "binding/async.h"
+#include "binding/register.h"
+#include "binding/thread_task.h"
+#include "core/netlink/apply.h"
+#include "core/netlink/dad.h"
+#include "core/netlink/dump.h"
+
+namespace slapos::binding {
+
+namespace {
+
+using netlink::Operation;
+using netlink::OperationKind;
+using Outcomes = std::vector<std::optional<SysError>>;
+
+constexpr int64_t kTableMain = 254;
+constexpr int64_t kTypeUnicast = 1;
+constexpr int64_t kProtocolSlapos = 83;
+
+Napi::Object LinkRecord(Napi::Env env, const netlink::Link& link) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("ifindex", link.ifindex);
+  record.Set("name", link.name);
+  record.Set("flags", link.flags);
+  record.Set("hasCarrier", link.has_carrier);
+  record.Set("master", link.master);
+  record.Set("kind", link.kind);
+  record.Set("mac", link.mac);
+  record.Set("mtu", link.mtu);
+  record.Set("group", link.group);
+  record.Set("tunMode", link.tun_mode);
+  record.Set("tunOwner", static_cast<double>(link.tun_owner));
+  record.Set("isTunPersistent", link.is_tun_persistent);
+  return record;
+}
+
+Napi::Object AddressRecord(Napi::Env env, const netlink::Address& address) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("ifindex", address.ifindex);
+  record.Set("family", address.family);
+  record.Set("address", address.address);
+  record.Set("prefixLength", static_cast<uint32_t>(address.prefix_length));
+  record.Set("scope", static_cast<uint32_t>(address.scope));
+  record.Set("flags", address.flags);
+  return record;
+}
+
+Napi::Object RouteRecord(Napi::Env env, const netlink::Route& route) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("family", route.family);
+  record.Set("destination", route.destination);
+  record.Set("prefixLength", static_cast<uint32_t>(route.prefix_length));
+  record.Set("gateway", route.gateway);
+  record.Set("ifindex", route.ifindex);
+  record.Set("table", route.table);
+  record.Set("protocol", static_cast<uint32_t>(route.protocol));
+  record.Set("type", static_cast<uint32_t>(route.type));
+  record.Set("metric", route.priority);
+  return record;
+}
+
+template <typename Record>
+Napi::Array RecordArray(Napi::Env env, const std::vector<Record>& records,
+                        Napi::Object (*convert)(Napi::Env, const Record&)) {
+  Napi::Array array = Napi::Array::New(env, records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    Napi::HandleScope scope(env);
+    array.Set(static_cast<uint32_t>(i), convert(env, records[i]));
+  }
+  return array;
+}
+
+Napi::Value DumpRecord(Napi::Env env, netlink::Dump& dump) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("links", RecordArray(env, dump.links, LinkRecord));
+  result.Set("addresses", RecordArray(env, dump.addresses, AddressRecord));
+  result.Set("routes", RecordArray(env, dump.routes, RouteRecord));
+  return result;
+}
+
+Napi::Value NetlinkDump(const Napi::CallbackInfo& info) {
+  Napi::Object request = RequestObject(info);
+  netlink::DumpRequest wanted{BoolField(request, "links", false),
+                              BoolField(request, "addresses", false),
+                              BoolField(request, "routes", false)};
+  return AsyncTask<netlink::Dump>::Run(
+      info.Env(), [wanted] { return netlink::ReadDump(wanted); }, DumpRecord);
+}
+
+OperationKind KindField(const Napi::Object& source) {
+  static const std::map<std::string, OperationKind> kKinds = {
+      {"linkAdd", OperationKind::kLinkAdd},
+      {"linkSet", OperationKind::kLinkSet},
+      {"linkDel", OperationKind::kLinkDel},
+      {"linkDelGroup", OperationKind::kLinkDelGroup},
+      {"addrAdd", OperationKind::kAddrAdd},
+      {"addrReplace", OperationKind::kAddrReplace},
+      {"addrDel", OperationKind::kAddrDel},
+      {"routeAdd", OperationKind::kRouteAdd},
+      {"routeReplace", OperationKind::kRouteReplace},
+      {"routeDel", OperationKind::kRouteDel},
+  };
+  auto found = kKinds.find(StringField(source, "op"));
+  if (found == kKinds.end()) throw Napi::TypeError::New(source.Env(), "field 'op' is unknown");
+  return found->second;
+}
+
+// An integer field that must fit the width of the kernel's field.
+template <typename Number>
+Number NumberField(const Napi::Object& source, const char* name, int64_t fallback) {
+  int64_t value = IntField(source, name, fallback);
+  if (value < 0 || value > std::numeric_limits<Number>::max()) {
+    throw Napi::TypeError::New(source.Env(), std::string("field '") + name + "' is out of range");
+  }
+  return static_cast<Number>(value);
+}
+
+void ReadLinkFields(const Napi::Object& source, Operation& operation) {
+  operation.mac = StringField(source, "mac", "");
+  if (operation.kind == OperationKind::kLinkAdd) {
+    operation.link_kind = StringField(source, "kind");
+    return;
+  }
+  operation.set_up = HasField(source, "isUp");
+  operation.is_up = BoolField(source, "isUp", false);
+  operation.set_master = HasField(source, "master");
+  operation.master = StringField(source, "master", "");
+  operation.set_group = HasField(source, "group");
+  operation.group = NumberField<uint32_t>(source, "group", 0);
+}
+
+void ReadAddressFields(const Napi::Object& source, Operation& operation) {
+  operation.address = StringField(source, "address");
+  operation.is_nodad = BoolField(source, "isNodad", false);
+  operation.is_no_prefix_route = BoolField(source, "isNoPrefixRoute", false);
+}
+
+void ReadRouteFields(const Napi::Object& source, Operation& operation) {
+  operation.family = static_cast<int>(IntField(source, "family"));
+  if (operation.family != 4 && operation.family != 6) {
+    throw Napi::TypeError::New(source.Env(), "field 'family' must be 4 or 6");
+  }
+  operation.address = StringField(source, "destination");
+  operation.gateway = StringField(source, "gateway", "");
+  operation.table = NumberField<uint32_t>(source, "table", kTableMain);
+  operation.type = NumberField<uint8_t>(source, "type", kTypeUnicast);
+  operation.metric = NumberField<uint32_t>(source, "metric", 0);
+  operation.protocol = NumberField<uint8_t>(source, "protocol", kProtocolSlapos);
+}
+
+Operation ReadOperation(const Napi::Object& source) {
+  Operation operation;
+  operation.kind = KindField(source);
+  if (operation.kind == OperationKind::kLinkDelGroup) {
+    operation.group = NumberField<uint32_t>(source, "group", 0);
+    return operation;
+  }
+  operation.dev = StringField(source, "dev");
+  if (operation.kind <= OperationKind::kLinkDel) {
+    ReadLinkFields(source, operation);
+    return operation;
+  }
+  operation.prefix_length = static_cast<uint8_t>(NumberField<uint8_t>(source, "prefixLength", 255));
+  bool is_address = operation.kind <= OperationKind::kAddrDel;
+  is_address ? ReadAddressFields(source, operation) : ReadRouteFields(source, operation);
+  return operation;
+}
+
+Napi::Value NetlinkApply(const Napi::CallbackInfo& info) {
+  Napi::Array array = ArrayField(RequestObject(info), "operations");
+  std::vector<Operation> operations;
+  operations.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    Napi::HandleScope scope(info.Env());
+    operations.push_back(ReadOperation(ElementObject(array, i, "operations")));
+  }
+  return AsyncTask<Outcomes>::Run(
+      info.Env(), [operations = std::move(operations)] { return netlink::Apply(operations); },
+      ToOutcomes);
+}
+
+const char* StateName(netlink::DadState state) {
+  if (state == netlink::DadState::kMissing) return "missing";
+  return state == netlink::DadState::kTentative ? "tentative" : "dadfailed";
+}
+
+Napi::Object DadRecord(Napi::Env env, const netlink::DadResult& result) {
+  Napi::Object record = Napi::Object::New(env);
+  record.Set("dev", result.address.dev);
+  record.Set("address", result.address.address);
+  record.Set("state", StateName(result.state));
+  return record;
+}
+
+Napi::Value NetlinkAwaitDad(const Napi::CallbackInfo& info) {
+  using Results = std::vector<netlink::DadResult>;
+  Napi::Object request = RequestObject(info);
+  Napi::Array array = ArrayField(request, "addresses");
+  std::vector<netlink::DadAddress> addresses;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    Napi::Object source = ElementObject(array, i, "addresses");
+    addresses.push_back({StringField(source, "dev"), StringField(source, "address")});
+  }
+  std::chrono::milliseconds timeout(NumberField<uint32_t>(request, "timeoutMs", 0));
+  return ThreadTask<Results>::Run(
+      info.Env(), "netlinkAwaitDad",
+      [addresses = std::move(addresses), timeout](int cancel_fd) {
+        return netlink::AwaitDad(addresses, timeout, cancel_fd);
+      },
+      [](Napi::Env env, Results& results) { return RecordArray(env, results, DadRecord); });
+}
+
+}  // namespace
+
+void RegisterNetlink(Napi::Env env, Napi::Object exports) {
+  exports.Set("netlinkDump", Napi::Function::New(env, NetlinkDump, "netlinkDump"));
+  exports.Set("netlinkApply", Napi::Function::New(env, NetlinkApply, "netlinkApply"));
+  exports.Set("netlinkAwaitDad", Napi::Function::New(env, NetlinkAwaitDad, "netlinkAwaitDad"));
+}
+
+}  // namespace slapos::binding

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "binding/async.h"
+#include "core/sys/event_fd.h"
+#include "core/sys/sys_error.h"
+
+namespace slapos::binding {
+
+// Runs `work` on a thread of its own and settles a promise with `convert(result)` on the JavaScript
+// thread: for waits that may last, which would block one of the four threads of the pool. `work`
+// gets a descriptor that becomes readable when the environment ends, and must then return soon.
+//
+// Life: Run creates the task; the thread hands itself over and releases the function; the finalizer
+// joins the thread and deletes the task. When the environment ends first, the finalizer comes
+// early, cancels the work and joins the thread before the function object dies under it.
+template <typename Result>
+class ThreadTask {
+ public:
+  using Work = std::function<Result(int cancel_fd)>;
+  using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
+
+  static Napi::Promise Run(Napi::Env env, const char* name, Work work, Convert convert) {
+    auto* task = new ThreadTask(env, std::move(work), std::move(convert));
+    task->settle_ = Function::New(env, name, 0, 1, task,
+                                  [](Napi::Env, void*, ThreadTask* done) { delete done; });
+    Napi::Promise promise = task->deferred_.Promise();
+    task->thread_ = std::thread([task] { task->Execute(); });
+    return promise;
+  }
+
+  ThreadTask(const ThreadTask&) = delete;
+  ThreadTask& operator=(const ThreadTask&) = delete;
+
+ private:
+  static void Settle(Napi::Env env, Napi::Function, ThreadTask* task, void*) {
+    // Without an environment the queue is only being emptied: nobody waits for the promise.
+    if (static_cast<napi_env>(env) != nullptr) task->SettleOn(env);
+  }
+  using Function = Napi::TypedThreadSafeFunction<ThreadTask, void, &ThreadTask::Settle>;
+
+  ThreadTask(Napi::Env env, Work work, Convert convert)
+      : deferred_(Napi::Promise::Deferred::New(env)),
+        work_(std::move(work)),
+        convert_(std::move(convert)) {}
+
+  ~ThreadTask() {
+    cancel_.Raise();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void Execute() {
+    try {
+      result_.emplace(work_(cancel_.Fd()));
+    } catch (const SysError& error) {
+      failure_.emplace(error);
+    } catch (const std::exception& error) {
+      failure_.emplace(EIO, "internal", error.what());
+    }
+    // A closing function has let go of this thread already; releasing it again would be wrong.
+    if (settle_.BlockingCall(nullptr) == napi_ok) settle_.Release();
+  }
+
+  void SettleOn(Napi::Env env) {
+    Napi::HandleScope scope(env);
+    if (failure_) {
+      deferred_.Reject(ToError(env, *failure_).Value());
+      return;
+    }
+    try {
+      deferred_.Resolve(convert_(env, *result_));
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    }
+  }
+
+  EventFd cancel_;
+  Napi::Promise::Deferred deferred_;
+  Work work_;
+  Convert convert_;
+  std::optional<Result> result_;
+  std::optional<SysError> failure_;
+  Function settle_;
+  std::thread thread_;
+};
+
+}  // namespace slapos::binding

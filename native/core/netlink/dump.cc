@@ -1,0 +1,95 @@
+#include "core/netlink/dump.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "core/netlink/decode.h"
+#include "core/netlink/encode.h"
+#include "core/sys/sys_error.h"
+
+namespace slapos::netlink {
+
+namespace {
+
+constexpr int kAttempts = 20;
+
+enum class Progress { kMore, kDone, kInterrupted };
+
+// Takes in one datagram of an answer. `is_interrupted` remembers the flag, which any message may
+// carry, until the end of the dump.
+Progress TakeDatagram(Bytes datagram, uint32_t sequence, const char* what, Dump& dump,
+                      bool& is_interrupted) {
+  MessageReader reader(datagram);
+  while (auto message = reader.Next()) {
+    if (message->header.nlmsg_seq != sequence) continue;
+    if (message->header.nlmsg_flags & NLM_F_DUMP_INTR) is_interrupted = true;
+    uint16_t type = message->header.nlmsg_type;
+    if (type == NLMSG_ERROR || type == NLMSG_DONE) {
+      auto verdict = DecodeVerdict(*message);
+      if (!verdict) throw SysError(EBADMSG, "netlink dump", what);
+      if (verdict->err != 0) throw SysError(verdict->err, "netlink dump", what, verdict->extack);
+      return is_interrupted ? Progress::kInterrupted : Progress::kDone;
+    }
+    DecodeInto(*message, dump);
+  }
+  return Progress::kMore;
+}
+
+Progress TryDump(Socket& socket, std::vector<uint8_t> request, const char* what, Dump& dump) {
+  uint32_t sequence = socket.NextSequence();
+  SetSequence(request, sequence, 0);
+  socket.Send(request);
+  bool is_interrupted = false;
+  Progress progress = Progress::kMore;
+  while (progress == Progress::kMore) {
+    progress = TakeDatagram(socket.Receive(), sequence, what, dump, is_interrupted);
+  }
+  return progress;
+}
+
+// Appends the records of one complete dump to `dump`.
+void DumpPart(Socket& socket, const std::vector<uint8_t>& request, const char* what, Dump& dump) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    Dump part;
+    if (TryDump(socket, request, what, part) != Progress::kDone) continue;
+    auto append = [](auto& target, auto& source) {
+      if (target.empty()) std::swap(target, source);
+      for (auto& record : source) target.push_back(std::move(record));
+    };
+    append(dump.links, part.links);
+    append(dump.addresses, part.addresses);
+    append(dump.routes, part.routes);
+    return;
+  }
+  throw SysError(EAGAIN, "netlink dump", std::string(what) + " keep changing while they are read");
+}
+
+void DumpRoutes(Socket& socket, Dump& dump) {
+  Dump ipv6;
+  DumpPart(socket, EncodeRouteDump(AF_INET), "IPv4 routes", dump);
+  DumpPart(socket, EncodeRouteDump(AF_INET6), "IPv6 routes", ipv6);
+  for (Route& route : ipv6.routes) {
+    // A kernel without IPv6 answers with the routes of every family that it has.
+    if (route.family == 6) dump.routes.push_back(std::move(route));
+  }
+}
+
+}  // namespace
+
+Dump ReadDump(const DumpRequest& request) {
+  Socket socket;
+  Dump dump;
+  if (request.links) DumpPart(socket, EncodeLinkDump(), "links", dump);
+  if (request.addresses) DumpPart(socket, EncodeAddressDump(AF_UNSPEC), "addresses", dump);
+  if (request.routes) DumpRoutes(socket, dump);
+  return dump;
+}
+
+Dump ReadIpv6Addresses(Socket& socket) {
+  Dump dump;
+  DumpPart(socket, EncodeAddressDump(AF_INET6), "IPv6 addresses", dump);
+  return dump;
+}
+
+}  // namespace slapos::netlink

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "core/netlink/records.h"
+#include "core/netlink/socket.h"
+
+namespace slapos::netlink {
+
+struct DumpRequest {
+  bool links = false;
+  bool addresses = false;
+  bool routes = false;
+};
+
+// Reads what is asked for. A dump during which the kernel's tables changed (NLM_F_DUMP_INTR) is
+// thrown away and made again, a bounded number of times; then SysError EAGAIN.
+Dump ReadDump(const DumpRequest& request);
+
+// IPv6 addresses only, over a socket that the caller keeps.
+Dump ReadIpv6Addresses(Socket& socket);
+
+}  // namespace slapos::netlink

@@ -1,0 +1,108 @@
+/** Adapter of the addon's netlink area (rtnetlink(7)); the interface is `HostNetwork`. */
+import { HostError } from '../errors/slapos-error.ts';
+import type { HostNetwork, OperationResult } from './host.ts';
+import { loadNative, type NativeAddon, type NetlinkOperation } from './native.ts';
+import { isKernelRefusal, type KernelRefusal, refusalReason } from './native-failure.ts';
+
+type NetlinkAddon = Pick<NativeAddon, 'netlinkDump' | 'netlinkApply' | 'netlinkAwaitDad'>;
+
+const HINTS: Readonly<Record<string, string>> = {
+  EPERM: 'Changing the network needs root (CAP_NET_ADMIN).',
+  ENODEV: 'Check the interface names in slapos.cfg against `ip link`.',
+  EXFULL: 'A bridge takes at most 1023 ports: use tap_mode = routed, or fewer partitions.',
+  ENETDOWN: 'Bring the interface up first.',
+  EACCES: 'IPv6 is switched off on the interface: set net.ipv6.conf.<interface>.disable_ipv6 = 0.',
+  EAGAIN: 'Run the command again.',
+  EINVAL: 'Check prefix length and gateway.',
+};
+
+/** What an operation does, in the words of iproute2: `address 10.0.0.1/32 on br0`. */
+export function describeOperation(operation: NetlinkOperation): string {
+  switch (operation.op) {
+    case 'linkDelGroup':
+      return `links of group ${operation.group}`;
+    case 'linkAdd':
+    case 'linkSet':
+    case 'linkDel':
+      return `link ${operation.dev}`;
+    case 'addrAdd':
+    case 'addrReplace':
+    case 'addrDel':
+      return `address ${operation.address}/${operation.prefixLength} on ${operation.dev}`;
+    default:
+      return describeRoute(operation);
+  }
+}
+
+function describeRoute(
+  operation: Extract<NetlinkOperation, { readonly destination: string }>,
+): string {
+  const network =
+    operation.destination === '' ? 'default' : `${operation.destination}/${operation.prefixLength}`;
+  const via = operation.gateway === undefined ? '' : ` via ${operation.gateway}`;
+  return `route ${network}${via} on ${operation.dev}`;
+}
+
+const DEEDS = {
+  linkAdd: 'create',
+  linkSet: 'change',
+  linkDel: 'delete',
+  linkDelGroup: 'delete',
+  addrAdd: 'add',
+  addrReplace: 'set',
+  addrDel: 'delete',
+  routeAdd: 'add',
+  routeReplace: 'set',
+  routeDel: 'delete',
+} as const satisfies Record<NetlinkOperation['op'], string>;
+
+function toHostError(what: string, refusal: KernelRefusal, cause?: unknown): HostError {
+  const hint = HINTS[refusal.code];
+  return new HostError(
+    'SLAPOS_ERR_NETLINK',
+    `Cannot ${what}: ${refusalReason(refusal)}.`,
+    refusal,
+    {
+      ...(hint === undefined ? {} : { hint }),
+      ...(cause === undefined ? {} : { cause }),
+      context: { code: refusal.code, detail: refusal.detail },
+    },
+  );
+}
+
+async function calling<Result>(what: string, call: Promise<Result>): Promise<Result> {
+  try {
+    return await call;
+  } catch (error) {
+    throw isKernelRefusal(error) ? toHostError(what, error, error) : error;
+  }
+}
+
+function toResult(
+  operation: NetlinkOperation,
+  outcome: KernelRefusal | null | undefined,
+): OperationResult<NetlinkOperation> {
+  if (!outcome) return { operation, error: undefined };
+  const what = `${DEEDS[operation.op]} ${describeOperation(operation)}`;
+  return { operation, error: toHostError(what, outcome) };
+}
+
+/** The network of the namespace that this process runs in. */
+export function createNetwork(addon: () => NetlinkAddon = loadNative): HostNetwork {
+  return {
+    async dump(wanted = {}) {
+      const { links = true, addresses = true, routes = true } = wanted;
+      return calling('read the network', addon().netlinkDump({ links, addresses, routes }));
+    },
+    async apply(operations) {
+      if (operations.length === 0) return [];
+      const outcomes = await calling('change the network', addon().netlinkApply({ operations }));
+      return operations.map((operation, index) => toResult(operation, outcomes[index]));
+    },
+    async awaitDad(addresses, timeoutMs) {
+      if (addresses.length === 0) return [];
+      const what = 'wait for duplicate address detection';
+      return calling(what, addon().netlinkAwaitDad({ addresses, timeoutMs }));
+    },
+  };
+}
