@@ -48,6 +48,8 @@ async function bundle(entry, found) {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    // import() of a bundle becomes require(): the loader of ES modules costs milliseconds.
+    supported: { 'dynamic-import': false },
     external: externals,
     loader: { '.sql': 'text', '.html': 'text', '.css': 'text' },
     legalComments: 'none',

@@ -15,15 +15,19 @@ export interface OptionSpec {
   readonly flags: readonly string[];
   /** Key in `context.options`; upstream's destination name, such as `computer_xml`. */
   readonly name: string;
-  /** `flag` takes no argument, `value` one, `list` one or more (argparse nargs='+'). */
-  readonly arity: 'flag' | 'value' | 'list';
+  /**
+   * `flag` takes no argument, `value` one, `list` one or more (argparse nargs='+'), `optional`
+   * none or one written `--option=value`.
+   */
+  readonly arity: 'flag' | 'value' | 'list' | 'optional';
+  /** `file` must be readable when the line is parsed; the value stays the path. */
   readonly type?: 'string' | 'int' | 'file';
   readonly metavar?: string;
   readonly choices?: readonly string[];
   readonly default?: OptionValue;
   /** The option may be given several times and gathers its values. */
   readonly isRepeatable?: boolean;
-  /** Names of options that may not be given together with this one. */
+  /** Spellings of options that may not be given together with this one: `['--only-sr']`. */
   readonly excludes?: readonly string[];
   readonly isHidden?: boolean;
   readonly help: string;
@@ -32,8 +36,11 @@ export interface OptionSpec {
 export interface PositionalSpec {
   readonly name: string;
   readonly help: string;
-  /** `one` mandatory word, `rest` every remaining word untouched (argparse REMAINDER). */
-  readonly arity: 'one' | 'optional' | 'rest';
+  /**
+   * `one` mandatory word; `rest` every word from the first positional on (argparse REMAINDER);
+   * `passthrough` every word that is not an option of the command, wherever it stands.
+   */
+  readonly arity: 'one' | 'optional' | 'rest' | 'passthrough';
 }
 
 export interface CommandSpec {
@@ -72,7 +79,7 @@ export interface CommandContext {
   readonly output: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT, SIGTERM and a closed standard output. */
   readonly signal: AbortSignal;
   readonly isDebug: boolean;
   /** Logger level asked for on the command line: 0 quiet, 1 normal, 2 verbose, 3 very verbose. */

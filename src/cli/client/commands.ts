@@ -1,0 +1,124 @@
+/** The commands of group `client` (spec/cli.md 6). */
+import type { CommandSpec } from '../command.ts';
+import { CFG_OPTION } from '../node/options.ts';
+import { CONSOLE_COMMAND } from './console-command.ts';
+import { NODE_REFERENCE, SOFTWARE_URL, url } from './options.ts';
+import { REQUEST_COMMAND } from './request-command.ts';
+
+const COMPUTER_REFERENCE = {
+  name: 'reference',
+  arity: 'one',
+  help: 'reference of the computer, such as COMP-1234',
+} as const;
+
+const COMPUTER_COMMANDS: readonly CommandSpec[] = [
+  {
+    words: 'computer info',
+    group: 'client',
+    summary: 'show one of your computers',
+    positionals: [COMPUTER_REFERENCE],
+    options: [CFG_OPTION],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+  {
+    words: 'computer list',
+    group: 'client',
+    summary: 'list your computers',
+    options: [CFG_OPTION],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+  {
+    words: 'computer token',
+    group: 'client',
+    summary: 'get a token to register a computer',
+    options: [CFG_OPTION],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+];
+
+const CONFIGURE_CLIENT: CommandSpec = {
+  words: 'configure client',
+  group: 'client',
+  summary: 'get a certificate and write the configuration of the client',
+  options: [
+    CFG_OPTION,
+    url('--master-url', 'master_url', 'SlapOS Master', 'https://slap.vifib.com'),
+    url(
+      '--master-url-web',
+      'master_url_web',
+      'site that gives the certificate',
+      'https://panel.rapid.space',
+    ),
+    {
+      flags: ['--token'],
+      name: 'token',
+      arity: 'value',
+      metavar: 'TOKEN',
+      help: 'credential security token; asked for when absent',
+    },
+  ],
+  configFamily: 'client',
+  isConfigOptional: true,
+  rootCheck: 'never',
+};
+
+const SERVICE_COMMANDS: readonly CommandSpec[] = [
+  {
+    words: 'service info',
+    aliases: ['info'],
+    group: 'client',
+    summary: 'show one of your services',
+    positionals: [{ name: 'service_reference', arity: 'one', help: 'title of the service' }],
+    options: [
+      CFG_OPTION,
+      {
+        flags: ['--news'],
+        name: 'news',
+        arity: 'flag',
+        help: 'show the news of its instances too',
+      },
+    ],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+  {
+    words: 'service list',
+    aliases: ['list'],
+    group: 'client',
+    summary: 'list your services',
+    options: [CFG_OPTION],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+];
+
+export const CLIENT_COMMANDS: readonly CommandSpec[] = [
+  ...COMPUTER_COMMANDS,
+  CONFIGURE_CLIENT,
+  CONSOLE_COMMAND,
+  {
+    words: 'remove',
+    group: 'client',
+    summary: 'remove a software release from a computer',
+    examples: ['slapos remove URL COMP-1234'],
+    positionals: [SOFTWARE_URL, NODE_REFERENCE],
+    options: [CFG_OPTION],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+  REQUEST_COMMAND,
+  ...SERVICE_COMMANDS,
+  {
+    words: 'supply',
+    group: 'client',
+    summary: 'have a software release installed on a computer',
+    examples: ['slapos supply URL COMP-1234'],
+    positionals: [SOFTWARE_URL, NODE_REFERENCE],
+    options: [CFG_OPTION],
+    configFamily: 'client',
+    rootCheck: 'never',
+  },
+];

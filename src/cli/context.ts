@@ -1,0 +1,38 @@
+import type { Config } from '../config/config.ts';
+import type { CommandContext, CommandSpec, OptionValue } from './command.ts';
+import type { GlobalSettings } from './global-options.ts';
+import type { RunLog } from './log-setup.ts';
+import { createOutput } from './output.ts';
+import type { ProcessIo } from './process-io.ts';
+
+export interface ContextParts {
+  readonly action: {
+    readonly command: CommandSpec;
+    readonly options: Readonly<Record<string, OptionValue | undefined>>;
+    readonly positionals: readonly string[];
+  };
+  readonly settings: GlobalSettings;
+  readonly log: RunLog;
+  readonly io: ProcessIo;
+  readonly configPath: string;
+  readonly config: Config;
+}
+
+/** Puts together what a handler gets. */
+export function createContext(parts: ContextParts): CommandContext {
+  const { action, settings, log, io } = parts;
+  return {
+    ...action,
+    configPath: parts.configPath,
+    config: parts.config,
+    log: log.logger,
+    output: createOutput(io.stdout, io.env),
+    env: io.env,
+    cwd: io.cwd,
+    signal: io.signal,
+    isDebug: settings.isDebug,
+    verbosity: settings.verbosity,
+    hasLogFileOption: settings.logFile !== undefined,
+    addLogFile: (path) => log.addFile(path),
+  };
+}

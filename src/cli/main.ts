@@ -1,0 +1,64 @@
+/**
+ * The process around a run: streams, signals, and the only process.exit. The commands are loaded
+ * after `--version` was answered, since most of the start-up time is reading code.
+ */
+import { CancelledError, errorMessage } from '../errors/slapos-error.ts';
+import { exitCodeOf, exitCodeOfSignal } from './exit-code.ts';
+import type { ProcessIo } from './process-io.ts';
+import { openStream } from './stream.ts';
+import { versionLine } from './version.ts';
+
+/** Aborts on the first signal; a second one ends the process at once. */
+function watchSignals(controller: AbortController): void {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      const exitCode = exitCodeOfSignal(name);
+      if (controller.signal.aborted) process.exit(exitCode);
+      const message = `Interrupted by ${name}.`;
+      controller.abort(new CancelledError('SLAPOS_ERR_CANCELLED', message, { exitCode }));
+    });
+  }
+}
+
+/** The reader of standard output has gone: stop quietly, as SIGPIPE would have. */
+function closedOutput(): CancelledError {
+  return new CancelledError('SLAPOS_ERR_CANCELLED', 'Standard output was closed.', {
+    exitCode: exitCodeOfSignal('SIGPIPE'),
+  });
+}
+
+function connectProcess(controller: AbortController): ProcessIo {
+  return {
+    argv: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    pid: process.pid,
+    uid: process.getuid?.() ?? -1,
+    stdout: openStream(1, () => controller.abort(closedOutput())),
+    stderr: openStream(2, () => {}),
+    now: () => new Date(),
+    signal: controller.signal,
+  };
+}
+
+/** Runs the command line of this process and ends it. */
+export async function main(): Promise<void> {
+  const controller = new AbortController();
+  const io = connectProcess(controller);
+  if (io.argv.length === 1 && io.argv[0] === '--version') {
+    io.stdout.write(versionLine());
+    process.exit(0);
+  }
+  watchSignals(controller);
+  const { reportBug, runCommandLine } = await import('./run.ts');
+  process.on('uncaughtException', (error) => {
+    reportBug(io, error);
+    process.exit(1);
+  });
+  try {
+    process.exit(await runCommandLine(io));
+  } catch (error) {
+    io.stderr.write(`slapos: ${errorMessage(error)}\n`);
+    process.exit(exitCodeOf(error));
+  }
+}

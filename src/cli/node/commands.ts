@@ -1,0 +1,58 @@
+/** The commands of group `node` (spec/cli.md 5). */
+import type { CommandSpec } from '../command.ts';
+import { FORMAT_COMMAND } from './format-command.ts';
+import { CFG_OPTION } from './options.ts';
+import { REGISTER_COMMAND } from './register-command.ts';
+import { SLAPGRID_COMMANDS } from './slapgrid-commands.ts';
+import { SUPERVISOR_COMMANDS } from './supervisor-commands.ts';
+
+export const NODE_COMMANDS: readonly CommandSpec[] = [
+  {
+    words: 'node bang',
+    group: 'node',
+    summary: 'ask the Master to have every partition of this computer processed again',
+    examples: ['slapos node bang -m "disk replaced"'],
+    options: [
+      CFG_OPTION,
+      {
+        flags: ['-m', '--message'],
+        name: 'message',
+        arity: 'value',
+        metavar: 'TEXT',
+        help: 'reason that the Master records',
+      },
+    ],
+    configFamily: 'node',
+    rootCheck: 'permissive',
+  },
+  {
+    words: 'node boot',
+    group: 'node',
+    summary: 'prepare the node once after the machine has started',
+    options: [
+      CFG_OPTION,
+      {
+        flags: ['-m', '--message'],
+        name: 'message',
+        arity: 'value',
+        metavar: 'TEXT',
+        default: 'Reboot',
+        help: 'reason that the Master records (Reboot)',
+      },
+    ],
+    configFamily: 'node',
+    rootCheck: 'permissive',
+  },
+  {
+    words: 'node collect',
+    group: 'node',
+    summary: 'record what the partitions and the computer consume',
+    options: [CFG_OPTION],
+    configFamily: 'node',
+    rootCheck: 'always',
+  },
+  FORMAT_COMMAND,
+  REGISTER_COMMAND,
+  ...SLAPGRID_COMMANDS,
+  ...SUPERVISOR_COMMANDS,
+];

@@ -1,0 +1,65 @@
+/** `node register` (spec/cli.md 5.2). */
+import type { CommandSpec, OptionSpec } from '../command.ts';
+import { CFG_OPTION } from './options.ts';
+
+function text(flag: string, name: string, metavar: string, help: string, preset?: string) {
+  const spec: OptionSpec = { flags: [flag], name, arity: 'value', metavar, help };
+  return preset === undefined ? spec : { ...spec, default: preset, help: `${help} (${preset})` };
+}
+
+export const REGISTER_COMMAND: CommandSpec = {
+  words: 'node register',
+  group: 'node',
+  summary: 'register this computer on the Master and write its configuration',
+  examples: ['slapos node register --token TOKEN --interface-name eth0 my-computer'],
+  positionals: [{ name: 'node_name', arity: 'one', help: 'title of the computer on the Master' }],
+  options: [
+    CFG_OPTION,
+    text('--interface-name', 'interface_name', 'NAME', 'network interface to use', 'lo'),
+    text('--master-url', 'master_url', 'URL', 'SlapOS Master', 'https://slap.vifib.com'),
+    text(
+      '--master-url-web',
+      'master_url_web',
+      'URL',
+      'site that gives the certificate',
+      'https://panel.rapid.space',
+    ),
+    {
+      flags: ['--partition-number'],
+      name: 'partition_number',
+      arity: 'value',
+      type: 'int',
+      metavar: 'COUNT',
+      default: 10,
+      help: 'number of partitions (10)',
+    },
+    text('--ipv4-local-network', 'ipv4_local_network', 'NETWORK', 'IPv4 pool', '10.0.0.0/16'),
+    text('--ipv6-interface', 'ipv6_interface', 'NAME', 'interface that has the IPv6 prefix'),
+    text('--software-root', 'software_root', 'PATH', 'software releases', '/opt/slapgrid'),
+    text('--instance-root', 'instance_root', 'PATH', 'partitions', '/srv/slapgrid'),
+    {
+      flags: ['--login-auth'],
+      name: 'login_auth',
+      arity: 'flag',
+      help: 'log in with an account instead of a token',
+    },
+    text('--login', 'login', 'LOGIN', 'account on the Master'),
+    text('--password', 'password', 'PASSWORD', 'password of the account'),
+    text('--token', 'token', 'TOKEN', 'computer security token; asked for when absent'),
+    {
+      flags: ['-t', '--create-tap'],
+      name: 'create_tap',
+      arity: 'flag',
+      help: 'give each partition a tap device',
+    },
+    {
+      flags: ['-n', '--dry-run'],
+      name: 'dry_run',
+      arity: 'flag',
+      help: 'change nothing, neither here nor on the Master',
+    },
+  ],
+  configFamily: 'node',
+  isConfigOptional: true,
+  rootCheck: 'always',
+};

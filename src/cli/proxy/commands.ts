@@ -1,0 +1,76 @@
+/** `proxy start` and `proxy show` (spec/cli.md 8). */
+import type { CommandSpec, OptionSpec } from '../command.ts';
+import { CFG_OPTION } from '../node/options.ts';
+
+const DATABASE_OPTION: OptionSpec = {
+  flags: ['-u', '--database-uri'],
+  name: 'database_uri',
+  arity: 'value',
+  metavar: 'PATH',
+  help: 'database file of the proxy',
+};
+
+const SHOWN: readonly (readonly [string, string])[] = [
+  ['computers', 'computers'],
+  ['software', 'software releases'],
+  ['partitions', 'partitions that are in use'],
+  ['slaves', 'shared instances'],
+  ['params', 'parameters of the partitions'],
+  ['network', 'addresses of the partitions'],
+];
+
+export const PROXY_COMMANDS: readonly CommandSpec[] = [
+  {
+    words: 'proxy show',
+    group: 'other',
+    summary: 'show what the local Master knows',
+    examples: ['slapos proxy show', 'slapos proxy show --partitions --params'],
+    options: [
+      CFG_OPTION,
+      DATABASE_OPTION,
+      ...SHOWN.map(
+        ([name, what]): OptionSpec => ({
+          flags: [`--${name}`],
+          name,
+          arity: 'flag',
+          help: `show the ${what}`,
+        }),
+      ),
+    ],
+    configFamily: 'node',
+    rootCheck: 'never',
+  },
+  {
+    words: 'proxy start',
+    group: 'other',
+    summary: 'run a minimalist Master for this machine',
+    options: [
+      CFG_OPTION,
+      DATABASE_OPTION,
+      {
+        flags: ['--port'],
+        name: 'port',
+        arity: 'value',
+        type: 'int',
+        metavar: 'PORT',
+        help: 'port to listen on (5000)',
+      },
+      {
+        flags: ['--host'],
+        name: 'host',
+        arity: 'value',
+        metavar: 'ADDRESS',
+        help: 'address to listen on (127.0.0.1)',
+      },
+      {
+        flags: ['--local-software-release-root'],
+        name: 'local_software_release_root',
+        arity: 'value',
+        metavar: 'PATH',
+        help: 'folder that relative software URLs start from',
+      },
+    ],
+    configFamily: 'node',
+    rootCheck: 'never',
+  },
+];

@@ -1,0 +1,52 @@
+/** The standard streams of a command, so that tests can give others. */
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { errorCode } from '../errors/slapos-error.ts';
+
+export interface TextStream {
+  /** Writes everything, or nothing more once the reader has gone. */
+  write(text: string): void;
+  isTerminal(): boolean;
+  /** Width in characters, when it is a terminal. */
+  terminalColumns(): number | undefined;
+}
+
+/** Waits a little for the reader of a full pipe without taking a core. */
+function pauseMs(timeMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeMs);
+}
+
+/** Writes all bytes; a pipe that another process made non-blocking answers EAGAIN when full. */
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      pauseMs(1);
+    }
+  }
+}
+
+/**
+ * A stream on a file descriptor. Writing is synchronous: what was written is out before the
+ * process ends.
+ * @param onClosed called once when the reader is gone (EPIPE)
+ */
+export function openStream(fd: number, onClosed: () => void): TextStream {
+  let isClosed = false;
+  return {
+    write(text) {
+      if (isClosed) return;
+      try {
+        writeAll(fd, Buffer.from(text));
+      } catch (error) {
+        isClosed = true;
+        if (errorCode(error) !== 'EPIPE') throw error;
+        onClosed();
+      }
+    },
+    isTerminal: () => isatty(fd),
+    terminalColumns: () => (fd === 1 ? process.stdout.columns : process.stderr.columns),
+  };
+}

@@ -1,0 +1,97 @@
+/** Reads a configuration file into a {@link Config}. */
+import { readFileSync } from 'node:fs';
+import { ConfigError, errorCode } from '../errors/slapos-error.ts';
+import type { Config, ConfigLocation } from './config.ts';
+import { parseDialect, type RawFile, type RawValue } from './dialect.ts';
+import { interpolate } from './interpolate.ts';
+
+const NO_VALUES: ReadonlyMap<string, RawValue> = new Map();
+
+/** A parsed file behind the interface that the rest of the program uses. */
+export function createConfig(file: RawFile): Config {
+  const rawOf = (section: string, key: string): RawValue | undefined => {
+    const values = file.sections.get(section)?.values;
+    return values === undefined ? undefined : (values.get(key) ?? file.defaults.get(key));
+  };
+  const read = (section: string, key: string, raw: RawValue): string => {
+    const place = { file: file.path, line: raw.line, section, key };
+    return interpolate(raw.text, place, (other) => rawOf(section, other)?.text);
+  };
+  const keysOf = (section: string) =>
+    file.sections.has(section)
+      ? new Map([...file.defaults, ...(file.sections.get(section)?.values ?? NO_VALUES)])
+      : NO_VALUES;
+  return {
+    path: file.path,
+    sections: () => [...file.sections.keys()],
+    hasSection: (section) => file.sections.has(section),
+    get(section, key) {
+      const raw = rawOf(section, key.toLowerCase());
+      return raw === undefined ? undefined : read(section, key.toLowerCase(), raw);
+    },
+    items: (section) =>
+      new Map([...keysOf(section)].map(([key, raw]) => [key, read(section, key, raw)])),
+    locate(section, key): ConfigLocation | undefined {
+      const raw = rawOf(section, key.toLowerCase());
+      return raw === undefined ? undefined : { file: file.path, line: raw.line };
+    },
+  };
+}
+
+/** Parses the text of a configuration file; the path is only for messages. */
+export function parseConfig(text: string, path: string): Config {
+  return createConfig(parseDialect(text, path));
+}
+
+/** A configuration without any section. */
+export function emptyConfig(path: string): Config {
+  return createConfig({ path, defaults: NO_VALUES, sections: new Map() });
+}
+
+function unreadable(path: string, cause: unknown): ConfigError {
+  if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') {
+    const message = `Configuration file does not exist: ${path}`;
+    return new ConfigError('SLAPOS_ERR_CONFIG_MISSING', message, {
+      cause,
+      hint: 'name another with --cfg, or make one with slapos configure local',
+      context: { file: path },
+    });
+  }
+  return new ConfigError(
+    'SLAPOS_ERR_CONFIG_UNREADABLE',
+    `Cannot parse configuration file: ${path}`,
+    {
+      cause,
+      hint: errorCode(cause) === 'EISDIR' ? 'it is a folder' : 'check who may read it',
+      context: { file: path },
+    },
+  );
+}
+
+/** Python reads the file as strict UTF-8 and keeps a byte order mark. */
+function decodeText(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new ConfigError(
+      'SLAPOS_ERR_CONFIG_UNREADABLE',
+      `Cannot parse configuration file: ${path}`,
+      { cause, hint: 'save it as UTF-8', context: { file: path } },
+    );
+  }
+}
+
+/**
+ * Reads and parses a configuration file. Values are interpolated when they are read.
+ * @throws ConfigError SLAPOS_ERR_CONFIG_MISSING, SLAPOS_ERR_CONFIG_UNREADABLE or
+ *   SLAPOS_ERR_CONFIG_SYNTAX
+ */
+export function readConfig(path: string): Config {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  return parseConfig(decodeText(bytes, path), path);
+}
