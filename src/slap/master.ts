@@ -59,8 +59,9 @@ export interface InstanceAnswer {
 /**
  * Every method rejects with a MasterError: SLAPOS_ERR_MASTER_UNAVAILABLE (no connection, timeout,
  * TLS, 5xx; the offline mode of `node instance` rests on it), SLAPOS_ERR_MASTER_NOT_FOUND (404),
- * SLAPOS_ERR_MASTER_NOT_READY (408), SLAPOS_ERR_MASTER_UNAUTHENTICATED (401, 403) or
- * SLAPOS_ERR_MASTER_PROTOCOL (an answer that cannot be understood).
+ * SLAPOS_ERR_MASTER_NOT_READY (408), SLAPOS_ERR_MASTER_UNAUTHENTICATED (401, 403),
+ * SLAPOS_ERR_MASTER_REFUSED (any other 4xx) or SLAPOS_ERR_MASTER_PROTOCOL (an answer that cannot be
+ * understood).
  */
 export interface SlapMaster {
   getFullComputerInformation(computerId: string): Promise<SlapComputer>;
@@ -86,7 +87,7 @@ export interface SlapMaster {
   requestInstance(request: InstanceRequest): Promise<InstanceAnswer>;
   setConnection(
     id: PartitionId,
-    connection: Readonly<Record<string, string>>,
+    connection: Readonly<Record<string, string | null>>,
     slaveReference?: string,
   ): Promise<void>;
   getHateoasUrl(): Promise<string | null>;

@@ -1,0 +1,185 @@
+/**
+ * HTTP over undici for the Master: kept-alive connections, client certificates, redirects of GET.
+ * Loaded lazily, with the first request.
+ */
+import { readFileSync } from 'node:fs';
+import type { Dispatcher, Pool } from 'undici';
+import UndiciPool from 'undici/lib/dispatcher/pool.js';
+import { ConfigError, errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+
+const MAX_REDIRECTS = 5;
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+export interface HttpOptions {
+  readonly connectTimeoutMs: number;
+  /** Longest wait for the headers, and between two pieces of the body. */
+  readonly timeoutMs: number;
+  readonly keyFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly isTlsVerified: boolean;
+  readonly userAgent: string;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpAnswer {
+  readonly url: URL;
+  readonly status: number;
+  readonly contentType: string;
+  readonly location: string | undefined;
+  readonly body: Buffer;
+}
+
+export interface HttpTransport {
+  /** @throws MasterError SLAPOS_ERR_MASTER_UNAVAILABLE when no answer comes; any status is one. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a transport; nothing is connected yet.
+ * @throws ConfigError SLAPOS_ERR_CONFIG_FILE when a key, certificate or CA file cannot be read.
+ */
+export function openHttpTransport(options: HttpOptions): HttpTransport {
+  const pools = new Map<string, Pool>();
+  const tls = {
+    key: readOptional(options.keyFile),
+    cert: readOptional(options.certFile),
+    ca: readOptional(options.caFile),
+    rejectUnauthorized: options.isTlsVerified,
+  };
+  const poolOf = (origin: string): Pool => {
+    const pool = pools.get(origin) ?? createPool(origin, options, tls);
+    pools.set(origin, pool);
+    return pool;
+  };
+  return {
+    async request(request) {
+      const headers = { accept: '*/*', 'user-agent': options.userAgent, ...request.headers };
+      return follow({ ...request, headers }, (next) => exchange(poolOf(next.url.origin), next));
+    },
+    async close() {
+      await Promise.all([...pools.values()].map((pool) => pool.close()));
+      pools.clear();
+    },
+  };
+}
+
+function createPool(origin: string, options: HttpOptions, tls: object): Pool {
+  return new UndiciPool(origin, {
+    connections: 8,
+    headersTimeout: options.timeoutMs,
+    bodyTimeout: options.timeoutMs,
+    maxResponseSize: MAX_ANSWER_BYTES,
+    connect: { ...tls, timeout: options.connectTimeoutMs },
+  });
+}
+
+function readOptional(path: string | undefined): Buffer | undefined {
+  if (path === undefined || path === '') return undefined;
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const reason = errorMessage(cause);
+    throw new ConfigError('SLAPOS_ERR_CONFIG_FILE', `File '${path}' cannot be read: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+async function follow(
+  first: HttpRequest,
+  send: (request: HttpRequest) => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  let request = first;
+  for (let count = 0; count <= MAX_REDIRECTS; count += 1) {
+    const answer = await sendTwiceAtMost(request, send);
+    const isRedirect = request.method === 'GET' && answer.status >= 300 && answer.status < 400;
+    if (!isRedirect || answer.location === undefined) return answer;
+    const url = new URL(answer.location, request.url);
+    if (request.url.protocol === 'https:' && url.protocol !== 'https:') break;
+    request = { ...request, url };
+  }
+  throw new MasterError('SLAPOS_ERR_MASTER_PROTOCOL', `${first.url} redirects without end.`);
+}
+
+/** A kept-alive connection may have been closed by the peer meanwhile: a GET is sent once more. */
+async function sendTwiceAtMost(
+  request: HttpRequest,
+  send: (request: HttpRequest) => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  try {
+    return await send(request);
+  } catch (cause) {
+    const isClosed = errorCode(cause) === 'UND_ERR_SOCKET' || errorCode(cause) === 'ECONNRESET';
+    if (request.method !== 'GET' || !isClosed) throw unavailable(request, cause);
+  }
+  try {
+    return await send(request);
+  } catch (cause) {
+    throw unavailable(request, cause);
+  }
+}
+
+function exchange(pool: Dispatcher, request: HttpRequest): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let head = { status: 0, contentType: '', location: undefined as string | undefined };
+    pool.dispatch(
+      {
+        path: request.url.pathname + request.url.search,
+        method: request.method,
+        headers: request.headers ?? null,
+        body: request.body ?? null,
+      },
+      {
+        onRequestStart() {},
+        onResponseStart(_controller, status, headers) {
+          const contentType = single(headers['content-type']) ?? '';
+          head = { status, contentType, location: single(headers['location']) };
+        },
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
+          resolve({ url: request.url, ...head, body: Buffer.concat(chunks) });
+        },
+        onResponseError(_controller, error) {
+          reject(error);
+        },
+      },
+    );
+  });
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function unavailable(request: HttpRequest, cause: unknown): MasterError {
+  const { origin, pathname } = request.url;
+  return new MasterError(
+    'SLAPOS_ERR_MASTER_UNAVAILABLE',
+    `Could not connect to the SlapOS Master at ${origin}${pathname}: ${describe(cause)}`,
+    {
+      cause,
+      isRetryable: true,
+      hint: 'Check master_url, that the Master runs, and that this machine reaches it by IPv6.',
+      context: { url: request.url.href, reason: errorCode(cause) },
+    },
+  );
+}
+
+/** Node gathers the failures of several addresses in one error without a message. */
+function describe(cause: unknown): string {
+  if (cause instanceof AggregateError) {
+    return cause.errors.map((error) => errorMessage(error)).join('; ');
+  }
+  return errorMessage(cause);
+}

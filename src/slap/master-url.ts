@@ -1,0 +1,53 @@
+/** Addresses of the Master (spec/slap-protocol.md 3, Transport). */
+import { isIPv6 } from 'node:net';
+import { ConfigError } from '../errors/slapos-error.ts';
+
+/**
+ * The base address: brackets around a bare IPv6 address, one slash at the end.
+ * `http://fd00::1:5000` is ambiguous and taken as an address without a port.
+ * @throws ConfigError SLAPOS_ERR_CONFIG_VALUE when it is not an http or https address.
+ */
+export function parseMasterUrl(text: string): URL {
+  const match = /^(https?:\/\/)([^/?#]*)(.*)$/i.exec(text.trim());
+  const candidate = match === null ? '' : `${match[1]}${bracket(match[2] ?? '')}${match[3]}`;
+  if (!URL.canParse(candidate)) {
+    throw new ConfigError('SLAPOS_ERR_CONFIG_VALUE', `master_url ${text} is not a web address.`, {
+      hint: 'Write it as http://host:port/ or https://host/.',
+    });
+  }
+  const url = new URL(candidate);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+function bracket(authority: string): string {
+  if (isIPv6(authority)) return `[${authority}]`;
+  const colon = authority.lastIndexOf(':');
+  const host = authority.slice(0, colon);
+  return colon > 0 && isIPv6(host) ? `[${host}]${authority.slice(colon)}` : authority;
+}
+
+/** A value of a form field or of a query. */
+export type FormValue = string | null;
+
+/** The address of an endpoint; fields that are null are left out of a query. */
+export function renderEndpoint(
+  base: URL,
+  path: string,
+  query: Readonly<Record<string, FormValue>> = {},
+): URL {
+  const url = new URL(path, base);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null) url.searchParams.append(name, value);
+  }
+  return url;
+}
+
+/** A form body; null is sent as the text `None`, which servers map back. */
+export function encodeForm(fields: Readonly<Record<string, FormValue>>): string {
+  const entries = Object.entries(fields).map(([name, value]): [string, string] => [
+    name,
+    value ?? 'None',
+  ]);
+  return new URLSearchParams(entries).toString();
+}

@@ -1,0 +1,272 @@
+/**
+ * The SLAP protocol over HTTP (spec/slap-protocol.md 3 and 4): implements {@link SlapMaster}.
+ * One object per Master; connections are opened with the first request and kept alive.
+ */
+import { errorCode, MasterError } from '../errors/slapos-error.ts';
+import {
+  parseAddressPairs,
+  parseAnswer,
+  parseCertificate,
+  parseComputer,
+  parsePartition,
+  parseRequestAnswer,
+} from './answers.ts';
+import { refusalOf } from './http-refusal.ts';
+import type { HttpAnswer, HttpTransport } from './http-transport.ts';
+import { encodeMarshal } from './marshal.ts';
+import type { InstanceAnswer, InstanceRequest, PartitionId, SlapMaster } from './master.ts';
+import { encodeForm, type FormValue, parseMasterUrl, renderEndpoint } from './master-url.ts';
+import { sanitizeXmlText } from './xml-text.ts';
+
+type Fields = Readonly<Record<string, FormValue>>;
+
+export interface SlapClientOptions {
+  readonly masterUrl: string;
+  /** PEM files of the client certificate. */
+  readonly keyFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  /** PEM file of the authorities to trust instead of the system's. */
+  readonly caFile?: string | undefined;
+  /** Default true. False accepts any server certificate, as upstream 1.24.0 always does. */
+  readonly isTlsVerified?: boolean | undefined;
+  /** Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Default 60,000, as upstream. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Requests of the classic protocol and of its HATEOAS part share connections and errors. */
+export interface SlapConnection {
+  readonly baseUrl: URL;
+  get(path: string | URL, query?: Fields, headers?: Record<string, string>): Promise<HttpAnswer>;
+  post(path: string, fields: Fields): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+/** Opens the way to a Master; nothing is connected and undici is not loaded before a request. */
+export function openSlapConnection(options: SlapClientOptions): SlapConnection {
+  const baseUrl = parseMasterUrl(options.masterUrl);
+  let loading: Promise<HttpTransport> | undefined;
+  const transport = (): Promise<HttpTransport> => {
+    loading ??= loadTransport(options);
+    return loading;
+  };
+  return {
+    baseUrl,
+    async get(path, query = {}, headers = {}) {
+      const url = renderEndpoint(baseUrl, path.toString(), query);
+      return accept(await (await transport()).request({ method: 'GET', url, headers }));
+    },
+    async post(path, fields) {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      const request = { url: renderEndpoint(baseUrl, path), headers, body: encodeForm(fields) };
+      return accept(await (await transport()).request({ method: 'POST', ...request }));
+    },
+    async close() {
+      await (await loading)?.close();
+    },
+  };
+}
+
+async function loadTransport(options: SlapClientOptions): Promise<HttpTransport> {
+  const { openHttpTransport } = await import('./http-transport.ts');
+  return openHttpTransport({
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    timeoutMs: options.timeoutMs ?? 60_000,
+    keyFile: options.keyFile,
+    certFile: options.certFile,
+    caFile: options.caFile,
+    isTlsVerified: options.isTlsVerified ?? true,
+    userAgent: 'slapos-node (compatible; slapos.core/1.24.0)',
+  });
+}
+
+function accept(answer: HttpAnswer): HttpAnswer {
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw refusalOf(answer);
+}
+
+/** Speaks the XML protocol to the Master of the options. */
+export function createSlapClient(options: SlapClientOptions): SlapMaster {
+  return new SlapClient(openSlapConnection(options));
+}
+
+const MAX_ERROR_LOG_LENGTH = 10_000;
+
+class SlapClient implements SlapMaster {
+  readonly #connection: SlapConnection;
+
+  constructor(connection: SlapConnection) {
+    this.#connection = connection;
+  }
+
+  async getFullComputerInformation(computerId: string) {
+    expectId(computerId, 'computer id');
+    const query = { computer_id: computerId };
+    const answer = await this.#connection
+      .get('getFullComputerInformation', query)
+      .catch((error: unknown) => {
+        if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
+        return this.#connection.get('getComputerInformation', query);
+      });
+    return parseComputer(parseAnswer(answer.body, 'The answer of getFullComputerInformation'));
+  }
+
+  async registerComputerPartition(id: PartitionId) {
+    expectId(id.computerId, 'computer id');
+    expectId(id.partitionId, 'partition id');
+    return parsePartition(
+      await this.#read('registerComputerPartition', {
+        computer_reference: id.computerId,
+        computer_partition_reference: id.partitionId,
+      }),
+    );
+  }
+
+  async getPartitionCertificate(id: PartitionId) {
+    return parseCertificate(await this.#read('getComputerPartitionCertificate', partition(id)));
+  }
+
+  async getHostingSubscriptionIpList(id: PartitionId) {
+    return parseAddressPairs(await this.#read('getHostingSubscriptionIpList', partition(id)));
+  }
+
+  async loadComputerConfiguration(xml: string) {
+    await this.#connection.post('loadComputerConfigurationFromXML', { xml });
+  }
+
+  async supplySoftware(url: string, computerId: string, state: 'available' | 'destroyed') {
+    try {
+      await this.#connection.post('supplySupply', { url, computer_id: computerId, state });
+    } catch (cause) {
+      if (errorCode(cause) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw cause;
+      const message = `Computer ${computerId} has not been found by SlapOS Master.`;
+      throw new MasterError('SLAPOS_ERR_MASTER_NOT_FOUND', message, { cause });
+    }
+  }
+
+  async reportBuildingSoftware(url: string, computerId: string) {
+    await this.#connection.post('buildingSoftwareRelease', { url, computer_id: computerId });
+  }
+
+  async reportAvailableSoftware(url: string, computerId: string) {
+    await this.#connection.post('availableSoftwareRelease', { url, computer_id: computerId });
+  }
+
+  async reportDestroyedSoftware(url: string, computerId: string) {
+    await this.#connection.post('destroyedSoftwareRelease', { url, computer_id: computerId });
+  }
+
+  async reportSoftwareError(url: string, computerId: string, errorLog: string) {
+    const fields = { url, computer_id: computerId, error_log: renderErrorLog(errorLog) };
+    await this.#connection.post('softwareReleaseError', fields);
+  }
+
+  async reportStarted(id: PartitionId) {
+    await this.#connection.post('startedComputerPartition', partition(id));
+  }
+
+  async reportStopped(id: PartitionId) {
+    await this.#connection.post('stoppedComputerPartition', partition(id));
+  }
+
+  async reportDestroyed(id: PartitionId) {
+    await this.#connection.post('destroyedComputerPartition', partition(id));
+  }
+
+  async reportInstanceError(id: PartitionId, errorLog: string) {
+    const fields = { ...partition(id), error_log: renderErrorLog(errorLog) };
+    await this.#connection.post('softwareInstanceError', fields);
+  }
+
+  async bangInstance(id: PartitionId, message: string) {
+    await this.#connection.post('softwareInstanceBang', { ...partition(id), message });
+  }
+
+  async bangComputer(computerId: string, message: string) {
+    await this.#connection.post('computerBang', { computer_id: computerId, message });
+  }
+
+  async updateRelatedInstances(id: PartitionId, references: readonly string[]) {
+    await this.#connection.post('updateComputerPartitionRelatedInstanceList', {
+      ...partition(id),
+      instance_reference_xml: encodeMarshal(references),
+    });
+  }
+
+  async useComputer(computerId: string, usage: string) {
+    if (usage === '') return;
+    const fields = { computer_id: computerId, use_string: usage };
+    await this.#connection.post('useComputer', fields);
+  }
+
+  async requestInstance(request: InstanceRequest): Promise<InstanceAnswer> {
+    try {
+      const answer = await this.#connection.post('requestComputerPartition', requestForm(request));
+      const what = 'The answer of requestComputerPartition';
+      return parseRequestAnswer(parseAnswer(answer.body, what));
+    } catch (error) {
+      if (errorCode(error) === 'SLAPOS_ERR_MASTER_NOT_READY') return { partition: null };
+      throw error;
+    }
+  }
+
+  async setConnection(
+    id: PartitionId,
+    connection: Readonly<Record<string, string | null>>,
+    slaveReference?: string,
+  ) {
+    await this.#connection.post('setComputerPartitionConnectionXml', {
+      ...partition(id),
+      connection_xml: encodeMarshal(connection),
+      slave_reference: slaveReference ?? null,
+    });
+  }
+
+  async getHateoasUrl() {
+    try {
+      const answer = await this.#connection.get('getHateoasUrl');
+      return answer.body.toString('utf8').trim();
+    } catch (error) {
+      if (errorCode(error) === 'SLAPOS_ERR_MASTER_NOT_FOUND') return null;
+      throw error;
+    }
+  }
+
+  async close() {
+    await this.#connection.close();
+  }
+
+  async #read(path: string, query: Fields) {
+    const answer = await this.#connection.get(path, query);
+    return parseAnswer(answer.body, `The answer of ${path}`);
+  }
+}
+
+function partition(id: PartitionId): { computer_id: string; computer_partition_id: string } {
+  return { computer_id: id.computerId, computer_partition_id: id.partitionId };
+}
+
+function requestForm(request: InstanceRequest): Fields {
+  return {
+    software_release: request.softwareRelease,
+    software_type: request.softwareType,
+    partition_reference: request.title,
+    partition_parameter_xml: encodeMarshal(request.parameters),
+    filter_xml: encodeMarshal(request.filter),
+    state: encodeMarshal(request.state),
+    shared_xml: encodeMarshal(request.isShared),
+    ...(request.requester === undefined ? {} : partition(request.requester)),
+  };
+}
+
+/** An empty id would ask for something else than what the caller means. */
+function expectId(id: string, what: string): void {
+  if (id !== '') return;
+  throw new MasterError('SLAPOS_ERR_MASTER_NOT_FOUND', `The ${what} is empty.`);
+}
+
+/** A Master keeps only the end of it, and XML must be able to carry it. */
+function renderErrorLog(errorLog: string): string {
+  return sanitizeXmlText(errorLog).slice(-MAX_ERROR_LOG_LENGTH);
+}
