@@ -5,6 +5,7 @@
 // One function per area: each adds the exports of its file to the addon.
 namespace slapos::binding {
 
+void RegisterAccount(Napi::Env env, Napi::Object exports);
 void RegisterCapabilities(Napi::Env env, Napi::Object exports);
 void RegisterNetlink(Napi::Env env, Napi::Object exports);
 void RegisterTuntap(Napi::Env env, Napi::Object exports);

@@ -1,19 +1,27 @@
 /** Adapter of the addon's netlink area (rtnetlink(7)); the interface is `HostNetwork`. */
-import { HostError } from '../errors/slapos-error.ts';
 import type { HostNetwork, OperationResult } from './host.ts';
-import { loadNative, type NativeAddon, type NetlinkOperation } from './native.ts';
-import { isKernelRefusal, type KernelRefusal, refusalReason } from './native-failure.ts';
+import {
+  loadNative,
+  type NativeAddon,
+  type NativeOutcome,
+  type NetlinkOperation,
+} from './native.ts';
+import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
 
 type NetlinkAddon = Pick<NativeAddon, 'netlinkDump' | 'netlinkApply' | 'netlinkAwaitDad'>;
 
-const HINTS: Readonly<Record<string, string>> = {
-  EPERM: 'Changing the network needs root (CAP_NET_ADMIN).',
-  ENODEV: 'Check the interface names in slapos.cfg against `ip link`.',
-  EXFULL: 'A bridge takes at most 1023 ports: use tap_mode = routed, or fewer partitions.',
-  ENETDOWN: 'Bring the interface up first.',
-  EACCES: 'IPv6 is switched off on the interface: set net.ipv6.conf.<interface>.disable_ipv6 = 0.',
-  EAGAIN: 'Run the command again.',
-  EINVAL: 'Check prefix length and gateway.',
+const TEXTS: RefusalTexts = {
+  code: 'SLAPOS_ERR_NETLINK',
+  hints: {
+    EPERM: 'Changing the network needs root (CAP_NET_ADMIN).',
+    ENODEV: 'Check the interface names in slapos.cfg against `ip link`.',
+    EXFULL: 'A bridge takes at most 1023 ports: use tap_mode = routed, or fewer partitions.',
+    ENETDOWN: 'Bring the interface up first.',
+    EACCES:
+      'IPv6 is switched off on the interface: set net.ipv6.conf.<interface>.disable_ipv6 = 0.',
+    EAGAIN: 'Run the command again.',
+    EINVAL: 'Check prefix length and gateway.',
+  },
 };
 
 /** What an operation does, in the words of iproute2: `address 10.0.0.1/32 on br0`. */
@@ -56,35 +64,13 @@ const DEEDS = {
   routeDel: 'delete',
 } as const satisfies Record<NetlinkOperation['op'], string>;
 
-function toHostError(what: string, refusal: KernelRefusal, cause?: unknown): HostError {
-  const hint = HINTS[refusal.code];
-  return new HostError(
-    'SLAPOS_ERR_NETLINK',
-    `Cannot ${what}: ${refusalReason(refusal)}.`,
-    refusal,
-    {
-      ...(hint === undefined ? {} : { hint }),
-      ...(cause === undefined ? {} : { cause }),
-      context: { code: refusal.code, detail: refusal.detail },
-    },
-  );
-}
-
-async function calling<Result>(what: string, call: Promise<Result>): Promise<Result> {
-  try {
-    return await call;
-  } catch (error) {
-    throw isKernelRefusal(error) ? toHostError(what, error, error) : error;
-  }
-}
-
 function toResult(
   operation: NetlinkOperation,
-  outcome: KernelRefusal | null | undefined,
+  outcome: NativeOutcome | undefined,
 ): OperationResult<NetlinkOperation> {
   if (!outcome) return { operation, error: undefined };
   const what = `${DEEDS[operation.op]} ${describeOperation(operation)}`;
-  return { operation, error: toHostError(what, outcome) };
+  return { operation, error: refusalError(TEXTS, what, outcome) };
 }
 
 /** The network of the namespace that this process runs in. */
@@ -92,17 +78,22 @@ export function createNetwork(addon: () => NetlinkAddon = loadNative): HostNetwo
   return {
     async dump(wanted = {}) {
       const { links = true, addresses = true, routes = true } = wanted;
-      return calling('read the network', addon().netlinkDump({ links, addresses, routes }));
+      return callNative(TEXTS, 'read the network', () =>
+        addon().netlinkDump({ links, addresses, routes }),
+      );
     },
     async apply(operations) {
       if (operations.length === 0) return [];
-      const outcomes = await calling('change the network', addon().netlinkApply({ operations }));
+      const outcomes = await callNative(TEXTS, 'change the network', () =>
+        addon().netlinkApply({ operations }),
+      );
       return operations.map((operation, index) => toResult(operation, outcomes[index]));
     },
     async awaitDad(addresses, timeoutMs) {
       if (addresses.length === 0) return [];
-      const what = 'wait for duplicate address detection';
-      return calling(what, addon().netlinkAwaitDad({ addresses, timeoutMs }));
+      return callNative(TEXTS, 'wait for duplicate address detection', () =>
+        addon().netlinkAwaitDad({ addresses, timeoutMs }),
+      );
     },
   };
 }
