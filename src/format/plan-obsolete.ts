@@ -1,0 +1,97 @@
+/**
+ * Addresses and routes that an earlier run recorded and that were replaced since: after a change of
+ * the host's prefix they would only mislead. What a switched-off option leaves stays. Pure.
+ */
+import type { Computer, HostAddress, Partition, PartitionDevice } from '../model/computer.ts';
+import type { RecordedAddresses } from './allocation-context.ts';
+import type { NetworkView } from './network-view.ts';
+import { deleteRoute, type WantedRoute } from './plan-routes.ts';
+import type { Step } from './step.ts';
+import { rangeRoute, tapRoutes, type WantedAddress } from './wanted-routes.ts';
+
+type Recorded = RecordedAddresses['partitions'][number];
+
+interface Wanted {
+  readonly computer: Computer;
+  readonly network: NetworkView;
+  readonly addresses: readonly WantedAddress[];
+  readonly routes: readonly WantedRoute[];
+}
+
+export function planObsolete(recorded: readonly RecordedAddresses[], wanted: Wanted): Step[] {
+  const routes = new Map<string, WantedRoute>();
+  const addresses = new Map<string, { dev: string; address: string }>();
+  for (const { partitions } of recorded) {
+    for (const [index, before] of partitions.entries()) {
+      const now = wanted.computer.partitions[index];
+      if (now === undefined) continue;
+      for (const route of replacedRoutes(before, now)) routes.set(routeKey(route), route);
+      for (const one of replacedAddresses(before, now, wanted.computer)) {
+        addresses.set(`${one.dev} ${one.address}`, one);
+      }
+    }
+  }
+  for (const route of wanted.routes) routes.delete(routeKey(route));
+  for (const { dev, address } of wanted.addresses) addresses.delete(`${dev} ${address}`);
+  return [
+    ...[...routes.values()].flatMap((route) => routeDeletion(route, wanted.network)),
+    ...[...addresses.values()].flatMap((one) => addressDeletion(one, wanted)),
+  ];
+}
+
+function routeKey(route: WantedRoute): string {
+  return [route.dev, route.destination, route.prefixLength, route.gateway, route.table].join(' ');
+}
+
+function replacedRoutes(before: Recorded, now: Partition): WantedRoute[] {
+  const isTapReplaced = isReplaced(before.tap, now.tap);
+  const range = before.ipv6Range?.network;
+  const isRangeReplaced = range !== undefined && now.ipv6Range !== null;
+  return [
+    ...(isTapReplaced ? tapRoutes(before.tap).filter(({ family }) => family === 6) : []),
+    ...(isRangeReplaced && range !== now.ipv6Range?.network ? rangeRoute(before) : []),
+  ];
+}
+
+function isReplaced(before: PartitionDevice, now: PartitionDevice): boolean {
+  if (before.name !== now.name || before.ipv6Address === '' || now.ipv6Address === '') return false;
+  return before.ipv6Address !== now.ipv6Address || before.ipv6Network !== now.ipv6Network;
+}
+
+function replacedAddresses(before: Recorded, now: Partition, computer: Computer) {
+  const devices = [before.tap, before.tun].flatMap((device, position) => {
+    const current = position === 0 ? now.tap : now.tun;
+    if (device === null || current === null || device.ipv6Address === current.ipv6Address)
+      return [];
+    if (current.ipv6Address === '' || device.ipv6Address === '') return [];
+    return [{ dev: device.name, address: device.ipv6Address }];
+  });
+  if (now.addresses.length === 0) return devices;
+  return [...devices, ...before.addresses.map((address) => onInterface(address, computer))];
+}
+
+function onInterface({ address }: HostAddress, computer: Computer) {
+  const own = computer.interface;
+  return { dev: (address.includes(':') ? own?.ipv6Interface : own?.name) ?? '', address };
+}
+
+function routeDeletion(route: WantedRoute, network: NetworkView): Step[] {
+  return network.routes
+    .filter((found) => {
+      return (
+        found.destination === route.destination &&
+        found.prefixLength === route.prefixLength &&
+        found.gateway === route.gateway &&
+        found.table === (route.table ?? 254) &&
+        network.deviceName(found.ifindex) === route.dev
+      );
+    })
+    .map((found) => deleteRoute(found, route.dev));
+}
+
+function addressDeletion(one: { dev: string; address: string }, wanted: Wanted): Step[] {
+  const found = wanted.network.find(one.dev, one.address);
+  if (found === undefined || one.address === wanted.computer.address) return [];
+  const { prefixLength } = found;
+  return [{ kind: 'address', change: { op: 'addrDel', ...one, prefixLength } }];
+}

@@ -1,0 +1,61 @@
+/**
+ * The difference between the computer as it shall be and the host as it is, as steps in the order
+ * in which they are taken. Pure and synchronous; a plan for a host that is as desired is empty.
+ */
+import type { AccountState, FileStatus, NetworkState } from '../host/host.ts';
+import type { Computer } from '../model/computer.ts';
+import type { RecordedAddresses } from './allocation-context.ts';
+import { NetworkView } from './network-view.ts';
+import type { FormatOptions } from './options.ts';
+import { planAccounts } from './plan-accounts.ts';
+import { planDevices } from './plan-devices.ts';
+import { planDirectories } from './plan-directories.ts';
+import { planResourceFiles, planStateFiles, type StateFiles } from './plan-files.ts';
+import { planNetwork } from './plan-network.ts';
+import type { Step } from './step.ts';
+
+/** The host as it was found: one netlink dump, one read of the account files, folder by folder. */
+export interface Observed {
+  readonly network: NetworkState;
+  readonly accounts: AccountState;
+  /** Status of every path of interest that exists. */
+  readonly paths: ReadonlyMap<string, FileStatus>;
+  /** Content of the files of interest that exist and can be read safely. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** net.ipv6.ip_nonlocal_bind; undefined without IPv6. */
+  readonly nonlocalBind: string | undefined;
+  /** Folders `data0`, `data1`… of `instance_storage_home`. */
+  readonly storages: readonly string[];
+  readonly machineId: string;
+}
+
+export interface PlanInput {
+  readonly options: FormatOptions;
+  readonly computer: Computer;
+  readonly observed: Observed;
+  readonly recorded: readonly RecordedAddresses[];
+  readonly files: StateFiles;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+/** @throws PlanError when something in the way cannot be changed; nothing is touched. */
+export function plan(input: PlanInput): Plan {
+  const { computer, observed, options } = input;
+  const network = new NetworkView(observed.network);
+  const accounts = planAccounts(computer, observed.accounts, options);
+  const directories = planDirectories(computer, observed.paths, accounts, options);
+  const devices = planDevices(computer, network, accounts, options);
+  const changes = [
+    ...accounts.steps,
+    ...directories,
+    ...devices.steps,
+    ...planNetwork({ ...input, network }),
+    ...planResourceFiles(computer, observed.texts),
+  ];
+  const steps = planStateFiles(computer, changes, input.files, options);
+  return { steps, warnings: devices.warnings };
+}
