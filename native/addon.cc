@@ -8,6 +8,7 @@ namespace {
 Napi::Object Register(Napi::Env env, Napi::Object exports) {
   slapos::binding::RegisterAccount(env, exports);
   slapos::binding::RegisterCapabilities(env, exports);
+  slapos::binding::RegisterDisk(env, exports);
   slapos::binding::RegisterNetlink(env, exports);
   slapos::binding::RegisterTuntap(env, exports);
   return exports;

@@ -7,6 +7,7 @@ namespace slapos::binding {
 
 void RegisterAccount(Napi::Env env, Napi::Object exports);
 void RegisterCapabilities(Napi::Env env, Napi::Object exports);
+void RegisterDisk(Napi::Env env, Napi::Object exports);
 void RegisterNetlink(Napi::Env env, Napi::Object exports);
 void RegisterTuntap(Napi::Env env, Napi::Object exports);
 

@@ -218,6 +218,24 @@ export interface ProcessExit {
   readonly signal: number;
 }
 
+/** Size of a folder and how its walk went. */
+export interface NativeDiskUsage {
+  readonly bytes: number;
+  /** Files and folders seen. */
+  readonly entries: number;
+  /** Folders that could not be read, apart from those that vanished. */
+  readonly failures: number;
+}
+
+/** Counts of statvfs(3), in fragments. */
+export interface NativeDiskSpace {
+  readonly fragmentBytes: number;
+  readonly blocks: number;
+  readonly freeBlocks: number;
+  /** Free for users other than root. */
+  readonly availableBlocks: number;
+}
+
 /**
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
@@ -285,6 +303,19 @@ export interface NativeAddon {
     readonly procRoot?: string;
   }): Promise<ArrayBuffer>;
 
+  /**
+   * What du(1) -s says of a folder that may belong to somebody we do not trust: allocated bytes in
+   * whole KiB, hard links once, no link followed. Runs on a thread of lowest priority.
+   */
+  diskUsage(request: { readonly path: string }): Promise<NativeDiskUsage>;
+  /**
+   * The same, summed over the folders that symbolic links in `path` lead to: those owned by the
+   * owner of `path`, each once. Nothing when `path` is missing.
+   */
+  diskLinkedUsage(request: { readonly path: string }): Promise<NativeDiskUsage>;
+  /** statvfs(3) of a mounted file system. */
+  diskSpace(request: { readonly path: string }): Promise<NativeDiskSpace>;
+
   /** OFD lock on an open descriptor (fcntl_locking(2)): true when got, false when held elsewhere. */
   lockTry(request: { readonly fd: number; readonly isExclusive: boolean }): boolean;
 
@@ -335,6 +366,9 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'spawn',
   'spawnSignal',
   'procSample',
+  'diskUsage',
+  'diskLinkedUsage',
+  'diskSpace',
   'lockTry',
   'openBeneath',
   'writeBeneath',
