@@ -11,6 +11,9 @@ Napi::Object Register(Napi::Env env, Napi::Object exports) {
   slapos::binding::RegisterDisk(env, exports);
   slapos::binding::RegisterNetlink(env, exports);
   slapos::binding::RegisterTuntap(env, exports);
+  slapos::binding::RegisterSpawn(env, exports);
+  slapos::binding::RegisterFile(env, exports);
+  slapos::binding::RegisterProc(env, exports);
   return exports;
 }
 

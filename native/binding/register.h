@@ -10,5 +10,8 @@ void RegisterCapabilities(Napi::Env env, Napi::Object exports);
 void RegisterDisk(Napi::Env env, Napi::Object exports);
 void RegisterNetlink(Napi::Env env, Napi::Object exports);
 void RegisterTuntap(Napi::Env env, Napi::Object exports);
+void RegisterSpawn(Napi::Env env, Napi::Object exports);
+void RegisterFile(Napi::Env env, Napi::Object exports);
+void RegisterProc(Napi::Env env, Napi::Object exports);
 
 }  // namespace slapos::binding

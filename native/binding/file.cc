@@ -1,0 +1,114 @@
+#include <memory>
+#include <variant>
+
+#include "binding/async.h"
+#include "binding/register.h"
+#include "core/file/beneath.h"
+#include "core/file/lock.h"
+#include "core/file/log_file.h"
+#include "core/file/remove.h"
+
+namespace slapos::binding {
+
+namespace {
+
+// What a call that returns nothing resolves to.
+using Nothing = std::monostate;
+
+Napi::Value Undefined(Napi::Env env, Nothing&) { return env.Undefined(); }
+
+// The descriptor belongs to JavaScript from here on.
+Napi::Value HandOver(Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.Release()); }
+
+Ownership ReadOwnership(const Napi::Object& object) {
+  Ownership result{static_cast<mode_t>(IntField(object, "mode"))};
+  result.uid = static_cast<uid_t>(IntField(object, "uid", kKeepUid));
+  result.gid = static_cast<gid_t>(IntField(object, "gid", kKeepGid));
+  return result;
+}
+
+std::string ReadBytes(const Napi::Object& object, const char* name) {
+  Napi::Value value = object.Get(name);
+  if (!value.IsTypedArray()) throw Napi::TypeError::New(object.Env(), "field 'data' must be bytes");
+  Napi::TypedArray array = value.As<Napi::TypedArray>();
+  const auto* start = static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  return std::string(start, array.ByteLength());
+}
+
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string root = StringField(object, "root");
+  std::string path = StringField(object, "path");
+  int flags = static_cast<int>(IntField(object, "flags"));
+  mode_t mode = static_cast<mode_t>(IntField(object, "mode", 0600));
+  WalkMethod method =
+      BoolField(object, "isByComponent", false) ? WalkMethod::kByComponent : WalkMethod::kBest;
+  return AsyncTask<UniqueFd>::Run(
+      info.Env(), [=] { return OpenBeneath(root, path, flags, mode, method); }, HandOver);
+}
+
+Napi::Value Write(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string root = StringField(object, "root");
+  std::string path = StringField(object, "path");
+  auto data = std::make_shared<std::string>(ReadBytes(object, "data"));
+  Ownership ownership = ReadOwnership(object);
+  auto work = [=] {
+    WriteBeneath(root, path, *data, ownership);
+    return Nothing();
+  };
+  return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
+}
+
+Napi::Value Mkdir(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string root = StringField(object, "root");
+  std::string path = StringField(object, "path");
+  Ownership ownership = ReadOwnership(object);
+  auto work = [=] {
+    MkdirBeneath(root, path, ownership);
+    return Nothing();
+  };
+  return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
+}
+
+Napi::Value Remove(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string root = StringField(object, "root");
+  std::string path = StringField(object, "path");
+  auto work = [=] {
+    RemoveBeneath(root, path);
+    return Nothing();
+  };
+  return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
+}
+
+Napi::Value OpenLog(const Napi::CallbackInfo& info) {
+  std::string path = StringField(RequestObject(info), "path");
+  return AsyncTask<UniqueFd>::Run(
+      info.Env(), [=] { return OpenLogFile(path); }, HandOver);
+}
+
+Napi::Value Lock(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  try {
+    bool is_ours =
+        TryLock(static_cast<int>(IntField(object, "fd")), BoolField(object, "isExclusive", true));
+    return Napi::Boolean::New(info.Env(), is_ours);
+  } catch (const SysError& error) {
+    throw ToError(info.Env(), error);
+  }
+}
+
+}  // namespace
+
+void RegisterFile(Napi::Env env, Napi::Object exports) {
+  exports.Set("openBeneath", Napi::Function::New(env, Open, "openBeneath"));
+  exports.Set("writeBeneath", Napi::Function::New(env, Write, "writeBeneath"));
+  exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
+  exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
+  exports.Set("openLogFile", Napi::Function::New(env, OpenLog, "openLogFile"));
+  exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
+}
+
+}  // namespace slapos::binding

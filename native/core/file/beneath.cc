@@ -1,0 +1,246 @@
+// openat2(2) (Linux 5.6), path_resolution(7).
+#include "core/file/beneath.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "core/sys/capabilities.h"
+#include "core/sys/sys_error.h"
+
+namespace slapos {
+
+namespace {
+
+constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+constexpr int kTmpfile = O_TMPFILE & ~O_DIRECTORY;
+// openat2 answers EAGAIN when a rename elsewhere races with it.
+constexpr int kRaceRetries = 64;
+
+// O_PATH tolerates few other flags, and openat2 refuses the rest instead of ignoring them.
+int WithSafeFlags(int flags) {
+  return (flags & O_PATH) != 0 ? flags | O_CLOEXEC | O_NOFOLLOW : flags | kAlways;
+}
+
+[[noreturn]] void Refuse(const std::string& root, const std::string& path) {
+  throw SysError(EINVAL, "openat2", "'" + path + "' is not a plain path beneath " + root);
+}
+
+std::vector<std::string> SplitPath(const std::string& root, const std::string& path) {
+  std::vector<std::string> parts;
+  if (path.empty() || path == ".") return parts;
+  size_t start = 0;
+  for (;;) {
+    size_t end = path.find('/', start);
+    std::string part = path.substr(start, end == std::string::npos ? end : end - start);
+    if (part.empty() || part == ".." || part == "." || part.find('\0') != std::string::npos) {
+      Refuse(root, path);
+    }
+    parts.push_back(std::move(part));
+    if (end == std::string::npos) return parts;
+    start = end + 1;
+  }
+}
+
+UniqueFd OpenRoot(const std::string& root, int flags) {
+  UniqueFd fd(::open(root.c_str(), flags | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) ThrowErrno("open", root);
+  return fd;
+}
+
+// A mode is only allowed where it is used.
+mode_t ModeFor(int flags, mode_t mode) { return (flags & (O_CREAT | kTmpfile)) != 0 ? mode : 0; }
+
+bool IsLink(int parent, const std::string& name) {
+  struct stat status = {};
+  return ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(status.st_mode);
+}
+
+UniqueFd WalkByComponent(UniqueFd folder, const std::vector<std::string>& parts, int flags,
+                         mode_t mode) {
+  for (size_t index = 0; index + 1 < parts.size(); index++) {
+    UniqueFd next(::openat(folder.Get(), parts[index].c_str(),
+                           O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!next) {
+      int err = errno;
+      errno = err == ENOTDIR && IsLink(folder.Get(), parts[index]) ? ELOOP : err;
+      return next;
+    }
+    folder = std::move(next);
+  }
+  return UniqueFd(::openat(folder.Get(), parts.back().c_str(), flags, mode));
+}
+
+UniqueFd WalkAtOnce(int folder, const std::string& path, int flags, mode_t mode) {
+  struct open_how how = {};
+  how.flags = static_cast<uint64_t>(flags);
+  how.mode = ModeFor(flags, mode);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 0;; attempt++) {
+    long fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
+    if (fd >= 0 || errno != EAGAIN || attempt >= kRaceRetries)
+      return UniqueFd(static_cast<int>(fd));
+  }
+}
+
+void Own(int fd, const Ownership& ownership, const std::string& path) {
+  bool changes_owner = ownership.uid != kKeepUid || ownership.gid != kKeepGid;
+  if (changes_owner && ::fchown(fd, ownership.uid, ownership.gid) != 0) ThrowErrno("fchown", path);
+  // After the owner, because chown(2) drops the set-id bits.
+  if (::fchmod(fd, ownership.mode) != 0) ThrowErrno("fchmod", path);
+}
+
+std::string RandomName(const std::string& name) {
+  uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) < 0) ThrowErrno("getrandom");
+  static const char kDigits[] = "0123456789abcdefghijklmnopqrstuv";
+  std::string suffix;
+  for (int index = 0; index < 12; index++, random >>= 5) suffix += kDigits[random & 31];
+  return "." + name.substr(0, 200) + "." + suffix + ".tmp";
+}
+
+void WriteAll(int fd, std::string_view data, const std::string& path) {
+  while (!data.empty()) {
+    ssize_t written = ::write(fd, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) ThrowErrno("write", path);
+    data.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+// Removes a temporary name unless the work was finished.
+class TemporaryName {
+ public:
+  TemporaryName(int folder, const std::string& name, int flags)
+      : folder_(folder), name_(name), flags_(flags) {}
+  ~TemporaryName() {
+    if (folder_ >= 0) ::unlinkat(folder_, name_.c_str(), flags_);
+  }
+  TemporaryName(const TemporaryName&) = delete;
+  TemporaryName& operator=(const TemporaryName&) = delete;
+  void Keep() { folder_ = -1; }
+
+ private:
+  int folder_;
+  const std::string& name_;
+  int flags_;
+};
+
+bool IsEmptyFolder(int fd) {
+  UniqueFd copy(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  DIR* listing = copy ? ::fdopendir(copy.Get()) : nullptr;
+  if (listing == nullptr) return false;
+  (void)copy.Release();
+  int count = 0;
+  while (::readdir(listing) != nullptr) count++;
+  ::closedir(listing);
+  return count <= 2;
+}
+
+UniqueFd OpenFolder(int parent, const std::string& name) {
+  return UniqueFd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+// The owner of the parent may swap what we just made for another folder of ours; a new, empty one
+// that is ours is worth nothing to them.
+bool IsOurNewFolder(int fd) {
+  struct stat status = {};
+  return ::fstat(fd, &status) == 0 && status.st_uid == ::geteuid() && IsEmptyFolder(fd);
+}
+
+// False when the name is taken.
+bool CreateFolder(const Location& place, const std::string& path, const Ownership& ownership) {
+  std::string name = RandomName(place.name);
+  int parent = place.parent.Get();
+  if (::mkdirat(parent, name.c_str(), 0700) != 0) ThrowErrno("mkdirat", path);
+  TemporaryName temporary(parent, name, AT_REMOVEDIR);
+  UniqueFd folder = OpenFolder(parent, name);
+  if (!folder) ThrowErrno("openat", path);
+  if (!IsOurNewFolder(folder.Get())) throw SysError(EPERM, "mkdirat", path + " was replaced");
+  Own(folder.Get(), ownership, path);
+  if (::syscall(SYS_renameat2, parent, name.c_str(), parent, place.name.c_str(),
+                1U /* RENAME_NOREPLACE */) == 0) {
+    temporary.Keep();
+    return true;
+  }
+  if (errno == EEXIST) return false;
+  ThrowErrno("renameat2", path);
+}
+
+void AdoptFolder(const Location& place, const std::string& path, const Ownership& ownership) {
+  UniqueFd folder = OpenFolder(place.parent.Get(), place.name);
+  if (!folder) ThrowErrno("openat", path);
+  struct stat parent = {};
+  struct stat status = {};
+  if (::fstat(place.parent.Get(), &parent) != 0 || ::fstat(folder.Get(), &status) != 0) {
+    ThrowErrno("fstat", path);
+  }
+  uid_t wanted = ownership.uid == kKeepUid ? status.st_uid : ownership.uid;
+  if (status.st_uid != wanted && parent.st_uid != ::geteuid()) {
+    throw SysError(EPERM, "fchown", path + " belongs to uid " + std::to_string(status.st_uid));
+  }
+  Own(folder.Get(), ownership, path);
+}
+
+}  // namespace
+
+UniqueFd OpenBeneath(const std::string& root, const std::string& path, int flags, mode_t mode,
+                     WalkMethod method) {
+  std::vector<std::string> parts = SplitPath(root, path);
+  int safe = WithSafeFlags(flags);
+  if (parts.empty()) return OpenRoot(root, safe & ~O_NOFOLLOW & ~O_CREAT);
+  UniqueFd folder = OpenRoot(root, O_PATH);
+  bool at_once = method == WalkMethod::kBest && ProbeCapabilities().openat2;
+  UniqueFd result = at_once ? WalkAtOnce(folder.Get(), path, safe, mode)
+                            : WalkByComponent(std::move(folder), parts, safe, mode);
+  if (!result) ThrowErrno(at_once ? "openat2" : "openat", root + "/" + path);
+  return result;
+}
+
+Location OpenParent(const std::string& root, const std::string& path, WalkMethod method) {
+  std::vector<std::string> parts = SplitPath(root, path);
+  if (parts.empty()) Refuse(root, path);
+  size_t slash = path.rfind('/');
+  std::string folder = slash == std::string::npos ? "" : path.substr(0, slash);
+  return {OpenBeneath(root, folder, O_RDONLY | O_DIRECTORY, 0, method), parts.back()};
+}
+
+void WriteBeneath(const std::string& root, const std::string& path, std::string_view data,
+                  const Ownership& ownership) {
+  Location place = OpenParent(root, path);
+  int parent = place.parent.Get();
+  std::string full = root + "/" + path;
+  std::string name = RandomName(place.name);
+  UniqueFd file(
+      ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) ThrowErrno("openat", full);
+  TemporaryName temporary(parent, name, 0);
+  WriteAll(file.Get(), data, full);
+  Own(file.Get(), ownership, full);
+  if (::fsync(file.Get()) != 0) ThrowErrno("fsync", full);
+  if (::renameat(parent, name.c_str(), parent, place.name.c_str()) != 0) {
+    ThrowErrno("renameat", full);
+  }
+  temporary.Keep();
+  if (::fsync(parent) != 0) ThrowErrno("fsync", full);
+}
+
+void MkdirBeneath(const std::string& root, const std::string& path, const Ownership& ownership) {
+  Location place = OpenParent(root, path);
+  std::string full = root + "/" + path;
+  struct stat status = {};
+  bool exists =
+      ::fstatat(place.parent.Get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!exists && CreateFolder(place, full, ownership)) return;
+  AdoptFolder(place, full, ownership);
+}
+
+}  // namespace slapos

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "core/sys/unique_fd.h"
+
+namespace slapos {
+
+// Paths inside a folder that belongs to somebody we do not trust. `path` is relative to the folder
+// `root`; an absolute path, or one with an empty or `..` component, is refused with EINVAL. No call
+// follows a symbolic link below `root` (ELOOP) or leaves it (EXDEV). `root` itself is trusted.
+
+// How a path is walked: openat2(2), or one openat(2) per component where openat2 is missing.
+enum class WalkMethod { kBest, kByComponent };
+
+// Opens with `flags` of open(2) plus O_CLOEXEC, O_NOCTTY, O_NOFOLLOW and O_NONBLOCK. The path ""
+// or "." is the root itself.
+UniqueFd OpenBeneath(const std::string& root, const std::string& path, int flags, mode_t mode,
+                     WalkMethod method = WalkMethod::kBest);
+
+// The folder that holds `path`, opened for reading, and the last component.
+struct Location {
+  UniqueFd parent;
+  std::string name;
+};
+Location OpenParent(const std::string& root, const std::string& path,
+                    WalkMethod method = WalkMethod::kBest);
+
+constexpr uid_t kKeepUid = static_cast<uid_t>(-1);
+constexpr gid_t kKeepGid = static_cast<gid_t>(-1);
+
+// Who owns a new file or folder, and its permission bits; the umask has no say.
+struct Ownership {
+  mode_t mode;
+  uid_t uid = kKeepUid;
+  gid_t gid = kKeepGid;
+};
+
+// Replaces a file: temporary file in the same folder, owner, mode, fsync(2), renameat(2), fsync of
+// the folder. A link of that name is replaced, not followed.
+void WriteBeneath(const std::string& root, const std::string& path, std::string_view data,
+                  const Ownership& ownership);
+
+// Creates a folder, or gives an existing one this mode and owner. An existing folder changes owner
+// only where nobody else could have put it there: when the parent is ours; else EPERM.
+void MkdirBeneath(const std::string& root, const std::string& path, const Ownership& ownership);
+
+}  // namespace slapos

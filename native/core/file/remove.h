@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+namespace slapos {
+
+// Removes what stands at `path` beneath `root`: a file, a link (not its target), or a folder with
+// all that it holds. Folders whose mode forbids reading or writing are given 0700 first when they
+// are ours. Never follows a link and never enters a mount point (EBUSY). Missing is fine. Uses a
+// bounded number of descriptors however deep the tree is. Throws ENOTEMPTY when something keeps
+// creating files in it.
+void RemoveBeneath(const std::string& root, const std::string& path);
+
+}  // namespace slapos

@@ -1,0 +1,209 @@
+// The checklist between clone and exec. Manual pages: close_range(2), rt_sigaction(2),
+// credentials(7), execve(2). Everything here runs in a process that shares memory and thread-local
+// storage with a suspended parent thread, so: no allocation, no locks, raw system calls for ids
+// (glibc's wrappers would signal the parent's other threads, nptl(7)).
+#include "core/spawn/child.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace slapos {
+
+namespace {
+
+// struct sigaction as the kernel has it (asm/signal.h), here only to say SIG_DFL.
+struct KernelSigaction {
+  void* handler;
+  unsigned long flags;
+  void* restorer;
+  uint64_t mask;
+};
+
+struct KernelDirent {
+  uint64_t ino;
+  int64_t off;
+  unsigned short length;
+  unsigned char type;
+  char name[];
+};
+
+int ParseNumber(const char* text) {
+  int value = 0;
+  if (*text == '\0') return -1;
+  for (; *text != '\0'; text++) {
+    if (*text < '0' || *text > '9') return -1;
+    value = value * 10 + (*text - '0');
+  }
+  return value;
+}
+
+// Marks every descriptor from `first` on close-on-exec by listing /proc/self/fd: for kernels and
+// seccomp profiles without close_range(2).
+bool MarkCloseOnExec(int first) {
+  int folder = ::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return false;
+  alignas(KernelDirent) char buffer[4096];
+  for (;;) {
+    long length = ::syscall(SYS_getdents64, folder, buffer, sizeof buffer);
+    if (length < 0) return false;
+    if (length == 0) break;
+    for (long at = 0; at < length;) {
+      auto* entry = reinterpret_cast<KernelDirent*>(buffer + at);
+      int fd = ParseNumber(entry->name);
+      if (fd >= first) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+      at += entry->length;
+    }
+  }
+  ::close(folder);
+  return true;
+}
+
+std::vector<const char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> result;
+  result.reserve(texts.size() + 1);
+  for (const std::string& text : texts) result.push_back(text.c_str());
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+const char* StepName(SpawnStep step) {
+  switch (step) {
+    case SpawnStep::kNone:
+      return "";
+    case SpawnStep::kDescriptors:
+      return "descriptors";
+    case SpawnStep::kSignals:
+      return "signals";
+    case SpawnStep::kProcessGroup:
+      return "setpgid";
+    case SpawnStep::kSession:
+      return "setsid";
+    case SpawnStep::kStdio:
+      return "stdio";
+    case SpawnStep::kLimits:
+      return "rlimit";
+    case SpawnStep::kGroups:
+      return "setgroups";
+    case SpawnStep::kGid:
+      return "setgid";
+    case SpawnStep::kUid:
+      return "setuid";
+    case SpawnStep::kDirectory:
+      return "chdir";
+    case SpawnStep::kNoNewPrivs:
+      return "noNewPrivs";
+    case SpawnStep::kExec:
+      return "exec";
+  }
+  return "";
+}
+
+ChildPlan::ChildPlan(const SpawnRequest& request, const int (&slots)[3], unsigned first_hidden,
+                     bool shares_descriptors)
+    : request_(request),
+      argv_(Pointers(request.args)),
+      envp_(Pointers(request.env)),
+      slots_{slots[0], slots[1], slots[2]},
+      first_hidden_(first_hidden),
+      shares_descriptors_(shares_descriptors) {}
+
+bool ChildPlan::Fail(SpawnStep step) {
+  err_ = errno == 0 ? EINVAL : errno;
+  step_ = step;
+  return false;
+}
+
+void ChildPlan::RunInChild() {
+  if (!HideDescriptors() || !ResetSignals() || !EnterGroup() || !PlaceStdio() || !ApplyLimits() ||
+      !TakeIds() || !Enter()) {
+    return;
+  }
+  ::execve(request_.file.c_str(), const_cast<char* const*>(argv_.data()),
+           const_cast<char* const*>(envp_.data()));
+  Fail(SpawnStep::kExec);
+}
+
+// The table is shared with the parent until this call copies the little that lies below
+// `first_hidden_`: with thousands of open descriptors that is what makes spawning cheap.
+bool ChildPlan::HideDescriptors() {
+  if (!shares_descriptors_) return true;
+  if (::syscall(SYS_close_range, first_hidden_, ~0U, CLOSE_RANGE_UNSHARE) == 0) return true;
+  return Fail(SpawnStep::kDescriptors);
+}
+
+// CLONE_CLEAR_SIGHAND leaves ignored signals ignored, and Node ignores SIGPIPE and SIGXFSZ.
+bool ChildPlan::ResetSignals() {
+  KernelSigaction action;
+  ::memset(&action, 0, sizeof action);
+  for (int number = 1; number <= 64; number++) {
+    if (number == SIGKILL || number == SIGSTOP) continue;
+    if (::syscall(SYS_rt_sigaction, number, &action, nullptr, sizeof action.mask) != 0) {
+      return Fail(SpawnStep::kSignals);
+    }
+  }
+  uint64_t nothing = 0;
+  if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &nothing, nullptr, sizeof nothing) != 0) {
+    return Fail(SpawnStep::kSignals);
+  }
+  return true;
+}
+
+bool ChildPlan::EnterGroup() {
+  if (request_.new_session) return ::setsid() >= 0 || Fail(SpawnStep::kSession);
+  return ::setpgid(0, 0) == 0 || Fail(SpawnStep::kProcessGroup);
+}
+
+bool ChildPlan::PlaceStdio() {
+  for (int fd = 0; fd < 3; fd++) {
+    if (::dup3(slots_[fd], fd, 0) < 0) return Fail(SpawnStep::kStdio);
+  }
+  if (::syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return true;
+  return MarkCloseOnExec(3) || Fail(SpawnStep::kDescriptors);
+}
+
+bool ChildPlan::ApplyLimits() {
+  for (const ResourceLimit& limit : request_.limits) {
+    uint64_t values[2] = {limit.soft, limit.hard};
+    if (::syscall(SYS_prlimit64, 0, limit.resource, values, nullptr) != 0) {
+      return Fail(SpawnStep::kLimits);
+    }
+  }
+  if (request_.umask) ::umask(*request_.umask);
+  return true;
+}
+
+bool ChildPlan::TakeIds() {
+  if (!request_.credentials) return true;
+  const Credentials& ids = *request_.credentials;
+  if (::syscall(SYS_setgroups, ids.groups.size(), ids.groups.data()) != 0) {
+    return Fail(SpawnStep::kGroups);
+  }
+  if (::syscall(SYS_setresgid, ids.gid, ids.gid, ids.gid) != 0) return Fail(SpawnStep::kGid);
+  if (::syscall(SYS_setresuid, ids.uid, ids.uid, ids.uid) != 0) return Fail(SpawnStep::kUid);
+  return true;
+}
+
+// The directory comes after the ids, so that the user's own rights decide.
+bool ChildPlan::Enter() {
+  if (!request_.cwd.empty() && ::chdir(request_.cwd.c_str()) != 0) {
+    return Fail(SpawnStep::kDirectory);
+  }
+  if (request_.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return Fail(SpawnStep::kNoNewPrivs);
+  }
+  return true;
+}
+
+}  // namespace slapos

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <linux/limits.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "core/spawn/spawn_request.h"
+
+namespace slapos {
+
+// A SpawnRequest laid out for the child, which shares our memory and must not allocate. Built
+// before the clone; the child writes only `step` and `err`.
+class ChildPlan {
+ public:
+  // `slots` are the three low descriptors that hold the child's stdio; `first_hidden` is the first
+  // descriptor number above them.
+  ChildPlan(const SpawnRequest& request, const int (&slots)[3], unsigned first_hidden,
+            bool shares_descriptors);
+
+  // Runs the checklist of docs/design and execs. Returns only on failure, with the facts recorded.
+  // Async-signal-safe.
+  void RunInChild();
+
+  StepFailure Failure() const { return {step_, err_}; }
+  bool HasFailed() const { return err_ != 0; }
+
+ private:
+  bool Fail(SpawnStep step);
+  bool HideDescriptors();
+  bool ResetSignals();
+  bool EnterGroup();
+  bool PlaceStdio();
+  bool ApplyLimits();
+  bool TakeIds();
+  bool Enter();
+
+  const SpawnRequest& request_;
+  std::vector<const char*> argv_;
+  std::vector<const char*> envp_;
+  int slots_[3];
+  unsigned first_hidden_;
+  bool shares_descriptors_;
+  // SAFETY: written by the child in shared memory; volatile because the compiler cannot see it.
+  volatile SpawnStep step_ = SpawnStep::kNone;
+  volatile int err_ = 0;
+};
+
+}  // namespace slapos

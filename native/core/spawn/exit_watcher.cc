@@ -1,0 +1,85 @@
+// epoll(7), pidfd_open(2): a pidfd is readable once its process has ended.
+#include "core/spawn/exit_watcher.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+
+#include "core/sys/sys_error.h"
+
+namespace slapos {
+
+namespace {
+
+constexpr uint64_t kStop = 0;
+
+void Add(int epoll, int fd, uint64_t key) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = key;
+  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) ThrowErrno("epoll_ctl", "pidfd");
+}
+
+}  // namespace
+
+ExitWatcher::ExitWatcher(OnExit on_exit)
+    : on_exit_(std::move(on_exit)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      stop_(::eventfd(0, EFD_CLOEXEC)) {
+  if (!epoll_) ThrowErrno("epoll_create1");
+  if (!stop_) ThrowErrno("eventfd");
+  Add(epoll_.Get(), stop_.Get(), kStop);
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { Run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+ExitWatcher::~ExitWatcher() {
+  ::eventfd_write(stop_.Get(), 1);
+  thread_.join();
+}
+
+void ExitWatcher::Watch(pid_t pid, UniqueFd pidfd) {
+  std::lock_guard lock(mutex_);
+  int fd = pidfd.Get();
+  children_[pid] = std::move(pidfd);
+  Add(epoll_.Get(), fd, static_cast<uint64_t>(pid));
+}
+
+bool ExitWatcher::Signal(pid_t pid, int number, bool to_group) {
+  std::lock_guard lock(mutex_);
+  auto found = children_.find(pid);
+  return found != children_.end() && SendSignal(found->second.Get(), pid, number, to_group);
+}
+
+void ExitWatcher::Run() {
+  epoll_event events[64];
+  for (;;) {
+    int count = ::epoll_wait(epoll_.Get(), events, 64, -1);
+    if (count < 0 && errno != EINTR) return;
+    for (int index = 0; index < count; index++) {
+      if (events[index].data.u64 == kStop) return;
+      Collect(static_cast<pid_t>(events[index].data.u64));
+    }
+  }
+}
+
+// Closing the pidfd takes it out of the epoll set.
+void ExitWatcher::Collect(pid_t pid) {
+  ProcessEnd end = {-1, 0, false};
+  {
+    std::lock_guard lock(mutex_);
+    auto found = children_.find(pid);
+    if (found == children_.end()) return;
+    ReapByPidfd(found->second.Get(), false, &end);
+    children_.erase(found);
+  }
+  on_exit_(pid, end);
+}
+
+}  // namespace slapos

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/sys/unique_fd.h"
+
+namespace slapos {
+
+// One line of setrlimit(2); RLIM_INFINITY is ~0.
+struct ResourceLimit {
+  int resource;
+  uint64_t soft;
+  uint64_t hard;
+};
+
+// User, group and supplementary groups that the command takes, all three together.
+struct Credentials {
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;
+};
+
+// Everything about a command to start. Nothing is inherited but what stands here.
+struct SpawnRequest {
+  std::string file;
+  std::vector<std::string> args;
+  std::vector<std::string> env;
+  std::string cwd;
+  std::optional<Credentials> credentials;  // absent: stay who we are
+  std::optional<mode_t> umask;
+  std::vector<ResourceLimit> limits;
+  std::array<UniqueFd, 3> stdio;  // an empty one stands for /dev/null
+  bool new_session = false;       // setsid(2) instead of a process group of its own
+  bool no_new_privs = false;
+};
+
+// What the child was doing when the kernel refused; the order is that of the child checklist.
+enum class SpawnStep : int {
+  kNone,
+  kDescriptors,
+  kSignals,
+  kProcessGroup,
+  kSession,
+  kStdio,
+  kLimits,
+  kGroups,
+  kGid,
+  kUid,
+  kDirectory,
+  kNoNewPrivs,
+  kExec,
+};
+
+// `setgid` for kGid: the word that errors carry.
+const char* StepName(SpawnStep step);
+
+struct StepFailure {
+  SpawnStep step;
+  int err;
+};
+
+// A process that exists, not reaped. With `failure` it never ran the command: it ends with 127.
+struct SpawnedChild {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  std::optional<StepFailure> failure;
+};
+
+}  // namespace slapos

@@ -1,0 +1,153 @@
+#include "core/spawn/spawner.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/spawn/child.h"
+#include "core/spawn/clone.h"
+#include "core/sys/capabilities.h"
+
+namespace slapos {
+
+namespace {
+
+constexpr auto kGuardTick = std::chrono::milliseconds(100);
+constexpr unsigned kTicksToLive = 150;
+
+UniqueFd OpenNull() {
+  UniqueFd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!fd) ThrowErrno("open", "/dev/null");
+  return fd;
+}
+
+// Threads inherit the mask of their creator: nothing but the main thread handles signals.
+std::thread StartBlocked(std::function<void()> body) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(std::move(body));
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+void RunPlan(void* plan) { static_cast<ChildPlan*>(plan)->RunInChild(); }
+
+}  // namespace
+
+Spawner::Spawner() : shares_descriptors_(ProbeCapabilities().close_range) {
+  Reserve();
+  stack_ = std::make_unique<ChildStack>();
+  thread_ = StartBlocked([this] { Run(); });
+  guard_ = StartBlocked([this] { Guard(); });
+}
+
+Spawner::~Spawner() {
+  {
+    std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+    jobs_.clear();
+  }
+  wake_.notify_all();
+  guard_wake_.notify_all();
+  thread_.join();
+  guard_.join();
+}
+
+void Spawner::Reserve() {
+  null_ = OpenNull();
+  for (UniqueFd& slot : slots_) {
+    slot.Reset(::fcntl(null_.Get(), F_DUPFD_CLOEXEC, 3));
+    if (!slot) ThrowErrno("fcntl", "F_DUPFD_CLOEXEC");
+    first_hidden_ = std::max(first_hidden_, static_cast<unsigned>(slot.Get()) + 1);
+  }
+}
+
+void Spawner::Submit(SpawnRequest request, Done done) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.push_back({std::move(request), std::move(done)});
+  }
+  wake_.notify_one();
+}
+
+void Spawner::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return is_stopping_ || !jobs_.empty(); });
+    if (is_stopping_) break;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    if (!is_busy_) guard_wake_.notify_one();
+    is_busy_ = true;
+    ticks_ = 0;
+    lock.unlock();
+    SpawnResult result = Start(job.request);
+    job.done(std::move(result));
+    lock.lock();
+    is_busy_ = !jobs_.empty();
+  }
+  is_busy_ = false;
+  guard_wake_.notify_one();
+}
+
+// A process of the child's new user may stop it between setresuid and exec, and this thread with
+// it; a file system that does not answer holds it in chdir or exec.
+void Spawner::Guard() {
+  std::unique_lock lock(mutex_);
+  while (!is_stopping_ || is_busy_) {
+    if (!is_busy_) {
+      guard_wake_.wait(lock, [this] { return is_stopping_ || is_busy_; });
+      continue;
+    }
+    guard_wake_.wait_for(lock, kGuardTick);
+    int pidfd = __atomic_load_n(&pidfd_, __ATOMIC_ACQUIRE);
+    if (++ticks_ < 2 || pidfd < 0) continue;
+    bool is_late = ticks_ > kTicksToLive || is_stopping_;
+    ::syscall(SYS_pidfd_send_signal, pidfd, is_late ? SIGKILL : SIGCONT, nullptr, 0);
+  }
+}
+
+SpawnResult Spawner::Start(SpawnRequest& request) {
+  try {
+    FillSlots(request);
+    SpawnedChild child = Clone(request, shares_descriptors_);
+    ClearSlots();
+    return child;
+  } catch (const SysError& error) {
+    ClearSlots();
+    return error;
+  }
+}
+
+SpawnedChild Spawner::Clone(SpawnRequest& request, bool share_descriptors) {
+  int slots[3] = {slots_[0].Get(), slots_[1].Get(), slots_[2].Get()};
+  ChildPlan plan(request, slots, first_hidden_, share_descriptors);
+  SpawnedChild child;
+  child.pid = CloneChild(*stack_, share_descriptors, RunPlan, &plan, &pidfd_);
+  std::lock_guard lock(mutex_);
+  child.pidfd.Reset(pidfd_);
+  pidfd_ = -1;
+  if (plan.HasFailed()) child.failure = plan.Failure();
+  return child;
+}
+
+void Spawner::FillSlots(SpawnRequest& request) {
+  for (size_t index = 0; index < 3; index++) {
+    UniqueFd& source = request.stdio[index];
+    int from = source ? source.Get() : null_.Get();
+    if (::dup3(from, slots_[index].Get(), O_CLOEXEC) < 0) ThrowErrno("dup3", "stdio of the child");
+  }
+}
+
+// Pipe ends must not outlive the request in our own table: the reader would never see the end.
+void Spawner::ClearSlots() {
+  for (UniqueFd& slot : slots_) ::dup3(null_.Get(), slot.Get(), O_CLOEXEC);
+}
+
+}  // namespace slapos
