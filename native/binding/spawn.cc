@@ -88,6 +88,7 @@ SpawnRequest ReadRequest(const Napi::Object& object) {
   request.limits = ReadLimits(object);
   if (HasField(object, "umask")) request.umask = static_cast<mode_t>(IntField(object, "umask"));
   request.new_session = BoolField(object, "isNewSession", false);
+  request.same_group = BoolField(object, "isSameGroup", false);
   request.no_new_privs = BoolField(object, "isNoNewPrivs", false);
   return request;
 }
@@ -103,11 +104,12 @@ class ProcessTable {
 
   Napi::Promise Spawn(Napi::Env env, SpawnRequest request, std::array<UniqueFd, 3> ends) {
     auto shared_ends = std::make_shared<std::array<UniqueFd, 3>>(std::move(ends));
-    std::string file = request.file;
+    // What an error is about: the directory or the program, as the failed step says.
+    auto subject = std::make_pair(request.file, request.cwd);
     Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
     queue_.Hold(env);
-    spawner_.Submit(std::move(request), [this, deferred, shared_ends, file](SpawnResult result) {
-      Conclude(deferred, std::move(shared_ends), file, std::move(result));
+    spawner_.Submit(std::move(request), [this, deferred, shared_ends, subject](SpawnResult result) {
+      Conclude(deferred, std::move(shared_ends), subject, std::move(result));
     });
     return deferred.Promise();
   }
@@ -120,8 +122,8 @@ class ProcessTable {
   using Ends = std::shared_ptr<std::array<UniqueFd, 3>>;
 
   // On the spawning thread.
-  void Conclude(Napi::Promise::Deferred deferred, Ends ends, const std::string& file,
-                SpawnResult result) {
+  void Conclude(Napi::Promise::Deferred deferred, Ends ends,
+                const std::pair<std::string, std::string>& subject, SpawnResult result) {
     if (auto* error = std::get_if<SysError>(&result)) return Reject(deferred, *error);
     auto& child = std::get<SpawnedChild>(result);
     if (child.failure) {

@@ -192,6 +192,12 @@ export interface SpawnRequest {
   readonly gid?: number;
   readonly groups?: readonly number[];
   readonly umask?: number;
+  /** setrlimit(2), RLIMIT_* by number; Infinity for RLIM_INFINITY. Set before the ids change. */
+  readonly limits?: ReadonlyArray<{
+    readonly resource: number;
+    readonly soft: number;
+    readonly hard: number;
+  }>;
   /** For fds 0, 1, 2: a descriptor number to duplicate, or `pipe`, or `null` for /dev/null. */
   readonly stdio: readonly [
     'null' | 'pipe' | number,
@@ -200,6 +206,8 @@ export interface SpawnRequest {
   ];
   /** setsid(2) instead of a new process group. */
   readonly isNewSession?: boolean;
+  /** Stay in the caller's process group: for a command that uses our terminal. */
+  readonly isSameGroup?: boolean;
   readonly isNoNewPrivs?: boolean;
 }
 
@@ -330,6 +338,8 @@ export interface NativeAddon {
     readonly path: string;
     readonly flags: number;
     readonly mode?: number;
+    /** Walk by openat(2), as on kernels without openat2: for tests. */
+    readonly isByComponent?: boolean;
   }): Promise<number>;
   /**
    * Writes a file atomically beneath `root`: temporary file in the same folder, owner, mode,
@@ -343,7 +353,10 @@ export interface NativeAddon {
     readonly uid?: number;
     readonly gid?: number;
   }): Promise<void>;
-  /** mkdirat(2) beneath `root` with owner and mode set through the descriptor; existing is fine. */
+  /**
+   * mkdirat(2) beneath `root` with owner and mode set through the descriptor. An existing folder is
+   * given them too, but its owner changes only when the parent folder is ours: else EPERM.
+   */
   mkdirBeneath(request: {
     readonly root: string;
     readonly path: string;
@@ -353,6 +366,12 @@ export interface NativeAddon {
   }): Promise<void>;
   /** Removes a file, link or whole tree beneath `root`; does not follow links; ENOENT is fine. */
   removeBeneath(request: { readonly root: string; readonly path: string }): Promise<void>;
+  /**
+   * Opens a log for appending, 0644, in a folder that somebody else may write to: ELOOP for a
+   * link, EMLINK for a file with a second name, EINVAL for what is no regular file. The caller
+   * closes the descriptor.
+   */
+  openLogFile(request: { readonly path: string }): Promise<number>;
 }
 
 export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
@@ -374,6 +393,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'writeBeneath',
   'mkdirBeneath',
   'removeBeneath',
+  'openLogFile',
 ];
 
 const ADDON_FILE = join('build', 'Release', 'slapos_native.node');

@@ -162,6 +162,7 @@ bool ChildPlan::ResetSignals() {
 
 bool ChildPlan::EnterGroup() {
   if (request_.new_session) return ::setsid() >= 0 || Fail(SpawnStep::kSession);
+  if (request_.same_group) return true;
   return ::setpgid(0, 0) == 0 || Fail(SpawnStep::kProcessGroup);
 }
 

@@ -16,8 +16,8 @@ struct ProcessEnd {
   bool dumped_core;
 };
 
-// Reaps through the pidfd, waiting for the end if asked. False when the process has not ended yet or
-// is not our child.
+// Reaps through the pidfd, waiting for the end if asked. False when the process has not ended yet
+// or is not our child.
 bool ReapByPidfd(int pidfd, bool wait, ProcessEnd* end);
 
 }  // namespace slapos

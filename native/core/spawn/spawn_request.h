@@ -37,6 +37,7 @@ struct SpawnRequest {
   std::vector<ResourceLimit> limits;
   std::array<UniqueFd, 3> stdio;  // an empty one stands for /dev/null
   bool new_session = false;       // setsid(2) instead of a process group of its own
+  bool same_group = false;        // stay in the caller's group: for commands on our terminal
   bool no_new_privs = false;
 };
 

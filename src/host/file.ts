@@ -1,0 +1,275 @@
+/**
+ * Files inside folders that belong to somebody we do not trust: a partition's home.
+ *
+ * Every path is given as a trusted `root` and a relative `path` beneath it. No operation follows a
+ * symbolic link beneath the root or leaves it (openat2(2) RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS),
+ * whatever the owner renames meanwhile.
+ */
+import {
+  close as closeCallback,
+  constants,
+  fstat as fstatCallback,
+  read as readCallback,
+  type Stats,
+} from 'node:fs';
+import { readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import type { ErrorCode } from '../errors/catalogue.ts';
+import { errorCode, HostError } from '../errors/slapos-error.ts';
+import type { FileKind, FileStatus, WriteOptions } from './host.ts';
+import { loadNative, type NativeAddon } from './native.ts';
+import { isKernelRefusal } from './native-failure.ts';
+
+const closeFd = promisify(closeCallback);
+const fstatFd = promisify(fstatCallback);
+const readFd = promisify(readCallback);
+
+/** O_PATH of open(2): the same number on x86-64 and arm64, and missing from `fs.constants`. */
+const O_PATH = 0o10000000;
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: FileKind;
+}
+
+/** File operations beneath a root. Each throws HostError: SLAPOS_ERR_UNSAFE_PATH where a link or
+ * another kind of file stands in the way, SLAPOS_ERR_FILE for every other refusal. */
+export interface BeneathFiles {
+  /**
+   * Content of a regular file, undefined when it does not exist. More than `maxBytes` (16 MiB by
+   * default) is an error, so that nobody can fill our memory.
+   */
+  read(root: string, path: string, limit?: { maxBytes?: number }): Promise<Buffer | undefined>;
+  /** Entries of a folder sorted by name, undefined when it does not exist. `''` is the root. */
+  list(root: string, path: string): Promise<readonly FolderEntry[] | undefined>;
+  /** Status of the path itself (a link is not followed), undefined when there is none. */
+  stat(root: string, path: string): Promise<FileStatus | undefined>;
+  /** Replaces a file atomically and durably; a link of that name is replaced, not followed. */
+  write(
+    root: string,
+    path: string,
+    data: string | Uint8Array,
+    options: WriteOptions,
+  ): Promise<void>;
+  /**
+   * Creates a folder or gives an existing one this mode and owner; parents must exist. An existing
+   * folder of another owner is refused unless its parent is ours.
+   */
+  mkdir(root: string, path: string, options: WriteOptions): Promise<void>;
+  /** Creates or replaces a symbolic link, atomically. */
+  symlink(root: string, path: string, target: string): Promise<void>;
+  /** Text of a symbolic link, undefined when nothing stands there. */
+  readlink(root: string, path: string): Promise<string | undefined>;
+  /** Removes a file, a link or a whole tree; missing is fine. */
+  remove(root: string, path: string): Promise<void>;
+}
+
+type FileAddon = Pick<
+  NativeAddon,
+  'openBeneath' | 'writeBeneath' | 'mkdirBeneath' | 'removeBeneath'
+>;
+
+const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENOTDIR', 'EMLINK']);
+
+/** The operations on the machine; `addon` may be a fake. */
+export function createBeneathFiles(addon: () => FileAddon = loadNative): BeneathFiles {
+  return {
+    read: (root, path, limit) => readFile(addon(), root, path, limit?.maxBytes),
+    list: (root, path) => listFolder(addon(), root, path),
+    stat: (root, path) =>
+      withFd(addon(), 'look at', root, path, O_PATH, async (fd) => toStatus(await fstatFd(fd))),
+    write: (root, path, data, options) =>
+      guard('write', root, path, () =>
+        addon().writeBeneath({ root, path, data: toBytes(data), ...options }),
+      ),
+    mkdir: (root, path, options) =>
+      guard('create the folder', root, path, () =>
+        addon().mkdirBeneath({ root, path, ...options }),
+      ),
+    symlink: (root, path, target) => writeLink(addon(), root, path, target),
+    readlink: (root, path) =>
+      withParent(addon(), 'read the link', root, path, (place) => readlink(place)),
+    remove: (root, path) =>
+      guard('remove', root, path, () => addon().removeBeneath({ root, path })),
+  };
+}
+
+function toBytes(data: string | Uint8Array): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data) : data;
+}
+
+/** Runs a file operation and translates its refusal. */
+async function guard<T>(
+  deed: string,
+  root: string,
+  path: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw isKernelRefusal(error) ? refusal(deed, `${root}/${path}`, error) : error;
+  }
+}
+
+function refusal(deed: string, path: string, error: Error & { code: string }): HostError {
+  const isUnsafe = UNSAFE_CODES.has(error.code);
+  const code: ErrorCode = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
+  const why = isUnsafe
+    ? 'a symbolic link or another kind of file stands in the way'
+    : (error as { detail?: string }).detail || 'the kernel refused';
+  const message = `Cannot ${deed} ${path}: ${error.code}, ${why}.`;
+  return new HostError(code, message, error as { errno?: number; syscall?: string }, {
+    cause: error,
+    context: { path, code: error.code },
+  });
+}
+
+/** Opens, uses and closes; undefined when the path does not exist. */
+async function withFd<T>(
+  addon: FileAddon,
+  deed: string,
+  root: string,
+  path: string,
+  flags: number,
+  use: (fd: number) => Promise<T>,
+): Promise<T | undefined> {
+  let fd: number;
+  try {
+    fd = await addon.openBeneath({ root, path, flags });
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw isKernelRefusal(error) ? refusal(deed, `${root}/${path}`, error) : error;
+  }
+  try {
+    return await guard(deed, root, path, () => use(fd));
+  } finally {
+    await closeFd(fd);
+  }
+}
+
+/**
+ * Gives `use` a path to the last component whose folder cannot be exchanged any more: the link of
+ * a descriptor in /proc. `use` must not follow the last component.
+ */
+function withParent<T>(
+  addon: FileAddon,
+  deed: string,
+  root: string,
+  path: string,
+  use: (place: string) => Promise<T>,
+): Promise<T | undefined> {
+  const parent = dirname(path);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const flags = O_PATH | constants.O_DIRECTORY;
+  return withFd(addon, deed, root, parent, flags, async (fd) => {
+    try {
+      return await use(`/proc/self/fd/${fd}/${name}`);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  });
+}
+
+async function readFile(
+  addon: FileAddon,
+  root: string,
+  path: string,
+  maxBytes = DEFAULT_MAX_BYTES,
+): Promise<Buffer | undefined> {
+  return withFd(addon, 'read', root, path, constants.O_RDONLY, async (fd) => {
+    const status = await fstatFd(fd);
+    if (!status.isFile()) throw unsafe(`${root}/${path} is not a regular file.`);
+    if (status.size > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
+    const content = await readAtMost(fd, maxBytes + 1);
+    if (content.length > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
+    return content;
+  });
+}
+
+function unsafe(message: string): HostError {
+  return new HostError('SLAPOS_ERR_UNSAFE_PATH', message, { syscall: 'openat2' });
+}
+
+function tooLarge(path: string, maxBytes: number): HostError {
+  return new HostError('SLAPOS_ERR_FILE', `${path} holds more than ${maxBytes} bytes.`, {
+    syscall: 'read',
+  });
+}
+
+async function readAtMost(fd: number, limitBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  while (total < limitBytes) {
+    const chunk = Buffer.alloc(Math.min(64 * 1024, limitBytes - total));
+    const { bytesRead } = await readFd(fd, chunk, 0, chunk.length, total);
+    if (bytesRead === 0) break;
+    chunks.push(chunk.subarray(0, bytesRead));
+    total += bytesRead;
+  }
+  return Buffer.concat(chunks, total);
+}
+
+async function listFolder(
+  addon: FileAddon,
+  root: string,
+  path: string,
+): Promise<readonly FolderEntry[] | undefined> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+  return withFd(addon, 'list', root, path, flags, async (fd) => {
+    const entries = await readdir(`/proc/self/fd/${fd}`, { withFileTypes: true });
+    return entries
+      .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  });
+}
+
+async function writeLink(
+  addon: FileAddon,
+  root: string,
+  path: string,
+  target: string,
+): Promise<void> {
+  const unique = `.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
+  const done = await withParent(addon, 'create the link', root, path, async (place) => {
+    const temporary = `${dirname(place)}/${unique}`;
+    await symlink(target, temporary);
+    try {
+      await rename(temporary, place);
+    } catch (error) {
+      await unlink(temporary);
+      throw error;
+    }
+    return true;
+  });
+  if (done === undefined) {
+    const message = `Cannot create the link ${root}/${path}: its folder does not exist.`;
+    throw new HostError('SLAPOS_ERR_FILE', message, { syscall: 'symlink' });
+  }
+}
+
+interface Kinds {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}
+
+function kindOf(entry: Kinds): FileKind {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'link' : 'other';
+}
+
+function toStatus(status: Stats): FileStatus {
+  return {
+    kind: kindOf(status),
+    mode: status.mode & 0o7777,
+    uid: status.uid,
+    gid: status.gid,
+    sizeBytes: status.size,
+    modifiedMs: status.mtimeMs,
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Runs one-shot commands as a partition's user: buildout, promises, scripts. Services are started
+ * by the keeper, not here.
+ */
+import { Socket } from 'node:net';
+import { SpawnError } from '../errors/slapos-error.ts';
+import { loadNative, type NativeAddon, type NativeFailure, type SpawnRequest } from './native.ts';
+import { isKernelRefusal } from './native-failure.ts';
+import { killGroup, killProcessTree } from './process-tree.ts';
+import type { UserIdentity } from './user.ts';
+
+export interface CommandRequest {
+  /** Absolute path of the program and its arguments: no shell is involved. */
+  readonly argv: readonly [string, ...string[]];
+  /** The whole environment of the command. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Ids to take; absent, or our own when we are not root: no change. */
+  readonly user?: Pick<UserIdentity, 'uid' | 'gid' | 'groups'>;
+  readonly umask?: number;
+  /** After this time the command and its descendants are killed; absent: no limit. */
+  readonly timeoutMs?: number;
+  /** Hears output as it arrives, standard output and error merged. */
+  readonly onOutput?: (chunk: Buffer) => void;
+  /** How much of the end of the output the result keeps; 1 MiB by default. */
+  readonly maxOutputBytes?: number;
+  /** Use our own terminal and capture nothing. */
+  readonly isInteractive?: boolean;
+  /** Kills the command and its descendants when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+export interface CommandResult {
+  /** Exit status, or -1 when a signal ended the command. */
+  readonly status: number;
+  /** Signal number, or 0. */
+  readonly signal: number;
+  /** The end of what was written to standard output and error. */
+  readonly output: Buffer;
+  /** True when the beginning of the output was dropped. */
+  readonly isTruncated: boolean;
+  readonly isTimedOut: boolean;
+}
+
+export type SpawnAddon = Pick<NativeAddon, 'spawn' | 'spawnSignal' | 'procSample'>;
+
+const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
+/** How long to read on after the end of the command: a grandchild may hold the pipe for ever. */
+const DRAIN_MS = 1000;
+
+const STEP_TEXT: Readonly<Record<string, string>> = {
+  descriptors: 'close inherited descriptors',
+  signals: 'reset signals',
+  setpgid: 'enter a process group of its own',
+  setsid: 'start a session',
+  stdio: 'set up standard streams',
+  rlimit: 'set its resource limits',
+  setgroups: 'take the supplementary groups',
+  setgid: 'take the group',
+  setuid: 'take the user',
+  chdir: 'enter its directory',
+  noNewPrivs: 'give up new privileges',
+  exec: 'execute the program',
+};
+
+/**
+ * Runs a command to its end. A status other than 0 is a result, not an error.
+ * @throws SpawnError naming the step at which the command could not be started.
+ */
+export async function spawnCommand(
+  request: CommandRequest,
+  addon: SpawnAddon = loadNative(),
+): Promise<CommandResult> {
+  const started = await start(request, addon);
+  const output = collectOutput(started.stdio[1], request);
+  const limit = limitCommand(started.pid, request, addon);
+  try {
+    const exit = await started.exited;
+    await output.drain();
+    return { ...exit, ...output.result(), isTimedOut: limit.isTimedOut() };
+  } finally {
+    limit.cancel();
+  }
+}
+
+/** The request for the addon; exported for tests of what a child is given. */
+export function encodeSpawn(request: CommandRequest): SpawnRequest {
+  const isInteractive = request.isInteractive === true;
+  return {
+    file: request.argv[0],
+    args: request.argv,
+    env: Object.entries(request.env).map(([key, value]) => `${key}=${value}`),
+    cwd: request.cwd,
+    ...credentialsOf(request.user),
+    ...(request.umask === undefined ? {} : { umask: request.umask }),
+    stdio: isInteractive ? [0, 1, 2] : ['null', 'pipe', 'stdout'],
+    isSameGroup: isInteractive,
+  };
+}
+
+/** Only root can take ids; another user asking for its own gets no change. */
+function credentialsOf(user: CommandRequest['user']) {
+  if (user === undefined) return {};
+  const ownUid = process.geteuid?.() ?? 0;
+  if (ownUid !== 0 && ownUid === user.uid) return {};
+  return { uid: user.uid, gid: user.gid, groups: user.groups };
+}
+
+async function start(request: CommandRequest, addon: SpawnAddon) {
+  const problem = findUnsafeText(request);
+  if (problem !== undefined) throw new SpawnError(problem, { step: 'request', syscall: 'spawn' });
+  try {
+    return await addon.spawn(encodeSpawn(request));
+  } catch (error) {
+    if (!isKernelRefusal(error)) throw error;
+    throw toSpawnError(request, error);
+  }
+}
+
+/** A NUL would silently cut a path or an argument short. */
+function findUnsafeText(request: CommandRequest): string | undefined {
+  if (!request.argv[0].startsWith('/')) {
+    return `Cannot start ${request.argv[0]}: the path of the program must be absolute.`;
+  }
+  const texts = [...request.argv, ...Object.entries(request.env).flat(), request.cwd];
+  if (!texts.some((text) => text.includes('\0'))) return undefined;
+  return `Cannot start ${request.argv[0]}: a NUL stands in its arguments or environment.`;
+}
+
+function toSpawnError(request: CommandRequest, error: NativeFailure): SpawnError {
+  const step = error.step ?? 'clone';
+  const what = STEP_TEXT[step] ?? 'be created';
+  const subject = step === 'chdir' ? ` ${request.cwd}` : '';
+  return new SpawnError(
+    `Cannot start ${request.argv[0]}: the new process could not ${what}${subject} (${error.code}).`,
+    { errno: error.errno, syscall: error.syscall, step },
+    { cause: error, context: { program: request.argv[0], cwd: request.cwd, step } },
+  );
+}
+
+function limitCommand(pid: number, request: CommandRequest, addon: SpawnAddon) {
+  let isTimedOut = false;
+  let isKilling = false;
+  const kill = () => {
+    if (isKilling) return;
+    isKilling = true;
+    // Without procfs the descendants cannot be found, but the group can always be killed.
+    killProcessTree(pid, addon).catch(() => killGroup(pid, addon));
+  };
+  const timer =
+    request.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          isTimedOut = true;
+          kill();
+        }, request.timeoutMs);
+  request.signal?.addEventListener('abort', kill);
+  if (request.signal?.aborted) kill();
+  return {
+    isTimedOut: () => isTimedOut,
+    cancel: () => {
+      clearTimeout(timer);
+      request.signal?.removeEventListener('abort', kill);
+    },
+  };
+}
+
+/** Reads the pipe, keeping the last bytes only. */
+function collectOutput(fd: number, request: CommandRequest) {
+  const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+  const chunks: Buffer[] = [];
+  let keptBytes = 0;
+  let isTruncated = false;
+  const keep = (chunk: Buffer) => {
+    request.onOutput?.(chunk);
+    chunks.push(chunk);
+    keptBytes += chunk.length;
+    while (keptBytes - (chunks[0]?.length ?? 0) >= maxBytes) {
+      keptBytes -= chunks.shift()?.length ?? 0;
+      isTruncated = true;
+    }
+  };
+  const ended = fd < 0 ? undefined : readPipe(fd, keep);
+  return {
+    drain: async () => {
+      await ended?.finish();
+    },
+    result: () => {
+      const all = Buffer.concat(chunks);
+      const cut = all.length > maxBytes;
+      return {
+        output: cut ? all.subarray(all.length - maxBytes) : all,
+        isTruncated: isTruncated || cut,
+      };
+    },
+  };
+}
+
+function readPipe(fd: number, onChunk: (chunk: Buffer) => void) {
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  const closed = new Promise<void>((resolve) => pipe.once('close', () => resolve()));
+  pipe.on('data', onChunk);
+  // The reader of a pipe can only see its end; anything else ends the capture as well.
+  pipe.on('error', () => pipe.destroy());
+  return {
+    finish: async () => {
+      const timer = setTimeout(() => pipe.destroy(), DRAIN_MS);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
