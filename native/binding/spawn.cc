@@ -129,8 +129,9 @@ class ProcessTable {
     if (child.failure) {
       ProcessEnd end;
       ReapByPidfd(child.pidfd.Get(), true, &end);
-      return Reject(deferred,
-                    SysError(child.failure->err, "spawn", file, "", StepName(child.failure->step)));
+      SpawnStep step = child.failure->step;
+      const std::string& detail = step == SpawnStep::kDirectory ? subject.second : subject.first;
+      return Reject(deferred, SysError(child.failure->err, "spawn", detail, "", StepName(step)));
     }
     pid_t pid = child.pid;
     queue_.Post([this, deferred, ends, pid](Napi::Env env) { Resolve(env, deferred, ends, pid); });

@@ -19,7 +19,6 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import { errorCode, HostError } from '../errors/slapos-error.ts';
 import type { FileKind, FileStatus, WriteOptions } from './host.ts';
 import { loadNative, type NativeAddon } from './native.ts';
-import { isKernelRefusal } from './native-failure.ts';
 
 const closeFd = promisify(closeCallback);
 const fstatFd = promisify(fstatCallback);
@@ -100,6 +99,12 @@ function toBytes(data: string | Uint8Array): Uint8Array {
   return typeof data === 'string' ? Buffer.from(data) : data;
 }
 
+/** Refusals of the addon and of Node's own file calls alike. */
+function isSystemError(error: unknown): error is Error & { code: string; syscall: string } {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return typeof code === 'string' && typeof syscall === 'string' && !(error instanceof HostError);
+}
+
 /** Runs a file operation and translates its refusal. */
 async function guard<T>(
   deed: string,
@@ -110,7 +115,7 @@ async function guard<T>(
   try {
     return await run();
   } catch (error) {
-    throw isKernelRefusal(error) ? refusal(deed, `${root}/${path}`, error) : error;
+    throw isSystemError(error) ? refusal(deed, `${root}/${path}`, error) : error;
   }
 }
 
@@ -141,7 +146,7 @@ async function withFd<T>(
     fd = await addon.openBeneath({ root, path, flags });
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw isKernelRefusal(error) ? refusal(deed, `${root}/${path}`, error) : error;
+    throw isSystemError(error) ? refusal(deed, `${root}/${path}`, error) : error;
   }
   try {
     return await guard(deed, root, path, () => use(fd));

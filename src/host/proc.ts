@@ -4,9 +4,8 @@
  * The record layout is that of `native/core/proc/sample.h`. Identity of a process is
  * (pid, startTicks): a pid alone is reused.
  */
-import { HostError } from '../errors/slapos-error.ts';
 import { loadNative, type NativeAddon } from './native.ts';
-import { isKernelRefusal, refusalReason } from './native-failure.ts';
+import { callNative } from './native-failure.ts';
 
 /** Bytes of one record. */
 export const PROC_RECORD_BYTES = 144;
@@ -94,13 +93,9 @@ export async function observeProcesses(
   options: ProcSampleOptions = {},
   addon: Pick<NativeAddon, 'procSample'> = loadNative(),
 ): Promise<ProcTable> {
-  try {
-    return decodeProcTable(await addon.procSample(options));
-  } catch (error) {
-    if (!isKernelRefusal(error)) throw error;
-    const message = `Cannot list the processes: ${refusalReason(error)}.`;
-    throw new HostError('SLAPOS_ERR_HOST', message, error, { cause: error });
-  }
+  const texts = { code: 'SLAPOS_ERR_HOST', hints: {} } as const;
+  const records = await callNative(texts, 'list the processes', () => addon.procSample(options));
+  return decodeProcTable(records);
 }
 
 /** Gives access to a buffer of records as the addon returns it. */

@@ -1,6 +1,8 @@
-/** Who a command runs as: parsing of passwd(5) and group(5) for the ids of one user. */
+/** Who a command runs as: the ids of one user by passwd(5) and group(5). */
 import { readFileSync } from 'node:fs';
 import { HostError } from '../errors/slapos-error.ts';
+import { parseGroup, parsePasswd } from './account.ts';
+import type { GroupEntry, PasswdEntry } from './host.ts';
 
 /** Ids that a process takes together, and the facts that its environment needs. */
 export interface UserIdentity {
@@ -12,40 +14,17 @@ export interface UserIdentity {
   readonly home: string;
 }
 
-export interface AccountText {
-  /** Content of passwd(5). */
-  readonly passwd: string;
-  /** Content of group(5). */
-  readonly group: string;
-}
-
-/** Ids of all groups that list `userName` as a member, after the primary `gid`, each once. */
-export function parseGroupsOf(groupText: string, userName: string, gid: number): number[] {
-  const groups = new Set([gid]);
-  for (const line of groupText.split('\n')) {
-    const [, , id, members] = line.split(':');
-    if (id === undefined || members === undefined || !/^\d+$/.test(id)) continue;
-    if (members.trim().split(',').includes(userName)) groups.add(Number(id));
-  }
-  return [...groups];
-}
-
 /** The user of a name or uid, undefined when passwd(5) has none. The first line wins. */
-export function parseUser(text: AccountText, user: string | number): UserIdentity | undefined {
-  for (const line of text.passwd.split('\n')) {
-    const [name, , uid, gid, , home] = line.split(':');
-    if (name === undefined || uid === undefined || gid === undefined) continue;
-    if (!/^\d+$/.test(uid) || !/^\d+$/.test(gid)) continue;
-    if (typeof user === 'number' ? Number(uid) !== user : name !== user) continue;
-    return {
-      uid: Number(uid),
-      gid: Number(gid),
-      groups: parseGroupsOf(text.group, name, Number(gid)),
-      name,
-      home: home ?? '/',
-    };
-  }
-  return undefined;
+export function findUser(
+  users: readonly PasswdEntry[],
+  groups: readonly GroupEntry[],
+  user: string | number,
+): UserIdentity | undefined {
+  const entry = users.find((each) => (typeof user === 'number' ? each.uid : each.name) === user);
+  if (entry === undefined) return undefined;
+  const { uid, gid, name, home } = entry;
+  const member = groups.filter((group) => group.members.includes(name)).map((group) => group.gid);
+  return { uid, gid, groups: [...new Set([gid, ...member])], name, home };
 }
 
 /**
@@ -54,9 +33,8 @@ export function parseUser(text: AccountText, user: string | number): UserIdentit
  */
 export function readUser(user: string | number, etc = '/etc'): UserIdentity | undefined {
   try {
-    const passwd = readFileSync(`${etc}/passwd`, 'utf8');
-    const group = readFileSync(`${etc}/group`, 'utf8');
-    return parseUser({ passwd, group }, user);
+    const users = parsePasswd(readFileSync(`${etc}/passwd`, 'utf8'));
+    return findUser(users, parseGroup(readFileSync(`${etc}/group`, 'utf8')), user);
   } catch (cause) {
     const message = `Cannot read the users and groups of ${etc}.`;
     const kernel = cause as { errno?: number; syscall?: string };
