@@ -1,6 +1,7 @@
 /** One run of the command line: parse, log, check, load the command and run it. */
 import type { Config } from '../config/config.ts';
 import { chooseConfigPath } from '../config/path.ts';
+import type { ParsedConfig } from '../config/read.ts';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import type { CommandSpec } from './command.ts';
 import { CommandLineError, UnknownCommandError } from './command-line-error.ts';
@@ -74,9 +75,19 @@ function notAvailable(command: CommandSpec): SlaposError {
   return new SlaposError('SLAPOS_ERR_NOT_AVAILABLE', message);
 }
 
+/** Tells about keys that nobody reads; they are no reason to stop. */
+async function warnUnknownKeys(config: ParsedConfig, log: RunLog): Promise<void> {
+  const { describeUnknownKey, listUnknownKeys } = await import('../config/check.ts');
+  for (const unknown of listUnknownKeys(config)) {
+    const fields = { event: 'config.unknown_key', ...unknown };
+    log.logger.warning(describeUnknownKey(unknown, config.path), fields);
+  }
+}
+
 /** Root check, configuration, root check of the configuration, in the order of spec/cli.md 4. */
 async function prepareConfig(
   action: RunAction,
+  log: RunLog,
   io: ProcessIo,
 ): Promise<{ readonly path: string; readonly config: Config }> {
   const { command } = action;
@@ -87,6 +98,7 @@ async function prepareConfig(
   if (command.isConfigOptional === true) return { path, config: emptyConfig(path) };
   const config = readConfig(path);
   checkRootConfigured(command, config, io.uid);
+  await warnUnknownKeys(config, log);
   return { path, config };
 }
 
@@ -99,7 +111,7 @@ async function runCommand(
   const { command } = action;
   if (command.load === undefined) throw notAvailable(command);
   checkRootAlways(command, io.uid);
-  const { path, config } = await prepareConfig(action, io);
+  const { path, config } = await prepareConfig(action, log, io);
   const { run } = await command.load();
   log.logger.debug(`Running ${command.words}`, { event: 'cli.started', command: command.words });
   const context = createContext({ action, settings, log, io, configPath: path, config });

@@ -7,8 +7,13 @@ import { interpolate } from './interpolate.ts';
 
 const NO_VALUES: ReadonlyMap<string, RawValue> = new Map();
 
+/** A configuration that knows which keys a section has by itself, without those of DEFAULT. */
+export interface ParsedConfig extends Config {
+  ownKeys(section: string): readonly string[];
+}
+
 /** A parsed file behind the interface that the rest of the program uses. */
-export function createConfig(file: RawFile): Config {
+export function createConfig(file: RawFile): ParsedConfig {
   const rawOf = (section: string, key: string): RawValue | undefined => {
     const values = file.sections.get(section)?.values;
     return values === undefined ? undefined : (values.get(key) ?? file.defaults.get(key));
@@ -24,6 +29,7 @@ export function createConfig(file: RawFile): Config {
   return {
     path: file.path,
     sections: () => [...file.sections.keys()],
+    ownKeys: (section) => [...(file.sections.get(section)?.values ?? NO_VALUES).keys()],
     hasSection: (section) => file.sections.has(section),
     get(section, key) {
       const raw = rawOf(section, key.toLowerCase());
@@ -39,12 +45,12 @@ export function createConfig(file: RawFile): Config {
 }
 
 /** Parses the text of a configuration file; the path is only for messages. */
-export function parseConfig(text: string, path: string): Config {
+export function parseConfig(text: string, path: string): ParsedConfig {
   return createConfig(parseDialect(text, path));
 }
 
 /** A configuration without any section. */
-export function emptyConfig(path: string): Config {
+export function emptyConfig(path: string): ParsedConfig {
   return createConfig({ path, defaults: NO_VALUES, sections: new Map() });
 }
 
@@ -86,7 +92,7 @@ function decodeText(bytes: Uint8Array, path: string): string {
  * @throws ConfigError SLAPOS_ERR_CONFIG_MISSING, SLAPOS_ERR_CONFIG_UNREADABLE or
  *   SLAPOS_ERR_CONFIG_SYNTAX
  */
-export function readConfig(path: string): Config {
+export function readConfig(path: string): ParsedConfig {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);

@@ -117,6 +117,7 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     words: 'config show',
+    load: () => import('./config-show.ts'),
     group: 'other',
     summary: 'show the configuration in effect and where each value comes from',
     examples: ['slapos config show', 'slapos config show --raw --json'],

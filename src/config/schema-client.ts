@@ -1,0 +1,35 @@
+/** Keys of `[slapproxy]` (spec/proxy.md 1) and `[slapconsole]` (spec/cli.md 3.5, 6.4). */
+import { type KeySpec, keysReadBy } from './schema-key.ts';
+
+const proxy = keysReadBy('proxy start', 'proxy show');
+const client = keysReadBy('client');
+const request = keysReadBy('request');
+
+const SHACACHE = [
+  ['shacache_content_directory', 'path', 'contents of the cache that the proxy keeps'],
+  ['shacache_metadata_directory', 'path', 'directory of the cache that the proxy keeps'],
+  ['shacache_signing_key_path', 'path', 'signing key of that cache'],
+  ['shacache_upstream_cache_url', 'url', 'cache that misses are fetched from'],
+  ['shacache_upstream_dir_url', 'url', 'directory that misses are fetched from'],
+] as const;
+
+export const PROXY_KEYS: readonly KeySpec[] = [
+  proxy('database_uri', 'path', 'database file', { isRequired: true }),
+  proxy('host', 'text', 'address to listen on', { preset: '127.0.0.1' }),
+  proxy('port', 'integer', 'port to listen on', { preset: '5000' }),
+  proxy('log_file', 'path', 'log of the proxy'),
+  proxy('local_software_release_root', 'path', 'where relative releases start', { preset: '/' }),
+  proxy('software_product_list', 'lines', 'name and URL of products'),
+  proxy('public_directory_path', 'path', 'folder served under /panel/public/'),
+  ...SHACACHE.map(([key, type, about]) =>
+    proxy(key, type, about, { oldNames: [key.replaceAll('_', '-')] }),
+  ),
+];
+
+export const CLIENT_KEYS: readonly KeySpec[] = [
+  client('key_file', 'path', 'private key of the user'),
+  client('cert_file', 'path', 'certificate of the user'),
+  client('alias', 'lines', 'name and URL of software releases'),
+  request('type', 'text', 'software type when none is given'),
+  request('state', 'text', 'state when none is given'),
+];
