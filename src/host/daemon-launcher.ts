@@ -1,0 +1,59 @@
+/** Starts the supervisor: the only place where it is launched from. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from './native.ts';
+
+export interface DaemonOutcome {
+  /** Exit status of the launcher, or -1 when a signal ended it or it could not be started. */
+  readonly status: number;
+  readonly output: string;
+}
+
+/** Path of the keeper, which is the supervisor's program. */
+export function supervisordProgram(): string {
+  return join(packageRoot(), 'build', 'Release', 'slapos-supervisord');
+}
+
+const INSTALLED_WATCHDOG = '/opt/slapos/bin/slapos-watchdog';
+
+/**
+ * First words of the watchdog's command line: upstream's path where a package installed it, else
+ * the one of this package under the running Node, since services get no PATH to find one.
+ */
+export function watchdogProgram(): string {
+  if (existsSync(INSTALLED_WATCHDOG)) return INSTALLED_WATCHDOG;
+  return `'${process.execPath}' '${join(packageRoot(), 'dist', 'bin', 'slapos-watchdog.js')}'`;
+}
+
+/** Starts a program with an empty environment and waits for its exit. */
+export type DaemonLauncher = (
+  program: string,
+  args: readonly string[],
+  options: { readonly isForeground: boolean; readonly signal?: AbortSignal },
+) => Promise<DaemonOutcome>;
+
+/**
+ * The real launcher. In the foreground the standard streams are ours and an abort becomes SIGTERM;
+ * otherwise output is gathered, and the call ends when the program has put itself in background.
+ */
+export const launchDaemon: DaemonLauncher = (program, args, { isForeground, signal }) => {
+  return new Promise((resolve) => {
+    const output = isForeground ? 'inherit' : 'pipe';
+    const child = spawn(program, args, { cwd: '/', env: {}, stdio: ['ignore', output, output] });
+    const chunks: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const stop = () => child.kill('SIGTERM');
+    signal?.addEventListener('abort', stop, { once: true });
+    const finish = (status: number, more = '') => {
+      signal?.removeEventListener('abort', stop);
+      // A daemon may keep our end of the pipe: its exit, not the end of its output, is what counts.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      resolve({ status, output: Buffer.concat(chunks).toString('utf8') + more });
+    };
+    child.on('error', (error) => finish(-1, error.message));
+    child.on('exit', (status) => setImmediate(() => finish(status ?? -1)));
+  });
+};

@@ -1,0 +1,106 @@
+/** The files of a configuration: found by glob patterns, parsed once per version of each. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { type IniFile, parseIni } from './ini.ts';
+
+/** What reading a configuration looks at; tests put a fake in its place. */
+export interface ConfigurationFiles {
+  /** Changes whenever the content may have changed; undefined when there is no such file. */
+  version(path: string): string | undefined;
+  read(path: string): string;
+  /** Names in a folder; empty when it cannot be read. */
+  list(folder: string): readonly string[];
+  isDirectory(path: string): boolean;
+}
+
+function statOf(path: string) {
+  return statSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** The real files. */
+export const diskFiles: ConfigurationFiles = {
+  version(path) {
+    const status = statOf(path);
+    return status?.isFile() ? `${status.ino}:${status.mtimeNs}:${status.size}` : undefined;
+  },
+  read: (path) => readFileSync(path, 'utf8'),
+  list(folder) {
+    try {
+      return readdirSync(folder);
+    } catch {
+      return [];
+    }
+  },
+  isDirectory(path) {
+    try {
+      return statOf(path)?.isDirectory() ?? false;
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** A segment of a shell pattern as a regular expression. */
+function segmentPattern(segment: string): RegExp {
+  const source = segment.replace(/\[!?[^\]]+\]|[\s\S]/g, (part) => {
+    if (part === '*') return '.*';
+    if (part === '?') return '.';
+    if (part.length > 2) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
+    return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
+  return new RegExp(`^${source}$`, 's');
+}
+
+function matchSegment(folder: string, segment: string, files: ConfigurationFiles): string[] {
+  if (!/[*?[]/.test(segment)) return [segment];
+  const pattern = segmentPattern(segment);
+  const showsHidden = segment.startsWith('.');
+  return files
+    .list(folder)
+    .filter((name) => (showsHidden || !name.startsWith('.')) && pattern.test(name));
+}
+
+/** Files that a shell pattern matches, sorted. */
+export function findFiles(pattern: string, base: string, files: ConfigurationFiles): string[] {
+  const full = isAbsolute(pattern) ? pattern : join(base, pattern);
+  let found = ['/'];
+  for (const segment of full.split('/').filter((part) => part !== '')) {
+    found = found.flatMap((folder) => {
+      return matchSegment(folder, segment, files).map((name) => join(folder, name));
+    });
+  }
+  return found.filter((path) => files.version(path) !== undefined).sort();
+}
+
+/** Parses files, each again only when its version changed. */
+export class IniCache {
+  readonly #files: ConfigurationFiles;
+  readonly #parsed = new Map<string, { readonly version: string; readonly file: IniFile }>();
+
+  constructor(files: ConfigurationFiles) {
+    this.#files = files;
+  }
+
+  /**
+   * The parsed file; the same object as long as the file did not change.
+   * @throws IniSyntaxError and what reading throws.
+   */
+  load(path: string): IniFile {
+    const version = this.#files.version(path) ?? '';
+    const known = this.#parsed.get(path);
+    if (known !== undefined && known.version === version) return known.file;
+    const file = parseIni(path, this.#files.read(path));
+    this.#parsed.set(path, { version, file });
+    return file;
+  }
+
+  /** Forgets files that are no longer part of the configuration. */
+  keepOnly(paths: ReadonlySet<string>): void {
+    for (const path of this.#parsed.keys()) if (!paths.has(path)) this.#parsed.delete(path);
+  }
+}
+
+/** `%(here)s` of a file. */
+export function hereOf(path: string): string {
+  return dirname(path);
+}

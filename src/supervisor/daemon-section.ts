@@ -1,0 +1,74 @@
+/** `[supervisord]` and the server section: what the daemon itself needs (spec/supervisor.md 2.2). */
+import { isAbsolute, join } from 'node:path';
+import { parseEnvironment } from './environment.ts';
+import { type Expansions, expand } from './expansion.ts';
+import { ConfigurationError, type DaemonConfig } from './program-config.ts';
+import { inSection, type Section } from './program-sections.ts';
+import { parseBoolean, parseByteSize, parseInteger, ValueError } from './value-types.ts';
+
+const LEVELS = ['critical', 'error', 'warn', 'info', 'debug', 'trace', 'blather'] as const;
+
+export interface DaemonSurroundings {
+  readonly expansions: Expansions;
+  readonly cwd: string;
+  readonly temporaryFolder: string;
+}
+
+type Get = (key: string) => string | undefined;
+
+function reader(section: Section | undefined, expansions: Expansions): Get {
+  if (section === undefined) return () => undefined;
+  const names = new Map(expansions).set('here', section.here);
+  return (key) => {
+    const value = section.values.get(key);
+    return value === undefined ? undefined : expand(value, names, `${section.name}.${key}`);
+  };
+}
+
+function logLevel(get: Get): string {
+  const word = (get('loglevel') ?? 'info').toLowerCase();
+  const level = { crit: 'critical', warning: 'warn' }[word] ?? word;
+  if (LEVELS.some((known) => known === level)) return level;
+  throw new ValueError(`bad logger level name '${word}'`);
+}
+
+function daemonKeys(get: Get, server: Get, around: DaemonSurroundings): DaemonConfig {
+  const absolute = (path: string) => (isAbsolute(path) ? path : join(around.cwd, path));
+  const socket = server('file');
+  return {
+    logFile: absolute(get('logfile') ?? 'supervisord.log'),
+    logMaxBytes: parseByteSize(get('logfile_maxbytes') ?? '50MB'),
+    logBackups: parseInteger(get('logfile_backups') ?? '10'),
+    logLevel: logLevel(get),
+    pidFile: absolute(get('pidfile') ?? 'supervisord.pid'),
+    identifier: get('identifier') ?? 'supervisor',
+    childLogDir: absolute(get('childlogdir') ?? around.temporaryFolder),
+    isCleanupSkipped: parseBoolean(get('nocleanup') ?? 'false'),
+    environment: Object.fromEntries(parseEnvironment(get('environment') ?? '')),
+    socketPath: socket === undefined ? undefined : absolute(socket),
+  };
+}
+
+/**
+ * Reads the daemon's own keys.
+ * @throws ConfigurationError when there is no `[supervisord]` or a value is wrong.
+ */
+export function parseDaemon(
+  sections: ReadonlyMap<string, Section>,
+  around: DaemonSurroundings,
+): DaemonConfig {
+  const section = sections.get('supervisord');
+  if (section === undefined) {
+    throw new ConfigurationError('.ini file does not include supervisord section');
+  }
+  const servers = [...sections.values()].filter(({ name }) => /^unix_http_server(:|$)/.test(name));
+  try {
+    return inSection(section, () => {
+      const server = reader(servers[0], around.expansions);
+      return daemonKeys(reader(section, around.expansions), server, around);
+    });
+  } catch (error) {
+    if (error instanceof ValueError) throw new ConfigurationError(error.message);
+    throw error;
+  }
+}

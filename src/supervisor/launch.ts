@@ -1,0 +1,207 @@
+/**
+ * Makes sure that a supervisor runs for an instance root: folders, main file, daemon, watchdog
+ * (spec/supervisor.md 1.1 and 1.2, spec/grid.md 7.1).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
+import {
+  type DaemonLauncher,
+  launchDaemon,
+  supervisordProgram,
+  watchdogProgram,
+} from '../host/daemon-launcher.ts';
+import type { HostFiles } from '../host/host.ts';
+import type { Logger } from '../log/logger.ts';
+import { isUnreachable, type ProcessInfo, SupervisorClient } from './client.ts';
+import {
+  renderMainFile,
+  renderWatchdogCommand,
+  type SupervisorPaths,
+  supervisorPaths,
+  type WatchdogOptions,
+} from './layout.ts';
+import { isRpcFault } from './xml-rpc.ts';
+
+export interface SupervisorFilesOptions {
+  readonly files: HostFiles;
+  readonly instanceRoot: string;
+  readonly masterUrl: string;
+  readonly computerId: string;
+  readonly certificateRepositoryPath?: string;
+  /** First words of the watchdog's command line; default: {@link watchdogProgram}. */
+  readonly watchdogProgram?: string;
+}
+
+export interface EnsureSupervisorOptions {
+  readonly files: HostFiles;
+  readonly instanceRoot: string;
+  readonly log: Logger;
+  /** `node supervisord -n`: resolves when the daemon ends. */
+  readonly isForeground?: boolean;
+  readonly signal?: AbortSignal;
+  /** Default: the keeper that lies in the package. */
+  readonly program?: string;
+  readonly launch?: DaemonLauncher;
+}
+
+const FOLDERS = [
+  ['var', 0o755],
+  ['var/log', 0o700],
+  ['var/run', 0o700],
+  ['etc', 0o700],
+  ['etc/supervisord.conf.d', 0o700],
+] as const;
+
+/** The socket in use: the legacy one when that file exists. */
+export async function supervisorSocket(files: HostFiles, instanceRoot: string): Promise<string> {
+  const paths = supervisorPaths(instanceRoot);
+  const legacy = await files.stat(paths.legacySocket);
+  return legacy === undefined ? paths.socket : paths.legacySocket;
+}
+
+async function makeFolders(files: HostFiles, instanceRoot: string): Promise<void> {
+  for (const [name, mode] of FOLDERS) {
+    const path = `${instanceRoot}/${name}`;
+    const before = await files.stat(path);
+    if (before?.kind === 'directory' && before.mode === mode) continue;
+    await files.mkdir(path, { mode });
+    await files.chmod(path, mode);
+  }
+}
+
+/**
+ * Creates the folders of the supervisor and its main file, 0600, written only when it differs.
+ * @throws HostError SLAPOS_ERR_FILE
+ */
+export async function writeSupervisorFiles(
+  options: SupervisorFilesOptions,
+): Promise<SupervisorPaths> {
+  const paths = supervisorPaths(options.instanceRoot);
+  await makeFolders(options.files, options.instanceRoot);
+  const socket = await supervisorSocket(options.files, options.instanceRoot);
+  const watchdog: WatchdogOptions = {
+    ...options,
+    program: options.watchdogProgram ?? watchdogProgram(),
+  };
+  const text = renderMainFile(paths, socket, renderWatchdogCommand(watchdog));
+  const before = await options.files.readText(paths.configuration);
+  const status = await options.files.stat(paths.configuration);
+  if (before !== text || status?.mode !== 0o600) {
+    await options.files.write(paths.configuration, text, { mode: 0o600 });
+  }
+  return paths;
+}
+
+const ACTIVE_STATES = new Set([10, 20, 30]);
+
+/** Starts the watchdog again when it is not running, with its current configuration. */
+async function reviveWatchdog(client: SupervisorClient, log: Logger): Promise<void> {
+  try {
+    const info = await client.call<ProcessInfo>('supervisor.getProcessInfo', 'watchdog');
+    if (ACTIVE_STATES.has(info.state)) return;
+    await client.call('supervisor.removeProcessGroup', 'watchdog');
+  } catch (error) {
+    if (!isRpcFault(error) || error.faultCode !== 10) throw error;
+  }
+  log.info('Starting the watchdog again.', { event: 'supervisor.watchdog_revived' });
+  await client.call('supervisor.reloadConfig');
+  await client.call('supervisor.addProcessGroup', 'watchdog');
+}
+
+const SHUTDOWN_STATE = 6;
+const RUNNING_STATE = 1;
+
+/** True when it runs, false when nothing answers; waits while one is shutting down. */
+async function isRunning(client: SupervisorClient, log: Logger): Promise<boolean> {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    try {
+      const state = await client.call<{ statecode: number; statename: string }>(
+        'supervisor.getState',
+      );
+      if (state.statecode === RUNNING_STATE && state.statename === 'RUNNING') return true;
+      throw new SlaposError('SLAPOS_ERR_SUPERVISOR', `The supervisor is ${state.statename}.`);
+    } catch (error) {
+      if (isRpcFault(error) && error.faultCode === SHUTDOWN_STATE) {
+        const delayMs = 4000 + attempt * 2000;
+        log.warning(`The supervisor is shutting down; trying again in ${delayMs / 1000} s.`);
+        await sleep(delayMs);
+      } else if (isUnreachable(error)) return false;
+      else throw error;
+    }
+  }
+  return false;
+}
+
+async function awaitAnswer(client: SupervisorClient): Promise<void> {
+  for (let delayMs = 10; ; delayMs *= 2) {
+    try {
+      await client.call('supervisor.getState');
+      return;
+    } catch (cause) {
+      if (isRpcFault(cause) || !isUnreachable(cause)) throw cause;
+      if (delayMs > 2000) {
+        const message = `The supervisor was started but does not answer: ${errorMessage(cause)}`;
+        throw new SlaposError('SLAPOS_ERR_SUPERVISOR', message, { cause });
+      }
+      await sleep(delayMs);
+    }
+  }
+}
+
+async function launch(options: EnsureSupervisorOptions, paths: SupervisorPaths): Promise<void> {
+  const program = options.program ?? supervisordProgram();
+  const isForeground = options.isForeground ?? false;
+  const args = ['-c', paths.configuration, ...(isForeground ? ['--nodaemon'] : [])];
+  const run = options.launch ?? launchDaemon;
+  const { signal } = options;
+  options.log.debug(`Starting ${program}.`);
+  const { status, output } = await run(program, args, {
+    isForeground,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (status === 0) return;
+  throw new SlaposError('SLAPOS_ERR_SUPERVISOR', `Failed to launch supervisord:\n${output}`, {
+    context: { program, status },
+    hint: `Look at ${paths.logFile}.`,
+  });
+}
+
+/**
+ * Makes sure that the supervisor runs: starts it when nothing answers on its socket, waits while
+ * an old one shuts down, and starts the watchdog again when it does not run. The main file must
+ * exist ({@link writeSupervisorFiles}).
+ * @returns the socket on which it listens.
+ * @throws SlaposError SLAPOS_ERR_SUPERVISOR
+ */
+export async function ensureSupervisor(options: EnsureSupervisorOptions): Promise<string> {
+  const paths = supervisorPaths(options.instanceRoot);
+  const socket = await supervisorSocket(options.files, options.instanceRoot);
+  const client = new SupervisorClient(socket);
+  try {
+    const exists = (await options.files.stat(socket)) !== undefined;
+    if (exists && (await isRunning(client, options.log))) {
+      await reviveWatchdog(client, options.log);
+      return socket;
+    }
+    await requireMainFile(options.files, paths);
+    await launch(options, paths);
+    if (options.isForeground !== true) await awaitAnswer(client);
+    return socket;
+  } finally {
+    client.close();
+  }
+}
+
+async function requireMainFile(files: HostFiles, paths: SupervisorPaths): Promise<void> {
+  if ((await files.stat(paths.configuration).catch(ignoreMissing)) !== undefined) return;
+  throw new SlaposError(
+    'SLAPOS_ERR_SUPERVISOR_CONFIG',
+    `The supervisor has no configuration: ${paths.configuration} does not exist.`,
+    { hint: 'Run `slapos node supervisord` or `slapos node instance` first.' },
+  );
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (errorCode(error) === 'ENOENT') return undefined;
+  throw error;
+}

@@ -1,0 +1,88 @@
+/** Where the supervisor's files are, and its main file (spec/supervisor.md 1.1). Pure. */
+import { join } from 'node:path';
+
+export interface SupervisorPaths {
+  readonly instanceRoot: string;
+  readonly configuration: string;
+  /** Folder of the group files. */
+  readonly groupFolder: string;
+  readonly socket: string;
+  /** Socket of old installations: used instead of `sv.sock` while it exists. */
+  readonly legacySocket: string;
+  readonly logFile: string;
+  readonly pidFile: string;
+}
+
+export function supervisorPaths(instanceRoot: string): SupervisorPaths {
+  return {
+    instanceRoot,
+    configuration: join(instanceRoot, 'etc', 'supervisord.conf'),
+    groupFolder: join(instanceRoot, 'etc', 'supervisord.conf.d'),
+    socket: join(instanceRoot, 'sv.sock'),
+    legacySocket: join(instanceRoot, 'supervisord.socket'),
+    logFile: join(instanceRoot, 'var', 'log', 'supervisord.log'),
+    pidFile: join(instanceRoot, 'var', 'run', 'supervisord.pid'),
+  };
+}
+
+export interface WatchdogOptions {
+  /** First words of the command line: the path of `slapos-watchdog`. */
+  readonly program: string;
+  readonly masterUrl: string;
+  readonly computerId: string;
+  readonly certificateRepositoryPath?: string;
+  readonly instanceRoot: string;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'"'"'`)}'`;
+}
+
+/** Command line of the watchdog listener; the two blanks after the URL are upstream's. */
+export function renderWatchdogCommand(options: WatchdogOptions): string {
+  const repository = options.certificateRepositoryPath;
+  const certificates =
+    repository === undefined ? '' : `--certificate-repository-path ${quoted(repository)} `;
+  return (
+    `${options.program} --master-url ${quoted(options.masterUrl)}  ${certificates}` +
+    `--computer-id ${quoted(options.computerId)} --instance-root ${quoted(options.instanceRoot)}`
+  );
+}
+
+/** `%` starts an expansion in this language. */
+function literal(text: string): string {
+  return text.replaceAll('%', '%%');
+}
+
+/** The main file. `socket` is the one of {@link SupervisorPaths} that is in use. */
+export function renderMainFile(
+  paths: SupervisorPaths,
+  socket: string,
+  watchdogCommand: string,
+): string {
+  return `[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[include]
+files = ${literal(paths.groupFolder)}/*.conf
+
+[supervisorctl]
+serverurl = unix://${literal(socket)}
+
+[supervisord]
+loglevel = info
+logfile = ${literal(paths.logFile)}
+logfile_maxbytes = 50MB
+nodaemon = false
+pidfile = ${literal(paths.pidFile)}
+logfile-backups = 10
+
+[unix_http_server]
+file=${literal(socket)}
+chmod=0700
+
+[eventlistener:watchdog]
+command=${literal(watchdogCommand)}
+events=PROCESS_STATE_EXITED, PROCESS_STATE_FATAL
+`;
+}

@@ -1,0 +1,87 @@
+/** What a parsed configuration holds: values only, ready to be compared and journalled as JSON. */
+import type { AutoRestart, LogTarget } from './value-types.ts';
+
+/** One output channel of a program. */
+export interface ChannelConfig {
+  readonly target: LogTarget;
+  readonly maxBytes: number;
+  readonly backups: number;
+  readonly captureMaxBytes: number;
+  readonly isEventsEnabled: boolean;
+  readonly isSyslog: boolean;
+}
+
+/** One process of a program (spec/supervisor.md 2.3), everything expanded. */
+export interface ProcessConfig {
+  readonly name: string;
+  /** Section that it comes from, without its prefix. */
+  readonly program: string;
+  readonly command: string;
+  readonly priority: number;
+  readonly isAutostart: boolean;
+  readonly autoRestart: AutoRestart;
+  readonly startSecs: number;
+  readonly startRetries: number;
+  readonly exitCodes: readonly number[];
+  readonly stopSignal: number;
+  readonly stopWaitSecs: number;
+  readonly isStopAsGroup: boolean;
+  readonly isKillAsGroup: boolean;
+  /** User to run as; absent: as the daemon. */
+  readonly uid?: number;
+  readonly directory?: string;
+  readonly umask?: number;
+  readonly isStderrRedirected: boolean;
+  readonly stdout: ChannelConfig;
+  readonly stderr: ChannelConfig;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Value of SUPERVISOR_SERVER_URL; `AUTO` is the daemon's own. */
+  readonly serverUrl: string;
+}
+
+/** What an event listener adds to its group. */
+export interface ListenerConfig {
+  readonly bufferSize: number;
+  /** Event names in upper case. */
+  readonly events: readonly string[];
+}
+
+export interface GroupConfig {
+  readonly name: string;
+  readonly priority: number;
+  readonly processes: readonly ProcessConfig[];
+  readonly listener?: ListenerConfig;
+}
+
+/** `[supervisord]`, `[unix_http_server]` and `[supervisorctl]` as far as the daemon uses them. */
+export interface DaemonConfig {
+  readonly logFile: string;
+  readonly logMaxBytes: number;
+  readonly logBackups: number;
+  readonly logLevel: string;
+  readonly pidFile: string;
+  readonly identifier: string;
+  readonly childLogDir: string;
+  readonly isCleanupSkipped: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly socketPath: string | undefined;
+}
+
+/** Everything that one reading of the files gave. */
+export interface SupervisorConfig {
+  readonly path: string;
+  readonly daemon: DaemonConfig;
+  /** In order of (priority, name). */
+  readonly groups: readonly GroupConfig[];
+  /** Files whose groups could not be read; they keep the groups that they had before. */
+  readonly errors: readonly FileProblem[];
+  readonly warnings: readonly string[];
+}
+
+export interface FileProblem {
+  readonly file: string;
+  readonly message: string;
+}
+
+/** A configuration that cannot be used at all: exit 2 at start, CANT_REREAD on reload. */
+export class ConfigurationError extends Error {}
