@@ -13,5 +13,6 @@ void RegisterTuntap(Napi::Env env, Napi::Object exports);
 void RegisterSpawn(Napi::Env env, Napi::Object exports);
 void RegisterFile(Napi::Env env, Napi::Object exports);
 void RegisterProc(Napi::Env env, Napi::Object exports);
+void RegisterKeeper(Napi::Env env, Napi::Object exports);
 
 }  // namespace slapos::binding
