@@ -1,6 +1,8 @@
 #include "core/netlink/message.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <climits>
 
 namespace slapos::netlink {
 
@@ -22,6 +24,12 @@ Bytes ExtackAttributes(const Message& message) {
     skip += Aligned(error->msg.nlmsg_len - NLMSG_HDRLEN);
   }
   return message.payload.subspan(std::min(message.payload.size(), skip));
+}
+
+// Errors are negative; the lowest integer has no opposite and is no errno.
+int ErrnoOf(int number) {
+  if (number >= 0) return 0;
+  return number == INT_MIN ? EPROTO : -number;
 }
 
 std::string ExtackText(const Message& message) {
@@ -127,7 +135,7 @@ std::optional<Verdict> DecodeVerdict(const Message& message) {
   if (!number && message.header.nlmsg_type != NLMSG_DONE) return std::nullopt;
   Verdict result;
   result.sequence = message.header.nlmsg_seq;
-  result.err = number.value_or(0) < 0 ? -*number : 0;
+  result.err = ErrnoOf(number.value_or(0));
   result.extack = ExtackText(message);
   return result;
 }
