@@ -34,12 +34,19 @@ export function resourcePath(instanceRoot: string, reference: string): string {
 }
 
 /** `.slapos-resource` of each partition where the text differs; its folder is not ours to trust. */
-export function planResourceFiles(computer: Computer, texts: ReadonlyMap<string, string>): Step[] {
+export function planResourceFiles(
+  computer: Computer,
+  found: { readonly texts: ReadonlyMap<string, string>; readonly obstacles: ReadonlySet<string> },
+): Step[] {
+  const beneath = computer.instanceRoot;
   return computer.partitions.flatMap((partition): Step[] => {
-    const path = resourcePath(computer.instanceRoot, partition.reference);
+    const path = resourcePath(beneath, partition.reference);
     const content = renderPartitionResource(partition);
-    if (texts.get(path) === content) return [];
-    return [{ kind: 'fileWrite', path, mode: STATE_MODE, content, beneath: computer.instanceRoot }];
+    if (found.texts.get(path) === content) return [];
+    return [
+      ...(found.obstacles.has(path) ? [{ kind: 'fileRemove' as const, path, beneath }] : []),
+      { kind: 'fileWrite', path, mode: STATE_MODE, content, beneath },
+    ];
   });
 }
 
@@ -60,7 +67,7 @@ export function planStateFiles(
     ...changes,
     ...planJson(computer, files, options),
     ...planXml(xml, files, options),
-    ...(isLeft ? [{ kind: 'fileRemove' as const, path }] : []),
+    ...(isLeft ? [{ kind: 'fileRemove' as const, path, beneath: null }] : []),
   ];
 }
 

@@ -20,12 +20,12 @@ export interface Observed {
   readonly accounts: AccountState;
   /** Status of every path of interest that exists. */
   readonly paths: ReadonlyMap<string, FileStatus>;
-  /** Content of the files of interest that exist and can be read safely. */
+  /** Content of each `.slapos-resource` that exists. */
   readonly texts: ReadonlyMap<string, string>;
+  /** Paths where a link or folder stands instead of a `.slapos-resource`. */
+  readonly obstacles: ReadonlySet<string>;
   /** net.ipv6.ip_nonlocal_bind; undefined without IPv6. */
   readonly nonlocalBind: string | undefined;
-  /** Folders `data0`, `data1`… of `instance_storage_home`. */
-  readonly storages: readonly string[];
   readonly machineId: string;
 }
 
@@ -54,7 +54,7 @@ export function plan(input: PlanInput): Plan {
     ...directories,
     ...devices.steps,
     ...planNetwork({ ...input, network }),
-    ...planResourceFiles(computer, observed.texts),
+    ...planResourceFiles(computer, observed),
   ];
   const steps = planStateFiles(computer, changes, input.files, options);
   return { steps, warnings: devices.warnings };

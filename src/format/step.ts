@@ -62,7 +62,7 @@ interface StepPayloads {
     readonly entryBaseName: string;
     readonly content: string;
   };
-  fileRemove: { readonly path: string };
+  fileRemove: { readonly path: string; readonly beneath: string | null };
 }
 
 export type StepKind = keyof StepPayloads;

@@ -1,0 +1,69 @@
+/** What the Master is told about the host beside its partitions (spec/format.md 18). */
+import { readFile } from 'node:fs/promises';
+import { arch, release, type as systemName } from 'node:os';
+
+export interface Facts {
+  /** JSON text: platform, distribution id, version, name. */
+  readonly osType: string;
+  readonly slaposVersion: string;
+  /** Recorded for new computers only; no consumer reads it. */
+  readonly pythonVersion: string;
+  /** Null when nobody said: the value of the last run stays. */
+  readonly publicIpv4Address: string | null;
+}
+
+/** Names of processors in uname(2), as Python's platform module writes them. */
+const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+/** `["Linux-6.1.0-18-amd64-x86_64-with-glibc2.36", "debian", "12", "Debian GNU/Linux"]` */
+export async function readOsType(osReleasePath = '/etc/os-release'): Promise<string> {
+  const osRelease = parseOsRelease(await readOrEmpty(osReleasePath));
+  const distribution = ['ID', 'VERSION_ID', 'NAME'].map((key) => osRelease.get(key) ?? '');
+  return renderOsType([platformText(), ...distribution]);
+}
+
+async function readOrEmpty(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** JSON with Python's separators and ASCII escapes. */
+export function renderOsType(words: readonly string[]): string {
+  const ascii = (word: string) =>
+    JSON.stringify(word).replace(
+      /[\u007f-\uffff]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+  return `[${words.map(ascii).join(', ')}]`;
+}
+
+/** Assignments of os-release(5), quotes taken off. */
+export function parseOsRelease(text: string): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^\s*([A-Z0-9_]+)=(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S*))\s*$/.exec(line);
+    if (match === null) continue;
+    const quoted = match[2]?.replace(/\\(.)/g, '$1');
+    values.set(match[1] as string, quoted ?? match[3] ?? match[4] ?? '');
+  }
+  return values;
+}
+
+function platformText(): string {
+  const machine = MACHINES[arch()] ?? arch();
+  const libc = glibcVersion();
+  return `${systemName()}-${release()}-${machine}${libc === '' ? '' : `-with-glibc${libc}`}`;
+}
+
+function glibcVersion(): string {
+  // Interfaces are left out: listing them takes long on a host with many taps.
+  const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as unknown as {
+    header: { glibcVersionRuntime?: string };
+  };
+  return header.glibcVersionRuntime ?? '';
+}

@@ -1,0 +1,179 @@
+/**
+ * The verb: read the state, look at the host, decide, act, tell. Everything that decides is pure
+ * (`desired`, `allocate`, `plan`); everything that writes is `apply`.
+ *
+ * Killed anywhere and run again, it converges: the state file is written last, and the journal
+ * beside it (`plan-files.ts`), written first, says which half-made things are ours.
+ */
+import { HostError } from '../errors/slapos-error.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Computer } from '../model/computer.ts';
+import { allocate } from './allocate.ts';
+import { type ApplyHooks, apply } from './apply.ts';
+import { parseDefinition, renderDefinition, type DefinitionSections } from './definition.ts';
+import { desiredComputer } from './desired.ts';
+import type { Facts } from './facts.ts';
+import { NetworkView } from './network-view.ts';
+import { observe, observeStorages, readStateFiles } from './observe.ts';
+import type { FormatOptions } from './options.ts';
+import { type Observed, plan } from './plan.ts';
+import { externalStorages } from './plan-directories.ts';
+import { pendingPath, type StateFiles } from './plan-files.ts';
+import type { FormatPorts } from './ports.ts';
+import type { Step } from './step.ts';
+import { parseComputerXml, type StoredComputer } from './stored-computer.ts';
+
+/** Rounds of adding addresses and finding that other machines have them. */
+const MAX_ROUNDS = 5;
+
+export interface FormatInput {
+  readonly options: FormatOptions;
+  readonly ports: FormatPorts;
+  /** Sections of the input definition file, when there is one. */
+  readonly definition?: DefinitionSections | undefined;
+  readonly facts: Facts;
+  readonly log: Logger;
+}
+
+export interface Prepared {
+  /** The computer as it will be after the steps. */
+  readonly computer: Computer;
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+/** State files as text and as what they say. */
+interface State {
+  readonly files: StateFiles;
+  readonly xml: StoredComputer | undefined;
+  readonly pending: StoredComputer | undefined;
+}
+
+/**
+ * Decides what to do without doing it.
+ * @param duplicates Addresses that other machines answered for in this run.
+ * @throws PlanError when the configuration cannot be met; the host is untouched.
+ */
+export async function prepare(
+  input: FormatInput,
+  duplicates: ReadonlySet<string> = new Set(),
+): Promise<Prepared> {
+  const { options, ports } = input;
+  const [state, storages] = await Promise.all([
+    readState(input),
+    observeStorages(ports, options),
+  ]);
+  const named = withStorages(desiredComputer(options, startingPoint(input, state)), storages);
+  const observed = await observe(ports, options, named);
+  return decide(input, { state, named, observed, duplicates });
+}
+
+interface Decision {
+  readonly state: State;
+  readonly named: Computer;
+  readonly observed: Observed;
+  readonly duplicates: ReadonlySet<string>;
+}
+
+function decide(input: FormatInput, decision: Decision): Prepared {
+  const { options, facts } = input;
+  const { state, named, observed, duplicates } = decision;
+  const recorded = [state.xml, state.pending].filter((one) => one !== undefined);
+  const allocation = allocate(named, {
+    options,
+    network: new NetworkView(observed.network),
+    recorded,
+    machineId: observed.machineId,
+    duplicates,
+  });
+  const computer = withFacts(allocation.computer, facts);
+  const planned = plan({ options, computer, observed, recorded, files: state.files });
+  return {
+    computer,
+    steps: planned.steps,
+    warnings: [...allocation.warnings, ...planned.warnings],
+  };
+}
+
+async function readState({ ports, options, log }: FormatInput): Promise<State> {
+  const files = await readStateFiles(ports, options);
+  const isDefined = options.inputDefinitionFile !== null;
+  return {
+    files,
+    xml:
+      files.xml === null || isDefined ? undefined : parseComputerXml(files.xml, options.computerXml),
+    pending: readPending(files, options, log),
+  };
+}
+
+/** A journal that cannot be read is from another program or time: it is not worth failing for. */
+function readPending(
+  { pending }: StateFiles,
+  options: FormatOptions,
+  log: Logger,
+): StoredComputer | undefined {
+  if (pending === null) return undefined;
+  const path = pendingPath(options.computerXml);
+  try {
+    return parseComputerXml(pending, path);
+  } catch {
+    log.warning(`${path} cannot be understood, ignoring it.`);
+    return undefined;
+  }
+}
+
+/** Definition file, else what a run that was cut off was about to make, else the last state. */
+function startingPoint(input: FormatInput, { xml, pending }: State): StoredComputer | undefined {
+  const { options, definition } = input;
+  const { inputDefinitionFile: path, partitionAmount } = options;
+  if (definition !== undefined && path !== null) {
+    return parseDefinition(definition, partitionAmount, path);
+  }
+  const isOlder = (xml?.partitions.length ?? 0) > partitionAmount;
+  if (pending === undefined || isOlder) return xml;
+  return { ...pending, partitions: pending.partitions.slice(0, partitionAmount) };
+}
+
+function withStorages(computer: Computer, storages: readonly string[]): Computer {
+  const partitions = computer.partitions.map((partition) => ({
+    ...partition,
+    externalStorages: externalStorages(storages, partition.reference),
+  }));
+  return { ...computer, partitions };
+}
+
+function withFacts(computer: Computer, facts: Facts): Computer {
+  return {
+    ...computer,
+    osType: facts.osType,
+    slaposVersion: facts.slaposVersion,
+    pythonVersion: computer.pythonVersion ?? facts.pythonVersion,
+    publicIpv4Address: facts.publicIpv4Address ?? computer.publicIpv4Address,
+  };
+}
+
+/** Makes the host what it shall be and returns the computer as it then is. */
+export async function formatComputer(
+  input: FormatInput,
+  hooks: ApplyHooks & { readonly onPlan: (prepared: Prepared) => void },
+): Promise<Computer> {
+  const duplicates = new Set<string>();
+  for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+    const prepared = await prepare(input, duplicates);
+    hooks.onPlan(prepared);
+    const outcome = await apply(prepared.steps, input.ports, hooks);
+    if (outcome.duplicates.length === 0) return prepared.computer;
+    for (const address of outcome.duplicates) duplicates.add(address);
+  }
+  throw new HostError(
+    'SLAPOS_ERR_NETLINK',
+    `Other machines still use the addresses given in round ${MAX_ROUNDS}: ${[...duplicates].join(', ')}.`,
+    {},
+    { hint: 'Check that no other host uses the same IPv6 prefix on this link.' },
+  );
+}
+
+/** The text for `output_definition_file`. */
+export function outputDefinition(computer: Computer): string {
+  return renderDefinition(computer);
+}

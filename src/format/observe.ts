@@ -1,0 +1,110 @@
+/** Looks at the host: one netlink dump, one read of the account files, one status per folder. */
+import { join } from 'node:path';
+import { errorCode } from '../errors/slapos-error.ts';
+import type { FileStatus } from '../host/host.ts';
+import type { Computer } from '../model/computer.ts';
+import type { FormatOptions } from './options.ts';
+import type { Observed } from './plan.ts';
+import { directoryPaths } from './plan-directories.ts';
+import { pendingPath, RESOURCE_FILE, resourcePath, type StateFiles } from './plan-files.ts';
+import { NONLOCAL_BIND } from './plan-network.ts';
+import type { FormatPorts } from './ports.ts';
+
+const MACHINE_ID = '/etc/machine-id';
+const STORAGE = /^data(?:.*data)?\d+$/;
+/** Far above what a partition's description can need. */
+const RESOURCE_LIMIT_BYTES = 1024 * 1024;
+
+/** The state files as they are. */
+export async function readStateFiles(
+  { host }: FormatPorts,
+  options: FormatOptions,
+): Promise<StateFiles> {
+  const [xml, pending, json] = await Promise.all([
+    host.files.readText(options.computerXml),
+    host.files.readText(pendingPath(options.computerXml)),
+    options.computerJson === null ? undefined : host.files.readText(options.computerJson),
+  ]);
+  return { xml: xml ?? null, pending: pending ?? null, json: json ?? null };
+}
+
+/** Folders of external storage: `instance_storage_home` with a number behind the last `data`. */
+export async function observeStorages(
+  { host }: FormatPorts,
+  options: FormatOptions,
+): Promise<readonly string[]> {
+  const home = options.instanceStorageHome;
+  if (home === null || home === '') return [];
+  const names = (await host.files.list(home)) ?? [];
+  return selectStorages(names).map((name) => join(home, name));
+}
+
+/** Sorted by number, so that the order in the state files is stable. */
+export function selectStorages(names: readonly string[]): string[] {
+  return names
+    .filter((name) => STORAGE.test(name))
+    .toSorted((one, other) => storageNumber(one) - storageNumber(other));
+}
+
+function storageNumber(name: string): number {
+  return Number(name.slice(name.lastIndexOf('data') + 'data'.length));
+}
+
+/** @param computer with its partitions' folders; addresses may still be missing. */
+export async function observe(
+  ports: FormatPorts,
+  options: FormatOptions,
+  computer: Computer,
+): Promise<Observed> {
+  const { host } = ports;
+  const [network, accounts, paths, resources, nonlocalBind, machineId] = await Promise.all([
+    host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
+    host.accounts.read(),
+    observePaths(ports, directoryPaths(computer, options)),
+    observeResources(ports, computer),
+    host.sysctl.read(NONLOCAL_BIND),
+    host.files.readText(MACHINE_ID),
+  ]);
+  return {
+    network,
+    accounts,
+    paths,
+    ...resources,
+    nonlocalBind,
+    machineId: machineId?.trim() ?? '',
+  };
+}
+
+async function observePaths(
+  { host }: FormatPorts,
+  paths: readonly string[],
+): Promise<Map<string, FileStatus>> {
+  const found = await Promise.all(
+    paths.map(async (path) => [path, await host.files.stat(path)] as const),
+  );
+  return new Map(found.filter((entry): entry is [string, FileStatus] => entry[1] !== undefined));
+}
+
+/** What stands where `.slapos-resource` belongs: a text, nothing, or something in the way. */
+async function observeResources(
+  { partitionFiles }: FormatPorts,
+  computer: Computer,
+): Promise<Pick<Observed, 'texts' | 'obstacles'>> {
+  const texts = new Map<string, string>();
+  const obstacles = new Set<string>();
+  const limit = { maxBytes: RESOURCE_LIMIT_BYTES };
+  await Promise.all(
+    computer.partitions.map(async ({ reference }) => {
+      const path = resourcePath(computer.instanceRoot, reference);
+      try {
+        const relative = `${reference}/${RESOURCE_FILE}`;
+        const content = await partitionFiles.read(computer.instanceRoot, relative, limit);
+        if (content !== undefined) texts.set(path, content.toString('utf8'));
+      } catch (error) {
+        if (errorCode(error) !== 'SLAPOS_ERR_UNSAFE_PATH') throw error;
+        obstacles.add(path);
+      }
+    }),
+  );
+  return { texts, obstacles };
+}

@@ -1,0 +1,111 @@
+/** A plan as text, one line a step, and as JSON. Pure. */
+import type { AccountTransaction } from '../host/native.ts';
+import type { AddressChange, RouteChange, Step, StepKind, StepOf } from './step.ts';
+
+const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } = {
+  accounts: ({ transaction }) => accountLines(transaction),
+  directoryCreate: ({ path, mode, owner }) => [
+    `create folder ${path} mode ${octal(mode)}${owner === null ? '' : ` owner ${owner.name}`}`,
+  ],
+  directoryChange: ({ path, mode, owner }) => [
+    ...(owner === null ? [] : [`give folder ${path} to ${owner.name}`]),
+    ...(mode === null ? [] : [`set mode of folder ${path} to ${octal(mode)}`]),
+  ],
+  deviceCreate: ({ name, mode, owner }) => [`create ${mode} ${name} owner ${owner.name}`],
+  link: ({ change }) => [
+    [
+      `set link ${change.dev}`,
+      ...(change.isUp === true ? ['up'] : []),
+      ...(change.master === undefined ? [] : [`master ${change.master}`]),
+    ].join(' '),
+  ],
+  address: ({ change }) => [addressLine(change)],
+  route: ({ change }) => [routeLine(change)],
+  sysctl: ({ name, value }) => [`set ${name} = ${value}`],
+  awaitDad: ({ addresses }) => [
+    `wait for duplicate address detection of ${addresses.length} addresses`,
+  ],
+  fileWrite: ({ path, content }) => [`write ${path} (${Buffer.byteLength(content)} bytes)`],
+  historyAppend: ({ path }) => [`add the former state to ${path}`],
+  fileRemove: ({ path }) => [`remove ${path}`],
+};
+
+/** Lines of one step, without newlines. */
+export function renderStep(step: Step): string[] {
+  const render = TEXTS[step.kind] as (step: Step) => string[];
+  return render(step);
+}
+
+/** What a dry run prints. */
+export function renderPlan(steps: readonly Step[]): string {
+  if (steps.length === 0) return 'Nothing to do.\n';
+  const lines = steps.flatMap(renderStep);
+  return `${lines.join('\n')}\n${steps.length} steps.\n`;
+}
+
+/** The same for programs: the very steps. */
+export function renderPlanJson(steps: readonly Step[], warnings: readonly string[]): string {
+  return `${JSON.stringify({ steps, warnings }, null, 2)}\n`;
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`;
+}
+
+function accountLines(transaction: Omit<AccountTransaction, 'etc'>): string[] {
+  return [
+    ...transaction.addGroups.map(({ name, gid }) => `create group ${name} gid ${gid}`),
+    ...transaction.addUsers.map(
+      ({ name, uid, home }) => `create user ${name} uid ${uid} home ${home}`,
+    ),
+    ...transaction.changeUsers.map(({ name, ...change }) => {
+      const fields = Object.entries(change).map(([field, value]) => `${field} ${value}`);
+      return `change user ${name}: ${fields.join(', ')}`;
+    }),
+    ...transaction.lockUsers.map((name) => `lock the password of ${name}`),
+    ...transaction.addMembers.map(({ group, user }) => `add user ${user} to group ${group}`),
+  ];
+}
+
+function addressLine(change: AddressChange): string {
+  const where = `${change.address}/${change.prefixLength} dev ${change.dev}`;
+  if (change.op === 'addrDel') return `delete address ${where}`;
+  return [
+    `add address ${where}`,
+    ...(change.isNodad === true ? ['nodad'] : []),
+    ...(change.isNoPrefixRoute === true ? ['noprefixroute'] : []),
+  ].join(' ');
+}
+
+const LOCAL_TABLE = 255;
+
+function routeLine(change: RouteChange): string {
+  return [
+    change.op === 'routeDel' ? 'delete route' : 'add route',
+    ...(change.table === LOCAL_TABLE ? ['local'] : []),
+    `${change.destination}/${change.prefixLength}`,
+    ...(change.gateway ? [`via ${change.gateway}`] : []),
+    `dev ${change.dev}`,
+  ].join(' ');
+}
+
+const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
+  accounts: 'users and groups',
+  directoryCreate: 'new folders',
+  directoryChange: 'owners and modes of folders',
+  deviceCreate: 'tap and tun devices',
+  link: 'links to set up',
+  address: 'addresses',
+  route: 'routes',
+  sysctl: 'kernel settings',
+  awaitDad: 'waiting for duplicate address detection',
+  fileWrite: 'files',
+  historyAppend: 'history of the state file',
+  fileRemove: 'files to remove',
+};
+
+/** What a batch is, for progress: `100 tap and tun devices`. */
+export function renderBatch(kind: StepKind, count: number): string {
+  const isOneThing = kind === 'accounts' || kind === 'awaitDad' || kind === 'historyAppend';
+  return isOneThing ? BATCH_TEXTS[kind] : `${count} ${BATCH_TEXTS[kind]}`;
+}
