@@ -10,7 +10,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Computer } from '../model/computer.ts';
 import { allocate } from './allocate.ts';
 import { type ApplyHooks, apply } from './apply.ts';
-import { parseDefinition, renderDefinition, type DefinitionSections } from './definition.ts';
+import { type DefinitionSections, parseDefinition, renderDefinition } from './definition.ts';
 import { desiredComputer } from './desired.ts';
 import type { Facts } from './facts.ts';
 import { NetworkView } from './network-view.ts';
@@ -59,10 +59,7 @@ export async function prepare(
   duplicates: ReadonlySet<string> = new Set(),
 ): Promise<Prepared> {
   const { options, ports } = input;
-  const [state, storages] = await Promise.all([
-    readState(input),
-    observeStorages(ports, options),
-  ]);
+  const [state, storages] = await Promise.all([readState(input), observeStorages(ports, options)]);
   const named = withStorages(desiredComputer(options, startingPoint(input, state)), storages);
   const observed = await observe(ports, options, named);
   return decide(input, { state, named, observed, duplicates });
@@ -101,7 +98,9 @@ async function readState({ ports, options, log }: FormatInput): Promise<State> {
   return {
     files,
     xml:
-      files.xml === null || isDefined ? undefined : parseComputerXml(files.xml, options.computerXml),
+      files.xml === null || isDefined
+        ? undefined
+        : parseComputerXml(files.xml, options.computerXml),
     pending: readPending(files, options, log),
   };
 }

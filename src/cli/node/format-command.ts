@@ -48,6 +48,14 @@ export const FORMAT_COMMAND: CommandSpec = {
       help: 'print the steps and change nothing',
     },
     {
+      flags: ['--format'],
+      name: 'format',
+      arity: 'value',
+      choices: ['text', 'json'],
+      default: 'text',
+      help: 'how a dry run prints the steps (text)',
+    },
+    {
       flags: ['-c', '--console'],
       name: 'console',
       arity: 'value',
@@ -57,4 +65,5 @@ export const FORMAT_COMMAND: CommandSpec = {
   ],
   configFamily: 'node',
   rootCheck: 'strict',
+  load: () => import('./format.ts'),
 };
