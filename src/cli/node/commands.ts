@@ -50,6 +50,7 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
     options: [CFG_OPTION],
     configFamily: 'node',
     rootCheck: 'always',
+    load: () => import('./collect.ts'),
   },
   FORMAT_COMMAND,
   REGISTER_COMMAND,

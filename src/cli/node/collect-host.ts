@@ -1,0 +1,96 @@
+/** Wires the port of `node collect` to the machine. */
+import { realpath, rename, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CollectHost, RunLock } from '../../collect/collect-host.ts';
+import { openSqliteStore } from '../../collect/sqlite-store.ts';
+import { errorCode } from '../../errors/slapos-error.ts';
+import { createAccounts } from '../../host/account.ts';
+import { readCommandLine } from '../../host/command-line.ts';
+import { createBeneathFiles } from '../../host/file.ts';
+import { overwriteEnd } from '../../host/file-end.ts';
+import { createHostFiles } from '../../host/host-files.ts';
+import { tryLock } from '../../host/lock.ts';
+import { loadNative } from '../../host/native.ts';
+import { callNative } from '../../host/native-failure.ts';
+import { observeProcesses } from '../../host/proc.ts';
+import { readStream, replaceFile, writeStream } from '../../host/stream-file.ts';
+
+const TEXTS = { code: 'SLAPOS_ERR_FILE', hints: {} } as const;
+
+export function createCollectHost(): CollectHost {
+  return {
+    files: createHostFiles(),
+    accounts: createAccounts(),
+    beneath: createBeneathFiles(),
+    overwriteEnd,
+    replaceFile,
+    writeStream,
+    readStream,
+    rename,
+    realpath: resolvePath,
+    deviceOf,
+    lock,
+    observeProcesses: (uids) => observeProcesses({ uids }),
+    readCommandLine,
+    isAlive,
+    pid: process.pid,
+    ...diskMeasures(),
+    openStore: openSqliteStore,
+    nowMs: Date.now,
+    monotonicMs: () => performance.now(),
+    sleep: pause,
+  };
+}
+
+function diskMeasures(): Pick<CollectHost, 'diskUsage' | 'diskLinkedUsage' | 'diskSpace'> {
+  return {
+    diskUsage: (path) =>
+      callNative(TEXTS, `measure ${path}`, () => loadNative().diskUsage({ path })),
+    diskLinkedUsage: (path) =>
+      callNative(TEXTS, `measure ${path}`, () => loadNative().diskLinkedUsage({ path })),
+    diskSpace: (path) =>
+      callNative(TEXTS, `measure ${path}`, () => loadNative().diskSpace({ path })),
+  };
+}
+
+async function resolvePath(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Splits a device number as makedev(3) of glibc joins it. */
+async function deviceOf(path: string): Promise<{ major: number; minor: number }> {
+  const { dev } = await stat(path, { bigint: true });
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
+  return { major: Number(major), minor: Number(minor) };
+}
+
+/** The file is for root alone: whoever may open it could lock us out. */
+function lock(path: string): RunLock {
+  const attempt = tryLock(path, loadNative(), 0o600);
+  if (attempt.lock === undefined) return { isHeld: false, holderPid: attempt.holderPid };
+  const held = attempt.lock;
+  return { isHeld: true, release: () => held.release() };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+}
+
+async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(durationMs, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}

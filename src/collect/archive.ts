@@ -1,0 +1,76 @@
+/** Packs past days: raw dumps, then one compressed archive a day (spec/collect.md 8.2, 8.3). */
+import { join } from 'node:path';
+import type { CollectHost } from './collect-host.ts';
+import { renderCsvRow } from './csv.ts';
+import type { CollectDatabase } from './database.ts';
+import { TABLES, type TableName } from './schema.ts';
+import type { CollectStore } from './store.ts';
+import { encodeTarEnd, encodeTarHeader, encodeTarPadding } from './tar.ts';
+
+type ArchiveHost = Pick<CollectHost, 'files' | 'writeStream' | 'readStream' | 'rename'>;
+
+/** What upstream takes for a folder of dumps. */
+const DUMP_FOLDER = /^[^.].*-.*-.*$/;
+
+/** Writes the rows of every past day that was not packed yet, and marks them as packed. */
+export async function dumpPastDays(
+  host: ArchiveHost,
+  database: CollectDatabase,
+  dataLog: string,
+  today: string,
+): Promise<void> {
+  const days = await database.use((store) => store.listUnreportedDays(today));
+  // Only a date can name a folder: the database is ours, but other programs write to it too.
+  for (const day of days.filter((name) => /^\d{4}-\d\d-\d\d$/.test(name))) {
+    const folder = join(dataLog, day);
+    await host.files.mkdir(folder, { mode: 0o755 });
+    for (const { name } of TABLES) {
+      const path = join(folder, `dump_${name}.csv`);
+      await database.use((store) =>
+        host.writeStream(path, renderDump(store, name, day), { isCompressed: false }),
+      );
+    }
+    await database.use((store) => store.markReported(day));
+  }
+}
+
+async function* renderDump(store: CollectStore, table: TableName, day: string) {
+  for await (const rows of store.dumpTable(table, day)) yield rows.map(renderCsvRow).join('');
+}
+
+/** Turns every folder of dumps into `<day>.tar.gz`, in place of an older one. */
+export async function packFolders(host: ArchiveHost, dataLog: string): Promise<void> {
+  for (const name of (await host.files.list(dataLog)) ?? []) {
+    const folder = join(dataLog, name);
+    if (!DUMP_FOLDER.test(name) || (await host.files.stat(folder))?.kind !== 'directory') continue;
+    await host.writeStream(`${folder}.tar.gz`, renderArchive(host, dataLog, name), {
+      isCompressed: true,
+    });
+    await host.files.remove(folder, { isRecursive: true });
+  }
+}
+
+async function* renderArchive(host: ArchiveHost, dataLog: string, name: string) {
+  const folder = join(dataLog, name);
+  const status = await host.files.stat(folder);
+  const modifiedS = Math.trunc((status?.modifiedMs ?? 0) / 1000);
+  yield encodeTarHeader({ name: `${name}/`, mode: 0o755, sizeBytes: 0, modifiedS });
+  for (const file of (await host.files.list(folder)) ?? []) {
+    yield* renderMember(host, join(folder, file), `${name}/${file}`);
+  }
+  yield encodeTarEnd();
+}
+
+async function* renderMember(host: ArchiveHost, path: string, name: string) {
+  const status = await host.files.stat(path);
+  if (status?.kind !== 'file') return;
+  const { sizeBytes, modifiedMs } = status;
+  yield encodeTarHeader({
+    name,
+    mode: 0o644,
+    sizeBytes,
+    modifiedS: Math.trunc(modifiedMs / 1000),
+  });
+  yield* host.readStream(path);
+  yield encodeTarPadding(sizeBytes);
+}

@@ -1,0 +1,61 @@
+/** What `node collect` needs of the machine: the port that the command line wires. */
+import type { BeneathFiles } from '../host/file.ts';
+import type { HostAccounts, HostFiles } from '../host/host.ts';
+import type { NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
+import type { ProcTable } from '../host/proc.ts';
+import type { CollectStore } from './store.ts';
+
+/** How an attempt to write over the end of a file went. */
+export type EndOutcome = 'written' | 'missing' | 'unexpected';
+
+/** Either what gives the lock back, or who has it. */
+export type RunLock =
+  | { readonly isHeld: true; release(): void }
+  | { readonly isHeld: false; readonly holderPid: number | undefined };
+
+export interface CollectHost {
+  readonly files: HostFiles;
+  readonly accounts: Pick<HostAccounts, 'read'>;
+  /** For everything inside a partition. */
+  readonly beneath: BeneathFiles;
+  /**
+   * Writes `text` over the end of a file beneath `root`, if it ends with `end` and is ours alone
+   * (regular, owned by us, one name).
+   */
+  overwriteEnd(root: string, path: string, end: string, text: string): Promise<EndOutcome>;
+  /** Replaces a file at once, without waiting for the disk: for what the next run writes again. */
+  replaceFile(path: string, text: string): Promise<void>;
+  /** Replaces a file by what a stream gives, 0644, compressed by gzip if asked. */
+  writeStream(
+    path: string,
+    chunks: AsyncIterable<string | Uint8Array>,
+    options: { readonly isCompressed: boolean },
+  ): Promise<void>;
+  readStream(path: string): AsyncIterable<Uint8Array>;
+  rename(from: string, to: string): Promise<void>;
+  /** Resolves symbolic links; undefined when the path does not exist. */
+  realpath(path: string): Promise<string | undefined>;
+  /** Major and minor number of the device that holds a path. */
+  deviceOf(path: string): Promise<{ readonly major: number; readonly minor: number }>;
+  /** Takes the lock of the run. */
+  lock(path: string): RunLock;
+
+  observeProcesses(uids: readonly number[]): Promise<ProcTable>;
+  /** argv of a process; undefined when it is gone. */
+  readCommandLine(pid: number): readonly string[] | undefined;
+  /** Whether a process of this pid exists. */
+  isAlive(pid: number): boolean;
+  readonly pid: number;
+
+  diskUsage(path: string): Promise<NativeDiskUsage>;
+  diskLinkedUsage(path: string): Promise<NativeDiskUsage>;
+  diskSpace(path: string): Promise<NativeDiskSpace>;
+
+  openStore(path: string): Promise<CollectStore>;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+  /** Milliseconds of a clock that is never set. */
+  monotonicMs(): number;
+  /** Rejects with the reason of the signal when it is aborted meanwhile. */
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+}

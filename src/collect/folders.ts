@@ -1,0 +1,77 @@
+/** Measures partition folders, one after the other, when they are due (spec/collect.md 7). */
+import { join } from 'node:path';
+import type { Logger } from '../log/logger.ts';
+import type { CollectHost } from './collect-host.ts';
+import type { CollectDatabase } from './database.ts';
+import { folderWaitS, parsePid, SMALLEST_RECORDED_KIB } from './folder-plan.ts';
+import type { CollectUser, RunStamp } from './sample.ts';
+import type { FolderSettings } from './settings.ts';
+
+type FolderHost = Pick<
+  CollectHost,
+  'files' | 'isAlive' | 'pid' | 'diskUsage' | 'diskLinkedUsage' | 'nowMs'
+>;
+
+export interface FolderInput {
+  readonly host: FolderHost;
+  readonly database: CollectDatabase;
+  readonly settings: FolderSettings;
+  readonly stamp: RunStamp;
+  readonly log: Logger;
+}
+
+/** Measures one partition if it is due, and records it if it is large enough. */
+export async function measurePartition(input: FolderInput, user: CollectUser): Promise<void> {
+  const { host, database, settings, stamp, log } = input;
+  const last = await database.use((store) => store.findFolderStamp(user.name));
+  const waitS = folderWaitS(last, settings.cycleS, host.nowMs());
+  if (waitS > 0) {
+    log.info(
+      `Time cycle is not over (${Math.ceil(waitS)} seconds remaining). ` +
+        `No computation of disk usage on the partition ${user.name}.`,
+    );
+    return;
+  }
+  if ((await host.files.stat(user.path)) === undefined) return;
+  const usedKib = await withPidFile(input, user, () => measureKib(input, user));
+  if (usedKib === undefined) return;
+  if (usedKib <= SMALLEST_RECORDED_KIB) {
+    log.debug(
+      `Disk usage of the partition ${user.name}: ${usedKib}. Ignoring insertion in the dataset.`,
+    );
+    return;
+  }
+  await database.use((store) => store.insertFolder(stamp, { partition: user.name, usedKib }));
+}
+
+/**
+ * Runs a measure under the pid file that upstream looks at, and removes it afterwards. Resolves to
+ * undefined when the process in it still lives.
+ */
+async function withPidFile<Result>(
+  { host, settings, log }: FolderInput,
+  user: CollectUser,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
+  const path = join(settings.pidFolder, `${user.name}_disk_size.pid`);
+  const pid = parsePid((await host.files.readText(path)) ?? '');
+  if (pid !== undefined && pid !== host.pid && host.isAlive(pid)) {
+    log.warning(`Process ${pid} still in progress. Try later.`);
+    return undefined;
+  }
+  await host.files.mkdir(settings.pidFolder, { mode: 0o755, isRecursive: true });
+  await host.files.write(path, `${host.pid}`, { mode: 0o644 });
+  try {
+    return await work();
+  } finally {
+    await host.files.remove(path);
+  }
+}
+
+async function measureKib({ host, log }: FolderInput, user: CollectUser): Promise<number> {
+  const own = await host.diskUsage(user.path);
+  const linked = await host.diskLinkedUsage(join(user.path, 'DATA'));
+  const failures = own.failures + linked.failures;
+  if (failures > 0) log.warning(`${failures} folders of ${user.path} could not be read.`);
+  return (own.bytes + linked.bytes) / 1024;
+}
