@@ -68,6 +68,8 @@ export interface CommandSpec {
 /** Everything that a handler may use; handlers read no globals. */
 export interface CommandContext {
   readonly command: CommandSpec;
+  /** Every command there is; handlers get it here since the registry refers to them. */
+  readonly commands: readonly CommandSpec[];
   /** Values by option name; absent when neither given nor defaulted. */
   readonly options: Readonly<Record<string, OptionValue | undefined>>;
   readonly positionals: readonly string[];

@@ -4,6 +4,7 @@ import type { GlobalSettings } from './global-options.ts';
 import type { RunLog } from './log-setup.ts';
 import { createOutput } from './output.ts';
 import type { ProcessIo } from './process-io.ts';
+import { COMMANDS } from './registry.ts';
 
 export interface ContextParts {
   readonly action: {
@@ -23,6 +24,7 @@ export function createContext(parts: ContextParts): CommandContext {
   const { action, settings, log, io } = parts;
   return {
     ...action,
+    commands: COMMANDS,
     configPath: parts.configPath,
     config: parts.config,
     log: log.logger,

@@ -91,6 +91,7 @@ const CONFIGURE_LOCAL: CommandSpec = {
 export const OTHER_COMMANDS: readonly CommandSpec[] = [
   {
     words: 'complete',
+    load: () => import('./complete.ts'),
     group: 'other',
     summary: 'print a completion script for a shell',
     examples: ['slapos complete > /etc/bash_completion.d/slapos'],
