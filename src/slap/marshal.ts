@@ -2,6 +2,7 @@
  * Marshalled XML (spec/slap-protocol.md 1): the object dump that SLAP requests and answers are
  * made of. Only the four classes of {@link MARSHAL_CLASSES} can be written or read.
  */
+import { pythonFloat } from '../model/python-number.ts';
 import {
   MarshalFloat,
   type MarshalMap,
@@ -9,7 +10,7 @@ import {
   MarshalTuple,
   type MarshalValue,
 } from './marshal-value.ts';
-import { pythonFloat, sortedEntries } from './python-text.ts';
+import { sortedEntries } from './python-text.ts';
 import { checkXmlText, escapeNonAscii } from './xml-text.ts';
 
 const MARSHAL_MODULE = 'slapos.slap.slap';

@@ -3,6 +3,7 @@
  * (spec/slap-protocol.md 2.1), and the order of Python strings.
  */
 import { SlaposError } from '../errors/slapos-error.ts';
+import { pythonFloat } from '../model/python-number.ts';
 import {
   MarshalFloat,
   type MarshalMap,
@@ -28,23 +29,6 @@ export function comparePythonStrings(left: string, right: string): number {
 /** Surrogates stand for code points above all others, but their units are below U+E000. */
 function codePointRank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
-}
-
-/** `str(float)`: shortest digits, `.0` when integral, exponent below 1e-4 and from 1e16. */
-export function pythonFloat(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  const [mantissa = '', exponentText = '0'] = Math.abs(value).toExponential().split('e');
-  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
-  const exponent = Number(exponentText);
-  const digits = mantissa.replace('.', '');
-  if (exponent < -4 || exponent >= 16) {
-    const size = Math.abs(exponent).toString().padStart(2, '0');
-    return `${sign}${mantissa}e${exponent < 0 ? '-' : '+'}${size}`;
-  }
-  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
-  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0');
-  return `${sign}${whole}.${digits.slice(exponent + 1) || '0'}`;
 }
 
 /** `repr(str)`: single quotes unless only they occur inside, non-printable characters escaped. */

@@ -1,10 +1,11 @@
 /** Compares our marshalling and Python texts with xml_marshaller and Python themselves. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { pythonFloat } from '../../src/model/python-number.ts';
 import { encodeInstanceXml } from '../../src/slap/instance-xml.ts';
 import { encodeMarshal } from '../../src/slap/marshal.ts';
 import type { MarshalValue } from '../../src/slap/marshal-value.ts';
-import { pythonFloat, pythonRepr, pythonStringRepr } from '../../src/slap/python-text.ts';
+import { pythonRepr, pythonStringRepr } from '../../src/slap/python-text.ts';
 import { decodeMarshal } from '../../src/slap/unmarshal.ts';
 import { marshalValues, xmlTexts } from '../support/marshal-values.ts';
 import { findPeerPython, runPython } from '../support/peer-python.ts';

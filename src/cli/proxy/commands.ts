@@ -23,6 +23,7 @@ export const PROXY_COMMANDS: readonly CommandSpec[] = [
   {
     words: 'proxy show',
     group: 'other',
+    load: () => import('./show.ts'),
     summary: 'show what the local Master knows',
     examples: ['slapos proxy show', 'slapos proxy show --partitions --params'],
     options: [
@@ -43,6 +44,7 @@ export const PROXY_COMMANDS: readonly CommandSpec[] = [
   {
     words: 'proxy start',
     group: 'other',
+    load: () => import('./start.ts'),
     summary: 'run a minimalist Master for this machine',
     options: [
       CFG_OPTION,

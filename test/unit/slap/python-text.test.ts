@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { pythonFloat } from '../../../src/model/python-number.ts';
 import {
   MarshalFloat,
   MarshalObject,
@@ -7,7 +8,6 @@ import {
 } from '../../../src/slap/marshal-value.ts';
 import {
   comparePythonStrings,
-  pythonFloat,
   pythonRepr,
   pythonStr,
   pythonStringRepr,

@@ -1,0 +1,52 @@
+/** `proxy show`: prints the database of the proxy (spec/proxy.md 12). */
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { parseDatabaseUri } from '../../proxy/options.ts';
+import { renderSection, SHOW_SECTIONS, type ShownState } from '../../proxy/show.ts';
+import type { ProxyTables } from '../../proxy/store.ts';
+import { openSqliteStoreReadOnly } from '../../proxy/store-sqlite.ts';
+import type { CommandContext, CommandHandler } from '../command.ts';
+
+const DEFAULT_PAGER = 'less --quit-if-one-screen --no-init';
+
+export const run: CommandHandler = async (context) => {
+  const databaseUri = parseDatabaseUri(context.config, context.options);
+  const store = openSqliteStoreReadOnly(resolve(context.cwd, databaseUri));
+  const state = await store.read(readState).finally(() => store.close());
+  const chosen = SHOW_SECTIONS.filter((section) => context.options[section] === true);
+  const sections = (chosen.length === 0 ? SHOW_SECTIONS : chosen).map((section) => {
+    return renderSection(section, state)
+      .map((line) => `${line}\n`)
+      .join('');
+  });
+  await print(`Using database: ${databaseUri}\n${sections.join(' \n')}`, context);
+  return 0;
+};
+
+async function readState(tables: ProxyTables): Promise<ShownState> {
+  return {
+    computers: await tables.listComputers(),
+    software: await tables.listSoftware(null),
+    partitions: await tables.listPartitions(null),
+    slaves: await tables.listSlaves(),
+    addresses: await tables.listAddresses(null),
+  };
+}
+
+/** Through the user's pager on a terminal, as upstream; `$PAGER` is a shell command. */
+async function print(text: string, { output, env }: CommandContext): Promise<void> {
+  if (!output.isTerminal) {
+    output.write(text);
+    return;
+  }
+  const pager = env['PAGER'] ?? DEFAULT_PAGER;
+  const child = spawn('/bin/sh', ['-c', pager], { stdio: ['pipe', 'inherit', 'inherit'] });
+  // A pager that is left early no longer reads.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(text);
+  const status = await new Promise((done) => {
+    child.once('error', () => done(127));
+    child.once('exit', done);
+  });
+  if (status === 127) output.write(text);
+}

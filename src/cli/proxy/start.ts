@@ -1,0 +1,53 @@
+/** `proxy start`: serves until SIGTERM or SIGINT (spec/proxy.md 1). */
+import { resolve } from 'node:path';
+import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
+import { type ProxyOptions, parseProxyOptions } from '../../proxy/options.ts';
+import { createProxyServer, type ProxyServer } from '../../proxy/server.ts';
+import { openSqliteStore } from '../../proxy/store-sqlite.ts';
+import type { CommandHandler } from '../command.ts';
+
+export const run: CommandHandler = async ({ config, options, cwd, log, signal, ...context }) => {
+  const proxy = parseProxyOptions(config, options);
+  if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
+  const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId);
+  const { computerId: defaultComputerId, products } = proxy;
+  const server = createProxyServer({ store, log, defaultComputerId, products });
+  try {
+    const address = await listen(server, proxy);
+    log.info(`Proxy of ${proxy.computerId} listens on ${address} with ${proxy.databaseUri}`, {
+      event: 'proxy.started',
+      address,
+    });
+    for (const url of proxy.externalMasters) {
+      log.warning(`Section multimaster/${url} is ignored: requests are not forwarded.`);
+    }
+    await aborted(signal);
+    log.info('Stopping the proxy.', { event: 'proxy.stopping' });
+  } finally {
+    await server.close();
+  }
+  return 0;
+};
+
+async function listen(server: ProxyServer, { host, port }: ProxyOptions): Promise<string> {
+  try {
+    return await server.listen(host, port);
+  } catch (cause) {
+    const reason = errorCode(cause) === 'EADDRINUSE' ? 'already in use' : errorMessage(cause);
+    throw new SlaposError(
+      'SLAPOS_ERR_LISTEN',
+      `Cannot listen on ${host} port ${port}: ${reason}.`,
+      {
+        cause,
+        hint: 'Choose another host or port in section [slapproxy].',
+      },
+    );
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', () => done(), { once: true });
+  });
+}

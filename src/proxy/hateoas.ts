@@ -1,0 +1,178 @@
+/** The HATEOAS subset of client commands (spec/proxy.md 10, spec/slap-protocol.md 7). */
+import { encodeInstanceXml } from '../slap/instance-xml.ts';
+import type { MarshalValue } from '../slap/marshal-value.ts';
+import { parseSlaves } from './documents.ts';
+import type { Form } from './form.ts';
+import { badRequest, notFound } from './http-problem.ts';
+import { jsonReply, type Reply, type Route } from './route.ts';
+import type { ComputerRow, PartitionRow, ProxyTables, SlaveRow } from './store.ts';
+
+const QUERY =
+  /^portal_type:"(Instance Tree|Compute Node)" AND validation_state:validated(?: AND (title|reference):="((?:[^"\\]|\\.)*)")?$/;
+
+/** Start, search or traverse, told apart by `mode`. */
+export const hateoasRoute: Route = async ({ form, baseUrl }, { store }) => {
+  const mode = form.optional('mode');
+  if (mode === null) return renderRoot(baseUrl);
+  if (mode === 'search') return store.read((tables) => search(form, tables));
+  if (mode === 'traverse') return traverse(form, baseUrl);
+  throw badRequest(`Unhandled mode: ${mode}`);
+};
+
+function renderRoot(baseUrl: string): Reply {
+  const mode = `${baseUrl}hateoas/?mode=`;
+  return jsonReply({
+    _links: {
+      raw_search: { href: `${mode}search&query={query}&select_list={select_list}` },
+      traverse: { href: `${mode}traverse&relative_url={relative_url}&view={view}` },
+      self: { href: `${baseUrl}hateoas/` },
+    },
+  });
+}
+
+async function search(form: Form, tables: ProxyTables): Promise<Reply> {
+  const query = form.text('query');
+  const match = QUERY.exec(query);
+  const isTree = match?.[1] === 'Instance Tree';
+  const key = match?.[2];
+  if (match === null || (key !== undefined && isTree !== (key === 'title'))) {
+    throw badRequest(`Unhandled query: ${query}`);
+  }
+  const wanted = match[3]?.replace(/\\(.)/g, '$1');
+  const rows = isTree ? await listTrees(tables) : (await tables.listComputers()).map(computerEntry);
+  const contents = rows.filter((row) => wanted === undefined || row.title === wanted);
+  return jsonReply({ _embedded: { contents } });
+}
+
+/** Only to our own documents. */
+function traverse(form: Form, baseUrl: string): Reply {
+  const target = form.text('relative_url');
+  if (!/^\/?hateoas\/[^\s\\]*$/.test(target)) throw notFound(`There is no ${target}.`);
+  const location = `${baseUrl}${target.replace(/^\//, '')}`;
+  return { status: 302, contentType: 'text/plain', headers: { location }, body: '' };
+}
+
+interface Entry {
+  readonly title: string;
+}
+
+async function listTrees(tables: ProxyTables): Promise<Entry[]> {
+  const partitions = await tables.listPartitions(null);
+  const slaves = (await tables.listSlaves()).filter(isRootSlave);
+  const shared = slaves.map((slave) => sharedEntry(slave, partitions));
+  return [...partitions.filter(isRoot).map(treeEntry), ...shared];
+}
+
+function isRoot(row: PartitionRow): boolean {
+  return row.slapState !== 'free' && row.requestedBy === '';
+}
+
+/** Slaves that a user asked for; the others carry the title of a root before the `_`. */
+function isRootSlave(row: SlaveRow): boolean {
+  return row.reference.startsWith('_') && (row.askedBy === null || row.askedBy === '');
+}
+
+function treeEntry(row: PartitionRow) {
+  const title = row.title ?? '';
+  return {
+    title,
+    url_string: row.softwareRelease,
+    relative_url: `/hateoas/partitions/${encodeURIComponent(title)}`,
+    reference: row.reference,
+    computer_reference: row.computerReference,
+    slap_state: row.slapState,
+    software_release: row.softwareRelease,
+    software_type: row.softwareType,
+    partition_reference: row.title,
+    requested_by: row.requestedBy,
+    requested_state: row.requestedState,
+    timestamp: row.timestamp,
+    xml: row.xml,
+    connection_xml: row.connectionXml,
+    slave_instance_list: row.slaveInstanceList,
+  };
+}
+
+function sharedEntry(row: SlaveRow, partitions: readonly PartitionRow[]) {
+  const title = row.reference.slice(1);
+  const host = partitions.find((other) => {
+    return other.reference === row.hostedBy && other.computerReference === row.computerReference;
+  });
+  return {
+    title,
+    url_string: host?.softwareRelease ?? null,
+    relative_url: `/hateoas/shared/${encodeURIComponent(title)}`,
+  };
+}
+
+function computerEntry(row: ComputerRow) {
+  const relativeUrl = `/hateoas/computers/${encodeURIComponent(row.reference)}`;
+  return { title: row.reference, relative_url: relativeUrl, ...row };
+}
+
+/** A document by kind and title. @throws HttpProblem 404 when there is none. */
+export async function renderDocument(
+  kind: string,
+  title: string,
+  tables: ProxyTables,
+): Promise<Reply> {
+  if (kind === 'partitions') return renderTree(title, tables);
+  if (kind === 'shared') return renderShared(title, tables);
+  if (kind === 'computers') return renderComputerDocument(title, tables);
+  throw notFound(`There is no ${kind}.`);
+}
+
+async function renderTree(title: string, tables: ProxyTables): Promise<Reply> {
+  const row = await tables.findInstance(title, '');
+  if (row === null) throw notFound(`Instance ${title} does not exist.`);
+  return view('Instance Tree', {
+    reference: title,
+    slap_state: row.requestedState,
+    text_content: row.xml,
+    connection_parameter_list: row.connectionXml,
+    url_string: row.softwareRelease,
+    source_reference: row.softwareType,
+    root_slave: 0,
+  });
+}
+
+async function renderShared(title: string, tables: ProxyTables): Promise<Reply> {
+  const slaves = await tables.listSlaves();
+  const slave = slaves.find((row) => row.reference === `_${title}`);
+  if (slave === undefined) throw notFound(`Shared instance ${title} does not exist.`);
+  const { computerReference } = slave;
+  const host = await tables.getPartition({ reference: slave.hostedBy ?? '', computerReference });
+  const entry = parseSlaves(host?.slaveInstanceList ?? null).find((other) => {
+    return other['slave_reference'] === slave.reference;
+  });
+  return view('Instance Tree', {
+    reference: title,
+    slap_state: 'unused',
+    text_content: encodeInstanceXml(ownParameters(entry ?? {})),
+    connection_parameter_list: slave.connectionXml,
+    url_string: host?.softwareRelease ?? null,
+    source_reference: entry?.['slap_software_type'] ?? null,
+    root_slave: 1,
+  });
+}
+
+/** What the requester gave, without what the proxy added. */
+function ownParameters(entry: Readonly<Record<string, MarshalValue>>) {
+  const { slave_title, slave_reference, slap_software_type, ...parameters } = entry;
+  return parameters;
+}
+
+async function renderComputerDocument(title: string, tables: ProxyTables): Promise<Reply> {
+  const row = await tables.getComputer(title);
+  if (row === null) throw notFound(`Computer ${title} does not exist.`);
+  return view('Compute Node', { reference: title, title });
+}
+
+function view(portalType: string, fields: Readonly<Record<string, unknown>>): Reply {
+  const entries = Object.entries(fields).map(([name, value]) => {
+    const type = typeof value === 'number' ? 'IntegerField' : 'StringField';
+    return [`my_${name}`, { type, key: `field_my_${name}`, default: value }];
+  });
+  const links = { type: { name: portalType } };
+  return jsonReply({ _embedded: { _view: Object.fromEntries(entries) }, _links: links });
+}

@@ -1,0 +1,130 @@
+/** What happens to an instance after it was requested (spec/proxy.md 8). */
+import { type Clock, nextTimestamp } from './clock.ts';
+import { rootTitle } from './documents.ts';
+import { expectDictionary, type Form } from './form.ts';
+import { badRequest, notFound } from './http-problem.ts';
+import { encodeParameters } from './request-form.ts';
+import type { AddressRow, PartitionKey, PartitionRow, ProxyTables } from './store.ts';
+
+/** @throws HttpProblem 404 when there is no such partition. */
+export async function expectPartition(
+  key: PartitionKey,
+  tables: ProxyTables,
+): Promise<PartitionRow> {
+  const row = await tables.getPartition(key);
+  if (row === null) throw notFound(unknownPartition(key));
+  return row;
+}
+
+function unknownPartition(key: PartitionKey): string {
+  return `Unknown partition '${key.reference}' on '${key.computerReference}'`;
+}
+
+const FREE = {
+  slapState: 'free',
+  softwareRelease: null,
+  xml: null,
+  connectionXml: null,
+  slaveInstanceList: null,
+  softwareType: null,
+  title: null,
+  requestedBy: '',
+  requestedState: 'started',
+} as const;
+
+/**
+ * Frees a partition that the node has emptied. A root waits for its children, which are asked to
+ * go first. Always a success: the text tells what was done.
+ */
+export async function destroyPartition(key: PartitionKey, tables: ProxyTables): Promise<string> {
+  const row = await tables.getPartition(key);
+  if (row === null) return unknownPartition(key);
+  const children = row.requestedBy === '' ? await childrenOf(row, tables) : [];
+  if (children.length === 0) {
+    await tables.updatePartition(row, FREE);
+    await tables.deleteSlavesOf(row);
+    return 'OK';
+  }
+  for (const child of children)
+    await tables.updatePartition(child, { requestedState: 'destroyed' });
+  const names = children.map((child) => child.title).join(', ');
+  return `Not destroying yet because this partition has child partitions: ${names}`;
+}
+
+async function childrenOf(root: PartitionRow, tables: ProxyTables): Promise<PartitionRow[]> {
+  return root.title === null || root.title === '' ? [] : tables.listChildren(root.title);
+}
+
+/** The root of the tree of an instance and everything requested under it. */
+async function listTree(row: PartitionRow, tables: ProxyTables): Promise<PartitionRow[]> {
+  const title = rootTitle(row);
+  if (title === '') return [row];
+  const root = await tables.findInstance(title, '');
+  const children = await tables.listChildren(title);
+  return root === null ? children : [root, ...children];
+}
+
+/** Has every instance of the tree processed again. */
+export async function bangInstance(
+  key: PartitionKey,
+  tables: ProxyTables,
+  clock: Clock,
+): Promise<string> {
+  const row = await tables.getPartition(key);
+  if (row === null || row.title === null) return 'OK';
+  for (const member of await listTree(row, tables)) {
+    await tables.updatePartition(member, { timestamp: nextTimestamp(clock, member.timestamp) });
+  }
+  return 'OK';
+}
+
+/**
+ * Gives an instance another title; its children keep belonging to it.
+ * @throws HttpProblem 400 when another instance of the tree has that title.
+ */
+export async function renameInstance(
+  key: PartitionKey,
+  title: string,
+  tables: ProxyTables,
+): Promise<string> {
+  const row = await tables.getPartition(key);
+  if (row === null || row.title === null) return unknownPartition(key);
+  const other = await tables.findInstance(title, row.requestedBy);
+  if (other !== null && row.title !== title) throw badRequest(`Title ${title} is already used.`);
+  const children = row.requestedBy === '' ? await childrenOf(row, tables) : [];
+  for (const child of children) await tables.updatePartition(child, { requestedBy: title });
+  await tables.updatePartition(row, { title });
+  return 'done';
+}
+
+/**
+ * Publishes connection parameters of an instance or of one of its slaves. An unknown target is
+ * silently accepted, as upstream does: the node reports after the instance may be gone.
+ */
+export async function publishConnection(form: Form, tables: ProxyTables): Promise<string> {
+  const key = form.partition();
+  const what = 'Field connection_xml';
+  const connectionXml = encodeParameters(expectDictionary(form.marshalled('connection_xml'), what));
+  const slaveReference = form.optional('slave_reference');
+  if (slaveReference === null) {
+    await tables.updatePartition(key, { connectionXml });
+  } else {
+    const slave = { reference: slaveReference, computerReference: key.computerReference };
+    await tables.updateSlave(slave, { connectionXml, hostedBy: key.reference });
+  }
+  return 'done';
+}
+
+/** Addresses of every partition of the tree; none once the instance is to be destroyed. */
+export async function listTreeAddresses(
+  key: PartitionKey,
+  tables: ProxyTables,
+): Promise<AddressRow[]> {
+  const row = await expectPartition(key, tables);
+  if (row.title === null || row.requestedState === 'destroyed') return [];
+  const addresses: AddressRow[] = [];
+  for (const member of await listTree(row, tables)) {
+    addresses.push(...(await tables.listPartitionAddresses(member)));
+  }
+  return addresses;
+}

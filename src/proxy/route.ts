@@ -1,0 +1,55 @@
+/** What a route of the proxy gets and gives. */
+import type { Logger } from '../log/logger.ts';
+import { encodeMarshal } from '../slap/marshal.ts';
+import type { MarshalValue } from '../slap/marshal-value.ts';
+import type { Clock } from './clock.ts';
+import type { Form } from './form.ts';
+import type { ProxyStore } from './store.ts';
+
+export interface ProxyEnvironment {
+  readonly store: ProxyStore;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly defaultComputerId: string;
+  readonly products: ReadonlyMap<string, string>;
+  /** 32 letters or digits, constant while the process lives. */
+  readonly runId: string;
+  /** Rendered computers by id. */
+  readonly documents: Map<string, CachedDocument>;
+}
+
+/** What was rendered from one state of the store. */
+export interface CachedDocument {
+  readonly version: string;
+  readonly body: Buffer;
+}
+
+export interface RouteRequest {
+  readonly form: Form;
+  /** Absolute address of the proxy as this client sees it, with a slash at the end. */
+  readonly baseUrl: string;
+  readonly ifNoneMatch: string | undefined;
+}
+
+export interface Reply {
+  readonly status?: number;
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+export type Route = (request: RouteRequest, environment: ProxyEnvironment) => Promise<Reply>;
+
+export function textReply(body: string, status = 200): Reply {
+  return { status, contentType: 'text/plain; charset=utf-8', body };
+}
+
+export function xmlReply(value: MarshalValue): Reply {
+  return { contentType: XML_TYPE, body: encodeMarshal(value) };
+}
+
+export const XML_TYPE = 'text/xml; charset=utf-8';
+
+export function jsonReply(value: unknown): Reply {
+  return { contentType: 'application/json', body: `${JSON.stringify(value)}\n` };
+}

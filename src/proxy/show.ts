@@ -1,0 +1,150 @@
+/** What `proxy show` prints (spec/proxy.md 12). Pure. */
+import { createHash } from 'node:crypto';
+import { pythonFloat } from '../model/python-number.ts';
+import { decodeInstanceXml } from '../slap/instance-xml.ts';
+import { comparePythonStrings } from '../slap/python-text.ts';
+import { tableName } from './schema.ts';
+import type { AddressRow, ComputerRow, PartitionRow, SlaveRow, SoftwareRow } from './store.ts';
+import { renderTextTable } from './text-table.ts';
+
+export const SHOW_SECTIONS = [
+  'computers',
+  'software',
+  'partitions',
+  'slaves',
+  'params',
+  'network',
+] as const;
+export type ShowSection = (typeof SHOW_SECTIONS)[number];
+
+export interface ShownState {
+  readonly computers: readonly ComputerRow[];
+  readonly software: readonly SoftwareRow[];
+  readonly partitions: readonly PartitionRow[];
+  readonly slaves: readonly SlaveRow[];
+  readonly addresses: readonly AddressRow[];
+}
+
+type Cell = string | number | null;
+
+const RENDERERS: Readonly<Record<ShowSection, (state: ShownState) => string[]>> = {
+  computers: ({ computers }) => {
+    const rows = computers.map((row) => [row.reference, row.address, row.netmask]);
+    return renderTable('computer', [], ['reference', 'address', 'netmask'], rows);
+  },
+  software: ({ software }) => {
+    const columns = ['url', 'computer_reference', 'requested_state', 'md5'];
+    const rows = software.map((row) => {
+      return [row.url, row.computerReference, row.requestedState, md5(row.url)];
+    });
+    return renderTable('software', [], columns, rows);
+  },
+  partitions: renderPartitions,
+  slaves: ({ slaves }) => {
+    const columns = ['reference', 'computer_reference', 'hosted_by', 'asked_by'];
+    const rows = slaves.map((row) => {
+      return [row.reference, row.computerReference, row.hostedBy, row.askedBy];
+    });
+    return renderTable('slave', ['connection_xml'], columns, rows);
+  },
+  params: ({ partitions }) => partitions.flatMap(renderParameters),
+  network: renderNetwork,
+};
+
+/** Lines of one section. */
+export function renderSection(section: ShowSection, state: ShownState): string[] {
+  return RENDERERS[section](state);
+}
+
+function renderPartitions({ partitions }: ShownState): string[] {
+  const columns = [
+    'reference',
+    'computer_reference',
+    'slap_state',
+    'software_release',
+    'software_type',
+    'partition_reference',
+    'requested_by',
+    'requested_state',
+    'timestamp',
+  ];
+  const rows = partitions
+    .filter(isUsed)
+    .map((row) => [
+      row.reference,
+      row.computerReference,
+      row.slapState,
+      row.softwareRelease,
+      row.softwareType,
+      row.title,
+      row.requestedBy,
+      row.requestedState,
+      row.timestamp === null ? null : pythonFloat(row.timestamp),
+    ]);
+  const skipped = ['xml', 'connection_xml', 'slave_instance_list'];
+  return renderTable('partition', skipped, columns, rows);
+}
+
+function isUsed(row: PartitionRow): boolean {
+  return row.slapState !== 'free';
+}
+
+function renderTable(
+  table: 'computer' | 'software' | 'partition' | 'slave',
+  skipped: readonly string[],
+  columns: readonly string[],
+  rows: readonly Cell[][],
+): string[] {
+  const title = `table ${tableName(table)}`;
+  if (rows.length === 0) return [`${title}: empty`];
+  const heading = skipped.length === 0 ? title : `${title}: skipping ${skipped.join(', ')}`;
+  return [heading, ...renderTextTable(columns, rows)];
+}
+
+function md5(text: string): string {
+  return createHash('md5').update(text).digest('hex');
+}
+
+function renderParameters(row: PartitionRow): string[] {
+  if (row.connectionXml === null || row.connectionXml === '') return [];
+  const entries = Object.entries(decodeInstanceXml(row.connectionXml));
+  const lines = entries.map(([name, value]) => `    ${name} = ${renderValue(name, value)}`);
+  return [`${row.reference}: ${row.title} (type ${row.softwareType})`, ...lines];
+}
+
+function renderValue(name: string, value: string | null): string {
+  if (value === null) return 'None';
+  if (name === 'ssh-key' || name === 'ssh-public-key') {
+    return `${value.slice(0, 20)}...${value.slice(-20)}`;
+  }
+  return name === '_' ? indentJson(value) : value;
+}
+
+function indentJson(text: string): string {
+  try {
+    return JSON.stringify(sortKeys(JSON.parse(text)), null, 2);
+  } catch {
+    // Not JSON: it is shown as it is.
+    return text;
+  }
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort((a, b) => comparePythonStrings(a[0], b[0]));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
+}
+
+function renderNetwork({ addresses, partitions }: ShownState): string[] {
+  const free = new Set(partitions.filter((row) => !isUsed(row)).map((row) => row.reference));
+  const groups = new Map<string, string[]>();
+  for (const { partitionReference, address } of addresses) {
+    if (free.has(partitionReference)) continue;
+    const group = groups.get(partitionReference) ?? [];
+    groups.set(partitionReference, [...group, address ?? '-']);
+  }
+  return [...groups.entries()]
+    .sort((left, right) => comparePythonStrings(left[0], right[0]))
+    .map(([reference, list]) => `${reference}: ${list.join(', ')}`);
+}

@@ -1,0 +1,114 @@
+/**
+ * What the proxy keeps, behind an asynchronous interface: SQLite today (`store-sqlite.ts`), a
+ * database server one day. Names follow spec/proxy.md 3; `title` is column `partition_reference`.
+ */
+
+export interface ComputerRow {
+  readonly reference: string;
+  readonly address: string | null;
+  readonly netmask: string | null;
+}
+
+export interface SoftwareRow {
+  readonly url: string;
+  readonly computerReference: string;
+  readonly requestedState: string | null;
+}
+
+export interface PartitionKey {
+  readonly reference: string;
+  readonly computerReference: string;
+}
+
+/** What of a partition changes in its life. */
+export interface PartitionState {
+  readonly slapState: string;
+  readonly softwareRelease: string | null;
+  /** Instance XML of the parameters. */
+  readonly xml: string | null;
+  readonly connectionXml: string | null;
+  /** Marshalled list of dictionaries; null when there never was a slave. */
+  readonly slaveInstanceList: string | null;
+  readonly softwareType: string | null;
+  /** Title of the instance, null when free. */
+  readonly title: string | null;
+  /** Title of the root of the tree; empty for a root. */
+  readonly requestedBy: string;
+  readonly requestedState: string;
+  /** Seconds since the epoch. */
+  readonly timestamp: number | null;
+}
+
+export interface PartitionRow extends PartitionKey, PartitionState {}
+
+export interface SlaveKey {
+  /** `<title of the root>_<title>`; begins with `_` when a user asked. */
+  readonly reference: string;
+  readonly computerReference: string;
+}
+
+export interface SlaveRow extends SlaveKey {
+  readonly connectionXml: string | null;
+  /** Reference of the partition that serves it. */
+  readonly hostedBy: string | null;
+  readonly askedBy: string | null;
+}
+
+export interface AddressRow {
+  readonly partitionReference: string;
+  readonly computerReference: string;
+  /** Interface name. */
+  readonly reference: string | null;
+  readonly address: string | null;
+  readonly netmask: string | null;
+}
+
+/** Lists come in insertion order, which clients see. */
+export interface ProxyTables {
+  getConfig(name: string): Promise<string | null>;
+  putConfig(name: string, value: string): Promise<void>;
+
+  listComputers(): Promise<ComputerRow[]>;
+  getComputer(reference: string): Promise<ComputerRow | null>;
+  putComputer(row: ComputerRow): Promise<void>;
+
+  listSoftware(computerReference: string | null): Promise<SoftwareRow[]>;
+  putSoftware(row: SoftwareRow): Promise<void>;
+  deleteSoftware(url: string, computerReference: string): Promise<void>;
+  renameSoftware(row: SoftwareRow, url: string): Promise<void>;
+
+  /** All partitions of a computer, or of every computer. */
+  listPartitions(computerReference: string | null): Promise<PartitionRow[]>;
+  getPartition(key: PartitionKey): Promise<PartitionRow | null>;
+  /** The instance of this title in the tree of this root ('' for a root), on any computer. */
+  findInstance(title: string, requestedBy: string): Promise<PartitionRow | null>;
+  findFreePartition(computerReference: string): Promise<PartitionRow | null>;
+  /** Instances whose root has this title, the root itself not included. */
+  listChildren(rootTitle: string): Promise<PartitionRow[]>;
+  /** Busy partitions with this software release, candidates to serve a slave. */
+  listHosts(computerReference: string, softwareRelease: string): Promise<PartitionRow[]>;
+  insertPartition(key: PartitionKey): Promise<void>;
+  updatePartition(key: PartitionKey, changes: Partial<PartitionState>): Promise<void>;
+  deletePartition(key: PartitionKey): Promise<void>;
+
+  listAddresses(computerReference: string | null): Promise<AddressRow[]>;
+  listPartitionAddresses(key: PartitionKey): Promise<AddressRow[]>;
+  insertAddress(row: AddressRow): Promise<void>;
+  deleteAddresses(key: PartitionKey): Promise<void>;
+
+  listSlaves(): Promise<SlaveRow[]>;
+  getSlave(key: SlaveKey): Promise<SlaveRow | null>;
+  insertSlave(row: SlaveRow): Promise<void>;
+  updateSlave(key: SlaveKey, changes: Partial<Omit<SlaveRow, keyof SlaveKey>>): Promise<void>;
+  deleteSlave(key: SlaveKey): Promise<void>;
+  deleteSlavesOf(host: PartitionKey): Promise<void>;
+}
+
+export interface ProxyStore {
+  /** Runs work in one transaction that others see whole or not at all; a throw undoes it. */
+  write<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T>;
+  /** Runs work on one consistent state. `version` changes whenever anything was written. */
+  read<T>(work: (tables: ProxyTables, version: string) => Promise<T>): Promise<T>;
+  /** Waits for the work under way, then closes. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,446 @@
+/** The other endpoints (spec/proxy.md 5, 6, 8, 10) over real HTTP and a real database. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeMarshal } from '../../../src/slap/marshal.ts';
+import { decodeMarshal } from '../../../src/slap/unmarshal.ts';
+import {
+  computerDocument,
+  instanceRequest,
+  type ProxyFixture,
+  postForm,
+  SOFTWARE,
+  startProxy,
+} from '../../support/proxy-fixture.ts';
+
+let proxy: ProxyFixture;
+beforeEach(async () => {
+  proxy = await startProxy();
+});
+afterEach(() => proxy.close());
+
+const on = (partitionId: string) => ({ computerId: 'COMP-1', partitionId });
+const fields = (partitionId: string, more: Record<string, string> = {}) => ({
+  computer_id: 'COMP-1',
+  computer_partition_id: partitionId,
+  ...more,
+});
+
+async function ask(title: string, requester?: string) {
+  const changes = requester === undefined ? {} : { requester: on(requester) };
+  const { partition } = await proxy.master.requestInstance(instanceRequest(title, changes));
+  return partition?.partitionId;
+}
+
+describe('the computer', () => {
+  test('the default one is there before its node has spoken', async () => {
+    expect(await proxy.master.getFullComputerInformation('COMP-1')).toEqual({
+      computerId: 'COMP-1',
+      softwareReleases: [],
+      partitions: [],
+    });
+  });
+
+  test('another one is not', async () => {
+    await expect(proxy.master.getFullComputerInformation('COMP-9')).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_MASTER_NOT_FOUND',
+      message: expect.stringContaining('COMP-9 is not registered'),
+    });
+  });
+
+  test('a free partition is destroyed and has no parameters', async () => {
+    await proxy.master.loadComputerConfiguration(computerDocument(1));
+    const { partitions } = await proxy.master.getFullComputerInformation('COMP-1');
+    expect(partitions).toMatchObject([
+      {
+        partitionId: 'slappart0',
+        requestedState: 'destroyed',
+        needsModification: false,
+        parameters: null,
+        instanceGuid: 'COMP-1-slappart0',
+      },
+    ]);
+  });
+
+  test('answers 304 until something changes', async () => {
+    const url = `${proxy.url}getFullComputerInformation?computer_id=COMP-1`;
+    const first = await fetch(url);
+    const etag = first.headers.get('etag') ?? '';
+    expect(first.headers.get('content-type')).toMatch(/^text\/xml/);
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
+    await proxy.master.supplySoftware(SOFTWARE, 'COMP-1', 'available');
+    const changed = await fetch(url, { headers: { 'if-none-match': etag } });
+    expect(changed.status).toBe(200);
+    expect(await changed.text()).toContain(SOFTWARE);
+  });
+
+  test('described again, it keeps used partitions and forgets free ones', async () => {
+    await proxy.master.loadComputerConfiguration(computerDocument(3));
+    await ask('a');
+    await ask('b');
+    await proxy.master.loadComputerConfiguration(computerDocument(1));
+    const { partitions } = await proxy.master.getFullComputerInformation('COMP-1');
+    expect(partitions.map((partition) => partition.partitionId)).toEqual([
+      'slappart0',
+      'slappart1',
+    ]);
+    expect(partitions[1]?.parameters?.['ip_list']).toHaveLength(2);
+  });
+
+  test('a partition whose tap has no name uses its own as interface', async () => {
+    await proxy.master.loadComputerConfiguration(computerDocument(3));
+    await ask('a');
+    await ask('b');
+    await ask('c');
+    const partition = await proxy.master.registerComputerPartition(on('slappart2'));
+    expect(partition.parameters?.['ip_list']).toMatchObject([
+      { items: ['slappart2', '10.0.1.2'] },
+      { items: ['slappart2', 'fd00::2'] },
+    ]);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['not XML', 'x', /not valid XML/],
+    ['no dictionary', encodeMarshal([]), /not a dictionary/],
+    ['no reference', encodeMarshal({ partition_list: [] }), /reference of the computer is missing/],
+    ['no partition list', encodeMarshal({ reference: 'C' }), /partition_list is not a list/],
+    [
+      'a partition without addresses',
+      encodeMarshal({ reference: 'C', partition_list: [{ reference: 'p' }] }),
+      /address_list/,
+    ],
+    [
+      'the same partition twice',
+      encodeMarshal({
+        reference: 'C',
+        partition_list: [
+          { reference: 'p', address_list: [] },
+          { reference: 'p', address_list: [] },
+        ],
+      }),
+      /twice/,
+    ],
+  ])('a bad description: %s', async (_name, xml, reason) => {
+    const answer = await postForm(`${proxy.url}loadComputerConfigurationFromXML`, { xml });
+    expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(reason)]);
+    expect(await proxy.store.read((tables) => tables.listComputers())).toEqual([]);
+  });
+});
+
+describe('software', () => {
+  test('supplied, removed, forgotten', async () => {
+    const list = async () =>
+      (await proxy.master.getFullComputerInformation('COMP-1')).softwareReleases;
+    await proxy.master.supplySoftware(SOFTWARE, 'COMP-1', 'available');
+    expect(await list()).toEqual([
+      { url: SOFTWARE, computerId: 'COMP-1', requestedState: 'available' },
+    ]);
+    await proxy.master.reportBuildingSoftware(SOFTWARE, 'COMP-1');
+    await proxy.master.reportAvailableSoftware(SOFTWARE, 'COMP-1');
+    await proxy.master.reportSoftwareError(SOFTWARE, 'COMP-1', 'log');
+    await proxy.master.supplySoftware(SOFTWARE, 'COMP-1', 'destroyed');
+    expect(await list()).toMatchObject([{ requestedState: 'destroyed' }]);
+    await proxy.master.reportDestroyedSoftware(SOFTWARE, 'COMP-1');
+    expect(await list()).toEqual([]);
+  });
+
+  test.each([
+    [{ url: 'u', computer_id: 'C', state: 'available' }, 200, "Supplied 'u' to be available"],
+    [
+      { url: "it's", computer_id: 'C', state: 'destroyed' },
+      200,
+      'Supplied "it\'s" to be destroyed',
+    ],
+    [
+      { url: 'u', computer_id: 'C', state: 'bad' },
+      400,
+      'Wrong state bad: it must be available or destroyed.\n',
+    ],
+    [{ url: 'u', computer_id: 'C' }, 400, 'Field state is missing.\n'],
+    [{ computer_id: 'C', state: 'available' }, 400, 'Field url is missing or empty.\n'],
+  ])('%j', async (form, status, text) => {
+    const answer = await postForm(
+      `${proxy.url}supplySupply`,
+      form as unknown as Record<string, string>,
+    );
+    expect([answer.status, answer.text]).toEqual([status, text]);
+  });
+
+  test('products', async () => {
+    const get = async (query: string) =>
+      fetch(`${proxy.url}getSoftwareReleaseListFromSoftwareProduct?${query}`);
+    const read = async (query: string) => decodeMarshal(await (await get(query)).text());
+    expect(await read('software_product_reference=kvm')).toEqual(['https://example.com/kvm.cfg']);
+    expect(await read('software_product_reference=nope')).toEqual([]);
+    expect((await get('software_release_url=u')).status).toBe(400);
+  });
+});
+
+describe('the life of an instance', () => {
+  beforeEach(() => proxy.master.loadComputerConfiguration(computerDocument(4)));
+
+  const report = async (partition: string) => {
+    return (await postForm(`${proxy.url}destroyedComputerPartition`, fields(partition))).text;
+  };
+
+  test('a root goes after its children', async () => {
+    await ask('root');
+    await ask('child', 'slappart0');
+    await ask('grandchild', 'slappart1');
+    expect(await report('slappart0')).toBe(
+      'Not destroying yet because this partition has child partitions: child, grandchild',
+    );
+    const { partitions } = await proxy.master.getFullComputerInformation('COMP-1');
+    expect(partitions.map((partition) => partition.requestedState)).toEqual([
+      'started',
+      'destroyed',
+      'destroyed',
+      'destroyed',
+    ]);
+    expect(await report('slappart1')).toBe('OK');
+    expect(await report('slappart0')).toMatch(/grandchild$/);
+    expect(await report('slappart2')).toBe('OK');
+    expect(await report('slappart0')).toBe('OK');
+    expect(await report('nope')).toBe("Unknown partition 'nope' on 'COMP-1'");
+    const left = (await proxy.master.getFullComputerInformation('COMP-1')).partitions;
+    expect(left.every((partition) => partition.softwareReleaseUrl === null)).toBe(true);
+  });
+
+  test('connection parameters: an empty one is read back as nothing', async () => {
+    await ask('a');
+    await proxy.master.setConnection(on('slappart0'), {
+      url: 'http://x/?a=1&b=<é>',
+      e: '',
+      n: null,
+    });
+    const { connection, parameters } = await proxy.master.registerComputerPartition(
+      on('slappart0'),
+    );
+    expect(connection).toEqual({ url: 'http://x/?a=1&b=<é>', e: null, n: 'None' });
+    const before = parameters?.['timestamp'];
+    await proxy.master.setConnection(on('slappart0'), { url: 'other' });
+    expect(
+      (await proxy.master.registerComputerPartition(on('slappart0'))).parameters?.['timestamp'],
+    ).toBe(before);
+    await proxy.master.setConnection(on('nope'), { a: 'b' });
+  });
+
+  test('a bang moves the timestamps of the whole tree and of no other', async () => {
+    await ask('root');
+    await ask('child', 'slappart0');
+    await ask('other');
+    const stamps = async () => {
+      const { partitions } = await proxy.master.getFullComputerInformation('COMP-1');
+      return partitions.slice(0, 3).map((partition) => Number(partition.parameters?.['timestamp']));
+    };
+    const before = await stamps();
+    await proxy.master.bangInstance(on('slappart1'), 'why');
+    const after = await stamps();
+    expect(after.map((stamp, index) => stamp > (before[index] ?? 0))).toEqual([true, true, false]);
+    await proxy.master.bangInstance(on('nope'), 'why');
+    expect((await postForm(`${proxy.url}softwareInstanceBang`, fields('slappart0'))).status).toBe(
+      400,
+    );
+    await proxy.master.bangComputer('COMP-1', 'why');
+  });
+
+  test('a renamed root keeps its children', async () => {
+    await ask('a');
+    await ask('child', 'slappart0');
+    await ask('taken');
+    const rename = (partition: string, name: string) => {
+      return postForm(`${proxy.url}softwareInstanceRename`, fields(partition, { new_name: name }));
+    };
+    expect((await rename('slappart0', 'b')).text).toBe('done');
+    expect((await rename('nope', 'c')).text).toBe("Unknown partition 'nope' on 'COMP-1'");
+    expect((await rename('slappart0', 'taken')).status).toBe(400);
+    const child = await proxy.master.registerComputerPartition(on('slappart1'));
+    expect(child.parameters).toMatchObject({ root_instance_title: 'b', instance_title: 'child' });
+    expect(await ask('child', 'slappart0')).toBe('slappart1');
+  });
+
+  test('reports that are only taken note of', async () => {
+    await ask('a');
+    await proxy.master.reportStarted(on('slappart0'));
+    await proxy.master.reportStopped(on('slappart0'));
+    await proxy.master.reportInstanceError(on('slappart0'), 'log');
+    await proxy.master.useComputer('COMP-1', '<x/>');
+    await proxy.master.updateRelatedInstances(on('slappart0'), ['a', 'b']);
+    expect(
+      (
+        await postForm(
+          `${proxy.url}updateComputerPartitionRelatedInstanceList`,
+          fields('slappart0'),
+        )
+      ).status,
+    ).toBe(400);
+  });
+
+  test('addresses of the tree, none when it is to be destroyed', async () => {
+    await ask('root');
+    await ask('child', 'slappart0');
+    await ask('other');
+    const addresses = await proxy.master.getHostingSubscriptionIpList(on('slappart1'));
+    expect(addresses.map(([device]) => device)).toEqual(['tap0', 'tap0', 'tap1', 'tap1']);
+    await proxy.master.requestInstance(instanceRequest('root', { state: 'destroyed' }));
+    expect(await proxy.master.getHostingSubscriptionIpList(on('slappart0'))).toEqual([]);
+    await expect(proxy.master.getHostingSubscriptionIpList(on('nope'))).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_MASTER_NOT_FOUND',
+    });
+  });
+
+  test('there are no certificates', async () => {
+    expect(await proxy.master.getPartitionCertificate(on('slappart0'))).toEqual({
+      certificate: '',
+      key: '',
+    });
+  });
+
+  test('an unknown partition', async () => {
+    await expect(proxy.master.registerComputerPartition(on('nope'))).rejects.toThrow(
+      /Unknown partition 'nope' on 'COMP-1'/,
+    );
+  });
+});
+
+describe('HTTP', () => {
+  test('unknown paths and wrong methods', async () => {
+    expect((await fetch(`${proxy.url}nope`)).status).toBe(404);
+    const wrong = await fetch(`${proxy.url}supplySupply`);
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+    expect((await postForm(`${proxy.url}getRunId`, {})).status).toBe(405);
+    expect(
+      (
+        await fetch(`${proxy.url}supplySupply`, {
+          method: 'POST',
+          body: '{}',
+          headers: { 'content-type': 'application/json' },
+        })
+      ).status,
+    ).toBe(415);
+    expect((await fetch(proxy.url)).status).toBe(200);
+  });
+
+  test('the run id is constant', async () => {
+    const read = async () => (await fetch(`${proxy.url}getRunId`)).text();
+    expect(await read()).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(await read()).toBe(await read());
+  });
+
+  test('a body that is too large', async () => {
+    const body = `xml=${'x'.repeat(33 * 1024 * 1024)}`;
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const status = await fetch(`${proxy.url}loadComputerConfigurationFromXML`, {
+      method: 'POST',
+      body,
+      headers,
+    })
+      .then((response) => response.status)
+      .catch(() => 413);
+    expect(status).toBe(413);
+  });
+
+  test('connections are kept alive', async () => {
+    const response = await fetch(`${proxy.url}getRunId`);
+    expect(response.headers.get('connection')).toBe('keep-alive');
+    await response.text();
+  });
+});
+
+describe('hateoas', () => {
+  beforeEach(async () => {
+    await proxy.master.loadComputerConfiguration(computerDocument(3));
+    await proxy.master.requestInstance(instanceRequest('my "first" é', { parameters: { a: 'b' } }));
+    await ask('child', 'slappart0');
+    await proxy.master.requestInstance(
+      instanceRequest('shared', { isShared: true, parameters: { p: '1' } }),
+    );
+    await proxy.master.setConnection(on('slappart0'), { url: 'http://x/' });
+  });
+
+  const get = async (query: Record<string, string>) => {
+    const response = await fetch(`${proxy.url}hateoas/?${new URLSearchParams(query)}`);
+    return { status: response.status, body: await response.text() };
+  };
+  const search = async (query: string) => {
+    const { body } = await get({ mode: 'search', query, select_list: 'title' });
+    return (
+      JSON.parse(body) as {
+        _embedded: {
+          contents: Array<{ title: string; relative_url: string; url_string?: string }>;
+        };
+      }
+    )._embedded.contents;
+  };
+  const TREES = 'portal_type:"Instance Tree" AND validation_state:validated';
+  const COMPUTERS = 'portal_type:"Compute Node" AND validation_state:validated';
+
+  test('lists roots and root slaves, then documents', async () => {
+    const rows = await search(TREES);
+    expect(rows.map((row) => [row.title, row.url_string])).toEqual([
+      ['my "first" é', SOFTWARE],
+      ['shared', SOFTWARE],
+    ]);
+    const found = await search(`${TREES} AND title:="my \\"first\\" é"`);
+    expect(found).toHaveLength(1);
+    const document = await get({
+      mode: 'traverse',
+      relative_url: found[0]?.relative_url ?? '',
+      view: 'slaposjs_view',
+    });
+    const { _embedded } = JSON.parse(document.body) as {
+      _embedded: { _view: Record<string, { default: unknown }> };
+    };
+    expect(_embedded._view).toMatchObject({
+      my_slap_state: { default: 'started' },
+      my_text_content: { default: expect.stringContaining('<parameter id="a">b</parameter>') },
+      my_connection_parameter_list: { default: expect.stringContaining('http://x/') },
+      my_url_string: { default: SOFTWARE },
+      my_root_slave: { default: 0, type: 'IntegerField' },
+    });
+    const shared = await get({
+      mode: 'traverse',
+      relative_url: '/hateoas/shared/shared',
+      view: 'v',
+    });
+    expect(JSON.parse(shared.body)._embedded._view).toMatchObject({
+      my_root_slave: { default: 1 },
+      my_slap_state: { default: 'unused' },
+      my_text_content: {
+        default: expect.stringMatching(
+          /<instance>\n {2}<parameter id="p">1<\/parameter>\n<\/instance>/,
+        ),
+      },
+    });
+  });
+
+  test('lists computers', async () => {
+    expect(await search(COMPUTERS)).toMatchObject([{ title: 'COMP-1', reference: 'COMP-1' }]);
+    expect(await search(`${COMPUTERS} AND reference:="COMP-9"`)).toEqual([]);
+    const document = await get({
+      mode: 'traverse',
+      relative_url: '/hateoas/computers/COMP-1',
+      view: 'v',
+    });
+    expect(JSON.parse(document.body)._embedded._view.my_reference.default).toBe('COMP-1');
+  });
+
+  test.each([
+    [{ mode: 'search', query: 'x' }, 400],
+    [{ mode: 'search' }, 400],
+    [{ mode: 'search', query: `${TREES} AND title:="a"b"` }, 400],
+    [{ mode: 'search', query: `${TREES} AND title:=a` }, 400],
+    [{ mode: 'search', query: `${TREES} AND reference:="a"` }, 400],
+    [{ mode: 'zzz' }, 400],
+    [{ mode: 'traverse', relative_url: '/hateoas/partitions/nope' }, 404],
+    [{ mode: 'traverse', relative_url: 'https://elsewhere/' }, 404],
+    [{ mode: 'traverse', relative_url: '//elsewhere/hateoas/' }, 404],
+  ])('%j', async (query, status) => {
+    expect((await get(query as unknown as Record<string, string>)).status).toBe(status);
+  });
+
+  test('the address of the API as the client sees it', async () => {
+    expect(await proxy.master.getHateoasUrl()).toBe(`${proxy.url}hateoas/`);
+    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/pre' };
+    const text = await (await fetch(`${proxy.url}getHateoasUrl`, { headers })).text();
+    expect(text).toBe(`${proxy.url.replace('http:', 'https:')}pre/hateoas/`);
+  });
+});

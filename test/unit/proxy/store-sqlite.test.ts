@@ -1,0 +1,127 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openSqliteStore, openSqliteStoreReadOnly } from '../../../src/proxy/store-sqlite.ts';
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slapos-store-'));
+  path = join(folder, 'proxy.db');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Columns as upstream's version 17 has them (spec/proxy.md 3). */
+const COLUMNS = {
+  config17: 'name value',
+  software17: 'url computer_reference requested_state',
+  computer17: 'reference address netmask',
+  partition17:
+    'reference computer_reference slap_state software_release xml connection_xml slave_instance_list software_type partition_reference requested_by requested_state timestamp',
+  slave17: 'reference computer_reference connection_xml hosted_by asked_by',
+  partition_network17: 'partition_reference computer_reference reference address netmask',
+  forwarded_partition_request17: 'partition_reference master_url',
+};
+
+test('the tables are those of version 17, with the default computer', async () => {
+  await openSqliteStore(path, "COMP'1").close();
+  const database = new Sqlite(path);
+  for (const [table, columns] of Object.entries(COLUMNS)) {
+    const found = database.pragma(`table_info(${table})`) as Array<{
+      name: string;
+      dflt_value: string | null;
+    }>;
+    expect(found.map((column) => column.name).join(' ')).toBe(columns);
+    const computer = found.find((column) => column.name === 'computer_reference');
+    if (computer !== undefined) expect(computer.dflt_value).toBe("'COMP''1'");
+  }
+  expect(
+    database.prepare("SELECT count(*) FROM sqlite_master WHERE type='table'").pluck().get(),
+  ).toBe(7);
+  database.close();
+});
+
+test('a write-ahead log while it runs, a plain file after a clean stop', async () => {
+  const store = openSqliteStore(path, 'C');
+  await store.write((tables) => tables.putConfig('a', 'b'));
+  expect(existsSync(`${path}-wal`)).toBe(true);
+  await store.close();
+  expect(existsSync(`${path}-wal`)).toBe(false);
+  const database = new Sqlite(path, { readonly: true });
+  expect(database.pragma('journal_mode', { simple: true })).toBe('delete');
+  database.close();
+});
+
+test('a throw undoes the whole transaction and the next one works', async () => {
+  const store = openSqliteStore(path, 'C');
+  const failing = store.write(async (tables) => {
+    await tables.putConfig('a', 'b');
+    throw new Error('no');
+  });
+  await expect(failing).rejects.toThrow('no');
+  expect(await store.read((tables) => tables.getConfig('a'))).toBeNull();
+  await store.write((tables) => tables.putConfig('a', 'c'));
+  expect(await store.read((tables) => tables.getConfig('a'))).toBe('c');
+  await store.close();
+});
+
+test('transactions that wait in the middle do not mix', async () => {
+  const store = openSqliteStore(path, 'C');
+  const append = (letter: string) => {
+    return store.write(async (tables) => {
+      const former = (await tables.getConfig('a')) ?? '';
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await tables.putConfig('a', former + letter);
+    });
+  };
+  await Promise.all([...'abcdef'].map(append));
+  expect(await store.read((tables) => tables.getConfig('a'))).toBe('abcdef');
+  await store.close();
+});
+
+test('the version changes with our writes and those of others, not with reads', async () => {
+  const store = openSqliteStore(path, 'C');
+  const version = () => store.read(async (_tables, value) => value);
+  const first = await version();
+  expect(await version()).toBe(first);
+  await store.write((tables) => tables.putConfig('a', 'b'));
+  const second = await version();
+  expect(second).not.toBe(first);
+  const other = new Sqlite(path);
+  other.exec("INSERT INTO config17 VALUES ('x', 'y')");
+  other.close();
+  expect(await version()).not.toBe(second);
+  await store.close();
+});
+
+test.each([
+  [18, /newer than 17/],
+  [16, /older than 17/],
+])('a database of version %d is refused and not touched', async (version, reason) => {
+  const database = new Sqlite(path);
+  database.exec(`CREATE TABLE computer${version} (reference VARCHAR(255))`);
+  database.close();
+  expect(() => openSqliteStore(path, 'C')).toThrow(reason);
+  const after = new Sqlite(path, { readonly: true });
+  expect(after.prepare('SELECT name FROM sqlite_master').pluck().all()).toEqual([
+    `computer${version}`,
+  ]);
+  after.close();
+});
+
+test('a missing folder, a missing file and a file that is no database', async () => {
+  const error = { code: 'SLAPOS_ERR_DATABASE' };
+  expect(() => openSqliteStore(join(folder, 'no', 'x.db'), 'C')).toThrow(
+    /unable to open database file/,
+  );
+  expect(() => openSqliteStoreReadOnly(path)).toThrow(expect.objectContaining(error));
+  expect(existsSync(path)).toBe(false);
+  new Sqlite(path).close();
+  expect(() => openSqliteStoreReadOnly(path)).toThrow(/no such table: computer17/);
+  rmSync(path, { force: true });
+  const { writeFileSync } = await import('node:fs');
+  writeFileSync(path, 'x'.repeat(4096));
+  expect(() => openSqliteStore(path, 'C')).toThrow(/not a database/);
+});
