@@ -38,6 +38,21 @@ Napi::Object ToOutcome(Napi::Env env, const SysError& error) {
   return result;
 }
 
+void Settle(Napi::Env env, const Napi::Promise::Deferred& deferred,
+            const std::optional<SysError>& failure,
+            const std::function<Napi::Value()>& make_value) {
+  Napi::HandleScope scope(env);
+  try {
+    try {
+      failure ? deferred.Reject(ToError(env, *failure).Value()) : deferred.Resolve(make_value());
+    } catch (const Napi::Error& error) {
+      deferred.Reject(error.Value());
+    }
+  } catch (const Napi::Error&) {
+    // Ignored: the environment is ending.
+  }
+}
+
 Napi::Value ToOutcomes(Napi::Env env, std::vector<std::optional<SysError>>& outcomes) {
   Napi::Array array = Napi::Array::New(env, outcomes.size());
   for (size_t i = 0; i < outcomes.size(); ++i) {

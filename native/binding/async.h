@@ -22,6 +22,11 @@ Napi::Object ToOutcome(Napi::Env env, const SysError& error);
 // The outcomes of a batch as an array: null for success, else the record of ToOutcome.
 Napi::Value ToOutcomes(Napi::Env env, std::vector<std::optional<SysError>>& outcomes);
 
+// Rejects with `failure` or resolves to `make_value()`. Does nothing when the environment is
+// ending: no value can be made any more, and nobody waits.
+void Settle(Napi::Env env, const Napi::Promise::Deferred& deferred,
+            const std::optional<SysError>& failure, const std::function<Napi::Value()>& make_value);
+
 // Runs `work` on the thread pool and settles a promise with `convert(result)` on the JavaScript
 // thread. `work` must not touch JavaScript values. For short calls only: a wait that may last
 // belongs on a thread of its own, since the pool has four.
@@ -50,16 +55,7 @@ class AsyncTask : public Napi::AsyncWorker {
   }
 
   void OnOK() override {
-    Napi::HandleScope scope(Env());
-    if (failure_) {
-      deferred_.Reject(ToError(Env(), *failure_).Value());
-      return;
-    }
-    try {
-      deferred_.Resolve(convert_(Env(), *result_));
-    } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
-    }
+    Settle(Env(), deferred_, failure_, [this] { return convert_(Env(), *result_); });
   }
 
  private:

@@ -28,8 +28,8 @@ class ThreadTask {
 
   static Napi::Promise Run(Napi::Env env, const char* name, Work work, Convert convert) {
     auto* task = new ThreadTask(env, std::move(work), std::move(convert));
-    task->settle_ = Function::New(env, name, 0, 1, task,
-                                  [](Napi::Env, void*, ThreadTask* done) { delete done; });
+    task->function_ = Function::New(env, name, 0, 1, task,
+                                    [](Napi::Env, void*, ThreadTask* done) { delete done; });
     Napi::Promise promise = task->deferred_.Promise();
     task->thread_ = std::thread([task] { task->Execute(); });
     return promise;
@@ -39,11 +39,13 @@ class ThreadTask {
   ThreadTask& operator=(const ThreadTask&) = delete;
 
  private:
-  static void Settle(Napi::Env env, Napi::Function, ThreadTask* task, void*) {
+  static void Deliver(Napi::Env env, Napi::Function, ThreadTask* task, void*) {
     // Without an environment the queue is only being emptied: nobody waits for the promise.
-    if (static_cast<napi_env>(env) != nullptr) task->SettleOn(env);
+    if (static_cast<napi_env>(env) == nullptr) return;
+    Settle(env, task->deferred_, task->failure_,
+           [task, env] { return task->convert_(env, *task->result_); });
   }
-  using Function = Napi::TypedThreadSafeFunction<ThreadTask, void, &ThreadTask::Settle>;
+  using Function = Napi::TypedThreadSafeFunction<ThreadTask, void, &ThreadTask::Deliver>;
 
   ThreadTask(Napi::Env env, Work work, Convert convert)
       : deferred_(Napi::Promise::Deferred::New(env)),
@@ -64,20 +66,7 @@ class ThreadTask {
       failure_.emplace(EIO, "internal", error.what());
     }
     // A closing function has let go of this thread already; releasing it again would be wrong.
-    if (settle_.BlockingCall(nullptr) == napi_ok) settle_.Release();
-  }
-
-  void SettleOn(Napi::Env env) {
-    Napi::HandleScope scope(env);
-    if (failure_) {
-      deferred_.Reject(ToError(env, *failure_).Value());
-      return;
-    }
-    try {
-      deferred_.Resolve(convert_(env, *result_));
-    } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
-    }
+    if (function_.BlockingCall(nullptr) == napi_ok) function_.Release();
   }
 
   EventFd cancel_;
@@ -86,7 +75,7 @@ class ThreadTask {
   Convert convert_;
   std::optional<Result> result_;
   std::optional<SysError> failure_;
-  Function settle_;
+  Function function_;
   std::thread thread_;
 };
 

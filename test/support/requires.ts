@@ -1,0 +1,80 @@
+/**
+ * Says what a group of tests needs from the machine. Where something is missing the group is skipped
+ * and its title says why; SLAPOS_REQUIRE=root,netns,… turns such skips into failures, so that a
+ * place which must have a facility cannot lose it unseen.
+ */
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { describe, it } from 'vitest';
+
+/** Each probe gives the reason why the facility is missing, or undefined when it is there. */
+const PROBES = {
+  root: () => (process.getuid?.() === 0 ? undefined : 'not root'),
+  netns: probeNamespace,
+  tun: () => probeAccess('/dev/net/tun', constants.R_OK | constants.W_OK),
+  cgroup2: probeCgroup2,
+} satisfies Record<string, () => string | undefined>;
+
+export type Facility = keyof typeof PROBES;
+
+/** Tests that change the machine run only where `scripts/in-namespace.sh` has made it private. */
+function probeNamespace(): string | undefined {
+  if (process.env['SLAPOS_TEST_NAMESPACE'] !== '1') return 'not under scripts/in-namespace.sh';
+  const hasPrivateEtc = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[4] === '/etc');
+  return hasPrivateEtc ? undefined : 'SLAPOS_TEST_NAMESPACE is set but /etc is not private';
+}
+
+function probeAccess(path: string, mode: number): string | undefined {
+  try {
+    accessSync(path, mode);
+    return undefined;
+  } catch (error) {
+    return `${path}: ${(error as NodeJS.ErrnoException).code}`;
+  }
+}
+
+/** A cgroup v2 hierarchy in which this process may make groups. */
+function probeCgroup2(): string | undefined {
+  const mount = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => line.includes(' - cgroup2 '));
+  if (mount === undefined) return 'no cgroup v2 is mounted';
+  return probeAccess(mount.split(' ')[4] ?? '', constants.W_OK);
+}
+
+/** Reasons why facilities are missing; empty when all are there. */
+export function missingFacilities(
+  facilities: readonly Facility[],
+): ReadonlyArray<{ readonly facility: Facility; readonly reason: string }> {
+  return facilities.flatMap((facility) => {
+    const reason = PROBES[facility]();
+    return reason === undefined ? [] : [{ facility, reason }];
+  });
+}
+
+/** True when SLAPOS_REQUIRE says that this place must have the facility. */
+function isOwned(facility: string): boolean {
+  return (process.env['SLAPOS_REQUIRE'] ?? '').split(',').includes(facility);
+}
+
+/**
+ * `describe` for a group that needs facilities: `requires('root', 'netns')('links', () => …)`.
+ */
+export function requires(
+  ...facilities: readonly Facility[]
+): (title: string, define: () => void) => void {
+  const missing = missingFacilities(facilities);
+  return (title, define) => {
+    if (missing.length === 0) return describe(title, define);
+    const reasons = missing.map(({ facility, reason }) => `${facility} (${reason})`).join(', ');
+    if (!missing.some(({ facility }) => isOwned(facility))) {
+      return describe.skip(`${title} [skipped, needs ${reasons}]`, define);
+    }
+    return describe(title, () => {
+      it('has what SLAPOS_REQUIRE says this place has', () => {
+        throw new Error(`missing: ${reasons}`);
+      });
+    });
+  };
+}
