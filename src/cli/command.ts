@@ -29,6 +29,8 @@ export interface OptionSpec {
   readonly isRepeatable?: boolean;
   /** Spellings of options that may not be given together with this one: `['--only-sr']`. */
   readonly excludes?: readonly string[];
+  /** No positional may go with it. */
+  readonly excludesPositionals?: boolean;
   readonly isHidden?: boolean;
   readonly help: string;
 }

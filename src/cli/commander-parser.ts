@@ -86,6 +86,18 @@ function canonicalWords(given: readonly GivenOption[]): string[] {
   });
 }
 
+function checkExclusions(
+  spec: CommandSpec,
+  given: readonly GivenOption[],
+  positionals: readonly string[],
+): void {
+  const lonely = given.find((option) => option.spec.excludesPositionals === true);
+  if (lonely === undefined || positionals.length === 0) return;
+  const names = (spec.positionals ?? []).map((positional) => positional.name).join(', ');
+  const message = `argument ${names}: not allowed with argument ${lonely.spec.flags.join('/')}`;
+  throw new CommandLineError(message, spec);
+}
+
 function collectValues(command: Command, spec: CommandSpec) {
   const values: Record<string, OptionValue | undefined> = {};
   for (const [at, option] of spec.options.entries()) {
@@ -108,6 +120,7 @@ export function readValues(
   readonly options: Readonly<Record<string, OptionValue | undefined>>;
   readonly positionals: readonly string[];
 } {
+  checkExclusions(spec, given, positionals);
   const command = buildCommander(spec);
   try {
     command.parse([...canonicalWords(given), '--', ...positionals], { from: 'user' });

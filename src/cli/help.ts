@@ -1,4 +1,5 @@
 /** Texts of `slapos --help`, `slapos help` and the help of one command (spec/cli.md 1). */
+import type { Help, Option } from 'commander';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { buildCommander, metavarOf } from './commander-parser.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
@@ -48,6 +49,24 @@ export function renderUsage(command: CommandSpec | undefined, columns: number): 
   return start + wrapItems(items, Math.min(start.length, 24), columns);
 }
 
+/** Column where descriptions start; a longer term has a line of its own, as argparse does it. */
+const TERM_WIDTH = 22;
+
+function formatItem(term: string, width: number, description: string, helper: Help): string {
+  const indent = ' '.repeat(width + 4);
+  const columns = Math.max(30, (helper.helpWidth ?? 80) - indent.length);
+  const text = helper.boxWrap(description, columns).replaceAll('\n', `\n${indent}`);
+  const gap = term.length > width ? `\n${indent}` : ' '.repeat(width + 2 - term.length);
+  return `  ${term}${gap}${text}`;
+}
+
+/** Metavars without the brackets of commander: `--node KEY=VALUE ...`. */
+function optionTerm(option: Option): string {
+  return option.flags.replace(/<(.*?)(\.\.\.)?>$/, (_all, name, more) =>
+    more ? `${name} ...` : name,
+  );
+}
+
 const TITLES: Readonly<Record<string, string>> = {
   'Arguments:': 'positional arguments:',
   'Options:': 'options:',
@@ -59,6 +78,10 @@ export function renderCommandHelp(command: CommandSpec, columns: number): string
   commander.configureHelp({
     helpWidth: columns,
     commandUsage: () => renderUsage(command, columns).slice('usage: '.length),
+    padWidth: () => TERM_WIDTH,
+    formatItem,
+    optionTerm,
+    optionDescription: (option) => option.description,
     styleTitle: (title) => TITLES[title] ?? title.toLowerCase(),
   });
   const examples = (command.examples ?? []).map((example) => `  ${example}\n`).join('');

@@ -15,6 +15,7 @@ function shellOptions(): readonly OptionSpec[] {
     name,
     arity: 'flag',
     excludes: SHELLS.filter((other) => other.name !== name).map((other) => `--${other.name}`),
+    excludesPositionals: true,
     help: `accepted for scripts written for upstream's ${name} shell`,
   }));
 }
