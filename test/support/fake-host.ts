@@ -1,0 +1,365 @@
+/**
+ * A machine in memory behind the Host port: enough of links, addresses, routes, devices, accounts,
+ * folders and files to run `node format` against. `crashAfter` makes it die after so many changes,
+ * as a process killed between two of them would leave the real one.
+ */
+import { dirname } from 'node:path';
+import { HostError } from '../../src/errors/slapos-error.ts';
+import type { PartitionFiles } from '../../src/format/ports.ts';
+import type {
+  AccountState,
+  FileStatus,
+  GroupEntry,
+  Host,
+  NetworkState,
+  OperationResult,
+  PasswdEntry,
+} from '../../src/host/host.ts';
+import type {
+  AccountTransaction,
+  NativeAddress,
+  NativeLink,
+  NativeRoute,
+  NetlinkOperation,
+  TuntapDevice,
+} from '../../src/host/native.ts';
+import { RTPROT_SLAPOS } from '../../src/host/native.ts';
+
+const IFF_UP = 0x1;
+const IFF_LOOPBACK = 0x8;
+const IFA_F_DADFAILED = 0x08;
+
+export class CrashError extends Error {}
+
+interface FakeFile {
+  content: string;
+  mode: number;
+}
+
+export class FakeHost implements Host {
+  readonly links: NativeLink[] = [];
+  readonly addressList: NativeAddress[] = [];
+  readonly routeList: NativeRoute[] = [];
+  readonly users = new Map<string, PasswdEntry>();
+  readonly groups = new Map<string, GroupEntry>();
+  readonly passwords = new Map<string, string>();
+  readonly folders = new Map<string, { mode: number; uid: number; gid: number }>();
+  readonly fileTable = new Map<string, FakeFile>();
+  readonly settings = new Map<string, string>([['net.ipv6.ip_nonlocal_bind', '0']]);
+  /** Addresses that another machine answers for. */
+  readonly foreign = new Set<string>();
+  /** Changes left before the machine dies; undefined for never. */
+  crashAfter: number | undefined;
+  changes = 0;
+
+  constructor() {
+    this.addLink('lo', { flags: IFF_UP | IFF_LOOPBACK });
+    this.folders.set('/', { mode: 0o755, uid: 0, gid: 0 });
+    this.fileTable.set('/etc/machine-id', { content: 'fake\n', mode: 0o444 });
+    for (const name of ['root', 'daemon']) {
+      const id = this.users.size;
+      this.users.set(name, {
+        name,
+        password: 'x',
+        uid: id,
+        gid: id,
+        gecos: '',
+        home: '/',
+        shell: '',
+      });
+      this.groups.set(name, { name, password: 'x', gid: id, members: [] });
+      this.passwords.set(name, '*');
+    }
+  }
+
+  addLink(name: string, facts: Partial<NativeLink> = {}): void {
+    this.links.push({
+      ifindex: this.links.length + 1,
+      name,
+      flags: IFF_UP,
+      hasCarrier: true,
+      master: 0,
+      kind: '',
+      mac: '02:00:00:00:00:01',
+      mtu: 1500,
+      group: 0,
+      tunMode: '',
+      tunOwner: -1,
+      isTunPersistent: false,
+      ...facts,
+    });
+  }
+
+  addAddress(dev: string, address: string, prefixLength: number, flags = 0x80): void {
+    const family = address.includes(':') ? 6 : 4;
+    const ifindex = this.#link(dev).ifindex;
+    this.addressList.push({ ifindex, family, address, prefixLength, scope: 0, flags });
+  }
+
+  removeAddress(address: string): void {
+    const at = this.addressList.findIndex((one) => one.address === address);
+    if (at >= 0) this.addressList.splice(at, 1);
+  }
+
+  /** Everything that a run may change, to compare two machines. */
+  snapshot(): unknown {
+    const byText = (one: unknown, other: unknown) =>
+      JSON.stringify(one) < JSON.stringify(other) ? -1 : 1;
+    const name = (ifindex: number) => this.links[ifindex - 1]?.name;
+    return {
+      links: this.links.map(({ ifindex: _, ...link }) => link).sort(byText),
+      addresses: this.addressList
+        .map(({ ifindex, ...address }) => ({ ...address, dev: name(ifindex) }))
+        .sort(byText),
+      routes: this.routeList
+        .map(({ ifindex, ...route }) => ({ ...route, dev: name(ifindex) }))
+        .sort(byText),
+      users: Object.fromEntries(this.users),
+      groups: Object.fromEntries(this.groups),
+      passwords: Object.fromEntries(this.passwords),
+      folders: Object.fromEntries([...this.folders].sort(byText)),
+      files: Object.fromEntries([...this.fileTable].sort(byText)),
+      settings: Object.fromEntries(this.settings),
+    };
+  }
+
+  readonly network = {
+    dump: async (): Promise<NetworkState> => ({
+      links: [...this.links],
+      addresses: [...this.addressList],
+      routes: [...this.routeList],
+    }),
+    apply: async (operations: readonly NetlinkOperation[]) =>
+      this.#batch(operations, (operation) => this.#applyNetlink(operation)),
+    awaitDad: async (addresses: ReadonlyArray<{ dev: string; address: string }>) =>
+      addresses.flatMap(({ dev, address }) => {
+        if (!this.foreign.has(address)) return [];
+        const at = this.addressList.findIndex((one) => one.address === address);
+        this.addressList[at] = {
+          ...(this.addressList[at] as NativeAddress),
+          flags: 0x80 | IFA_F_DADFAILED,
+        };
+        return [{ dev, address, state: 'dadfailed' as const }];
+      }),
+  };
+
+  readonly taps = {
+    create: async (devices: readonly TuntapDevice[]) =>
+      this.#batch(devices, ({ name, mode, ownerUid }) => {
+        const at = this.links.findIndex((link) => link.name === name);
+        const facts = { kind: 'tun', tunMode: mode, tunOwner: ownerUid, isTunPersistent: true };
+        if (at < 0) this.addLink(name, { ...facts, flags: 0, hasCarrier: false });
+        else this.links[at] = { ...(this.links[at] as NativeLink), ...facts };
+        return undefined;
+      }),
+    delete: async () => [],
+  };
+
+  readonly accounts = {
+    read: async (): Promise<AccountState> => ({
+      users: [...this.users.values()],
+      groups: [...this.groups.values()],
+      shadow: [...this.passwords].map(([name, password]) => ({ name, password })),
+      gshadow: undefined,
+    }),
+    apply: async (transaction: AccountTransaction): Promise<void> => {
+      this.#change();
+      for (const group of transaction.addGroups) {
+        this.groups.set(group.name, { ...group, password: 'x', members: [] });
+      }
+      // A kill between the renames of group and passwd leaves groups without users.
+      this.#change();
+      this.#applyUsers(transaction);
+    },
+  };
+
+  readonly files = {
+    read: async (path: string) => {
+      const file = this.fileTable.get(path);
+      return file === undefined ? undefined : Buffer.from(file.content, 'latin1');
+    },
+    readText: async (path: string) => this.fileTable.get(path)?.content,
+    list: async (path: string) => {
+      if (!this.folders.has(path)) return undefined;
+      const inside = [...this.folders.keys(), ...this.fileTable.keys()];
+      return inside
+        .filter((one) => one !== '/' && dirname(one) === path)
+        .map((one) => one.slice(one.lastIndexOf('/') + 1))
+        .sort();
+    },
+    stat: async (path: string): Promise<FileStatus | undefined> => {
+      const folder = this.folders.get(path);
+      if (folder !== undefined) {
+        return { ...folder, kind: 'directory', sizeBytes: 0, modifiedMs: 0 };
+      }
+      const file = this.fileTable.get(path);
+      if (file === undefined) return undefined;
+      return { kind: 'file', mode: file.mode, uid: 0, gid: 0, sizeBytes: 0, modifiedMs: 0 };
+    },
+    mkdir: async (path: string, { mode, isRecursive }: { mode: number; isRecursive?: boolean }) => {
+      if (this.folders.has(path)) return;
+      if (!this.folders.has(dirname(path))) {
+        if (isRecursive !== true) throw fileError(`no folder for ${path}`);
+        await this.files.mkdir(dirname(path), { mode, isRecursive });
+      }
+      this.#change();
+      this.folders.set(path, { mode, uid: 0, gid: 0 });
+    },
+    chmod: async (path: string, mode: number) => {
+      this.#change();
+      this.folders.set(path, { ...this.#folder(path), mode });
+    },
+    chown: async (path: string, uid: number, gid: number) => {
+      this.#change();
+      this.folders.set(path, { ...this.#folder(path), uid, gid });
+    },
+    write: async (path: string, data: string | Uint8Array, { mode }: { mode: number }) => {
+      this.#folder(dirname(path));
+      this.#change();
+      const content = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+      this.fileTable.set(path, { content, mode });
+    },
+    remove: async (path: string) => {
+      this.#change();
+      this.fileTable.delete(path);
+    },
+  };
+
+  readonly sysctl = {
+    read: async (name: string) => this.settings.get(name),
+    write: async (name: string, value: string) => {
+      this.#change();
+      this.settings.set(name, value);
+    },
+  };
+
+  readonly partitionFiles: PartitionFiles = {
+    read: (root, path) => this.files.read(`${root}/${path}`),
+    write: (root, path, data, options) => this.files.write(`${root}/${path}`, data, options),
+    remove: (root, path) => this.files.remove(`${root}/${path}`),
+  };
+
+  #change(): void {
+    if (this.crashAfter !== undefined && this.changes >= this.crashAfter) throw new CrashError();
+    this.changes += 1;
+  }
+
+  #folder(path: string) {
+    const folder = this.folders.get(path);
+    if (folder === undefined) throw fileError(`no folder ${path}`);
+    return folder;
+  }
+
+  #link(name: string): NativeLink {
+    const link = this.links.find((one) => one.name === name);
+    if (link === undefined) throw new Error(`no link ${name}`);
+    return link;
+  }
+
+  async #batch<Operation>(
+    operations: readonly Operation[],
+    act: (operation: Operation) => string | undefined,
+  ): Promise<Array<OperationResult<Operation>>> {
+    return operations.map((operation) => {
+      this.#change();
+      const problem = act(operation);
+      const error =
+        problem === undefined
+          ? undefined
+          : new HostError('SLAPOS_ERR_NETLINK', `${problem}: ${JSON.stringify(operation)}`, {});
+      return { operation, error };
+    });
+  }
+
+  #applyNetlink(operation: NetlinkOperation): string | undefined {
+    switch (operation.op) {
+      case 'linkSet':
+        return this.#setLink(operation);
+      case 'addrAdd':
+        return this.#addAddress(operation);
+      case 'addrDel':
+        return this.#removeOne(this.addressList, (one) => one.address === operation.address);
+      case 'routeAdd':
+        return this.#addRoute(operation);
+      case 'routeDel':
+        return this.#removeOne(
+          this.routeList,
+          (one) =>
+            one.destination === operation.destination &&
+            one.prefixLength === operation.prefixLength &&
+            one.gateway === (operation.gateway ?? ''),
+        );
+      default:
+        return 'not known here';
+    }
+  }
+
+  #setLink({ dev, isUp, group, master }: Extract<NetlinkOperation, { op: 'linkSet' }>): undefined {
+    const link = this.#link(dev);
+    this.links[link.ifindex - 1] = {
+      ...link,
+      flags: isUp === true ? link.flags | IFF_UP : link.flags,
+      group: group ?? link.group,
+      master: master === undefined ? link.master : this.#link(master).ifindex,
+    };
+  }
+
+  #addAddress(change: { dev: string; address: string; prefixLength: number }): string | undefined {
+    const { ifindex } = this.#link(change.dev);
+    const isThere = this.addressList.some(
+      (one) => one.ifindex === ifindex && one.address === change.address,
+    );
+    if (isThere) return 'EEXIST';
+    this.addAddress(change.dev, change.address, change.prefixLength);
+    return undefined;
+  }
+
+  #addRoute(change: Extract<NetlinkOperation, { op: 'routeAdd' | 'routeReplace' | 'routeDel' }>) {
+    const link = this.#link(change.dev);
+    if ((link.flags & IFF_UP) === 0) return 'ENETDOWN';
+    const { family, destination, prefixLength, gateway = '', table = 254, type = 1 } = change;
+    const isThere = this.routeList.some(
+      (one) =>
+        one.destination === destination && one.prefixLength === prefixLength && one.table === table,
+    );
+    if (isThere) return 'EEXIST';
+    this.routeList.push({
+      family,
+      destination,
+      prefixLength,
+      gateway,
+      table,
+      type,
+      ifindex: link.ifindex,
+      protocol: RTPROT_SLAPOS,
+      metric: 1024,
+    });
+    return undefined;
+  }
+
+  #removeOne<Item>(list: Item[], matches: (item: Item) => boolean): string | undefined {
+    const at = list.findIndex(matches);
+    if (at < 0) return 'ESRCH';
+    list.splice(at, 1);
+    return undefined;
+  }
+
+  #applyUsers(transaction: AccountTransaction): void {
+    for (const user of transaction.addUsers) {
+      if (this.users.has(user.name)) throw new Error(`${user.name} exists`);
+      this.users.set(user.name, { ...user, password: 'x' });
+    }
+    for (const { name, ...change } of transaction.changeUsers) {
+      this.users.set(name, { ...(this.users.get(name) as PasswdEntry), ...change });
+    }
+    for (const name of transaction.lockUsers) this.passwords.set(name, '!');
+    for (const { group, user } of transaction.addMembers) {
+      const entry = this.groups.get(group) as GroupEntry;
+      this.groups.set(group, { ...entry, members: [...entry.members, user] });
+    }
+  }
+}
+
+function fileError(problem: string): HostError {
+  return new HostError('SLAPOS_ERR_FILE', problem, {});
+}
