@@ -2,12 +2,10 @@
 import { PlanError } from '../errors/slapos-error.ts';
 import type { Partition, PartitionDevice } from '../model/computer.ts';
 import {
-  IPV4_BITS,
   IPV6_BITS,
   ipv4Network,
   isSameIpv6Network,
   parseIpv4,
-  parseIpv4Netmask,
   parseIpv6,
   parseIpv6Netmask,
   renderIpv4,
@@ -15,16 +13,10 @@ import {
   renderIpv6,
   renderIpv6Netmask,
 } from '../model/ip-address.ts';
-import {
-  firstAddress,
-  type Ipv4Prefix,
-  lastAddress,
-  tapIpv4Pool,
-  tunIpv4,
-  tunIpv4Capacity,
-} from './address.ts';
+import { firstAddress, type Ipv4Prefix, lastAddress, tapIpv4Pool } from './address.ts';
 import { giveSubRange, isCurrent } from './allocate-ranges.ts';
 import type { AllocationContext } from './allocation-context.ts';
+import { type TunIpv4, tunSubnets } from './tun-subnets.ts';
 
 const NO_IPV4 = { ipv4Address: '', ipv4Netmask: '', ipv4Gateway: '', ipv4Network: '' };
 const NO_IPV6 = { ipv6Address: '', ipv6Netmask: '', ipv6Gateway: '', ipv6Network: '' };
@@ -35,7 +27,7 @@ export function allocateDevices(
   context: AllocationContext,
 ): Partition[] {
   const tapIpv4 = tapMode === 'none' ? () => NO_IPV4 : tapIpv4Allocator(context);
-  const tunSubnets = new TunSubnets(partitions);
+  const tunIpv4 = tunSubnets(partitions);
   return partitions.map((partition, index) => ({
     ...partition,
     tap:
@@ -48,7 +40,7 @@ export function allocateDevices(
               ? tapIpv6(partition, index, context)
               : NO_IPV6),
           },
-    tun: partition.tun && tunAddresses(partition, partition.tun, index, tunSubnets, context),
+    tun: partition.tun && tunAddresses(partition, partition.tun, index, tunIpv4[index], context),
   }));
 }
 
@@ -131,10 +123,14 @@ function tunAddresses(
   partition: Partition,
   tun: PartitionDevice,
   index: number,
-  subnets: TunSubnets,
+  ipv4: TunIpv4 | undefined,
   context: AllocationContext,
 ): PartitionDevice {
-  const ipv4 = tun.ipv4Address === '' ? subnets.give(index, partition.reference) : {};
+  if (tun.ipv4Address !== '' && tun.ipv4Network !== ipv4?.ipv4Network) {
+    context.warnings.push(
+      `${partition.reference}: tun network ${tun.ipv4Network} becomes ${ipv4?.ipv4Network}.`,
+    );
+  }
   const isKept = tun.ipv6Address !== '' && isCurrent(tun.ipv6Address, context);
   if (isKept || !context.options.isTunIpv6) return { ...tun, ...ipv4 };
   const range = giveSubRange(context, 'tun', index, partition.reference);
@@ -146,58 +142,4 @@ function tunAddresses(
     ipv6Netmask: renderIpv6Netmask(range.prefixLength),
     ipv6Network: `${address}/${range.prefixLength}`,
   };
-}
-
-/** The pieces of 172.16.0.0/12: those recorded stay, new ones lie in none of them. */
-class TunSubnets {
-  readonly #amount: number;
-  readonly #taken: Array<{ readonly start: number; readonly end: number }> = [];
-
-  constructor(partitions: readonly Partition[]) {
-    this.#amount = partitions.length;
-    for (const { tun } of partitions) {
-      const address = parseIpv4(tun?.ipv4Address ?? '');
-      const prefixLength = parseIpv4Netmask(tun?.ipv4Netmask ?? '');
-      if (address !== null && prefixLength !== null) this.#take({ address, prefixLength });
-    }
-  }
-
-  give(index: number, reference: string) {
-    const subnet = this.#free(index);
-    if (subnet === undefined) {
-      throw new PlanError(
-        'SLAPOS_ERR_PLAN_ADDRESS',
-        `172.16.0.0/12 has no free subnet for the tun of ${reference}: the ones given before ` +
-          'are too large.',
-        { hint: 'Remove the tun entries from the state file, so that all are cut anew.' },
-      );
-    }
-    this.#take(subnet);
-    const [address, netmask] = [renderIpv4(subnet.address), renderIpv4Netmask(subnet.prefixLength)];
-    return { ipv4Address: address, ipv4Netmask: netmask, ipv4Network: `${address}/${netmask}` };
-  }
-
-  #free(index: number): Ipv4Prefix | undefined {
-    const regular = tunIpv4(index, this.#amount);
-    if (this.#isFree(regular)) return regular;
-    for (let other = tunIpv4Capacity(this.#amount) - 1; other >= 0; other -= 1) {
-      const subnet = tunIpv4(other, this.#amount);
-      if (this.#isFree(subnet)) return subnet;
-    }
-    return undefined;
-  }
-
-  #isFree(subnet: Ipv4Prefix): boolean {
-    const { start, end } = bounds(subnet);
-    return this.#taken.every((taken) => taken.end <= start || end <= taken.start);
-  }
-
-  #take(subnet: Ipv4Prefix): void {
-    this.#taken.push(bounds(subnet));
-  }
-}
-
-function bounds({ address, prefixLength }: Ipv4Prefix): { start: number; end: number } {
-  const start = ipv4Network(address, prefixLength);
-  return { start, end: start + 2 ** (IPV4_BITS - prefixLength) };
 }

@@ -19,7 +19,7 @@ export class BaseAddresses {
    * @throws PlanError SLAPOS_ERR_PLAN_ADDRESS when the interface has no global IPv6 address.
    */
   constructor(network: NetworkView, device: string, owned: ReadonlySet<string>) {
-    if (network.link(device) === undefined) throw noAddress(device, 'does not exist');
+    if (network.link(device) === undefined) throw noInterface(device);
     const ipv6 = network.addressesOf(device).filter(({ family }) => family === 6);
     if (ipv6.length === 0) throw noAddress(device, 'has no IPv6 address');
     const global = ipv6.flatMap((entry) => {
@@ -55,6 +55,13 @@ export class BaseAddresses {
     const own = kept ?? this.choose(stored ?? undefined);
     return { address: renderIpv6(own.address), netmask: renderIpv6Netmask(own.prefixLength) };
   }
+}
+
+function noInterface(device: string): PlanError {
+  return new PlanError('SLAPOS_ERR_PLAN_ADDRESS', `Interface ${device} does not exist.`, {
+    hint: 'Create it, or correct interface_name or ipv6_interface.',
+    context: { device },
+  });
 }
 
 function noAddress(device: string, problem: string): PlanError {

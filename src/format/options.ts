@@ -4,7 +4,7 @@
  */
 import { isAbsolute, join, normalize } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { ConfigError } from '../errors/slapos-error.ts';
+import { ConfigError, PlanError } from '../errors/slapos-error.ts';
 import { parseIpv4Cidr } from '../model/ip-address.ts';
 
 export type TapMode = 'auto' | 'routed' | 'bridged';
@@ -108,6 +108,7 @@ export function mergeOptions(
  */
 export function parseOptions(merged: MergedOptions, cwd: string): FormatOptions {
   refuseRemovedKeys(merged);
+  refuseBridgeCreation(merged);
   const booleans = parseBooleans(merged);
   const required = parseRequired(merged);
   const path = (key: string) => absolute(merged.get(key), cwd);
@@ -159,6 +160,14 @@ function refuseRemovedKeys(merged: MergedOptions): void {
       },
     );
   }
+}
+
+function refuseBridgeCreation(merged: MergedOptions): void {
+  if (!parseBoolean(merged, 'create_bridge', false)) return;
+  throw new PlanError('SLAPOS_ERR_NOT_AVAILABLE', 'create_bridge is not available yet.', {
+    hint: 'Make the bridge by other means and name it with interface_name.',
+    context: { key: 'create_bridge' },
+  });
 }
 
 function parseBooleans(merged: MergedOptions) {

@@ -92,15 +92,18 @@ function tunAddresses(tun: PartitionDevice): WantedAddress[] {
 
 function planAddress(wanted: WantedAddress, network: NetworkView): Step[] {
   const { dev, address, prefixLength, isTap } = wanted;
+  const found = network.find(dev, address);
   const isIpv6 = address.includes(':');
-  if (network.find(dev, address, isIpv6 ? undefined : prefixLength) !== undefined) return [];
+  if (found !== undefined && (isIpv6 || network.find(dev, address, prefixLength))) return [];
   const change = { op: 'addrAdd' as const, dev, address, prefixLength };
-  return [
-    {
-      kind: 'address',
-      change: isTap ? { ...change, isNodad: true, isNoPrefixRoute: true } : change,
-    },
-  ];
+  const add: Step = {
+    kind: 'address',
+    change: isTap ? { ...change, isNodad: true, isNoPrefixRoute: true } : change,
+  };
+  const isNarrowed = found !== undefined && network.link(dev)?.tunMode === 'tun';
+  if (!isNarrowed) return [add];
+  const old = { op: 'addrDel' as const, dev, address, prefixLength: found.prefixLength };
+  return [{ kind: 'address', change: old }, add];
 }
 
 function wantedRoutes(computer: Computer, isRouted: boolean): WantedRoute[] {

@@ -59,15 +59,24 @@ function isReplaced(before: PartitionDevice, now: PartitionDevice): boolean {
 }
 
 function replacedAddresses(before: Recorded, now: Partition, computer: Computer) {
-  const devices = [before.tap, before.tun].flatMap((device, position) => {
-    const current = position === 0 ? now.tap : now.tun;
-    if (device === null || current === null || device.ipv6Address === current.ipv6Address)
-      return [];
-    if (current.ipv6Address === '' || device.ipv6Address === '') return [];
-    return [{ dev: device.name, address: device.ipv6Address }];
-  });
+  const devices = [
+    ...replacedOnDevice(before.tap, now.tap, ['ipv6Address']),
+    ...replacedOnDevice(before.tun, now.tun, ['ipv4Address', 'ipv6Address']),
+  ];
   if (now.addresses.length === 0) return devices;
   return [...devices, ...before.addresses.map((address) => onInterface(address, computer))];
+}
+
+function replacedOnDevice(
+  before: PartitionDevice | null,
+  now: PartitionDevice | null,
+  keys: ReadonlyArray<'ipv4Address' | 'ipv6Address'>,
+) {
+  if (before === null || now === null) return [];
+  return keys.flatMap((key) => {
+    const isReplaced = before[key] !== '' && now[key] !== '' && before[key] !== now[key];
+    return isReplaced ? [{ dev: before.name, address: before[key] }] : [];
+  });
 }
 
 function onInterface({ address }: HostAddress, computer: Computer) {

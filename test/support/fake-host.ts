@@ -278,7 +278,10 @@ export class FakeHost implements Host {
       case 'addrAdd':
         return this.#addAddress(operation);
       case 'addrDel':
-        return this.#removeOne(this.addressList, (one) => one.address === operation.address);
+        return this.#removeOne(
+          this.addressList,
+          (one) => one.address === operation.address && one.prefixLength === operation.prefixLength,
+        );
       case 'routeAdd':
         return this.#addRoute(operation);
       case 'routeDel':
@@ -307,7 +310,10 @@ export class FakeHost implements Host {
   #addAddress(change: { dev: string; address: string; prefixLength: number }): string | undefined {
     const { ifindex } = this.#link(change.dev);
     const isThere = this.addressList.some(
-      (one) => one.ifindex === ifindex && one.address === change.address,
+      ({ ifindex: index, address, prefixLength }) =>
+        index === ifindex &&
+        address === change.address &&
+        (address.includes(':') || prefixLength === change.prefixLength),
     );
     if (isThere) return 'EEXIST';
     this.addAddress(change.dev, change.address, change.prefixLength);

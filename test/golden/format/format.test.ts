@@ -1,0 +1,76 @@
+/**
+ * Each folder holds a configuration (slapos.cfg), a machine (observed.json: what is not named is as
+ * on an empty one) and what a dry run prints for them (expected-plan.txt) or how it is refused
+ * (expected-error.txt). Write the expectations anew with UPDATE_GOLDEN=1 and review the difference.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/read.ts';
+import { isSlaposError } from '../../../src/errors/slapos-error.ts';
+import { prepare } from '../../../src/format/format.ts';
+import { mergeOptions, parseOptions } from '../../../src/format/options.ts';
+import { renderPlan } from '../../../src/format/render.ts';
+import type { GroupEntry, PasswdEntry } from '../../../src/host/host.ts';
+import type { NativeLink } from '../../../src/host/native.ts';
+import { FakeHost } from '../../support/fake-host.ts';
+import { formatInput } from '../../support/format-run.ts';
+
+const folder = import.meta.dirname;
+const cases = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+
+interface Machine {
+  readonly links: ReadonlyArray<Partial<NativeLink> & { readonly name: string }>;
+  readonly addresses: ReadonlyArray<{
+    readonly dev: string;
+    readonly address: string;
+    readonly prefixLength: number;
+    readonly flags?: number;
+  }>;
+  readonly users?: readonly PasswdEntry[];
+  readonly groups?: ReadonlyArray<Pick<GroupEntry, 'name' | 'gid'>>;
+}
+
+function readMachine(path: string): FakeHost {
+  const machine = JSON.parse(readFileSync(path, 'utf8')) as Machine;
+  const host = new FakeHost();
+  for (const { name, ...facts } of machine.links) host.addLink(name, facts);
+  for (const { dev, address, prefixLength, flags } of machine.addresses) {
+    host.addAddress(dev, address, prefixLength, flags);
+  }
+  for (const user of machine.users ?? []) {
+    host.users.set(user.name, { ...user, gecos: '' });
+    host.passwords.set(user.name, user.password);
+  }
+  for (const group of machine.groups ?? []) {
+    host.groups.set(group.name, { ...group, password: 'x', members: [] });
+  }
+  return host;
+}
+
+async function outcome(name: string): Promise<{ file: string; text: string }> {
+  try {
+    const cfg = readFileSync(join(folder, name, 'slapos.cfg'), 'utf8');
+    const options = parseOptions(mergeOptions(parseConfig(cfg, 'slapos.cfg'), {}), '/');
+    const host = readMachine(join(folder, name, 'observed.json'));
+    const { steps, warnings } = await prepare(formatInput(host, options));
+    const lines = warnings.map((warning) => `warning: ${warning}\n`);
+    return { file: 'expected-plan.txt', text: `${lines.join('')}${renderPlan(steps)}` };
+  } catch (error) {
+    if (!isSlaposError(error)) throw error;
+    const { code, message, hint, exitCode } = error;
+    return { file: 'expected-error.txt', text: `${code} exit ${exitCode}\n${message}\n${hint}\n` };
+  }
+}
+
+describe('plans', () => {
+  it.each(cases)('%s', async (name) => {
+    const { file, text } = await outcome(name);
+    const path = join(folder, name, file);
+    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, text);
+    expect(text).toBe(readFileSync(path, 'utf8'));
+    expect(file.includes('error')).toBe(name.includes('-error-'));
+  });
+});
