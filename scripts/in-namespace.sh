@@ -18,13 +18,14 @@ exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill
     mount -t tmpfs -o mode=0755 slapos-etc /srv
     cp -a /etc /srv/etc
     mount --bind /srv/etc /etc
+    mkdir /srv/net
+    if mknod -m 0666 /srv/net/tun c 10 200 2>/dev/null; then
+      mkdir -p /dev/net && mount --bind /srv/net /dev/net
+    fi
     mount -t tmpfs -o mode=0755 slapos-srv /srv
     mkdir /srv/slapos-node
     mount --bind "$SLAPOS_ORIGIN" /srv/slapos-node
     mount -t sysfs sysfs /sys 2>/dev/null || true
-    if [ ! -c /dev/net/tun ]; then
-      mkdir -p /dev/net && mknod /dev/net/tun c 10 200 2>/dev/null && chmod 0666 /dev/net/tun || true
-    fi
     ip link set lo up 2>/dev/null || true
     SLAPOS_TEST_NAMESPACE=1 SLAPOS_PACKAGE=/srv/slapos-node
     export SLAPOS_TEST_NAMESPACE SLAPOS_PACKAGE

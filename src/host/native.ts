@@ -57,7 +57,7 @@ export interface NativeLink {
   readonly group: number;
   /** tun/tap only: IFF_TAP, IFF_TUN or ''. */
   readonly tunMode: '' | 'tap' | 'tun';
-  /** tun/tap only: owning uid, -1 when nobody owns it. */
+  /** tun/tap only: owning uid; -1 when there is none, and then every user may open it. */
   readonly tunOwner: number;
   readonly isTunPersistent: boolean;
 }
@@ -140,7 +140,7 @@ export type NetlinkOperation =
 export interface TuntapDevice {
   readonly name: string;
   readonly mode: 'tap' | 'tun';
-  /** uid that may open the device, -1 for root only. */
+  /** uid that may open the device (root always may), -1 for root only: recorded as uid 0. */
   readonly ownerUid: number;
 }
 

@@ -18,7 +18,7 @@ struct Link {
   uint32_t mtu = 0;
   uint32_t group = 0;
   std::string tun_mode;    // "tap", "tun" or empty
-  int64_t tun_owner = -1;  // uid, -1 when nobody owns the device
+  int64_t tun_owner = -1;  // uid, -1 for none: then every user may open it
   bool is_tun_persistent = false;
 };
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/sys/unique_fd.h"
@@ -39,13 +40,12 @@ void Attach(const UniqueFd& fd, const Device& device) {
   if (::ioctl(fd.Get(), TUNSETIFF, &request) != 0) ThrowErrno("ioctl TUNSETIFF", device.name);
 }
 
-// Persistence comes last: a crash before it leaves no device, a crash after it a complete one.
+// Persistence comes last: a crash before it leaves no device, a crash after it a complete one. An
+// owner is always set: the kernel lets every user open a device that has none (tun_not_capable).
 void CreateOne(const UniqueFd& fd, const Device& device) {
   Attach(fd, device);
-  if (device.owner >= 0) {
-    auto owner = static_cast<unsigned long>(device.owner);
-    if (::ioctl(fd.Get(), TUNSETOWNER, owner) != 0) ThrowErrno("ioctl TUNSETOWNER", device.name);
-  }
+  auto owner = static_cast<unsigned long>(std::max<int64_t>(device.owner, 0));
+  if (::ioctl(fd.Get(), TUNSETOWNER, owner) != 0) ThrowErrno("ioctl TUNSETOWNER", device.name);
   if (::ioctl(fd.Get(), TUNSETPERSIST, 1ul) != 0) ThrowErrno("ioctl TUNSETPERSIST", device.name);
 }
 

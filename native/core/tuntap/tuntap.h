@@ -12,7 +12,7 @@ namespace slapos::tuntap {
 struct Device {
   std::string name;
   bool is_tap = true;
-  int64_t owner = -1;  // uid that may open the device, -1 for root only
+  int64_t owner = -1;  // uid that may open the device, -1 for root only (recorded as uid 0)
 };
 
 using Outcomes = std::vector<std::optional<SysError>>;
