@@ -1,0 +1,197 @@
+/** `slapos node format` on a real kernel: `ip`, `getent` and `stat` say what it did. */
+
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { bridge, DUMP, node } from '../../support/format-scenario.ts';
+import { runInFreshNamespace, succeedInFreshNamespace } from '../../support/fresh-namespace.ts';
+import { requires } from '../../support/requires.ts';
+
+const PREFIX = '2001:db8:aaaa::1/48';
+const KILLS = 10;
+
+beforeAll(() => {
+  execFileSync('node', [join(import.meta.dirname, '../../../scripts/build.mjs')]);
+});
+
+requires(
+  'root',
+  'netns',
+  'tun',
+)('node format', () => {
+  it('makes users, folders, devices, addresses and routes, and tells the Master', async () => {
+    const output = await succeedInFreshNamespace(`
+      ${bridge(PREFIX, true)} ${node({})}
+      slapos node format --now
+      ${DUMP}
+      echo "# posted"; grep -c loadComputerConfigurationFromXML /srv/master.log
+    `);
+    expect(output).toContain('slapuser0:x:20001:20001::/srv/slapgrid/slappart0:/bin/sh\n');
+    expect(output).toContain('slapsoft:x:20000:slapuser0,slapuser1,slapuser2\n');
+    expect(output).toContain('slapuser2:!\n');
+    expect(output).toMatch(/br0 inet 10\.0\.\d+\.\d+\/32/);
+    expect(output).toContain('br0 inet6 2001:db8:aaaa::4/48');
+    expect(output).not.toContain('tentative');
+    expect(output).toContain('slaptap1 inet6 2001:db8:aaaa:8002:ffff:ffff:ffff:ffff/64');
+    expect(output).toContain('2001:db8:aaaa:8003::/64 via 2001:db8:aaaa:8003::1 dev slaptap2');
+    expect(output).toContain('local 2001:db8:aaaa:4001::/64 dev lo');
+    expect(output).toContain('slaptap0\tuser slapuser0');
+    expect(output).toContain('/srv/slapgrid/slappart0 750 slapuser0 slapuser0\n');
+    expect(output).toContain('/srv/slapgrid/slappart0/.slapos-resource 644 root root\n');
+    expect(output).toContain('/srv/software 755 slapsoft slapsoft\n');
+    expect(output).toMatch(/# sysctl\n1\n# posted\n1\n/);
+  });
+
+  it('has nothing to do the second time, with 100 partitions', async () => {
+    const output = await succeedInFreshNamespace(`
+      ${bridge(PREFIX, true)} ${node({ partition_amount: 100 })}
+      run() { local start=$(date +%s%N); slapos -q node format --now; local end=$(date +%s%N)
+              echo "$1 $(( (end - start) / 1000000 )) ms"; }
+      files() { find /srv/slapgrid /srv/slapos -type f ! -name '*.lock' -printf '%p %T@ %i\\n' | sort; }
+      run first
+      (${DUMP}) > /srv/first; files > /srv/first-files
+      slapos node format --dry_run
+      run second
+      (${DUMP}) > /srv/second; files > /srv/second-files
+      cmp /srv/first /srv/second; cmp /srv/first-files /srv/second-files
+      ip -o link show type tun | wc -l
+    `);
+    const times = output.split('\n').filter((line) => line.endsWith(' ms'));
+    process.stdout.write(`100 partitions: ${times.join(', ')}\n`);
+    expect(output).toContain('Nothing to do.\n');
+    expect(output).toMatch(/\n100\n$/);
+  });
+
+  it('gives addresses and routes back after a reboot', async () => {
+    await succeedInFreshNamespace(`
+      ${bridge(PREFIX, false)} ${node({ create_tun: 'true' })}
+      slapos -q node format --now
+      (${DUMP}) > /srv/before
+      for device in slaptap0 slaptap1 slaptap2 slaptun0 slaptun1 slaptun2 br0; do
+        ip link delete $device
+      done
+      ip -6 route flush table local proto 83
+      ${bridge(PREFIX, false)}
+      slapos -q node format --now
+      (${DUMP}) > /srv/after
+      diff /srv/before /srv/after
+    `);
+  });
+
+  it('converges when it was killed at any moment', async () => {
+    // Without duplicate address detection the whole run fits into the moments tried.
+    const scenario = (kill: string) => `
+      ${bridge(PREFIX, false)} echo 0 > /proc/sys/net/ipv6/conf/br0/accept_dad
+      ${node({ partition_amount: 40, create_tun: 'true' })}
+      ${kill}
+      slapos -q node format --now
+      slapos node format -n | grep -qx 'Nothing to do.'
+      ${DUMP}
+    `;
+    const whole = await succeedInFreshNamespace(scenario(''));
+    for (let round = 0; round < KILLS; round += 1) {
+      const delaySeconds = (0.05 + 0.4 * ((round + Math.random()) / KILLS)).toFixed(3);
+      const killed = await succeedInFreshNamespace(
+        scenario(`
+          "$SLAPOS_PACKAGE/bin/slapos" -q node format --now & pid=$!
+          sleep ${delaySeconds}; kill -9 $pid || true; wait $pid || true`),
+      );
+      expect(killed, `killed after ${delaySeconds} s`).toBe(whole);
+    }
+  }, 180_000);
+
+  it('follows the host to another prefix', async () => {
+    const output = await succeedInFreshNamespace(`
+      ${bridge(PREFIX, false)} ${node({ create_tun: 'true' })}
+      slapos -q node format --now
+      ip address delete ${PREFIX} dev br0
+      ip address add 2001:db8:bbbb::1/48 dev br0
+      slapos -q node format --now || true
+      slapos node format -n
+      ${DUMP}
+      cat /srv/slapos/slapos.xml
+    `);
+    expect(output).toContain('Nothing to do.\n');
+    expect(output).not.toContain('2001:db8:aaaa');
+    expect(output).toContain('br0 inet6 2001:db8:bbbb::2/48');
+  });
+
+  it('does not follow a link that a partition puts in its way', async () => {
+    await succeedInFreshNamespace(`
+      ${bridge(PREFIX, false)} ${node({})}
+      slapos -q node format --now
+      echo precious > /srv/precious
+      cd /srv/slapgrid/slappart0
+      cp .slapos-resource /srv/expected
+      rm .slapos-resource; ln -s /srv/precious .slapos-resource; chown -h slapuser0 .slapos-resource
+      rm /srv/slapgrid/slappart1/.slapos-resource
+      mkdir -p /srv/slapgrid/slappart1/.slapos-resource/deep
+      slapos -q node format --now
+      test "$(cat /srv/precious)" = precious
+      test ! -L .slapos-resource && cmp .slapos-resource /srv/expected
+      test -f /srv/slapgrid/slappart1/.slapos-resource
+    `);
+  });
+
+  it('refuses a second run while one is active', async () => {
+    const { stdout } = await runInFreshNamespace(`
+      ${bridge(PREFIX, true)} ${node({})}
+      slapos -q node format --now & first=$!
+      sleep 0.7
+      slapos node format --now 2>&1 || echo "status $?"
+      wait $first; echo "first $?"
+    `);
+    expect(stdout).toMatch(/Another slapos node format is running \(pid \d+\)/);
+    expect(stdout).toContain('status 10\nfirst 0\n');
+  });
+
+  it('says in one line what is wrong', async () => {
+    const { stdout } = await runInFreshNamespace(`
+      ip link add br0 type bridge; ip link set br0 up
+      ${node({})}
+      try() { "$@" 2>&1 || echo "status $?"; }
+      try slapos node format --now
+      ip address add 2001:db8::1/112 dev br0 nodad
+      try slapos node format --now
+      chmod 755 /srv
+      try setpriv --reuid 65534 --regid 65534 --clear-groups $SLAPOS_PACKAGE/bin/slapos node format --now
+      test ! -e /srv/slapgrid && echo untouched
+    `);
+    expect(stdout).toMatch(/Interface br0 has no .*IPv6 address.*\nstatus 1\n/s);
+    expect(stdout).toMatch(/prefix 2001:db8::1\/112 is too small.*\nstatus 1\n/s);
+    expect(stdout).toMatch(/must be run as root.*\nstatus 5\n/s);
+    expect(stdout).toMatch(/untouched\n$/);
+  });
+
+  it('works for an ordinary user with a definition file', async () => {
+    const output = await succeedInFreshNamespace(`
+      chmod 755 /srv; mkdir -m 777 /srv/open
+      cat > /srv/open/definition <<'DEFINITION'
+[computer]
+address = ::1/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
+[partition_0]
+address = 127.0.0.1/255.255.255.255 ::1/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
+user = nobody
+network_interface =
+pathname = slappart0
+DEFINITION
+      ${node({
+        partition_amount: 1,
+        computer_xml: '/srv/open/slapos.xml',
+        alter_user: 'false',
+        alter_network: 'false',
+        create_tap: 'false',
+        input_definition_file: '/srv/open/definition',
+      })}
+      sed -i 's#/srv/software#/srv/open/software#; s#/srv/slapgrid#/srv/open/slapgrid#;
+              s#^computer_id#root_check = false\\n&#' /srv/slapos.cfg
+      as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+      as $SLAPOS_PACKAGE/bin/slapos -q node format --now
+      as $SLAPOS_PACKAGE/bin/slapos node format -n
+      find /srv/open -printf '%p %u %m\\n' | sort
+    `);
+    expect(output).toContain('Nothing to do.\n');
+    expect(output).toContain('/srv/open/slapgrid/slappart0 nobody 750\n');
+    expect(output).toContain('/srv/open/slapos.xml nobody 644\n');
+  });
+});
