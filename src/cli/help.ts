@@ -14,19 +14,22 @@ function usageItem(option: OptionSpec): string {
   return option.arity === 'list' ? `[${flag} ${metavar} ...]` : `[${flag} ${metavar}]`;
 }
 
-/** Joins items into lines of at most `columns` characters, all but the first indented. */
-function wrapItems(items: readonly string[], indent: number, columns: number): string {
-  const lines: string[] = [];
-  let line = '';
+/** Joins items into lines of at most `columns` characters; the first begins at `start`. */
+function wrapItems(
+  items: readonly string[],
+  indent: number,
+  columns: number,
+  start: number,
+): string {
+  let text = '';
+  let column = start;
   for (const item of items) {
-    if (line !== '' && indent + line.length + 1 + item.length > columns) {
-      lines.push(line);
-      line = item;
-    } else {
-      line = line === '' ? item : `${line} ${item}`;
-    }
+    const isFirst = text === '';
+    const isNewLine = column + 1 + item.length > columns && !isFirst;
+    text += isNewLine ? `\n${' '.repeat(indent)}${item}` : `${isFirst ? '' : ' '}${item}`;
+    column = isNewLine ? indent + item.length : column + item.length + (isFirst ? 0 : 1);
   }
-  return [...lines, line].join(`\n${' '.repeat(indent)}`);
+  return text;
 }
 
 function positionalItems(command: CommandSpec): string[] {
@@ -46,7 +49,8 @@ export function renderUsage(command: CommandSpec | undefined, columns: number): 
     ...(command === undefined ? ['COMMAND', '...'] : positionalItems(command)),
   ];
   const start = `usage: ${name} `;
-  return start + wrapItems(items, Math.min(start.length, 24), columns);
+  const indent = start.length <= columns / 2 ? start.length : 'usage: '.length;
+  return start + wrapItems(items, indent, columns, start.length);
 }
 
 /** Column where descriptions start; a longer term has a line of its own, as argparse does it. */
