@@ -50,7 +50,7 @@ describe('usage errors', () => {
 
   test('are wrapped to $COLUMNS', async () => {
     const { stderr } = await runSlapos(['node', 'software', '--nope'], { env: { COLUMNS: '40' } });
-    expect(Math.max(...stderr.split('\n').map((line) => line.length))).toBeLessThan(50);
+    expect(Math.max(...stderr.split('\n').map((line) => line.length))).toBeLessThan(60);
     expect(stderr.split('\n').length).toBeGreaterThan(15);
   });
 });
