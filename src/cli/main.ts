@@ -2,7 +2,7 @@
  * The process around a run: streams, signals, and the only process.exit. The commands are loaded
  * after `--version` was answered, since most of the start-up time is reading code.
  */
-import { CancelledError, errorMessage } from '../errors/slapos-error.ts';
+import { CancelledError } from '../errors/slapos-error.ts';
 import { exitCodeOf, exitCodeOfSignal } from './exit-code.ts';
 import type { ProcessIo } from './process-io.ts';
 import { openStream } from './stream.ts';
@@ -41,8 +41,15 @@ function connectProcess(controller: AbortController): ProcessIo {
   };
 }
 
-/** Runs the command line of this process and ends it. */
-export async function main(): Promise<void> {
+/** What a process runs; `run.ts`, or something else in tests. */
+export interface Program {
+  runCommandLine(io: ProcessIo): Promise<number>;
+  /** Tells about an error that nobody caught. */
+  reportBug(io: ProcessIo, error: unknown): void;
+}
+
+/** Runs a program with the streams and signals of this process, then ends it. */
+export async function runProcess(load: () => Promise<Program>): Promise<void> {
   const controller = new AbortController();
   const io = connectProcess(controller);
   if (io.argv.length === 1 && io.argv[0] === '--version') {
@@ -50,7 +57,7 @@ export async function main(): Promise<void> {
     process.exit(0);
   }
   watchSignals(controller);
-  const { reportBug, runCommandLine } = await import('./run.ts');
+  const { reportBug, runCommandLine } = await load();
   process.on('uncaughtException', (error) => {
     reportBug(io, error);
     process.exit(1);
@@ -58,7 +65,12 @@ export async function main(): Promise<void> {
   try {
     process.exit(await runCommandLine(io));
   } catch (error) {
-    io.stderr.write(`slapos: ${errorMessage(error)}\n`);
+    reportBug(io, error);
     process.exit(exitCodeOf(error));
   }
+}
+
+/** Runs the command line of this process and ends it. */
+export function main(): Promise<void> {
+  return runProcess(() => import('./run.ts'));
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { CancelledError } from '../../../src/errors/slapos-error.ts';
 import { runSlapos } from '../../support/run-slapos.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slapos-run-'));
@@ -163,4 +164,17 @@ describe('logs', () => {
     expect(stderr).toContain('    at ');
     expect(stderr).toContain('Caused by: Error: ENOENT');
   });
+});
+
+test('work that a signal ended has the status of the signal', async () => {
+  const reason = new CancelledError('SLAPOS_ERR_CANCELLED', 'Interrupted by SIGTERM.', {
+    exitCode: 143,
+  });
+  const signal = AbortSignal.abort(reason);
+  expect((await runSlapos(['config', 'show', '--cfg', plain], { signal })).status).toBe(143);
+  const failed = await runSlapos(['config', 'show', '--cfg', '/nowhere'], { signal });
+  expect([failed.status, failed.stderr]).toEqual([
+    143,
+    '2026-01-02 03:04:05 slapos[42] INFO Interrupted by SIGTERM.\n',
+  ]);
 });
