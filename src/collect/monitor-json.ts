@@ -65,8 +65,10 @@ const MIB = 2 ** 20;
 export function renderMonitorReport(totals: MonitorTotals, window: MonitorWindow): MonitorReport {
   const date = `${window.date} ${window.from}`;
   const groups = monitorGroups(totals).filter((group) => group.isActive);
-  const fields = groups.flatMap((group) => group.fields);
-  if (groups.length > 0) fields.push(['date', renderJsonText(date)]);
+  const dateField: Field = ['date', renderJsonText(date)];
+  const fields = groups.flatMap(({ group, fields: own }) =>
+    group === 'process' ? [...own, dateField] : own,
+  );
   return {
     rows: groups.map(({ group, fields: own }) => ({
       group,
@@ -92,16 +94,16 @@ function monitorGroups(totals: MonitorTotals): GroupFields[] {
       isActive: totals.rowCount !== 0,
       fields: [
         ['total_process', String(totals.rowCount)],
-        ['cpu_percent', rounded(totals.cpuPercent)],
+        ['cpu_percent', roundedSum(totals.cpuPercent)],
         ['cpu_time', rounded(totals.cpuTimeS / 60)],
-        ['cpu_num_threads', rounded(totals.threadCount)],
+        ['cpu_num_threads', roundedSum(totals.threadCount)],
       ],
     },
     {
       group: 'memory',
       isActive: memoryMib !== 0,
       fields: [
-        ['memory_percent', rounded(totals.memoryPercent)],
+        ['memory_percent', roundedSum(totals.memoryPercent)],
         ['memory_rss', pythonFloat(memoryMib)],
       ],
     },
@@ -109,8 +111,8 @@ function monitorGroups(totals: MonitorTotals): GroupFields[] {
       group: 'io',
       isActive: pythonRound(totals.ioBytes, 2) !== 0,
       fields: [
-        ['io_rw_counter', rounded(totals.ioBytes)],
-        ['io_cycles_counter', rounded(totals.ioCalls)],
+        ['io_rw_counter', roundedSum(totals.ioBytes)],
+        ['io_cycles_counter', roundedSum(totals.ioCalls)],
         ['disk_used', totals.diskUsedKib === null ? '0' : rounded(totals.diskUsedKib / 1024)],
       ],
     },
@@ -181,6 +183,11 @@ export function repairHistory(group: MonitorGroup, text: string, createdMs: numb
 
 function rounded(value: number): string {
   return pythonFloat(pythonRound(value, 2));
+}
+
+/** Upstream takes a sum of zero for a missing one and writes the integer 0. */
+function roundedSum(value: number): string {
+  return value === 0 ? '0' : rounded(value);
 }
 
 function renderObject(fields: readonly Field[]): string {

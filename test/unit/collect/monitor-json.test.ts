@@ -70,6 +70,13 @@ describe('renderMonitorReport', () => {
     ]);
   });
 
+  test('writes a sum of zero as an integer, a quotient of zero as a float', () => {
+    const idle = { ...totals, cpuPercent: 0, cpuTimeS: 0, ioCalls: 0.001 };
+    const report = renderMonitorReport(idle, window);
+    expect(report.rows[0]?.row).toBe('2019-10-06 00:00:00, 104, 0, 0.0, 419.0');
+    expect(report.rows[2]?.row).toBe('2019-10-06 00:00:00, 6085431306.0, 0.0, 0');
+  });
+
   test('is an empty object when nothing ran', () => {
     const none = { ...totals, rowCount: 0, rssBytes: 0, ioBytes: 0 };
     expect(renderMonitorReport(none, window)).toEqual({ rows: [], status: '{}' });
