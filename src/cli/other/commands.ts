@@ -15,6 +15,7 @@ function path(flag: string, name: string, preset: string, help: string): OptionS
 
 const CONFIGURE_LOCAL: CommandSpec = {
   words: 'configure local',
+  load: () => import('../node/configure-local.ts'),
   group: 'other',
   summary: 'make this machine a node of its own, with a local Master',
   examples: ['slapos configure local --interface-name br0 --partition-number 10'],
