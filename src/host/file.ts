@@ -12,7 +12,7 @@ import {
   read as readCallback,
   type Stats,
 } from 'node:fs';
-import { readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { lchown, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { ErrorCode } from '../errors/catalogue.ts';
@@ -31,6 +31,11 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 export interface FolderEntry {
   readonly name: string;
   readonly kind: FileKind;
+}
+
+export interface LinkOwner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** File operations beneath a root. Each throws HostError: SLAPOS_ERR_UNSAFE_PATH where a link or
@@ -57,8 +62,8 @@ export interface BeneathFiles {
    * folder of another owner is refused unless its parent is ours.
    */
   mkdir(root: string, path: string, options: WriteOptions): Promise<void>;
-  /** Creates or replaces a symbolic link, atomically. */
-  symlink(root: string, path: string, target: string): Promise<void>;
+  /** Creates or replaces a symbolic link, atomically; it belongs to us unless `owner` is given. */
+  symlink(root: string, path: string, target: string, owner?: LinkOwner): Promise<void>;
   /** Text of a symbolic link, undefined when nothing stands there. */
   readlink(root: string, path: string): Promise<string | undefined>;
   /** Removes a file, a link or a whole tree; missing is fine. */
@@ -78,7 +83,7 @@ export function createBeneathFiles(addon: () => FileAddon = loadNative): Beneath
     read: (root, path, limit) => readFile(addon(), root, path, limit?.maxBytes),
     list: (root, path) => listFolder(addon(), root, path),
     stat: (root, path) =>
-      withFd(addon(), 'look at', root, path, O_PATH, async (fd) => toStatus(await fstatFd(fd))),
+      withFd(addon(), 'look at', root, path, O_PATH, async (fd) => toFileStatus(await fstatFd(fd))),
     write: (root, path, data, options) =>
       guard('write', root, path, () =>
         addon().writeBeneath({ root, path, data: toBytes(data), ...options }),
@@ -87,7 +92,7 @@ export function createBeneathFiles(addon: () => FileAddon = loadNative): Beneath
       guard('create the folder', root, path, () =>
         addon().mkdirBeneath({ root, path, ...options }),
       ),
-    symlink: (root, path, target) => writeLink(addon(), root, path, target),
+    symlink: (root, path, target, owner) => writeLink(addon(), root, path, target, owner),
     readlink: (root, path) =>
       withParent(addon(), 'read the link', root, path, (place) => readlink(place)),
     remove: (root, path) =>
@@ -237,12 +242,14 @@ async function writeLink(
   root: string,
   path: string,
   target: string,
+  owner: LinkOwner | undefined,
 ): Promise<void> {
   const unique = `.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
   const done = await withParent(addon, 'create the link', root, path, async (place) => {
     const temporary = `${dirname(place)}/${unique}`;
     await symlink(target, temporary);
     try {
+      if (owner !== undefined) await lchown(temporary, owner.uid, owner.gid);
       await rename(temporary, place);
     } catch (error) {
       await unlink(temporary);
@@ -268,7 +275,8 @@ function kindOf(entry: Kinds): FileKind {
   return entry.isSymbolicLink() ? 'link' : 'other';
 }
 
-function toStatus(status: Stats): FileStatus {
+/** What stat(2) says, in our words. */
+export function toFileStatus(status: Stats): FileStatus {
   return {
     kind: kindOf(status),
     mode: status.mode & 0o7777,

@@ -20,6 +20,8 @@ export interface CommandRequest {
   readonly umask?: number;
   /** After this time the command and its descendants are killed; absent: no limit. */
   readonly timeoutMs?: number;
+  /** At the time limit SIGTERM comes first and the kill after these milliseconds; absent: at once. */
+  readonly graceMs?: number;
   /** Hears output as it arrives, standard output and error merged. */
   readonly onOutput?: (chunk: Buffer) => void;
   /** How much of the end of the output the result keeps; 1 MiB by default. */
@@ -47,6 +49,7 @@ export type SpawnAddon = Pick<NativeAddon, 'spawn' | 'spawnSignal' | 'procSample
 const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
 /** How long to read on after the end of the command: a grandchild may hold the pipe for ever. */
 const DRAIN_MS = 1000;
+const SIGTERM = 15;
 
 const STEP_TEXT: Readonly<Record<string, string>> = {
   descriptors: 'close inherited descriptors',
@@ -147,12 +150,18 @@ function limitCommand(pid: number, request: CommandRequest, addon: SpawnAddon) {
     // Without procfs the descendants cannot be found, but the group can always be killed.
     killProcessTree(pid, addon).catch(() => killGroup(pid, addon));
   };
+  let grace: NodeJS.Timeout | undefined;
+  const terminate = () => {
+    if (request.graceMs === undefined) return kill();
+    addon.spawnSignal({ pid, signal: SIGTERM, isGroup: true });
+    grace = setTimeout(kill, request.graceMs);
+  };
   const timer =
     request.timeoutMs === undefined
       ? undefined
       : setTimeout(() => {
           isTimedOut = true;
-          kill();
+          terminate();
         }, request.timeoutMs);
   request.signal?.addEventListener('abort', kill);
   if (request.signal?.aborted) kill();
@@ -160,6 +169,7 @@ function limitCommand(pid: number, request: CommandRequest, addon: SpawnAddon) {
     isTimedOut: () => isTimedOut,
     cancel: () => {
       clearTimeout(timer);
+      clearTimeout(grace);
       request.signal?.removeEventListener('abort', kill);
     },
   };

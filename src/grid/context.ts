@@ -1,0 +1,18 @@
+import type { GridOptions } from '../config/grid-options.ts';
+import type { GridHost } from '../host/grid-host.ts';
+import type { Logger } from '../log/logger.ts';
+import type { SlapMaster } from '../slap/master.ts';
+
+/** Everything that a pass of a grid command works with. */
+export interface GridContext {
+  readonly options: GridOptions;
+  readonly master: SlapMaster;
+  readonly host: GridHost;
+  readonly log: Logger;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** How many partitions are processed at a time. */
+  readonly jobs: number;
+}

@@ -1,0 +1,84 @@
+/** The machine as the grid commands see it. */
+import { mkdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { BusyError, errorCode, HostError, SlaposError } from '../errors/slapos-error.ts';
+import { toFileStatus } from './file.ts';
+import type { GridHost } from './grid-host.ts';
+import type { FileStatus } from './host.ts';
+import { waitLock } from './lock.ts';
+import { openOwnedFolder } from './owned-folder.ts';
+import { runCommand } from './run-command.ts';
+import { readUser, type UserIdentity } from './user.ts';
+
+const LOCK_TIMEOUT_MS = 600_000;
+
+/** A host for one pass: each user is looked up once. */
+export function createGridHost(): GridHost {
+  const users = new Map<number, UserIdentity | undefined>();
+  const lookUp = (uid: number) => {
+    if (!users.has(uid)) users.set(uid, readUser(uid));
+    return users.get(uid);
+  };
+  return {
+    isRoot: process.geteuid?.() === 0,
+    run: runCommand,
+    openFolder: (path) => openOwnedFolder(path),
+    stat: statPath,
+    freeBytes,
+    lockPartition,
+    ownerOf: (folder) => findFolderOwner(folder, lookUp),
+  };
+}
+
+async function findFolderOwner(
+  folder: string,
+  lookUp: (uid: number) => UserIdentity | undefined,
+): Promise<UserIdentity> {
+  const status = await statPath(folder);
+  if (status === undefined) {
+    throw new HostError('SLAPOS_ERR_FILE', `${folder} does not exist.`, {});
+  }
+  const { gid, uid } = status;
+  if (uid === 0 || gid === 0) {
+    throw new SlaposError(
+      'SLAPOS_ERR_UNSAFE_PATH',
+      `${folder} belongs to uid ${uid} and gid ${gid}: nothing may run for a software or a partition as root.`,
+      { hint: 'Run `slapos node format`, or chown the folder to its user.' },
+    );
+  }
+  const user = lookUp(uid) ?? { uid, gid, groups: [gid], name: String(uid), home: '/' };
+  return { ...user, gid, groups: [...new Set([gid, ...user.groups])] };
+}
+
+async function statPath(path: string): Promise<FileStatus | undefined> {
+  try {
+    return toFileStatus(await stat(path));
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errorCode(error))) return undefined;
+    throw error;
+  }
+}
+
+async function freeBytes(path: string): Promise<number> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    try {
+      const { bavail, bsize } = await statfs(folder);
+      return bsize * bavail;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || folder === dirname(folder)) throw error;
+    }
+  }
+}
+
+async function lockPartition(instanceRoot: string, partitionId: string): Promise<() => void> {
+  const folder = join(instanceRoot, 'var', 'run');
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `slapos-partition-${partitionId}.lock`);
+  const attempt = await waitLock(path, LOCK_TIMEOUT_MS);
+  if (attempt.lock !== undefined) return attempt.lock.release;
+  const holder = attempt.holderPid === undefined ? '' : ` (pid ${attempt.holderPid})`;
+  throw new BusyError(
+    'SLAPOS_ERR_BUSY',
+    `Another slapos process${holder} is working on partition ${partitionId}.`,
+  );
+}

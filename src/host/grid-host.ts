@@ -1,0 +1,73 @@
+/** The port through which the grid commands touch the machine; tests may give another one. */
+import type { LinkOwner } from './file.ts';
+import type { FileStatus, WriteOptions } from './host.ts';
+import type { CommandRequest, CommandResult } from './spawn.ts';
+import type { UserIdentity } from './user.ts';
+
+export type GridCommand = Omit<CommandRequest, 'argv' | 'onOutput' | 'maxOutputBytes'> & {
+  /** The absolute path of the program first. */
+  readonly argv: readonly string[];
+  /** Each line of the output as it arrives, without its newline. */
+  readonly onLine?: (line: string) => void;
+};
+
+export type CommandOutcome = Omit<CommandResult, 'output'> & {
+  /** Standard output and error as they came, invalid UTF-8 replaced. */
+  readonly output: string;
+};
+
+/**
+ * Runs a command to its end.
+ * @throws SpawnError when it cannot be started, CancelledError when its signal aborts.
+ */
+export type RunCommand = (command: GridCommand) => Promise<CommandOutcome>;
+
+/**
+ * A folder whose content belongs to somebody we do not trust. Paths are relative to it; no symbolic
+ * link is ever followed below it, and nothing outside of it is ever touched.
+ * Methods reject with HostError SLAPOS_ERR_UNSAFE_PATH when a link or a wrong kind of file is in
+ * the way, SLAPOS_ERR_FILE for other failures.
+ */
+export interface OwnedFolder {
+  readonly path: string;
+  /** Text of a regular file; undefined when it is missing. */
+  readText(path: string): Promise<string | undefined>;
+  /** At most the last `bytes` bytes of a file, as text; empty when it is missing. */
+  readTail(path: string, bytes: number): Promise<string>;
+  /** Names in a folder, sorted; empty when it is missing. `''` is the folder itself. */
+  list(path: string): Promise<readonly string[]>;
+  /** Facts about an entry itself, not about what a link points to. */
+  stat(path: string): Promise<FileStatus | undefined>;
+  /** Atomic. */
+  write(path: string, text: string, options: WriteOptions): Promise<void>;
+  append(path: string, text: string, options: WriteOptions): Promise<void>;
+  /** Creates one folder; an existing one gets mode and owner. */
+  makeFolder(path: string, options: WriteOptions): Promise<void>;
+  /** Renames an entry within its folder; missing is fine. */
+  rename(path: string, name: string): Promise<void>;
+  /** Makes an entry a link to `target`; leaves anything that is no link alone. */
+  setLink(path: string, target: string, owner?: LinkOwner): Promise<void>;
+  /** Removes a file, a link or a tree; missing is fine. */
+  remove(path: string): Promise<void>;
+}
+
+export interface GridHost {
+  readonly isRoot: boolean;
+  readonly run: RunCommand;
+  openFolder(path: string): OwnedFolder;
+  /** Facts about a path, links followed; undefined when it is missing. */
+  stat(path: string): Promise<FileStatus | undefined>;
+  /**
+   * The user that a folder belongs to, with the folder's group as primary group.
+   * @throws SlaposError for uid or gid 0, which may never run anything for a partition.
+   */
+  ownerOf(folder: string): Promise<UserIdentity>;
+  /** Bytes that an ordinary user may still write where `path` is, or would be. */
+  freeBytes(path: string): Promise<number>;
+  /**
+   * Takes the lock of one partition; waits for other slapos processes.
+   * @returns what gives it back.
+   * @throws BusyError when another process holds it for too long.
+   */
+  lockPartition(instanceRoot: string, partitionId: string): Promise<() => void>;
+}

@@ -1,0 +1,154 @@
+/** {@link OwnedFolder} over the beneath-only, no-follow file operations. */
+import { close, constants, fchmod, fchown, fstat, read, write } from 'node:fs';
+import { chmod, lstat, readdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { errorCode, errorMessage, HostError } from '../errors/slapos-error.ts';
+import { type BeneathFiles, createBeneathFiles, type LinkOwner } from './file.ts';
+import type { OwnedFolder } from './grid-host.ts';
+import type { WriteOptions } from './host.ts';
+import { loadNative } from './native.ts';
+
+const closeDescriptor = promisify(close);
+const statDescriptor = promisify(fstat);
+const chownDescriptor = promisify(fchown);
+const chmodDescriptor = promisify(fchmod);
+const readDescriptor = promisify(read);
+const writeDescriptor = promisify(write);
+
+/** Opens the way to a folder; nothing is touched before a method is called. */
+export function openOwnedFolder(root: string, files = createBeneathFiles()): OwnedFolder {
+  return {
+    path: root,
+    readText: async (path) => (await files.read(root, path))?.toString(),
+    readTail: (path, bytes) => readTail(root, path, bytes),
+    list: async (path) => ((await files.list(root, path)) ?? []).map((entry) => entry.name),
+    stat: (path) => files.stat(root, path === '' ? '.' : path),
+    write: (path, text, options) => files.write(root, path, text, options),
+    append: (path, text, options) => append(root, path, text, options),
+    makeFolder: (path, options) => files.mkdir(root, path, options),
+    rename: (path, name) => renameEntry(root, path, name),
+    setLink: (path, target, owner) => setLink(files, root, path, target, owner),
+    remove: (path) => removeTree(files, root, path),
+  };
+}
+
+async function setLink(
+  files: BeneathFiles,
+  root: string,
+  path: string,
+  target: string,
+  owner: LinkOwner | undefined,
+): Promise<void> {
+  const status = await files.stat(root, path);
+  if (status !== undefined && status.kind !== 'link') return;
+  if ((await files.readlink(root, path)) === target) return;
+  await files.symlink(root, path, target, owner);
+}
+
+async function removeTree(files: BeneathFiles, root: string, path: string): Promise<void> {
+  try {
+    await files.remove(root, path);
+  } catch (error) {
+    const code = errorCode((error as { cause?: unknown }).cause);
+    if (code !== 'EACCES' || process.geteuid?.() === 0) throw error;
+    await unlockTree(join(root, path));
+    await files.remove(root, path);
+  }
+}
+
+/** Opens closed folders of a tree of our own user, so that it can be removed; not used by root. */
+async function unlockTree(path: string): Promise<void> {
+  const status = await lstat(path);
+  if (!status.isDirectory()) return;
+  await chmod(path, 0o700);
+  for (const name of await readdir(path)) await unlockTree(join(path, name));
+}
+
+async function readTail(root: string, path: string, bytes: number): Promise<string> {
+  const fd = await openBeneath(root, path, constants.O_RDONLY);
+  if (fd === undefined) return '';
+  try {
+    const size = await expectFile(fd, join(root, path));
+    const buffer = Buffer.alloc(Math.min(size, bytes));
+    const { bytesRead } = await readDescriptor(fd, buffer, 0, buffer.length, size - buffer.length);
+    return buffer.subarray(0, bytesRead).toString();
+  } finally {
+    await closeDescriptor(fd);
+  }
+}
+
+async function append(
+  root: string,
+  path: string,
+  text: string,
+  options: WriteOptions,
+): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_APPEND;
+  const fd =
+    (await openBeneath(root, path, flags)) ?? (await createFile(root, path, flags, options));
+  try {
+    await expectFile(fd, join(root, path));
+    await writeDescriptor(fd, Buffer.from(text));
+  } finally {
+    await closeDescriptor(fd);
+  }
+}
+
+async function createFile(
+  root: string,
+  path: string,
+  flags: number,
+  options: WriteOptions,
+): Promise<number> {
+  const create = flags | constants.O_CREAT | constants.O_EXCL;
+  const fd = await openBeneath(root, path, create, options.mode);
+  if (fd === undefined) throw refusal(join(root, path), 'its folder does not exist');
+  const { gid, mode, uid } = options;
+  if (uid !== undefined && gid !== undefined) await chownDescriptor(fd, uid, gid);
+  await chmodDescriptor(fd, mode);
+  return fd;
+}
+
+async function renameEntry(root: string, path: string, name: string): Promise<void> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+  const folder = await openBeneath(root, dirname(path), flags);
+  if (folder === undefined) return;
+  const here = `/proc/self/fd/${folder}`;
+  try {
+    await rename(join(here, path.slice(path.lastIndexOf('/') + 1)), join(here, name));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw refusal(join(root, path), errorMessage(error), error);
+  } finally {
+    await closeDescriptor(folder);
+  }
+}
+
+/** @returns undefined when the entry is missing. */
+async function openBeneath(
+  root: string,
+  path: string,
+  flags: number,
+  mode?: number,
+): Promise<number | undefined> {
+  const request = { root, path, flags, ...(mode === undefined ? {} : { mode }) };
+  try {
+    return await loadNative().openBeneath(request);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw refusal(join(root, path), errorMessage(error), error);
+  }
+}
+
+async function expectFile(fd: number, path: string): Promise<number> {
+  const status = await statDescriptor(fd);
+  if (!status.isFile()) throw refusal(path, 'it is not a regular file');
+  return status.size;
+}
+
+function refusal(path: string, why: string, cause?: unknown): HostError {
+  const kernel = (cause ?? {}) as { errno?: number; syscall?: string };
+  const isUnsafe = cause === undefined || ['ELOOP', 'EXDEV', 'ENXIO'].includes(errorCode(cause));
+  const code = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
+  return new HostError(code, `Cannot use ${path}: ${why}.`, kernel, { cause, context: { path } });
+}
