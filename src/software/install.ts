@@ -1,0 +1,114 @@
+/** Builds one software release (spec/grid.md 5). */
+import { join } from 'node:path';
+import { BuildError, errorMessage } from '../errors/slapos-error.ts';
+import { childEnvironment } from '../grid/child-environment.ts';
+import type { GridContext } from '../grid/context.ts';
+import { checkFreeSpace } from '../grid/free-space.ts';
+import { ownedBy } from '../grid/owner.ts';
+import type { OwnedFolder } from '../host/grid-host.ts';
+import type { UserIdentity } from '../host/user.ts';
+import { checkLocalProfile } from './access.ts';
+import {
+  addRevision,
+  BOOTSTRAP_SKIPPED,
+  buildoutArguments,
+  needsBootstrap,
+  renderSoftwareProfile,
+} from './buildout-arguments.ts';
+import { type BuildoutRun, bootstrapBuildout, runBuildout } from './run-buildout.ts';
+
+/** What one build works with. */
+interface Build {
+  readonly context: GridContext;
+  readonly url: string;
+  readonly path: string;
+  readonly owner: UserIdentity;
+  readonly folder: OwnedFolder;
+}
+
+/**
+ * @param path `software_root/<md5 of the URL>`
+ * @throws BuildError when buildout fails; SlaposError for what keeps it from starting.
+ */
+export async function installSoftware(
+  context: GridContext,
+  url: string,
+  path: string,
+): Promise<void> {
+  const { host, options } = context;
+  checkUrl(url);
+  await checkFreeSpace(host, path, options.softwareMinFreeBytes, 'software_min_free_space');
+  const owner = await host.ownerOf(options.softwareRoot);
+  if (url.startsWith('/')) await checkLocalProfile(host, url, owner);
+  const build: Build = { context, url, path, owner, folder: host.openFolder(path) };
+  await prepareFolder(build);
+  await writeProfile(build);
+  await buildRelease(build);
+}
+
+/** The URL becomes a line of a profile. */
+function checkUrl(url: string): void {
+  const isLine = ![...url].some((character) => character < ' ' || character === '\u007f');
+  if (isLine && url !== '') return;
+  throw new BuildError('SLAPOS_ERR_BUILD', `Software Release ${JSON.stringify(url)} is no URL.`);
+}
+
+async function prepareFolder({ context, path, owner, folder }: Build): Promise<void> {
+  const { host, options } = context;
+  const name = path.slice(options.softwareRoot.length + 1);
+  if ((await folder.stat('')) === undefined) {
+    await host.openFolder(options.softwareRoot).makeFolder(name, ownedBy(host, owner, 0o755));
+  }
+  await folder.makeFolder('extends-cache', ownedBy(host, owner, 0o755));
+  await folder.remove('.netrc');
+  const netrc = await host.openFolder(owner.home).readText('.netrc');
+  if (netrc !== undefined) await folder.write('.netrc', netrc, ownedBy(host, owner, 0o600));
+}
+
+async function writeProfile(build: Build): Promise<void> {
+  const { context, folder, owner, url } = build;
+  const { buildTimePartList, sharedPartList } = context.options;
+  const existing = await folder.readText('buildout.cfg');
+  const profile = existing ?? renderSoftwareProfile(url, sharedPartList, buildTimePartList);
+  const revision = url.startsWith('/') ? await readRevision(build) : undefined;
+  const revised =
+    revision === undefined ? undefined : addRevision(profile, revision, context.now());
+  if (existing !== undefined && revised === undefined) return;
+  await folder.write('buildout.cfg', revised ?? profile, ownedBy(context.host, owner, 0o644));
+}
+
+/** What git says of a local profile; undefined outside of a repository or without git. */
+async function readRevision({ context, owner, url }: Build): Promise<string | undefined> {
+  const { host } = context;
+  const git = (await host.stat('/usr/bin/git')) === undefined ? undefined : '/usr/bin/git';
+  if (git === undefined) return undefined;
+  const outcome = await host
+    .run({
+      argv: [git, 'describe', '--all', '--long', '--dirty'],
+      cwd: join(url, '..'),
+      env: childEnvironment(context.env, { home: owner.home }),
+      user: owner,
+      timeoutMs: 10_000,
+      signal: context.signal,
+    })
+    .catch((error: unknown) => {
+      context.log.debug(`git describe: ${errorMessage(error)}, ignoring`);
+      return undefined;
+    });
+  return outcome?.status === 0 ? outcome.output.trim() : undefined;
+}
+
+async function buildRelease(build: Build): Promise<void> {
+  const { context, folder, owner, path } = build;
+  const { isForced, networkcache } = context.options;
+  const parameters = buildoutArguments({ path, isForced, networkcache });
+  const run: BuildoutRun = { folder: path, owner, log: context.log };
+  const hadSkippedMarker = (await folder.stat(BOOTSTRAP_SKIPPED)) !== undefined;
+  const hasBuildout = (await folder.stat('bin/buildout')) !== undefined;
+  if (hadSkippedMarker) await folder.remove(BOOTSTRAP_SKIPPED);
+  const isBootstrapped = needsBootstrap({ hadSkippedMarker, hasBuildout });
+  if (isBootstrapped) await bootstrapBuildout(context, run, parameters);
+  else await folder.write(BOOTSTRAP_SKIPPED, '', ownedBy(context.host, owner, 0o644));
+  await runBuildout(context, run, join(path, 'bin', 'buildout'), parameters);
+  if (!isBootstrapped) await folder.remove(BOOTSTRAP_SKIPPED);
+}

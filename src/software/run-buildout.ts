@@ -1,0 +1,134 @@
+/** Runs bootstrap and buildout in a folder, as its owner, for software releases and partitions. */
+import { join } from 'node:path';
+import { BuildError, errorMessage } from '../errors/slapos-error.ts';
+import { childEnvironment } from '../grid/child-environment.ts';
+import type { GridContext } from '../grid/context.ts';
+import { shebangWords } from '../grid/python-of-buildout.ts';
+import type { CommandOutcome } from '../host/grid-host.ts';
+import { packageRoot } from '../host/native.ts';
+import type { UserIdentity } from '../host/user.ts';
+import type { Logger } from '../log/logger.ts';
+import { type BootstrapCommand, findBootstrap, type PythonProbe } from './buildout-python.ts';
+
+/** Files that buildout makes must be readable by partitions and writable by nobody else. */
+export const BUILDOUT_UMASK = 0o027;
+const PROBE_TIMEOUT_MS = 30_000;
+
+export interface BuildoutRun {
+  /** Where it runs; also HOME of buildout itself. */
+  readonly folder: string;
+  readonly owner: UserIdentity;
+  readonly log: Logger;
+  readonly timeoutMs?: number;
+  readonly instanceRoot?: string;
+}
+
+/**
+ * Finds a Python with zc.buildout and makes it write `bin/buildout`.
+ * @param parameters of buildout, without the word `bootstrap`
+ * @throws BuildError with the output; SlaposError SLAPOS_ERR_BUILDOUT_MISSING.
+ */
+export async function bootstrapBuildout(
+  context: GridContext,
+  run: BuildoutRun,
+  parameters: readonly string[],
+): Promise<void> {
+  const { argv } = await searchBootstrap(context, run);
+  const command = [...argv, ...parameters, 'bootstrap'];
+  const outcome = await runInFolder(context, run, command, run.owner.home);
+  if (outcome.status !== 0) {
+    throw new BuildError(
+      'SLAPOS_ERR_BUILD',
+      `Failed to bootstrap buildout in '${run.folder}'.:\n${outcome.output}\n`,
+    );
+  }
+}
+
+/**
+ * Runs a buildout script by the words of its own shebang.
+ * @throws BuildError with the whole output when it fails.
+ */
+export async function runBuildout(
+  context: GridContext,
+  run: BuildoutRun,
+  script: string,
+  parameters: readonly string[],
+): Promise<void> {
+  const words = await readShebang(context, script);
+  const debug = context.options.isBuildoutDebug ? ['-D'] : [];
+  const command = [...words, script, ...debug, '-U', ...parameters];
+  const outcome = await runInFolder(context, run, command, run.folder);
+  if (outcome.status === 0) return;
+  const text = `Failed to run buildout profile in directory '${run.folder}':\n${outcome.output}\n`;
+  const late = outcome.isTimedOut ? `timed out after ${(run.timeoutMs ?? 0) / 1000} seconds` : '';
+  throw new BuildError('SLAPOS_ERR_BUILD', text + late);
+}
+
+async function runInFolder(
+  context: GridContext,
+  run: BuildoutRun,
+  argv: readonly string[],
+  home: string,
+): Promise<CommandOutcome> {
+  const { instanceRoot, timeoutMs } = run;
+  const facts = instanceRoot === undefined ? { home } : { home, instanceRoot };
+  try {
+    return await context.host.run({
+      argv,
+      cwd: run.folder,
+      env: childEnvironment(context.env, facts),
+      user: run.owner,
+      umask: BUILDOUT_UMASK,
+      onLine: (line) => run.log.info(line),
+      isInteractive: context.options.isBuildoutDebug,
+      signal: context.signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'SLAPOS_ERR_SPAWN') throw cause;
+    throw new BuildError('SLAPOS_ERR_BUILD', errorMessage(cause), { cause });
+  }
+}
+
+/** Words of a script's first line; the script may belong to the software's user. */
+export async function readShebang(
+  context: GridContext,
+  script: string,
+): Promise<readonly string[]> {
+  const folder = context.host.openFolder(join(script, '..'));
+  return shebangWords((await folder.readText(script.slice(folder.path.length + 1))) ?? '');
+}
+
+async function searchBootstrap(context: GridContext, run: BuildoutRun): Promise<BootstrapCommand> {
+  const { buildoutPython, buildoutScript } = context.options;
+  const search = {
+    buildoutPython,
+    buildoutScript,
+    packageRoot: packageRoot(),
+    searchPath: context.env['PATH'] ?? '',
+  };
+  return findBootstrap(search, createProbe(context, run));
+}
+
+function createProbe(context: GridContext, run: BuildoutRun): PythonProbe {
+  return {
+    exists: async (path) => (await context.host.stat(path))?.kind === 'file',
+    readShebang: (script) => readShebang(context, script),
+    async tryPython(argv) {
+      try {
+        const outcome = await context.host.run({
+          argv,
+          cwd: run.folder,
+          env: childEnvironment(context.env, { home: run.owner.home }),
+          user: run.owner,
+          timeoutMs: PROBE_TIMEOUT_MS,
+          signal: context.signal,
+        });
+        const last = outcome.output.trim().split('\n').pop() ?? '';
+        return { isUsable: outcome.status === 0, why: last || `exit status ${outcome.status}` };
+      } catch (error) {
+        return { isUsable: false, why: errorMessage(error) };
+      }
+    },
+  };
+}
