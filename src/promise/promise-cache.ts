@@ -1,0 +1,55 @@
+/** The file `.slapgrid/promise/cache/<title>`: when a promise is due again (spec/promise.md 4). */
+import { pythonFloat } from '../model/python-number.ts';
+import { pythonJsonObject, pythonJsonString } from './python-json.ts';
+
+export interface PromiseCache {
+  readonly isTested: boolean;
+  readonly isAnomalyDetected: boolean;
+  readonly periodicityMinutes: number;
+  /** Unix seconds. */
+  readonly nextRunAfter: number;
+  readonly timestamp: number;
+  readonly moduleFile: string;
+  readonly moduleFileMtime: number;
+}
+
+/** Minutes between two runs of a legacy promise. */
+export const LEGACY_PERIODICITY_MINUTES = 2;
+
+export function renderPromiseCache(cache: PromiseCache): string {
+  return pythonJsonObject([
+    ['is_tested', String(cache.isTested)],
+    ['is_anomaly_detected', String(cache.isAnomalyDetected)],
+    ['periodicity', String(cache.periodicityMinutes)],
+    ['next_run_after', pythonFloat(cache.nextRunAfter)],
+    ['timestamp', pythonFloat(cache.timestamp)],
+    ['module_file', pythonJsonString(cache.moduleFile)],
+    ['module_file_mtime', pythonFloat(cache.moduleFileMtime)],
+  ]);
+}
+
+/** @returns undefined for text that is no such file. */
+export function parsePromiseCache(text: string): PromiseCache | undefined {
+  try {
+    const data = JSON.parse(text) as Record<string, unknown>;
+    const moduleFile = data['module_file'];
+    if (typeof data['next_run_after'] !== 'number' || typeof moduleFile !== 'string') {
+      return undefined;
+    }
+    return {
+      isTested: data['is_tested'] !== false,
+      isAnomalyDetected: data['is_anomaly_detected'] !== false,
+      periodicityMinutes: readNumber(data['periodicity'], LEGACY_PERIODICITY_MINUTES),
+      nextRunAfter: data['next_run_after'],
+      timestamp: readNumber(data['timestamp'], 0),
+      moduleFile,
+      moduleFileMtime: readNumber(data['module_file_mtime'], 0),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function readNumber(value: unknown, otherwise: number): number {
+  return typeof value === 'number' ? value : otherwise;
+}
