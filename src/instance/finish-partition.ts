@@ -1,0 +1,134 @@
+/**
+ * Second half of a pass over one partition, when the supervisor knows the new services: start them,
+ * check the promises, tell the Master, remember the timestamp (spec/grid.md 7.2.7 to 7.2.12).
+ */
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import { describeFailure } from '../grid/describe-failure.ts';
+import { ownedBy } from '../grid/owner.ts';
+import { runPromises } from '../promise/run-promises.ts';
+import { writeErrorLog } from './error-log.ts';
+import { isMasterLost, notifyError } from './notify.ts';
+import { TIMESTAMP_FILE } from './observe.ts';
+import type { Partition } from './partition.ts';
+import type { PreparedPartition } from './prepare-partition.ts';
+import type { ServiceSupervisor } from './service-supervisor.ts';
+import type { PartitionOutcome } from './summary.ts';
+import { endTransaction } from './transaction.ts';
+
+/** @param openSupervisor connects on first use; rejects when the services could not be changed. */
+export async function finishPartition(
+  context: GridContext,
+  prepared: PreparedPartition,
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): Promise<PartitionOutcome> {
+  const { partition } = prepared;
+  try {
+    await settlePartition(context, prepared, openSupervisor);
+    await rememberTimestamp(context, partition);
+    return { kind: 'success' };
+  } catch (error) {
+    return await judgeFailure(context, partition, error);
+  } finally {
+    await prepared.instanceLog?.close();
+  }
+}
+
+async function settlePartition(
+  context: GridContext,
+  prepared: PreparedPartition,
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): Promise<void> {
+  const { error, partition, services } = prepared;
+  if (services.needsUpdate || services.hasGroup) {
+    const supervisor = await openSupervisor();
+    if (services.hasGroup && !(await supervisor.startGroup(partition.id))) {
+      partition.log.warning(`Nothing to start on ${partition.id}.`);
+    }
+  }
+  if (error !== undefined) throw error;
+  const { requestedState } = partition.wish;
+  if (requestedState === 'started') await confirmStarted(context, partition);
+  else await tellStopped(context, partition);
+  if (requestedState !== 'destroyed') await endTransaction(context, partition);
+}
+
+async function confirmStarted(context: GridContext, partition: Partition): Promise<void> {
+  if (context.options.isForceStop) return;
+  await checkPromises(context, partition);
+  await context.master.reportStarted(partition.masterId);
+}
+
+async function tellStopped(context: GridContext, partition: Partition): Promise<void> {
+  await context.master.reportStopped(partition.masterId).catch((error: unknown) => {
+    partition.log.warning(`The Master was not told: ${errorMessage(error)}, ignoring`);
+  });
+}
+
+/** All promises, whether due or not: they judge the deployment. */
+async function checkPromises(context: GridContext, partition: Partition): Promise<void> {
+  const { folder, id, log, owner } = partition;
+  await runPromises(context, {
+    folder,
+    owner,
+    log,
+    partitionId: id,
+    mode: 'test',
+    isForced: true,
+  });
+}
+
+async function rememberTimestamp(context: GridContext, partition: Partition): Promise<void> {
+  const { folder, owner, timestamp, wish } = partition;
+  const isForceStopped = context.options.isForceStop && wish.requestedState === 'started';
+  if (timestamp === undefined || isForceStopped) return;
+  await folder.write(TIMESTAMP_FILE, timestamp, ownedBy(context.host, owner, 0o644));
+}
+
+async function judgeFailure(
+  context: GridContext,
+  partition: Partition,
+  error: unknown,
+): Promise<PartitionOutcome> {
+  if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
+  if (errorCode(error) === 'SLAPOS_ERR_PROMISE_FAILED') {
+    return reportFailure(context, partition, 'promise', error);
+  }
+  // The instance itself did not fail: no error log, nothing to tell and nobody to tell it to.
+  if (isMasterLost(error)) return { kind: 'offline', message: errorMessage(error) };
+  const final = await recordFailure(context, partition, error);
+  return reportFailure(context, partition, 'failure', final);
+}
+
+/** Keeps the text of the failure and refreshes the results of the promises of a started instance. */
+async function recordFailure(
+  context: GridContext,
+  partition: Partition,
+  error: unknown,
+): Promise<unknown> {
+  try {
+    await writeErrorLog(context, partition, errorMessage(error));
+    if (partition.wish.requestedState === 'started') {
+      await checkPromises(context, partition);
+    }
+    return error;
+  } catch (other) {
+    return errorCode(other) === 'SLAPOS_ERR_PROMISE_FAILED' ? error : other;
+  }
+}
+
+async function reportFailure(
+  context: GridContext,
+  partition: Partition,
+  kind: 'promise' | 'failure',
+  error: unknown,
+): Promise<PartitionOutcome> {
+  const message = errorMessage(error);
+  partition.log.error(describeFailure(error), {
+    event: `instance.${kind}`,
+    partition: partition.id,
+    code: errorCode(error),
+  });
+  await notifyError(context, partition.masterId, message);
+  return { kind, message: describeFailure(error) };
+}

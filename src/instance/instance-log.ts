@@ -1,0 +1,64 @@
+/** `.slapgrid/log/instance.log`: what the node did while it processed a partition in full. */
+import type { GridContext } from '../grid/context.ts';
+import { ownedBy } from '../grid/owner.ts';
+import { formatLocalTime } from '../log/line-format.ts';
+import type { LogFields, Logger, LogLevel } from '../log/logger.ts';
+import { redactText } from '../log/redact.ts';
+import type { Partition } from './partition.ts';
+
+const PATH = '.slapgrid/log/instance.log';
+const ROTATE_BYTES = 20 * 1024 * 1024;
+
+export interface InstanceLog {
+  /** Writes to the node's log and to the file. */
+  readonly log: Logger;
+  /** Waits for the last line. */
+  close(): Promise<void>;
+}
+
+/** Creates `.slapgrid/log`, rotates the file when it is large and opens it. */
+export async function openInstanceLog(
+  context: GridContext,
+  partition: Partition,
+): Promise<InstanceLog> {
+  const { folder, owner } = partition;
+  const ownership = ownedBy(context.host, owner, 0o700);
+  await folder.makeFolder('.slapgrid', ownership);
+  await folder.makeFolder('.slapgrid/log', ownership);
+  const status = await folder.stat(PATH);
+  if (status !== undefined && status.sizeBytes >= ROTATE_BYTES) {
+    await folder.rename(PATH, 'instance.log.1');
+  }
+  let pending: Promise<void> = Promise.resolve();
+  const options = ownedBy(context.host, owner, 0o644);
+  const append = (line: string) => {
+    pending = pending
+      .then(() => folder.append(PATH, line, options))
+      .catch((error: unknown) => context.log.debug(`${PATH}: ${String(error)}, ignoring`));
+  };
+  return { log: teeLogger(partition.log, context.now, append), close: () => pending };
+}
+
+/** `[2026-11-20 23:32:12,470] INFO     slapos Processing…` */
+export function renderInstanceLogLine(now: Date, level: LogLevel, message: string): string {
+  const milliseconds = String(now.getMilliseconds()).padStart(3, '0');
+  const time = `${formatLocalTime(now)},${milliseconds}`;
+  return `[${time}] ${level.padEnd(8)} slapos ${redactText(message)}\n`;
+}
+
+function teeLogger(log: Logger, now: () => Date, append: (line: string) => void): Logger {
+  const both =
+    (level: LogLevel, write: (message: string, fields?: LogFields) => void) =>
+    (message: string, fields?: LogFields) => {
+      write(message, fields);
+      append(renderInstanceLogLine(now(), level, message));
+    };
+  return {
+    debug: both('DEBUG', (message, fields) => log.debug(message, fields)),
+    info: both('INFO', (message, fields) => log.info(message, fields)),
+    warning: both('WARNING', (message, fields) => log.warning(message, fields)),
+    error: both('ERROR', (message, fields) => log.error(message, fields)),
+    critical: both('CRITICAL', (message, fields) => log.critical(message, fields)),
+    child: (name) => teeLogger(log.child(name), now, append),
+  };
+}

@@ -1,0 +1,70 @@
+/** From the Master's document to the partitions that a pass works on (spec/grid.md 7.1.5, 7.1.6). */
+import { errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { SlapPartition } from '../slap/master.ts';
+import { notifyError } from './notify.ts';
+import { checkPartitionId, partitionPath } from './partition.ts';
+import { isFreePartition, listLeftovers, selectPartitions } from './select.ts';
+
+/**
+ * Fetches the document, applies `--only`, tidies free partitions and drops what cannot be processed.
+ * @param tidies false for `node promise`, which changes nothing
+ */
+export async function loadPartitions(
+  context: GridContext,
+  tidies: boolean,
+): Promise<readonly SlapPartition[]> {
+  const { master, options } = context;
+  const computer = await master.getFullComputerInformation(options.computerId);
+  const kept: SlapPartition[] = [];
+  for (const partition of selectPartitions(computer.partitions, options.only)) {
+    if (await isUsable(context, partition, tidies)) kept.push(partition);
+  }
+  return kept;
+}
+
+async function isUsable(
+  context: GridContext,
+  partition: SlapPartition,
+  tidies: boolean,
+): Promise<boolean> {
+  const { host, log, options } = context;
+  const { partitionId } = partition;
+  try {
+    checkPartitionId(partitionId);
+    const path = partitionPath(options.instanceRoot, partitionId);
+    if ((await host.stat(path))?.kind !== 'directory') throw new Error(`${path} does not exist.`);
+    if (!isFreePartition(partition)) return true;
+    if (tidies) await tidyFreePartition(context, partitionId, path);
+    return false;
+  } catch (error) {
+    log.error(`Partition ${partitionId}: ${errorMessage(error)}`);
+    const id = { computerId: options.computerId, partitionId };
+    if (tidies) await notifyError(context, id, errorMessage(error));
+    return false;
+  }
+}
+
+async function tidyFreePartition(
+  context: GridContext,
+  partitionId: string,
+  path: string,
+): Promise<void> {
+  const folder = context.host.openFolder(path);
+  await folder.remove('.slapgrid');
+  await folder.remove('.timestamp');
+  if (listLeftovers(await folder.list('')).length === 0) return;
+  context.log.warning(`Free partition ${partitionId} contains file(s) in ${path}.`);
+}
+
+/** The partition with its parameters, asked for apart when the document had none. */
+export async function completePartition(
+  context: GridContext,
+  partition: SlapPartition,
+): Promise<SlapPartition> {
+  if (partition.parameters !== null && partition.requestedState !== '') return partition;
+  const { partitionId } = partition;
+  const { computerId } = context.options;
+  const full = await context.master.registerComputerPartition({ computerId, partitionId });
+  return { ...full, accessStatus: partition.accessStatus ?? full.accessStatus };
+}

@@ -1,0 +1,65 @@
+/** {@link ServiceSupervisor} over XML-RPC. */
+import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+import type { HostFiles } from '../host/host.ts';
+import type { Logger } from '../log/logger.ts';
+import { type ProcessInfo, SupervisorClient } from '../supervisor/client.ts';
+import { ensureSupervisor, supervisorSocket } from '../supervisor/launch.ts';
+import { updateGroups } from '../supervisor/update.ts';
+import { isRpcFault } from '../supervisor/xml-rpc.ts';
+import type { ServiceSupervisor } from './service-supervisor.ts';
+
+export interface SupervisorAccess {
+  readonly files: HostFiles;
+  readonly instanceRoot: string;
+  readonly isLaunchForbidden: boolean;
+  readonly log: Logger;
+}
+
+const BAD_NAME = 10;
+
+/** Makes sure that the supervisor runs, unless that is forbidden, and connects to it. */
+export async function openServiceSupervisor(access: SupervisorAccess): Promise<ServiceSupervisor> {
+  const socket = access.isLaunchForbidden
+    ? await supervisorSocket(access.files, access.instanceRoot)
+    : await ensureSupervisor(access);
+  return connectSupervisor(new SupervisorClient(socket), access.log);
+}
+
+/** The calls of the grid over a client. */
+export function connectSupervisor(client: SupervisorClient, log: Logger): ServiceSupervisor {
+  return {
+    async update() {
+      await explain(updateGroups(client, log));
+    },
+    async startGroup(group) {
+      try {
+        await client.call('supervisor.startProcessGroup', group, false);
+        return true;
+      } catch (error) {
+        if (isRpcFault(error) && error.faultCode === BAD_NAME) return false;
+        return explain(Promise.reject(error));
+      }
+    },
+    async startAll() {
+      await explain(client.call('supervisor.startAllProcesses', false));
+    },
+    async listStates() {
+      const all = await explain(client.call<ProcessInfo[]>('supervisor.getAllProcessInfo'));
+      return new Map(all.map(({ group, name, statename }) => [`${group}:${name}`, statename]));
+    },
+    close: () => client.close(),
+  };
+}
+
+/** A refusal of the supervisor in words of the grid. */
+async function explain<Result>(call: Promise<Result>): Promise<Result> {
+  try {
+    return await call;
+  } catch (cause) {
+    if (isSlaposError(cause) || !isRpcFault(cause)) throw cause;
+    throw new SlaposError('SLAPOS_ERR_SUPERVISOR', `The supervisor refused: ${cause.message}`, {
+      cause,
+      hint: 'Look at var/log/supervisord.log below the instance root.',
+    });
+  }
+}

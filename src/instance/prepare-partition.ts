@@ -1,0 +1,110 @@
+/**
+ * First half of a pass over one partition: decide, and install what has to be. The services change
+ * afterwards, for all partitions together; {@link finishPartition} does the rest.
+ */
+
+import { SlaposError } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import { refreshCertificate } from './certificates.ts';
+import { decidePartition } from './decide.ts';
+import { errorLogFile } from './error-log.ts';
+import { installInstance } from './install.ts';
+import { type InstanceLog, openInstanceLog } from './instance-log.ts';
+import { observePartition, TIMESTAMP_FILE } from './observe.ts';
+import type { Partition } from './partition.ts';
+import { removeServiceGroup, type ServiceFilesResult, writeServiceFiles } from './service-files.ts';
+import type { PartitionOutcome } from './summary.ts';
+import { transactionFile } from './transaction.ts';
+import { watchPartition } from './watch.ts';
+
+/** A partition between the two halves. */
+export interface PreparedPartition {
+  readonly partition: Partition;
+  readonly instanceLog: InstanceLog | undefined;
+  readonly services: ServiceFilesResult;
+  /** What kept the partition from being installed. */
+  readonly error: unknown;
+}
+
+export type Preparation =
+  | { readonly kind: 'done'; readonly outcome: PartitionOutcome }
+  | { readonly kind: 'full'; readonly prepared: PreparedPartition };
+
+const UNCHANGED: ServiceFilesResult = { needsUpdate: false, hasGroup: false };
+
+/** @throws what failed before the processing itself began. */
+export async function preparePartition(
+  context: GridContext,
+  partition: Partition,
+): Promise<Preparation> {
+  await partition.folder.remove(transactionFile(partition.id));
+  const decision = decidePartition(await observePartition(context, partition));
+  if (decision.action === 'up-to-date') {
+    partition.log.debug(`Partition ${partition.id} is up to date.`);
+    return { kind: 'done', outcome: await watchPartition(context, partition) };
+  }
+  if (decision.deletesTimestamp) await partition.folder.remove(TIMESTAMP_FILE);
+  return { kind: 'full', prepared: await processPartition(context, partition) };
+}
+
+async function processPartition(
+  context: GridContext,
+  quiet: Partition,
+): Promise<PreparedPartition> {
+  let instanceLog: InstanceLog | undefined;
+  let partition = quiet;
+  try {
+    instanceLog = await openInstanceLog(context, quiet);
+    partition = { ...quiet, log: instanceLog.log };
+    logIntroduction(partition);
+    await refreshCertificate(context, partition);
+    await partition.folder.remove(errorLogFile(partition.id));
+    return { partition, instanceLog, ...(await changeState(context, partition)) };
+  } catch (error) {
+    return { partition, instanceLog, services: UNCHANGED, error };
+  }
+}
+
+function logIntroduction({ folder, id, log, softwarePath, wish }: Partition): void {
+  log.info(`Processing Computer Partition ${id}.`, { event: 'instance.processing', partition: id });
+  log.info(`  Software URL: ${wish.softwareReleaseUrl}`);
+  log.info(`  Software path: ${softwarePath ?? 'none'}`);
+  log.info(`  Instance path: ${folder.path}`);
+  log.info(`  Instance status: ${wish.requestedState}`);
+}
+
+async function changeState(
+  context: GridContext,
+  partition: Partition,
+): Promise<Pick<PreparedPartition, 'services' | 'error'>> {
+  const { requestedState } = partition.wish;
+  if (requestedState === 'destroyed') {
+    return { services: await removeServiceGroup(context, partition.id), error: undefined };
+  }
+  if (requestedState === 'stopped') {
+    const error = await failureOf(installInstance(context, partition));
+    return { services: await removeServiceGroup(context, partition.id), error };
+  }
+  if (requestedState !== 'started') throw unsupportedState(partition);
+  await installInstance(context, partition);
+  const change = context.options.isForceStop
+    ? removeServiceGroup(context, partition.id)
+    : writeServiceFiles(context, partition);
+  return { services: await change, error: undefined };
+}
+
+async function failureOf(work: Promise<void>): Promise<unknown> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function unsupportedState({ id, wish }: Partition): SlaposError {
+  return new SlaposError(
+    'SLAPOS_ERR_PARTITION',
+    `Computer Partition '${id}' has unsupported state: ${wish.requestedState}`,
+  );
+}

@@ -1,0 +1,145 @@
+/** One pass of `node instance` (spec/grid.md 7). */
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
+import { mapBounded } from '../grid/bounded.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { SlapPartition } from '../slap/master.ts';
+import { finishPartition } from './finish-partition.ts';
+import { completePartition, loadPartitions } from './load-partitions.ts';
+import { isMasterLost, notifyError } from './notify.ts';
+import { runOffline } from './offline.ts';
+import { openPartition, textParameter } from './partition.ts';
+import { type PreparedPartition, preparePartition } from './prepare-partition.ts';
+import type { ServiceSupervisor } from './service-supervisor.ts';
+import {
+  exitStatus,
+  type PartitionOutcome,
+  type PartitionReport,
+  renderSummary,
+} from './summary.ts';
+
+/** A partition's way through the pass. */
+interface Passage {
+  readonly wish: SlapPartition;
+  readonly release: () => void;
+  readonly outcome: PartitionOutcome | undefined;
+  readonly prepared: PreparedPartition | undefined;
+}
+
+/**
+ * Partitions are installed in parallel, then all changes of services are made in one update, then
+ * each partition is finished in parallel. No failure of one stops another.
+ * @returns 0, 1 failure, 2 only promises failed, 3 offline but services started.
+ * @throws UsageError for unknown partitions, MasterError other than unreachable.
+ */
+export async function runInstance(
+  context: GridContext,
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): Promise<number> {
+  const { log } = context;
+  log.info('Processing computer partitions...');
+  let wishes: readonly SlapPartition[];
+  try {
+    wishes = await loadPartitions(context, true);
+  } catch (error) {
+    if (!isMasterLost(error)) throw error;
+    log.error(errorMessage(error));
+    return runOffline(context, openSupervisor);
+  }
+  const passages = await beginAll(context, wishes);
+  const reports = await finishAll(context, passages, openSupervisor);
+  for (const line of renderSummary(reports)) log.info(line);
+  const isOffline = reports.some((report) => report.outcome.kind === 'offline');
+  return isOffline ? runOffline(context, openSupervisor) : exitStatus(reports);
+}
+
+/** Once the Master is lost the partitions not begun yet are left as they are. */
+async function beginAll(
+  context: GridContext,
+  wishes: readonly SlapPartition[],
+): Promise<readonly Passage[]> {
+  let lost: PartitionOutcome | undefined;
+  return mapBounded(wishes, context.jobs, async (wish) => {
+    if (lost !== undefined) return passed(wish, lost);
+    const passage = await begin(context, wish);
+    if (passage.outcome?.kind === 'offline') lost = passage.outcome;
+    else if (isMasterLost(passage.prepared?.error)) lost = { kind: 'offline', message: '' };
+    return passage;
+  });
+}
+
+/** A passage that is over. */
+function passed(wish: SlapPartition, outcome: PartitionOutcome): Passage {
+  return { wish, release: () => {}, outcome, prepared: undefined };
+}
+
+async function begin(context: GridContext, known: SlapPartition): Promise<Passage> {
+  const { host, options } = context;
+  let wish = known;
+  let release = () => {};
+  try {
+    release = await host.lockPartition(options.instanceRoot, known.partitionId);
+    wish = await completePartition(context, known);
+    const partition = await openPartition(context, wish);
+    const preparation = await preparePartition(context, partition);
+    if (preparation.kind === 'full') {
+      return { wish, release, outcome: undefined, prepared: preparation.prepared };
+    }
+    release();
+    return passed(wish, preparation.outcome);
+  } catch (error) {
+    if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
+    release();
+    return passed(wish, await fail(context, wish, error));
+  }
+}
+
+/** A failure before the partition could be processed at all. */
+async function fail(
+  context: GridContext,
+  wish: SlapPartition,
+  error: unknown,
+): Promise<PartitionOutcome> {
+  const message = errorMessage(error);
+  if (isMasterLost(error)) return { kind: 'offline', message };
+  const { partitionId } = wish;
+  context.log.error(`Partition ${partitionId}: ${message}`, { code: errorCode(error) });
+  await notifyError(context, { computerId: context.options.computerId, partitionId }, message);
+  return { kind: 'failure', message };
+}
+
+async function finishAll(
+  context: GridContext,
+  passages: readonly Passage[],
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): Promise<readonly PartitionReport[]> {
+  const needsUpdate = passages.some(({ prepared }) => prepared?.services.needsUpdate);
+  const updated = needsUpdate ? updateOnce(openSupervisor) : openSupervisor;
+  return mapBounded(passages, context.jobs, async ({ outcome, prepared, release, wish }) => {
+    try {
+      const final =
+        prepared === undefined
+          ? (outcome ?? { kind: 'success' })
+          : await finishPartition(context, prepared, updated);
+      const softwareType = textParameter(wish, 'slap_software_type');
+      return { partitionId: wish.partitionId, softwareType, outcome: final };
+    } finally {
+      release();
+    }
+  });
+}
+
+/** One update for everybody: the first who needs the supervisor triggers it, all wait for it. */
+function updateOnce(
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): () => Promise<ServiceSupervisor> {
+  let updating: Promise<ServiceSupervisor> | undefined;
+  const update = async () => {
+    const supervisor = await openSupervisor();
+    await supervisor.update();
+    return supervisor;
+  };
+  return () => {
+    updating ??= update();
+    return updating;
+  };
+}

@@ -1,0 +1,102 @@
+/** Writes and removes the group files of partitions in the supervisor's configuration folder. */
+import { errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { OwnedFolder } from '../host/grid-host.ts';
+import type { Partition } from './partition.ts';
+import { isPartitionServiceFile, refusedServiceNames, renderServiceGroup } from './services.ts';
+
+const FILE_MODE = 0o600;
+
+/** What became of the group files. */
+export interface ServiceFilesResult {
+  /** The supervisor has to look at its files again. */
+  readonly needsUpdate: boolean;
+  readonly hasGroup: boolean;
+}
+
+function openGroupFolder(context: GridContext): OwnedFolder {
+  return context.host.openFolder(`${context.options.instanceRoot}/etc/supervisord.conf.d`);
+}
+
+/** Makes the group file say what stands in `etc/run` and `etc/service`. */
+export async function writeServiceFiles(
+  context: GridContext,
+  partition: Partition,
+): Promise<ServiceFilesResult> {
+  const folder = openGroupFolder(context);
+  const text = await renderPartitionGroup(partition);
+  const file = `${partition.id}.conf`;
+  const deleted = await removeStaleFiles(folder, partition.id, text === undefined ? '' : file);
+  if (text === undefined) {
+    partition.log.warning(`No runners nor services found for partition '${partition.id}'`);
+    return { needsUpdate: deleted > 0, hasGroup: false };
+  }
+  const status = await folder.stat(file);
+  if ((await folder.readText(file)) !== text || status?.mode !== FILE_MODE) {
+    await folder.write(file, text, { mode: FILE_MODE });
+  }
+  return { needsUpdate: true, hasGroup: true };
+}
+
+/** Removes the partition's own group, so that the next update stops its services. */
+export async function removeServiceGroup(
+  context: GridContext,
+  partitionId: string,
+): Promise<ServiceFilesResult> {
+  const folder = openGroupFolder(context);
+  const file = `${partitionId}.conf`;
+  const needsUpdate = (await folder.stat(file)) !== undefined;
+  if (needsUpdate) await folder.remove(file);
+  return { needsUpdate, hasGroup: false };
+}
+
+/** Removes every file of a partition, those of its managers too. */
+export async function removeServiceFiles(
+  context: GridContext,
+  partitionId: string,
+): Promise<ServiceFilesResult> {
+  const deleted = await removeStaleFiles(openGroupFolder(context), partitionId, '');
+  return { needsUpdate: deleted > 0, hasGroup: false };
+}
+
+async function removeStaleFiles(
+  folder: OwnedFolder,
+  partitionId: string,
+  kept: string,
+): Promise<number> {
+  const names = await folder.list('');
+  const stale = names.filter((name) => name !== kept && isPartitionServiceFile(name, partitionId));
+  for (const name of stale) await folder.remove(name);
+  return stale.length;
+}
+
+async function renderPartitionGroup(partition: Partition): Promise<string | undefined> {
+  const { folder, id, log, owner } = partition;
+  const [runNames, serviceNames] = await Promise.all([
+    listEntries(partition, 'etc/run'),
+    listEntries(partition, 'etc/service'),
+  ]);
+  for (const name of refusedServiceNames([...runNames, ...serviceNames])) {
+    log.warning(`Service ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`);
+  }
+  return renderServiceGroup({
+    partitionId: id,
+    folder: folder.path,
+    uid: owner.uid,
+    gid: owner.gid,
+    userName: owner.name,
+    home: owner.home,
+    runNames,
+    serviceNames,
+  });
+}
+
+/** Names in a folder of the partition; something that is no folder counts as empty. */
+async function listEntries(partition: Partition, path: string): Promise<readonly string[]> {
+  try {
+    return await partition.folder.list(path);
+  } catch (error) {
+    partition.log.warning(`${errorMessage(error)} Its entries are not started.`);
+    return [];
+  }
+}

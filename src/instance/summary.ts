@@ -1,0 +1,46 @@
+/** What a pass over the partitions comes to: the final lines and the exit status (spec/grid.md 7.2). */
+
+export type PartitionOutcome =
+  | { readonly kind: 'success' }
+  /** Processed in full or found up to date; a promise is not kept in the latter case. */
+  | { readonly kind: 'promise'; readonly message: string }
+  | { readonly kind: 'failure'; readonly message: string }
+  /** The Master went away while the partition was processed. */
+  | { readonly kind: 'offline'; readonly message: string };
+
+export interface PartitionReport {
+  readonly partitionId: string;
+  readonly softwareType: string | undefined;
+  readonly outcome: PartitionOutcome;
+}
+
+const RULE = '='.repeat(80);
+
+/** Failures win over promises that are not kept. */
+export function exitStatus(reports: readonly PartitionReport[]): 0 | 1 | 2 {
+  const kinds = new Set(reports.map((report) => report.outcome.kind));
+  if (kinds.has('failure')) return 1;
+  return kinds.has('promise') ? 2 : 0;
+}
+
+export function renderSummary(reports: readonly PartitionReport[]): readonly string[] {
+  return [
+    'Finished computer partitions.',
+    RULE,
+    ...renderGroup('Error while processing the following partitions:', reports, 'failure'),
+    ...renderGroup('Error with promises for the following partitions:', reports, 'promise'),
+  ];
+}
+
+function renderGroup(
+  title: string,
+  reports: readonly PartitionReport[],
+  kind: PartitionOutcome['kind'],
+): readonly string[] {
+  const lines = reports.flatMap(({ outcome, partitionId, softwareType }) =>
+    outcome.kind === kind && 'message' in outcome
+      ? [`  ${partitionId}[${softwareType ?? '(not ready)'}]: ${outcome.message}`]
+      : [],
+  );
+  return lines.length === 0 ? [] : [title, ...lines];
+}

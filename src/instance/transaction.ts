@@ -1,0 +1,30 @@
+/** The file in which the slap library notes what an instance requested (spec/grid.md 7.2.8). */
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { Partition } from './partition.ts';
+
+export function transactionFile(partitionId: string): string {
+  return `.slapos-request-transaction-${partitionId}`;
+}
+
+/** References in a transaction file. */
+export function parseTransaction(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+/** Tells the Master what the instance still requests, when the file exists; the file stays. */
+export async function endTransaction(context: GridContext, partition: Partition): Promise<void> {
+  const text = await partition.folder.readText(transactionFile(partition.id));
+  if (text === undefined) return;
+  await context.master
+    .updateRelatedInstances(partition.masterId, parseTransaction(text))
+    .catch((error: unknown) => {
+      if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
+      partition.log.warning(
+        `The Master does not take lists of requested instances: ${errorMessage(error)}, ignoring`,
+      );
+    });
+}

@@ -1,0 +1,59 @@
+/** A partition that is up to date: only its promises that are due are checked (spec/grid.md 7.2.6). */
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import { runPromises } from '../promise/run-promises.ts';
+import { refreshCertificate } from './certificates.ts';
+import { isMasterLost, notifyError } from './notify.ts';
+import type { Partition } from './partition.ts';
+import type { PartitionOutcome } from './summary.ts';
+
+/**
+ * The Master is told only when what it last heard is the contrary, or unknown. Failing promises
+ * leave the exit status alone.
+ */
+export async function watchPartition(
+  context: GridContext,
+  partition: Partition,
+): Promise<PartitionOutcome> {
+  if (partition.wish.requestedState !== 'started' || context.options.isForceStop) {
+    return { kind: 'success' };
+  }
+  const failure = await findAnomaly(context, partition);
+  const status = partition.wish.accessStatus;
+  const isErrorKnown = status?.startsWith('#error') ?? false;
+  const isOutdated = status === null || isErrorKnown === (failure === undefined);
+  if (!isOutdated) return { kind: 'success' };
+  return tellMaster(context, partition, failure);
+}
+
+async function findAnomaly(
+  context: GridContext,
+  partition: Partition,
+): Promise<string | undefined> {
+  const { folder, id, log, owner } = partition;
+  const check = { folder, owner, log, partitionId: id, mode: 'anomaly' as const, isForced: false };
+  try {
+    await runPromises(context, check);
+    return undefined;
+  } catch (error) {
+    if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
+    log.error(errorMessage(error), { event: 'instance.anomaly', partition: id });
+    return errorMessage(error);
+  }
+}
+
+async function tellMaster(
+  context: GridContext,
+  partition: Partition,
+  failure: string | undefined,
+): Promise<PartitionOutcome> {
+  try {
+    await refreshCertificate(context, partition);
+    if (failure === undefined) await context.master.reportStarted(partition.masterId);
+    else await notifyError(context, partition.masterId, failure);
+    return { kind: 'success' };
+  } catch (error) {
+    const message = errorMessage(error);
+    return isMasterLost(error) ? { kind: 'offline', message } : { kind: 'failure', message };
+  }
+}

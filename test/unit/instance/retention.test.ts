@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { decideRetention, renderRetentionDelay } from '../../../src/instance/retention.ts';
+
+describe('renderRetentionDelay', () => {
+  it.each([
+    [undefined, '0.0', false],
+    [null, '0.0', false],
+    ['', '0.0', false],
+    ['7', '7.0', false],
+    [1.5, '1.5', false],
+    ['abc', '0.0', true],
+  ])('of %j', (value, text, isIgnored) => {
+    expect(renderRetentionDelay(value)).toEqual({ text, isIgnored });
+  });
+});
+
+describe('decideRetention', () => {
+  const now = 1_795_217_578.9;
+
+  it('allows destruction without a delay', () => {
+    expect(decideRetention(undefined, undefined, now)).toEqual({ action: 'destroy' });
+    expect(decideRetention('0.0', undefined, now)).toEqual({ action: 'destroy' });
+    expect(decideRetention('junk', undefined, now)).toEqual({ action: 'destroy' });
+  });
+
+  it('begins the retention once', () => {
+    expect(decideRetention('10.0', undefined, now)).toEqual({
+      action: 'retain',
+      until: 1_796_081_578,
+      lockDate: '1796081578.0',
+    });
+    expect(decideRetention('10.0', '1796081578.0', now)).toEqual({
+      action: 'retain',
+      until: 1_796_081_578,
+      lockDate: undefined,
+    });
+  });
+
+  it('ends at the date', () => {
+    expect(decideRetention('10.0', '1796081578.0', 1_796_081_578)).toEqual({ action: 'destroy' });
+  });
+});
