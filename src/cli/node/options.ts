@@ -101,3 +101,13 @@ export const SUPERVISOR_ARGUMENTS: PositionalSpec = {
   arity: 'passthrough',
   help: 'names of services (group:process, group:*, all) and options of supervisorctl',
 };
+
+/** Ours: how many partitions are worked on at a time. */
+export const JOBS_OPTION: OptionSpec = {
+  flags: ['-j', '--jobs'],
+  name: 'jobs',
+  arity: 'value',
+  type: 'int',
+  metavar: 'COUNT',
+  help: 'partitions to process at a time (number of cores)',
+};

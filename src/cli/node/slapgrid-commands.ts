@@ -4,6 +4,7 @@ import {
   BUILDOUT_DEBUG_OPTION,
   CFG_OPTION,
   forceOptions,
+  JOBS_OPTION,
   ONLY_PARTITIONS_OPTION,
   SLAPGRID_OPTIONS,
 } from './options.ts';
@@ -17,6 +18,7 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     options: [
       ...SLAPGRID_OPTIONS,
       ONLY_PARTITIONS_OPTION,
+      JOBS_OPTION,
       ...forceOptions('--only-cp', 'process partitions that are up to date too'),
       BUILDOUT_DEBUG_OPTION,
       {
@@ -28,14 +30,16 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     ],
     configFamily: 'node',
     rootCheck: 'strict',
+    load: () => import('./instance.ts'),
   },
   {
     words: 'node promise',
     group: 'node',
     summary: 'check the promises of the partitions',
-    options: [...SLAPGRID_OPTIONS, ONLY_PARTITIONS_OPTION],
+    options: [...SLAPGRID_OPTIONS, ONLY_PARTITIONS_OPTION, JOBS_OPTION],
     configFamily: 'node',
     rootCheck: 'strict',
+    load: () => import('./promise.ts'),
   },
   {
     words: 'node prune',
@@ -65,9 +69,10 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     words: 'node report',
     group: 'node',
     summary: 'report what was consumed and destroy what the Master no longer wants',
-    options: SLAPGRID_OPTIONS,
+    options: [...SLAPGRID_OPTIONS, JOBS_OPTION],
     configFamily: 'node',
     rootCheck: 'strict',
+    load: () => import('./report.ts'),
   },
   {
     words: 'node software',
@@ -94,5 +99,6 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     ],
     configFamily: 'node',
     rootCheck: 'strict',
+    load: () => import('./software.ts'),
   },
 ];

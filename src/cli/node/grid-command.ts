@@ -1,0 +1,119 @@
+/** What the handlers of `node software`, `instance`, `promise` and `report` have in common. */
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type GridOptions,
+  listGridFiles,
+  missingGridFile,
+  type PidfileKind,
+  readGridOptions,
+} from '../../config/grid-options.ts';
+import { CancelledError, ConfigError } from '../../errors/slapos-error.ts';
+import type { GridContext } from '../../grid/context.ts';
+import { createGridHost } from '../../host/create-grid-host.ts';
+import { createHostFiles } from '../../host/host-files.ts';
+import { openServiceSupervisor } from '../../instance/open-supervisor.ts';
+import type { ServiceSupervisor } from '../../instance/service-supervisor.ts';
+import { createSlapClient } from '../../slap/slap-client.ts';
+import { writeSupervisorFiles } from '../../supervisor/launch.ts';
+import type { CommandContext } from '../command.ts';
+import { withPidfile } from '../pidfile.ts';
+
+/** The pass itself. */
+export type GridPass = (
+  context: GridContext,
+  openSupervisor: () => Promise<ServiceSupervisor>,
+) => Promise<number>;
+
+/**
+ * Reads and checks the configuration, waits the random delay, takes the pid file, prepares the
+ * folders of the supervisor and runs the pass.
+ */
+export async function runGridCommand(
+  command: CommandContext,
+  kind: PidfileKind,
+  pass: GridPass,
+): Promise<number> {
+  const options = readGridOptions(command.config, command.options);
+  await checkFiles(command);
+  await delay(options, command);
+  return withPidfile(options.pidfile(kind), command.log, () => runPass(command, options, pass));
+}
+
+async function runPass(
+  command: CommandContext,
+  options: GridOptions,
+  pass: GridPass,
+): Promise<number> {
+  const context = createGridContext(command, options);
+  for (const text of options.unavailable) command.log.warning(`Not available yet: ${text}.`);
+  await checkFolders(context);
+  const files = createHostFiles();
+  const { certificateRepository, computerId, instanceRoot, masterUrl } = options;
+  await writeSupervisorFiles({
+    files,
+    instanceRoot,
+    masterUrl,
+    computerId,
+    ...(certificateRepository === undefined
+      ? {}
+      : { certificateRepositoryPath: certificateRepository }),
+  });
+  let supervisor: Promise<ServiceSupervisor> | undefined;
+  const openSupervisor = () => {
+    const isLaunchForbidden = options.isSupervisorLaunchForbidden;
+    const { log } = command;
+    supervisor ??= openServiceSupervisor({ files, instanceRoot, isLaunchForbidden, log });
+    return supervisor;
+  };
+  try {
+    return await pass(context, openSupervisor);
+  } finally {
+    (await supervisor?.catch(() => undefined))?.close();
+    await context.master.close();
+  }
+}
+
+function createGridContext(command: CommandContext, options: GridOptions): GridContext {
+  const { certificate, masterCaFile, masterUrl } = options;
+  return {
+    options,
+    master: createSlapClient({ masterUrl, ...certificate, caFile: masterCaFile }),
+    host: createGridHost(),
+    log: command.log,
+    env: command.env,
+    now: () => new Date(),
+    random: Math.random,
+    signal: command.signal,
+    jobs: options.jobs ?? availableParallelism(),
+  };
+}
+
+async function checkFiles(command: CommandContext): Promise<void> {
+  const files = createHostFiles();
+  for (const { kind, path } of listGridFiles(command.config, command.options)) {
+    const status = await files.stat(path);
+    if (status === undefined) throw missingGridFile(path, kind);
+  }
+}
+
+async function checkFolders({ host, options }: GridContext): Promise<void> {
+  for (const path of [options.softwareRoot, options.instanceRoot]) {
+    if ((await host.stat(path))?.kind === 'directory') continue;
+    throw new ConfigError('SLAPOS_ERR_CONFIG_FILE', `${path} does not exist.`, {
+      hint: 'Run `slapos node format` first.',
+      context: { path },
+    });
+  }
+}
+
+/** Spreads the load of many nodes over time. */
+async function delay(options: GridOptions, { log, signal }: CommandContext): Promise<void> {
+  const longest = options.maximalDelaySeconds;
+  if (longest <= 0) return;
+  const seconds = 1 + Math.floor(Math.random() * longest);
+  log.info(`Waiting ${seconds} seconds before starting (maximal_delay = ${longest}).`);
+  await sleep(seconds * 1000, undefined, { signal }).catch((cause: unknown) => {
+    throw new CancelledError('SLAPOS_ERR_CANCELLED', 'Interrupted while waiting.', { cause });
+  });
+}

@@ -1,0 +1,8 @@
+/** Handler of `slapos node report`. */
+import { runReport } from '../../report/run-report.ts';
+import type { CommandContext } from '../command.ts';
+import { runGridCommand } from './grid-command.ts';
+
+export function run(context: CommandContext): Promise<number> {
+  return runGridCommand(context, 'report', runReport);
+}
