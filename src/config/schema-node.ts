@@ -16,6 +16,10 @@ const IDENTITY: readonly KeySpec[] = [
   all('cert_file', 'path', 'certificate of the computer'),
   all('certificate_repository_path', 'path', 'certificates of the partitions'),
   all('master_ca_file', 'path', 'authority that signed the certificate of the Master'),
+  all('master_tls_verify', 'boolean', 'whether the certificate of the Master is checked', {
+    preset: 'true',
+    isOurs: true,
+  }),
   all('root_check', 'boolean', 'whether node commands refuse to run as another user than root', {
     preset: 'true',
   }),

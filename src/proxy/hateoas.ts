@@ -168,11 +168,18 @@ async function renderComputerDocument(title: string, tables: ProxyTables): Promi
   return view('Compute Node', { reference: title, title });
 }
 
-function view(portalType: string, fields: Readonly<Record<string, unknown>>): Reply {
+const FORMS = {
+  'Instance Tree': 'InstanceTree_viewAsHateoas',
+  'Compute Node': 'ComputeNode_viewAsHateoas',
+} as const;
+
+function view(portalType: keyof typeof FORMS, fields: Readonly<Record<string, unknown>>): Reply {
   const entries = Object.entries(fields).map(([name, value]) => {
     const type = typeof value === 'number' ? 'IntegerField' : 'StringField';
     return [`my_${name}`, { type, key: `field_my_${name}`, default: value }];
   });
-  const links = { type: { name: portalType } };
-  return jsonReply({ _embedded: { _view: Object.fromEntries(entries) }, _links: links });
+  // Upstream's client reads the form id of every document.
+  const form = { type: 'StringField', key: 'form_id', default: FORMS[portalType] };
+  const document = Object.fromEntries([['form_id', form], ...entries]);
+  return jsonReply({ _embedded: { _view: document }, _links: { type: { name: portalType } } });
 }

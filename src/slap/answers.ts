@@ -111,6 +111,8 @@ export function parseRequestAnswer(value: MarshalValue): InstanceAnswer {
       softwareReleaseUrl:
         text(release) ?? parseReleaseUrl(attributes['_software_release_document']),
       ...parseInstance(attributes),
+      // slapproxy does not tell the state of shared instances, which are always started.
+      requestedState: text(attributes['_requested_state']) ?? 'started',
       softwareType: text(softwareType),
     },
   };
@@ -122,6 +124,11 @@ export function parseAddressPairs(value: MarshalValue): Array<readonly [string, 
     const parts = pair instanceof MarshalTuple ? pair.items : items(pair);
     return [text(parts[0]) ?? '', text(parts[1]) ?? ''] as const;
   });
+}
+
+/** @throws MasterError SLAPOS_ERR_MASTER_PROTOCOL when the value is no list. */
+export function parseTexts(value: MarshalValue): string[] {
+  return items(value).map((item) => text(item) ?? '');
 }
 
 /** @throws MasterError SLAPOS_ERR_MASTER_PROTOCOL when the value is no dictionary. */

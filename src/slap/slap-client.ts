@@ -10,6 +10,7 @@ import {
   parseComputer,
   parsePartition,
   parseRequestAnswer,
+  parseTexts,
 } from './answers.ts';
 import { refusalOf } from './http-refusal.ts';
 import type { HttpAnswer, HttpTransport } from './http-transport.ts';
@@ -86,28 +87,36 @@ function accept(answer: HttpAnswer): HttpAnswer {
   throw refusalOf(answer);
 }
 
+/** What only client commands ask for. */
+export interface SlapUserMaster extends SlapMaster {
+  /** The connection under it, for the HATEOAS part. */
+  readonly connection: SlapConnection;
+  /** Software releases of a product, best first; none when it is unknown. */
+  getProductReleases(product: string): Promise<string[]>;
+}
+
 /** Speaks the XML protocol to the Master of the options. */
-export function createSlapClient(options: SlapClientOptions): SlapMaster {
+export function createSlapClient(options: SlapClientOptions): SlapUserMaster {
   return new SlapClient(openSlapConnection(options));
 }
 
 const MAX_ERROR_LOG_LENGTH = 10_000;
 
-class SlapClient implements SlapMaster {
-  readonly #connection: SlapConnection;
+class SlapClient implements SlapUserMaster {
+  readonly connection: SlapConnection;
 
   constructor(connection: SlapConnection) {
-    this.#connection = connection;
+    this.connection = connection;
   }
 
   async getFullComputerInformation(computerId: string) {
     expectId(computerId, 'computer id');
     const query = { computer_id: computerId };
-    const answer = await this.#connection
+    const answer = await this.connection
       .get('getFullComputerInformation', query)
       .catch((error: unknown) => {
         if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
-        return this.#connection.get('getComputerInformation', query);
+        return this.connection.get('getComputerInformation', query);
       });
     return parseComputer(parseAnswer(answer.body, 'The answer of getFullComputerInformation'));
   }
@@ -132,12 +141,12 @@ class SlapClient implements SlapMaster {
   }
 
   async loadComputerConfiguration(xml: string) {
-    await this.#connection.post('loadComputerConfigurationFromXML', { xml });
+    await this.connection.post('loadComputerConfigurationFromXML', { xml });
   }
 
   async supplySoftware(url: string, computerId: string, state: 'available' | 'destroyed') {
     try {
-      await this.#connection.post('supplySupply', { url, computer_id: computerId, state });
+      await this.connection.post('supplySupply', { url, computer_id: computerId, state });
     } catch (cause) {
       if (errorCode(cause) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw cause;
       const message = `Computer ${computerId} has not been found by SlapOS Master.`;
@@ -146,49 +155,49 @@ class SlapClient implements SlapMaster {
   }
 
   async reportBuildingSoftware(url: string, computerId: string) {
-    await this.#connection.post('buildingSoftwareRelease', { url, computer_id: computerId });
+    await this.connection.post('buildingSoftwareRelease', { url, computer_id: computerId });
   }
 
   async reportAvailableSoftware(url: string, computerId: string) {
-    await this.#connection.post('availableSoftwareRelease', { url, computer_id: computerId });
+    await this.connection.post('availableSoftwareRelease', { url, computer_id: computerId });
   }
 
   async reportDestroyedSoftware(url: string, computerId: string) {
-    await this.#connection.post('destroyedSoftwareRelease', { url, computer_id: computerId });
+    await this.connection.post('destroyedSoftwareRelease', { url, computer_id: computerId });
   }
 
   async reportSoftwareError(url: string, computerId: string, errorLog: string) {
     const fields = { url, computer_id: computerId, error_log: renderErrorLog(errorLog) };
-    await this.#connection.post('softwareReleaseError', fields);
+    await this.connection.post('softwareReleaseError', fields);
   }
 
   async reportStarted(id: PartitionId) {
-    await this.#connection.post('startedComputerPartition', partition(id));
+    await this.connection.post('startedComputerPartition', partition(id));
   }
 
   async reportStopped(id: PartitionId) {
-    await this.#connection.post('stoppedComputerPartition', partition(id));
+    await this.connection.post('stoppedComputerPartition', partition(id));
   }
 
   async reportDestroyed(id: PartitionId) {
-    await this.#connection.post('destroyedComputerPartition', partition(id));
+    await this.connection.post('destroyedComputerPartition', partition(id));
   }
 
   async reportInstanceError(id: PartitionId, errorLog: string) {
     const fields = { ...partition(id), error_log: renderErrorLog(errorLog) };
-    await this.#connection.post('softwareInstanceError', fields);
+    await this.connection.post('softwareInstanceError', fields);
   }
 
   async bangInstance(id: PartitionId, message: string) {
-    await this.#connection.post('softwareInstanceBang', { ...partition(id), message });
+    await this.connection.post('softwareInstanceBang', { ...partition(id), message });
   }
 
   async bangComputer(computerId: string, message: string) {
-    await this.#connection.post('computerBang', { computer_id: computerId, message });
+    await this.connection.post('computerBang', { computer_id: computerId, message });
   }
 
   async updateRelatedInstances(id: PartitionId, references: readonly string[]) {
-    await this.#connection.post('updateComputerPartitionRelatedInstanceList', {
+    await this.connection.post('updateComputerPartitionRelatedInstanceList', {
       ...partition(id),
       instance_reference_xml: encodeMarshal(references),
     });
@@ -197,12 +206,12 @@ class SlapClient implements SlapMaster {
   async useComputer(computerId: string, usage: string) {
     if (usage === '') return;
     const fields = { computer_id: computerId, use_string: usage };
-    await this.#connection.post('useComputer', fields);
+    await this.connection.post('useComputer', fields);
   }
 
   async requestInstance(request: InstanceRequest): Promise<InstanceAnswer> {
     try {
-      const answer = await this.#connection.post('requestComputerPartition', requestForm(request));
+      const answer = await this.connection.post('requestComputerPartition', requestForm(request));
       const what = 'The answer of requestComputerPartition';
       return parseRequestAnswer(parseAnswer(answer.body, what));
     } catch (error) {
@@ -216,7 +225,7 @@ class SlapClient implements SlapMaster {
     connection: Readonly<Record<string, string | null>>,
     slaveReference?: string,
   ) {
-    await this.#connection.post('setComputerPartitionConnectionXml', {
+    await this.connection.post('setComputerPartitionConnectionXml', {
       ...partition(id),
       connection_xml: encodeMarshal(connection),
       slave_reference: slaveReference ?? null,
@@ -225,7 +234,7 @@ class SlapClient implements SlapMaster {
 
   async getHateoasUrl() {
     try {
-      const answer = await this.#connection.get('getHateoasUrl');
+      const answer = await this.connection.get('getHateoasUrl');
       return answer.body.toString('utf8').trim();
     } catch (error) {
       if (errorCode(error) === 'SLAPOS_ERR_MASTER_NOT_FOUND') return null;
@@ -233,12 +242,17 @@ class SlapClient implements SlapMaster {
     }
   }
 
+  async getProductReleases(product: string) {
+    const query = { software_product_reference: product };
+    return parseTexts(await this.#read('getSoftwareReleaseListFromSoftwareProduct', query));
+  }
+
   async close() {
-    await this.#connection.close();
+    await this.connection.close();
   }
 
   async #read(path: string, query: Fields) {
-    const answer = await this.#connection.get(path, query);
+    const answer = await this.connection.get(path, query);
     return parseAnswer(answer.body, `The answer of ${path}`);
   }
 }

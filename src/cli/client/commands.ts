@@ -14,6 +14,7 @@ const COMPUTER_REFERENCE = {
 const COMPUTER_COMMANDS: readonly CommandSpec[] = [
   {
     words: 'computer info',
+    load: () => import('./computer-info.ts'),
     group: 'client',
     summary: 'show one of your computers',
     positionals: [COMPUTER_REFERENCE],
@@ -23,6 +24,7 @@ const COMPUTER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     words: 'computer list',
+    load: () => import('./computer-list.ts'),
     group: 'client',
     summary: 'list your computers',
     options: [CFG_OPTION],
@@ -31,6 +33,7 @@ const COMPUTER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     words: 'computer token',
+    load: () => import('./computer-token.ts'),
     group: 'client',
     summary: 'get a token to register a computer',
     options: [CFG_OPTION],
@@ -68,6 +71,7 @@ const CONFIGURE_CLIENT: CommandSpec = {
 const SERVICE_COMMANDS: readonly CommandSpec[] = [
   {
     words: 'service info',
+    load: () => import('./service-info.ts'),
     aliases: ['info'],
     group: 'client',
     summary: 'show one of your services',
@@ -86,6 +90,7 @@ const SERVICE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     words: 'service list',
+    load: () => import('./service-list.ts'),
     aliases: ['list'],
     group: 'client',
     summary: 'list your services',
@@ -101,6 +106,7 @@ export const CLIENT_COMMANDS: readonly CommandSpec[] = [
   CONSOLE_COMMAND,
   {
     words: 'remove',
+    load: () => import('./remove.ts'),
     group: 'client',
     summary: 'remove a software release from a computer',
     examples: ['slapos remove URL COMP-1234'],
@@ -113,6 +119,7 @@ export const CLIENT_COMMANDS: readonly CommandSpec[] = [
   ...SERVICE_COMMANDS,
   {
     words: 'supply',
+    load: () => import('./supply.ts'),
     group: 'client',
     summary: 'have a software release installed on a computer',
     examples: ['slapos supply URL COMP-1234'],

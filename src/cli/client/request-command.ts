@@ -9,6 +9,7 @@ function pairs(flag: string, name: string, help: string): OptionSpec {
 
 export const REQUEST_COMMAND: CommandSpec = {
   words: 'request',
+  load: () => import('./request.ts'),
   group: 'client',
   summary: 'request an instance and show its state and parameters',
   examples: [

@@ -9,6 +9,7 @@ import { SUPERVISOR_COMMANDS } from './supervisor-commands.ts';
 export const NODE_COMMANDS: readonly CommandSpec[] = [
   {
     words: 'node bang',
+    load: () => import('./bang.ts'),
     group: 'node',
     summary: 'ask the Master to have every partition of this computer processed again',
     examples: ['slapos node bang -m "disk replaced"'],

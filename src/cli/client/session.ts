@@ -1,0 +1,75 @@
+/** What client commands have in common: the Master, the HATEOAS API, names of software. */
+import { errorCode, SlaposError, UsageError } from '../../errors/slapos-error.ts';
+import { type ClientOptions, parseClientOptions } from '../../slap/client-options.ts';
+import { type HateoasClient, openHateoas } from '../../slap/hateoas-client.ts';
+import { createSlapClient, type SlapUserMaster } from '../../slap/slap-client.ts';
+import type { CommandContext } from '../command.ts';
+
+export interface ClientSession {
+  readonly options: ClientOptions;
+  readonly master: SlapUserMaster;
+}
+
+/** Runs work with a connection to the Master that is closed afterwards. */
+export async function withMaster<T>(
+  context: CommandContext,
+  work: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  const options = parseClientOptions(context.config, context.env);
+  const master = createSlapClient(options);
+  try {
+    return await work({ options, master });
+  } finally {
+    await master.close();
+  }
+}
+
+/**
+ * Opens the HATEOAS API: where the configuration says, else where the Master says, else where
+ * slapproxy has it.
+ * @throws SlaposError SLAPOS_ERR_NOT_AVAILABLE when the Master has none.
+ */
+export async function openApi({ options, master }: ClientSession): Promise<HateoasClient> {
+  const { connection } = master;
+  if (options.masterRestUrl !== undefined) {
+    return openHateoas(connection, new URL(options.masterRestUrl, connection.baseUrl));
+  }
+  const told = await master.getHateoasUrl();
+  if (told !== null) return openHateoas(connection, new URL(told, connection.baseUrl));
+  try {
+    return await openHateoas(connection, new URL('hateoas/', connection.baseUrl));
+  } catch (cause) {
+    const codes = ['SLAPOS_ERR_MASTER_NOT_FOUND', 'SLAPOS_ERR_MASTER_PROTOCOL'];
+    if (!codes.includes(errorCode(cause))) throw cause;
+    const message = 'SlapOS Master Hateoas API required for this operation is not available.';
+    throw new SlaposError('SLAPOS_ERR_NOT_AVAILABLE', message, {
+      cause,
+      hint: 'set master_rest_url in section [slapos] of the client configuration',
+    });
+  }
+}
+
+const PRODUCT = 'product.';
+
+/**
+ * The address of a software release: an alias of the configuration, `product.NAME` as the Master
+ * knows it, else the text itself.
+ * @throws UsageError SLAPOS_ERR_USAGE when the product has no release.
+ */
+export async function resolveSoftware(
+  name: string,
+  { options, master }: ClientSession,
+  { log }: CommandContext,
+): Promise<string> {
+  const alias = options.aliases.get(name);
+  if (alias !== undefined) return alias;
+  if (!name.startsWith(PRODUCT)) return name;
+  const product = name.slice(PRODUCT.length);
+  const [url] = await master.getProductReleases(product);
+  if (url === undefined) {
+    const message = `Software product ${product} has no release.`;
+    throw new UsageError('SLAPOS_ERR_USAGE', message, { exitCode: 1 });
+  }
+  log.info(`Found as ${url}.`);
+  return url;
+}

@@ -1,0 +1,14 @@
+/** `supply` (spec/cli.md 6.3). */
+import type { CommandHandler } from '../command.ts';
+import { resolveSoftware, withMaster } from './session.ts';
+
+export const run: CommandHandler = async (context) => {
+  const [software = '', node = ''] = context.positionals;
+  return withMaster(context, async (session) => {
+    const url = await resolveSoftware(software, session, context);
+    context.log.info(`Requesting software installation of ${url}...`);
+    await session.master.supplySoftware(url, node, 'available');
+    context.log.info('Done.');
+    return 0;
+  });
+};
