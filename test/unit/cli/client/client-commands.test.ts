@@ -1,0 +1,349 @@
+/** The client commands against a real proxy (spec/cli.md 6, edge cases). */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeMarshal } from '../../../../src/slap/marshal.ts';
+import { MarshalObject } from '../../../../src/slap/marshal-value.ts';
+import {
+  computerDocument,
+  type ProxyFixture,
+  SOFTWARE,
+  startProxy,
+} from '../../../support/proxy-fixture.ts';
+import { runSlapos } from '../../../support/run-slapos.ts';
+import { startScriptedServer } from '../../../support/scripted-server.ts';
+
+let proxy: ProxyFixture;
+beforeEach(async () => {
+  proxy = await startProxy();
+  await proxy.master.loadComputerConfiguration(computerDocument(3));
+});
+afterEach(() => proxy.close());
+
+function file(name: string, text: string): string {
+  const path = join(proxy.folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function slapos(...words: string[]) {
+  const aliases = `alias =\n  hello ${SOFTWARE}\n`;
+  const text = `[slapos]\nmaster_url = ${proxy.url}\ncomputer_id = COMP-1\n[slapconsole]\n${aliases}`;
+  const path = file('client.cfg', text);
+  return runSlapos([...words, '--cfg', path], { cwd: proxy.folder });
+}
+
+const partitionOf = (reference: string) => {
+  return proxy.master.registerComputerPartition({ computerId: 'COMP-1', partitionId: reference });
+};
+
+describe('supply and remove', () => {
+  test.each([
+    ['hello', SOFTWARE],
+    ['product.kvm', 'https://example.com/kvm.cfg'],
+    ['https://x/s.cfg', 'https://x/s.cfg'],
+  ])('%s', async (name, url) => {
+    const supplied = await slapos('supply', name, 'COMP-1');
+    expect([supplied.status, supplied.stdout]).toEqual([0, '']);
+    expect(supplied.stderr).toContain(`Requesting software installation of ${url}...`);
+    expect(supplied.stderr).toMatch(/INFO Done\.\n$/);
+    const list = async () =>
+      (await proxy.master.getFullComputerInformation('COMP-1')).softwareReleases;
+    expect(await list()).toEqual([{ url, computerId: 'COMP-1', requestedState: 'available' }]);
+    const removed = await slapos('remove', name, 'COMP-1');
+    expect(removed.stderr).toContain(`Requesting deletion of ${url} Software Release...`);
+    expect(await list()).toMatchObject([{ requestedState: 'destroyed' }]);
+  });
+
+  test('a product without a release', async () => {
+    const { status, stderr } = await slapos('supply', 'product.nope', 'COMP-1');
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('Software product nope has no release.'),
+    ]);
+  });
+});
+
+describe('request', () => {
+  test('shows state and connection parameters', async () => {
+    const first = await slapos(
+      'request',
+      'my "i" é',
+      'hello',
+      '--parameters',
+      'a=1',
+      'b=x=y',
+      '--node',
+      'computer_guid=COMP-1',
+    );
+    expect([first.status, first.stdout]).toEqual([0, '']);
+    expect(first.stderr).toContain('INFO Instance requested.\nState is : started.\n');
+    expect(first.stderr).toContain('INFO {}\n');
+    expect((await partitionOf('slappart0')).parameters).toMatchObject({
+      a: '1',
+      b: 'x=y',
+      instance_title: 'my "i" é',
+    });
+    await proxy.master.setConnection(
+      { computerId: 'COMP-1', partitionId: 'slappart0' },
+      { url: 'http://x/', e: '' },
+    );
+    const again = await slapos(
+      'request',
+      'my "i" é',
+      'hello',
+      '--state',
+      'stopped',
+      '--type',
+      'default',
+    );
+    expect(again.stderr).toContain("INFO {'e': None, 'url': 'http://x/'}\n");
+    expect(again.stderr).toContain('State is : stopped.');
+  });
+
+  test('a JSON parameter is shown as what it holds', async () => {
+    await slapos('request', 'i', 'hello');
+    const connection = { _: '{"b": 1.0, "a": [null, true]}' };
+    await proxy.master.setConnection(
+      { computerId: 'COMP-1', partitionId: 'slappart0' },
+      connection,
+    );
+    const local = file('software.cfg', '');
+    await slapos('request', 'i', local);
+    expect((await slapos('request', 'i', local)).stderr).toContain("{'a': [None, True], 'b': 1.0}");
+    file('software.cfg.json', '{"serialisation": "xml"}');
+    expect((await slapos('request', 'i', local)).stderr).toContain(
+      `{'_': '{"b": 1.0, "a": [null, true]}'}`,
+    );
+  });
+
+  test('a parameters file is sent as the schema of the software says', async () => {
+    const json = file('p.json', '{"foo": ["bar"], "n": 1.0}');
+    const local = file('software.cfg', '');
+    const unknown = await slapos('request', 'i', local, '--parameters-file', json);
+    expect([unknown.status, unknown.stderr]).toEqual([
+      1,
+      expect.stringContaining('--force-serialisation'),
+    ]);
+    file(
+      'software.cfg.json',
+      '{"serialisation": "json-in-xml", "software-type": {"flat": {"serialisation": "xml"}}}',
+    );
+    await slapos('request', 'i', local, '--parameters-file', json);
+    expect((await partitionOf('slappart0')).parameters?.['_']).toBe(
+      '{\n  "foo": [\n    "bar"\n  ],\n  "n": 1.0\n}',
+    );
+    await slapos('request', 'i', local, '--parameters-file', json, '--type', 'flat');
+    expect((await partitionOf('slappart0')).parameters).toMatchObject({ foo: "['bar']", n: '1.0' });
+    await slapos('request', 'i', local, '--parameters-file', json, '--force-serialisation', 'xml');
+    expect((await partitionOf('slappart0')).parameters).toMatchObject({ n: '1.0' });
+    const xml = file('p.xml', '<instance><parameter id="a">x</parameter></instance>');
+    await slapos('request', 'i', local, '--parameters-file', xml);
+    expect((await partitionOf('slappart0')).parameters).toMatchObject({ a: 'x' });
+  });
+
+  test('a shared instance', async () => {
+    await slapos('request', 'host', 'hello');
+    const { status, stderr } = await slapos(
+      'request',
+      's',
+      'hello',
+      '--slave',
+      '--parameters',
+      'a=1',
+    );
+    expect([status, stderr]).toEqual([0, expect.stringContaining('State is : started.')]);
+    expect((await partitionOf('slappart0')).parameters?.['slave_instance_list']).toMatchObject([
+      { slave_reference: '_s', a: '1' },
+    ]);
+  });
+
+  test('no free partition', async () => {
+    for (const title of ['a', 'b', 'c']) await slapos('request', title, 'hello');
+    const { status, stderr } = await slapos('request', 'd', 'hello');
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('No free computer partition found for: d'),
+    ]);
+  });
+
+  test.each([
+    [['--parameters', 'foo=bar', 'foo=baz'], "Multiple values provided for the same key 'foo'"],
+    [['--node', 'x'], "--node takes KEY=VALUE, not 'x'."],
+  ])('%j is refused', async (words, message) => {
+    const { status, stderr } = await slapos('request', 'i', 'hello', ...words);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(message)]);
+    expect((await partitionOf('slappart0')).softwareReleaseUrl).toBeNull();
+  });
+
+  test('a Master that is not ready yet', async () => {
+    const server = await startScriptedServer(() => ({ status: 408 }));
+    const path = file('other.cfg', `[slapos]\nmaster_url = ${server.url}\n`);
+    const { status, stderr } = await runSlapos(['request', 'i', 'u', '--cfg', path]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/WARNING .*provisioning/)]);
+    await server.close();
+  });
+
+  test('defaults of section slapconsole', async () => {
+    const instance = new MarshalObject('SoftwareInstance', [], { slap_computer_id: 'C' });
+    const server = await startScriptedServer(() => ({ body: encodeMarshal(instance) }));
+    const text = `[slapos]\nmaster_url = ${server.url}\n[slapconsole]\ntype = demo\nstate = stopped\n`;
+    await runSlapos(['request', 'i', 'os', '--cfg', file('other.cfg', text)]);
+    const form = Object.fromEntries(new URLSearchParams(server.seen[0]?.body));
+    expect(form).toMatchObject({
+      software_type: 'demo',
+      state: encodeMarshal('stopped'),
+      software_release: 'os',
+    });
+    await server.close();
+  });
+});
+
+describe('services and computers', () => {
+  test('none', async () => {
+    expect(await slapos('service', 'list')).toEqual({ status: 0, stdout: '{}\n', stderr: '' });
+  });
+
+  test('list and info', async () => {
+    await slapos('request', 'b "x" é', 'hello', '--parameters', 'k=v');
+    await slapos('request', 'a', 'https://other/');
+    await slapos('request', 's', 'hello', '--slave');
+    await proxy.master.setConnection(
+      { computerId: 'COMP-1', partitionId: 'slappart0' },
+      { _: '{"url": "http://x/"}' },
+    );
+    expect((await slapos('service', 'list')).stdout).toBe(`{
+  "a": "https://other/",
+  "b \\"x\\" \\u00e9": "${SOFTWARE}",
+  "s": "${SOFTWARE}"
+}
+`);
+    const info = await slapos('service', 'info', 'b "x" é', '--news');
+    expect(Object.entries(JSON.parse(info.stdout))).toEqual([
+      ['software-url', SOFTWARE],
+      ['software-type', 'default'],
+      ['shared', false],
+      ['requested-state', 'started'],
+      ['instance-parameters', { k: 'v' }],
+      ['connection-parameters', { url: 'http://x/' }],
+      ['status', 'unsupported'],
+    ]);
+    expect(JSON.parse((await slapos('info', 's')).stdout)).toMatchObject({ shared: true });
+  });
+
+  test('what does not exist', async () => {
+    const service = await slapos('service', 'info', 'nope');
+    expect([service.status, service.stdout]).toEqual([2, '']);
+    expect(service.stderr).toContain('WARNING Instance nope does not exist.');
+    expect(await slapos('computer', 'info', 'nope')).toEqual({
+      status: 2,
+      stdout: 'Computer nope does not exist.\n',
+      stderr: '',
+    });
+  });
+
+  test('computers', async () => {
+    expect((await slapos('computer', 'list')).stdout).toBe('List of Computers:\nCOMP-1 COMP-1\n');
+    expect((await slapos('computer', 'info', 'COMP-1')).stdout).toBe(
+      'Computer Reference: COMP-1\nComputer Title    : COMP-1\n',
+    );
+    const token = await slapos('computer', 'token');
+    expect([token.status, token.stdout]).toEqual([1, '']);
+  });
+
+  test('a Master as it answers: templates, pairs, news, token', async () => {
+    const server = await startScriptedServer(({ target }) => {
+      const base = server.url;
+      const url = new URL(target, base);
+      const json = (value: unknown) => ({ body: JSON.stringify(value) });
+      if (url.pathname === '/api/') {
+        const query = `${base}search?mode=search{&query,select_list*,limit*}`;
+        const links = {
+          raw_search: { href: query },
+          traverse: { href: `${base}get{?relative_url,view}` },
+          self: { href: `${base}web` },
+        };
+        return json({ _links: links });
+      }
+      if (url.pathname === '/web/computer_module/Base_getComputerToken')
+        return json({ access_token: 'T' });
+      if (url.pathname === '/search')
+        return json({ _embedded: { contents: [{ title: 'i', relative_url: 'tree/1' }] } });
+      const fields = {
+        my_slap_state: { default: 'started' },
+        my_text_content: { default: '<instance><parameter id="_">{"a": 1}</parameter></instance>' },
+        your_connection_parameter_list: {
+          default: [{ connection_key: 'k', connection_value: 'v' }],
+        },
+        my_url_string: { default: 'u' },
+        my_root_slave: { default: 1 },
+        my_source_reference: { default: 't' },
+        my_news: { default: [{ text: '#access ok' }, { text: '#error bad' }] },
+      };
+      return json({ _links: { type: { name: 'Instance Tree' } }, _embedded: { _view: fields } });
+    });
+    const path = file(
+      'other.cfg',
+      `[slapos]\nmaster_url = ${server.url}\nmaster_rest_url = ${server.url}api/\n`,
+    );
+    const info = JSON.parse(
+      (await runSlapos(['service', 'info', 'i', '--news', '--cfg', path])).stdout,
+    );
+    expect(info).toMatchObject({
+      'instance-parameters': { _: { a: 1 } },
+      'connection-parameters': { k: 'v' },
+      status: 'orange',
+      shared: true,
+      news: [{ text: '#access ok' }, { text: '#error bad' }],
+    });
+    expect(server.seen[1]?.target).toContain(
+      'select_list=title&select_list=reference&select_list=relative_url&limit=10000',
+    );
+    expect((await runSlapos(['computer', 'token', '--cfg', path])).stdout).toBe(
+      'Computer token: T\n',
+    );
+    await server.close();
+  });
+
+  test('a Master without the API, and one that is slapproxy without getHateoasUrl', async () => {
+    const server = await startScriptedServer(({ target }) => {
+      if (!target.startsWith('/proxy/hateoas/')) return { status: 404 };
+      if (target === '/proxy/hateoas/') {
+        const href = `${server.url}proxy/hateoas/?mode={mode}&query={query}`;
+        return { body: JSON.stringify({ _links: { raw_search: { href }, traverse: { href } } }) };
+      }
+      return { body: '{"_embedded":{"contents":[]}}' };
+    });
+    const run = (url: string) =>
+      runSlapos(['service', 'list', '--cfg', file('other.cfg', `[slapos]\nmaster_url = ${url}\n`)]);
+    const none = await run(server.url);
+    expect([none.status, none.stderr]).toEqual([
+      1,
+      expect.stringContaining(
+        'SlapOS Master Hateoas API required for this operation is not available.',
+      ),
+    ]);
+    expect((await run(`${server.url}proxy`)).stdout).toBe('{}\n');
+    await server.close();
+  });
+});
+
+describe('node bang', () => {
+  test.each([
+    [['-mhi'], "'hi'"],
+    [['--mess', "it's"], `"it's"`],
+    [[], 'None'],
+  ])('%j', async (words, shown) => {
+    const { status, stdout } = await slapos('node', 'bang', ...words);
+    expect([status, stdout]).toEqual([
+      0,
+      `Banging to '${proxy.url}'\nBang with message ${shown}\n`,
+    ]);
+  });
+
+  test('the Master is down', async () => {
+    const path = file('down.cfg', '[slapos]\nmaster_url = http://127.0.0.1:1/\ncomputer_id = C\n');
+    const { status, stderr } = await runSlapos(['node', 'bang', '--cfg', path]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('SLAPOS_ERR_MASTER_UNAVAILABLE')]);
+  });
+});
