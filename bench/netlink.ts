@@ -9,7 +9,8 @@ import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createHost } from '../src/host/create-host.ts';
-import { LINK_GROUP_SLAPOS, type NetlinkOperation, packageRoot } from '../src/host/native.ts';
+import { packageRoot } from '../src/host/native.ts';
+import { LINK_GROUP_SLAPOS, type NetlinkOperation } from '../src/host/native-network.ts';
 
 interface Sample {
   readonly tapsMs: number;

@@ -5,7 +5,7 @@
  */
 import { HostError, SlaposError } from '../errors/slapos-error.ts';
 import type { OperationResult } from '../host/host.ts';
-import type { NetlinkOperation } from '../host/native.ts';
+import type { NetlinkOperation } from '../host/native-network.ts';
 import type { FormatPorts } from './ports.ts';
 import type { Owner, Step, StepKind, StepOf } from './step.ts';
 import { appendZipEntry, historyStamp } from './zip-history.ts';

@@ -2,7 +2,8 @@
  * What a plan is made of. A step is a value: `render.ts` prints it, `apply.ts` has the one table
  * from kind to effect. Steps of a kind that stand together are applied in one batch.
  */
-import type { AccountTransaction, NetlinkOperation } from '../host/native.ts';
+import type { AccountTransaction } from '../host/native.ts';
+import type { NetlinkOperation } from '../host/native-network.ts';
 
 /** The batches of NetlinkOperation that format uses. */
 export type LinkSet = Extract<NetlinkOperation, { op: 'linkSet' }>;

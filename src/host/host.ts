@@ -6,14 +6,14 @@
  * `src/host/file.ts`, which never follows a link of the partition's user.
  */
 import type { HostError } from '../errors/slapos-error.ts';
+import type { AccountTransaction } from './native.ts';
 import type {
-  AccountTransaction,
   NativeAddress,
   NativeLink,
   NativeRoute,
   NetlinkOperation,
   TuntapDevice,
-} from './native.ts';
+} from './native-network.ts';
 
 /** Result of one operation of a batch; `error` is undefined when it succeeded. */
 export interface OperationResult<Operation> {

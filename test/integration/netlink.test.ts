@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, expect, it } from 'vitest';
 import { createHost } from '../../src/host/create-host.ts';
-import { LINK_GROUP_SLAPOS, type NetlinkOperation, RTPROT_SLAPOS } from '../../src/host/native.ts';
+import {
+  LINK_GROUP_SLAPOS,
+  type NetlinkOperation,
+  RTPROT_SLAPOS,
+} from '../../src/host/native-network.ts';
 import { requires } from '../support/requires.ts';
 
 const { network } = createHost();

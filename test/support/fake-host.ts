@@ -15,15 +15,15 @@ import type {
   OperationResult,
   PasswdEntry,
 } from '../../src/host/host.ts';
+import type { AccountTransaction } from '../../src/host/native.ts';
 import type {
-  AccountTransaction,
   NativeAddress,
   NativeLink,
   NativeRoute,
   NetlinkOperation,
   TuntapDevice,
-} from '../../src/host/native.ts';
-import { RTPROT_SLAPOS } from '../../src/host/native.ts';
+} from '../../src/host/native-network.ts';
+import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;

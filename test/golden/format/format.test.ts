@@ -12,7 +12,7 @@ import { prepare } from '../../../src/format/format.ts';
 import { mergeOptions, parseOptions } from '../../../src/format/options.ts';
 import { renderPlan } from '../../../src/format/render.ts';
 import type { GroupEntry, PasswdEntry } from '../../../src/host/host.ts';
-import type { NativeLink } from '../../../src/host/native.ts';
+import type { NativeLink } from '../../../src/host/native-network.ts';
 import { FakeHost } from '../../support/fake-host.ts';
 import { formatInput } from '../../support/format-run.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NativeAddon, NetlinkOperation } from '../../../src/host/native.ts';
+import type { NativeAddon } from '../../../src/host/native.ts';
+import type { NetlinkOperation } from '../../../src/host/native-network.ts';
 import { createNetwork, describeOperation } from '../../../src/host/netlink.ts';
 import { sysctlPath } from '../../../src/host/sysctl.ts';
 import { createTaps } from '../../../src/host/tuntap.ts';

@@ -1,0 +1,105 @@
+/** What crosses the native boundary about links, addresses, routes and taps. */
+
+/** One network interface (RTM_NEWLINK, rtnetlink(7)). */
+export interface NativeLink {
+  readonly ifindex: number;
+  readonly name: string;
+  /** IFF_* bits of netdevice(7). */
+  readonly flags: number;
+  /** True when the kernel reports a carrier (IFLA_CARRIER). */
+  readonly hasCarrier: boolean;
+  /** ifindex of the bridge or bond that the link belongs to, 0 for none. */
+  readonly master: number;
+  /** IFLA_INFO_KIND: `bridge`, `tun`, `veth`, or '' for a physical device. */
+  readonly kind: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly group: number;
+  /** tun/tap only: IFF_TAP, IFF_TUN or ''. */
+  readonly tunMode: '' | 'tap' | 'tun';
+  /** tun/tap only: owning uid; -1 when there is none, and then every user may open it. */
+  readonly tunOwner: number;
+  readonly isTunPersistent: boolean;
+}
+
+/** One address (RTM_NEWADDR). */
+export interface NativeAddress {
+  readonly ifindex: number;
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefixLength: number;
+  /** rtnetlink scope: 0 universe, 200 site, 253 link, 254 host. */
+  readonly scope: number;
+  /** IFA_F_* bits: 0x40 tentative, 0x08 dadfailed, 0x80 permanent, 0x20 deprecated, 0x01 temporary. */
+  readonly flags: number;
+}
+
+/** One route (RTM_NEWROUTE). */
+export interface NativeRoute {
+  readonly family: 4 | 6;
+  /** Destination network; '' for the default route. */
+  readonly destination: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  /** Output interface, 0 when there is none. */
+  readonly ifindex: number;
+  /** 254 main, 255 local. */
+  readonly table: number;
+  /** RTPROT_*: 2 kernel, 3 boot, 4 static; ours is {@link RTPROT_SLAPOS}. */
+  readonly protocol: number;
+  /** RTN_*: 1 unicast, 2 local. */
+  readonly type: number;
+  readonly metric: number;
+}
+
+/** Number under which our routes stand in the kernel (`ip route` shows it as `proto 83`). */
+export const RTPROT_SLAPOS = 83;
+/** Link group of the taps and tuns that we created: they can be deleted in one message. */
+export const LINK_GROUP_SLAPOS = 0x51a9;
+
+/** One change of the network; devices are named, and looked up when the batch is applied. */
+export type NetlinkOperation =
+  | { readonly op: 'linkAdd'; readonly dev: string; readonly kind: 'bridge'; readonly mac?: string }
+  | {
+      readonly op: 'linkSet';
+      readonly dev: string;
+      readonly isUp?: boolean;
+      /** Name of the bridge to join, '' to leave it. */
+      readonly master?: string;
+      readonly group?: number;
+      readonly mac?: string;
+    }
+  | { readonly op: 'linkDel'; readonly dev: string }
+  | { readonly op: 'linkDelGroup'; readonly group: number }
+  | {
+      readonly op: 'addrAdd' | 'addrReplace' | 'addrDel';
+      readonly dev: string;
+      readonly address: string;
+      readonly prefixLength: number;
+      /** IFA_F_NODAD. */
+      readonly isNodad?: boolean;
+      /** IFA_F_NOPREFIXROUTE. */
+      readonly isNoPrefixRoute?: boolean;
+    }
+  | {
+      readonly op: 'routeAdd' | 'routeReplace' | 'routeDel';
+      readonly dev: string;
+      readonly family: 4 | 6;
+      readonly destination: string;
+      readonly prefixLength: number;
+      readonly gateway?: string;
+      /** 254 main (default), 255 local. */
+      readonly table?: number;
+      /** 1 unicast (default), 2 local. */
+      readonly type?: number;
+      readonly metric?: number;
+      /** Default {@link RTPROT_SLAPOS}. */
+      readonly protocol?: number;
+    };
+
+export interface TuntapDevice {
+  readonly name: string;
+  readonly mode: 'tap' | 'tun';
+  /** uid that may open the device (root always may), -1 for root only: recorded as uid 0. */
+  readonly ownerUid: number;
+}
