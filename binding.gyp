@@ -27,6 +27,15 @@
         # A worker that is terminated must not take the process along.
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ]
+    },
+    {
+      "target_name": "slapos-supervisord",
+      "type": "executable",
+      "sources": [
+        "<!@(find native/keeper native/core/channel native/core/file native/core/proc native/core/spawn native/core/sys -name '*.cc' | LC_ALL=C sort)"
+      ],
+      "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"],
+      "libraries": ["-lpthread"]
     }
   ]
 }

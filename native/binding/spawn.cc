@@ -104,13 +104,12 @@ class ProcessTable {
 
   Napi::Promise Spawn(Napi::Env env, SpawnRequest request, std::array<UniqueFd, 3> ends) {
     auto shared_ends = std::make_shared<std::array<UniqueFd, 3>>(std::move(ends));
-    // What an error is about: the directory or the program, as the failed step says.
-    auto subject = std::make_pair(request.file, request.cwd);
     Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
     queue_.Hold(env);
-    spawner_.Submit(std::move(request), [this, deferred, shared_ends, subject](SpawnResult result) {
-      Conclude(deferred, std::move(shared_ends), subject, std::move(result));
-    });
+    auto done = [this, deferred, shared_ends](const SpawnRequest& asked, SpawnResult result) {
+      Conclude(deferred, shared_ends, asked, std::move(result));
+    };
+    spawner_.Submit(std::move(request), done);
     return deferred.Promise();
   }
 
@@ -122,15 +121,15 @@ class ProcessTable {
   using Ends = std::shared_ptr<std::array<UniqueFd, 3>>;
 
   // On the spawning thread.
-  void Conclude(Napi::Promise::Deferred deferred, Ends ends,
-                const std::pair<std::string, std::string>& subject, SpawnResult result) {
+  void Conclude(Napi::Promise::Deferred deferred, Ends ends, const SpawnRequest& request,
+                SpawnResult result) {
     if (auto* error = std::get_if<SysError>(&result)) return Reject(deferred, *error);
     auto& child = std::get<SpawnedChild>(result);
     if (child.failure) {
       ProcessEnd end;
       ReapByPidfd(child.pidfd.Get(), true, &end);
       SpawnStep step = child.failure->step;
-      const std::string& detail = step == SpawnStep::kDirectory ? subject.second : subject.first;
+      const std::string& detail = step == SpawnStep::kDirectory ? request.cwd : request.file;
       return Reject(deferred, SysError(child.failure->err, "spawn", detail, "", StepName(step)));
     }
     pid_t pid = child.pid;

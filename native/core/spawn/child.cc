@@ -110,12 +110,12 @@ const char* StepName(SpawnStep step) {
   return "";
 }
 
-ChildPlan::ChildPlan(const SpawnRequest& request, const int (&slots)[3], unsigned first_hidden,
+ChildPlan::ChildPlan(const SpawnRequest& request, std::vector<int> slots, unsigned first_hidden,
                      bool shares_descriptors)
     : request_(request),
       argv_(Pointers(request.args)),
       envp_(Pointers(request.env)),
-      slots_{slots[0], slots[1], slots[2]},
+      slots_(std::move(slots)),
       first_hidden_(first_hidden),
       shares_descriptors_(shares_descriptors) {}
 
@@ -167,11 +167,13 @@ bool ChildPlan::EnterGroup() {
 }
 
 bool ChildPlan::PlaceStdio() {
-  for (int fd = 0; fd < 3; fd++) {
-    if (::dup3(slots_[fd], fd, 0) < 0) return Fail(SpawnStep::kStdio);
+  int count = static_cast<int>(slots_.size());
+  // Ascending, since a target may be the slot of an earlier one.
+  for (int fd = 0; fd < count; fd++) {
+    if (::dup3(slots_[static_cast<size_t>(fd)], fd, 0) < 0) return Fail(SpawnStep::kStdio);
   }
-  if (::syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return true;
-  return MarkCloseOnExec(3) || Fail(SpawnStep::kDescriptors);
+  if (::syscall(SYS_close_range, static_cast<unsigned>(count), ~0U, 0U) == 0) return true;
+  return MarkCloseOnExec(count) || Fail(SpawnStep::kDescriptors);
 }
 
 bool ChildPlan::ApplyLimits() {

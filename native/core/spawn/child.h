@@ -14,9 +14,9 @@ namespace slapos {
 // before the clone; the child writes only `step` and `err`.
 class ChildPlan {
  public:
-  // `slots` are the three low descriptors that hold the child's stdio; `first_hidden` is the first
-  // descriptor number above them.
-  ChildPlan(const SpawnRequest& request, const int (&slots)[3], unsigned first_hidden,
+  // `slots` are the low descriptors that hold fds 0, 1, 2… of the child, each above its target;
+  // `first_hidden` is the first descriptor number above them.
+  ChildPlan(const SpawnRequest& request, std::vector<int> slots, unsigned first_hidden,
             bool shares_descriptors);
 
   // Runs the checklist of docs/design and execs. Returns only on failure, with the facts recorded.
@@ -39,7 +39,7 @@ class ChildPlan {
   const SpawnRequest& request_;
   std::vector<const char*> argv_;
   std::vector<const char*> envp_;
-  int slots_[3];
+  std::vector<int> slots_;
   unsigned first_hidden_;
   bool shares_descriptors_;
   // SAFETY: written by the child in shared memory; volatile because the compiler cannot see it.

@@ -12,6 +12,8 @@
 
 namespace slapos {
 
+constexpr size_t kMaxExtraFds = 2;
+
 // One line of setrlimit(2); RLIM_INFINITY is ~0.
 struct ResourceLimit {
   int resource;
@@ -36,6 +38,7 @@ struct SpawnRequest {
   std::optional<mode_t> umask;
   std::vector<ResourceLimit> limits;
   std::array<UniqueFd, 3> stdio;  // an empty one stands for /dev/null
+  std::vector<UniqueFd> extra;    // become fds 3, 4…: at most kMaxExtraFds
   bool new_session = false;       // setsid(2) instead of a process group of its own
   bool same_group = false;        // stay in the caller's group: for commands on our terminal
   bool no_new_privs = false;

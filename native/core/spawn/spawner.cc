@@ -88,7 +88,7 @@ void Spawner::Run() {
     ticks_ = 0;
     lock.unlock();
     SpawnResult result = Start(job.request);
-    job.done(std::move(result));
+    job.done(job.request, std::move(result));
     lock.lock();
     is_busy_ = !jobs_.empty();
   }
@@ -126,8 +126,11 @@ SpawnResult Spawner::Start(SpawnRequest& request) {
 }
 
 SpawnedChild Spawner::Clone(SpawnRequest& request, bool share_descriptors) {
-  int slots[3] = {slots_[0].Get(), slots_[1].Get(), slots_[2].Get()};
-  ChildPlan plan(request, slots, first_hidden_, share_descriptors);
+  std::vector<int> slots;
+  for (size_t index = 0; index < 3 + request.extra.size(); index++) {
+    slots.push_back(slots_[index].Get());
+  }
+  ChildPlan plan(request, std::move(slots), first_hidden_, share_descriptors);
   SpawnedChild child;
   child.pid = CloneChild(*stack_, share_descriptors, RunPlan, &plan, &pidfd_);
   std::lock_guard lock(mutex_);
@@ -138,8 +141,9 @@ SpawnedChild Spawner::Clone(SpawnRequest& request, bool share_descriptors) {
 }
 
 void Spawner::FillSlots(SpawnRequest& request) {
-  for (size_t index = 0; index < 3; index++) {
-    UniqueFd& source = request.stdio[index];
+  if (request.extra.size() > kMaxExtraFds) throw SysError(E2BIG, "spawn", "extra descriptors");
+  for (size_t index = 0; index < 3 + request.extra.size(); index++) {
+    const UniqueFd& source = index < 3 ? request.stdio[index] : request.extra[index - 3];
     int from = source ? source.Get() : null_.Get();
     if (::dup3(from, slots_[index].Get(), O_CLOEXEC) < 0) ThrowErrno("dup3", "stdio of the child");
   }

@@ -22,11 +22,11 @@ using SpawnResult = std::variant<SpawnedChild, SysError>;
 // Invariants: the thread has all signals blocked; it is suspended from clone to exec, so nothing
 // else may depend on it; a second thread, the guard, wakes a child that a process of its new user
 // has stopped (SIGCONT every tick) and kills one that does not reach exec in time (a dead network
-// file system). Three descriptors are reserved at the start: the child's stdio goes there, so that
-// the copy of the descriptor table stays small however many descriptors are open.
+// file system). A few descriptors are reserved at the start: what the child gets goes there, so
+// that the copy of the descriptor table stays small however many descriptors are open.
 class Spawner {
  public:
-  using Done = std::function<void(SpawnResult)>;
+  using Done = std::function<void(const SpawnRequest&, SpawnResult)>;
 
   Spawner();
   // Drops what is still queued and ends a child that has not reached exec.
@@ -52,7 +52,7 @@ class Spawner {
   void ClearSlots();
 
   UniqueFd null_;
-  UniqueFd slots_[3];
+  std::array<UniqueFd, 3 + kMaxExtraFds> slots_;
   unsigned first_hidden_ = 0;
   bool shares_descriptors_;
   std::unique_ptr<ChildStack> stack_;

@@ -1,0 +1,296 @@
+#include "keeper/services.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "core/spawn/process_signal.h"
+#include "keeper/ended.h"
+#include "keeper/spawn_message.h"
+#include "keeper/text.h"
+
+namespace slapos::keeper {
+
+namespace {
+
+constexpr int64_t kForeignRetryMs = 20;
+constexpr int kForeignAttempts = 50;
+
+Message ProcessMessage(const char* verb, const ChildRecord& record) {
+  Message message(verb);
+  message.Add("name", record.name)
+      .Add("pid", record.pid)
+      .Add("start", static_cast<int64_t>(record.start))
+      .Add("time", record.time_ms);
+  return message;
+}
+
+Message ExitMessage(const ExitRecord& exit) {
+  Message message = ProcessMessage("exit", exit.child);
+  message.Add("serial", static_cast<int64_t>(exit.serial))
+      .Add("status", exit.status)
+      .Add("signal", exit.signal);
+  if (exit.core) message.Add("core", 1);
+  if (exit.lost) message.Add("lost", 1);
+  return message;
+}
+
+void AddFailure(Message* answer, const char* step, int err, const std::string& text) {
+  answer->Add("step", step).Add("errno", err).Add("code", ErrnoName(err)).Add("text", text);
+}
+
+// What supervisord's child writes before it exits with 127, so that the service's log has it. Never
+// waits for a pipe that nobody reads.
+void WriteToLog(const SpawnRequest& request, const std::string& text) {
+  int fd = request.stdio[2].Get();
+  pollfd writable = {fd, POLLOUT, 0};
+  if (fd < 0 || ::poll(&writable, 1, 0) <= 0) return;
+  std::string lines = text + "\nsupervisor: child process was not spawned\n";
+  (void)!::write(fd, lines.data(), lines.size());
+}
+
+}  // namespace
+
+Services::Services(EventLoop& loop, Spawner& spawner, Journal journal, Report report,
+                   Complain complain)
+    : loop_(loop),
+      spawner_(spawner),
+      journal_(std::move(journal)),
+      report_(std::move(report)),
+      complain_(std::move(complain)),
+      boot_id_(ReadBootId()) {
+  ::getrlimit(RLIMIT_NOFILE, &files_limit_);
+  rlimit raised = {files_limit_.rlim_max, files_limit_.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+}
+
+void Services::Adopt() {
+  JournalState state = journal_.Read(boot_id_);
+  exits_ = std::move(state.exits);
+  notes_ = std::move(state.notes);
+  last_serial_ = state.last_serial;
+  for (auto& [pid, record] : state.children) {
+    Service service{record, OpenProcess(pid, record.start), true, {}};
+    if (service.pidfd) {
+      Insert(std::move(service));
+    } else {
+      Finish(service, {-1, 0, false}, true);
+    }
+  }
+  int err = journal_.Compact(State());
+  if (err != 0) complain_(std::string("cannot rewrite the journal: ") + ::strerror(err));
+}
+
+void Services::Spawn(const Message& message, std::vector<UniqueFd> fds) {
+  SpawnRequest request;
+  auto kept = std::make_shared<std::vector<Kept>>();
+  std::string problem;
+  Message answer("spawned");
+  answer.Add("id", message.Text("id"));
+  ChildRecord record{message.Text("name"), -1, 0, 0};
+  if (!DecodeSpawn(message, std::move(fds), &request, kept.get(), &problem)) {
+    return Refuse(std::move(answer.Add("name", record.name)), SysError(EINVAL, problem));
+  }
+  bool limits_files =
+      std::any_of(request.limits.begin(), request.limits.end(),
+                  [](const auto& limit) { return limit.resource == RLIMIT_NOFILE; });
+  if (!limits_files) {
+    request.limits.push_back({RLIMIT_NOFILE, files_limit_.rlim_cur, files_limit_.rlim_max});
+  }
+  spawns_in_flight_++;
+  // On the spawning thread: the child is not reaped while a spawn is in flight, so its start time
+  // can be read even when it has ended already.
+  auto done = [this, answer, record, kept](const SpawnRequest& asked, SpawnResult result) {
+    ChildRecord started = record;
+    std::string text;
+    if (auto* child = std::get_if<SpawnedChild>(&result)) {
+      started.pid = child->pid;
+      started.start = ReadStart(child->pid);
+      started.time_ms = WallClockMs();
+      if (child->failure) WriteToLog(asked, text = StepText(asked, *child->failure));
+    }
+    auto shared = std::make_shared<SpawnResult>(std::move(result));
+    loop_.Post([this, answer, started, kept, shared, text] {
+      Started(answer, started, std::move(*kept), std::move(*shared), text);
+    });
+  };
+  spawner_.Submit(std::move(request), done);
+}
+
+void Services::Started(const Message& answer_base, const ChildRecord& record,
+                       std::vector<Kept> kept, SpawnResult result, const std::string& text) {
+  spawns_in_flight_--;
+  Message answer = answer_base;
+  answer.Add("name", record.name);
+  if (auto* error = std::get_if<SysError>(&result)) return Refuse(std::move(answer), *error);
+  auto& child = std::get<SpawnedChild>(result);
+  Record(RenderChild(record));
+  answer.Add("pid", record.pid)
+      .Add("start", static_cast<int64_t>(record.start))
+      .Add("time", record.time_ms);
+  if (child.failure) AddFailure(&answer, StepName(child.failure->step), child.failure->err, text);
+  report_(answer, {});
+  Insert({record, std::move(child.pidfd), false, std::move(kept)});
+}
+
+void Services::Refuse(Message answer, const SysError& error) {
+  Message refusal("refused");
+  refusal.Add("id", answer.Text("id")).Add("name", answer.Text("name"));
+  AddFailure(&refusal, "clone", error.err(), error.syscall() + ": " + ErrnoName(error.err()));
+  report_(refusal, {});
+}
+
+void Services::Insert(Service service) {
+  pid_t pid = service.record.pid;
+  int fd = service.pidfd.Get();
+  services_[pid] = std::move(service);
+  loop_.Watch(fd, EPOLLIN, [this, pid](uint32_t) { OnEnd(pid); });
+}
+
+void Services::OnEnd(pid_t pid) {
+  auto found = services_.find(pid);
+  if (found == services_.end()) return;
+  if (!found->second.is_adopted) {
+    Collect(pid);
+    return;
+  }
+  loop_.Forget(found->second.pidfd.Get());
+  AwaitForeignEnd(pid, found->second.record.start, kForeignAttempts);
+}
+
+// The exit code of somebody else's child is known a little after its end, when it is reaped.
+void Services::AwaitForeignEnd(pid_t pid, uint64_t start, int attempts) {
+  auto found = services_.find(pid);
+  if (found == services_.end() || found->second.record.start != start) return;
+  std::optional<ProcessEnd> end = ReadForeignEnd(found->second.pidfd.Get());
+  if (!end && attempts > 0) {
+    loop_.After(kForeignRetryMs,
+                [this, pid, start, attempts] { AwaitForeignEnd(pid, start, attempts - 1); });
+    return;
+  }
+  Service service = std::move(found->second);
+  services_.erase(found);
+  Finish(service, end.value_or(ProcessEnd{-1, 0, false}), !end);
+}
+
+bool Services::Collect(pid_t pid) {
+  auto found = services_.find(pid);
+  if (found == services_.end()) return false;
+  std::optional<ProcessEnd> end = PeekEnd(found->second.pidfd.Get());
+  if (!end) return true;
+  Service service = std::move(found->second);
+  services_.erase(found);
+  loop_.Forget(service.pidfd.Get());
+  Finish(service, *end, false);
+  ReapByPidfd(service.pidfd.Get(), false, &*end);
+  return true;
+}
+
+void Services::Finish(const Service& service, const ProcessEnd& end, bool lost) {
+  ExitRecord exit;
+  exit.serial = ++last_serial_;
+  exit.child = service.record;
+  exit.child.time_ms = WallClockMs();
+  exit.status = end.status;
+  exit.signal = end.signal;
+  exit.core = end.dumped_core;
+  exit.lost = lost;
+  exits_.push_back(exit);
+  Record(RenderExit(exit));
+  report_(ExitMessage(exit), {});
+}
+
+void Services::Signal(const Message& request) {
+  int64_t pid = 0;
+  int64_t start = 0;
+  int64_t number = 0;
+  request.Number("pid", &pid);
+  request.Number("start", &start);
+  request.Number("signal", &number);
+  Message answer("signalled");
+  answer.Add("id", request.Text("id"));
+  auto found = services_.find(static_cast<pid_t>(pid));
+  bool is_known =
+      found != services_.end() && found->second.record.start == static_cast<uint64_t>(start);
+  try {
+    bool is_sent = is_known && SendSignal(found->second.pidfd.Get(), static_cast<pid_t>(pid),
+                                          static_cast<int>(number), request.Flag("group"));
+    answer.Add("result", is_sent ? "sent" : "gone");
+  } catch (const SysError& error) {
+    answer.Add("result", "failed").Add("errno", error.err()).Add("code", ErrnoName(error.err()));
+  }
+  report_(answer, {});
+}
+
+void Services::Acknowledge(const Message& request) {
+  int64_t serial;
+  if (!request.Number("serial", &serial) || serial < 0) return;
+  auto last = static_cast<uint64_t>(serial);
+  std::erase_if(exits_, [last](const ExitRecord& exit) { return exit.serial <= last; });
+  Record(RenderAck(std::min(last, last_serial_)));
+}
+
+void Services::Store(const Message& request) {
+  std::string key = request.Text("key");
+  std::string value = request.Text("value");
+  if (key.empty()) return;
+  if (value.empty()) {
+    notes_.erase(key);
+  } else {
+    notes_[key] = value;
+  }
+  Record(RenderNote(key, value));
+}
+
+void Services::Announce() {
+  for (const auto& [key, value] : notes_) {
+    report_(Message("stored").Add("key", key).Add("value", value), {});
+  }
+  for (const auto& [pid, service] : services_) {
+    Message message = ProcessMessage("child", service.record);
+    if (service.is_adopted) message.Add("adopted", 1);
+    std::vector<int> fds;
+    for (const Kept& kept : service.kept) {
+      message.Add("keep", std::to_string(fds.size()) + ":" + kept.label);
+      fds.push_back(kept.fd.Get());
+    }
+    report_(message, fds);
+  }
+  for (const ExitRecord& exit : exits_) report_(ExitMessage(exit), {});
+}
+
+void Services::SignalAll(int number) {
+  for (const auto& [pid, service] : services_) {
+    try {
+      // A service that leads no group, such as one that called setpgid, still gets its own.
+      if (!SendSignal(service.pidfd.Get(), pid, number, true)) {
+        SendSignal(service.pidfd.Get(), pid, number, false);
+      }
+    } catch (const SysError&) {
+      // Not permitted: nothing more can be done about it here; the deadline of the stop ends it.
+    }
+  }
+}
+
+void Services::Record(const std::string& line) {
+  int err = journal_.Append(line);
+  if (err == 0 && journal_.IsOversized()) err = journal_.Compact(State());
+  if (err != 0) complain_(std::string("cannot write the journal: ") + ::strerror(err));
+}
+
+JournalState Services::State() const {
+  JournalState state;
+  state.boot_id = boot_id_;
+  for (const auto& [pid, service] : services_) state.children[pid] = service.record;
+  state.exits = exits_;
+  state.notes = notes_;
+  state.last_serial = last_serial_;
+  return state;
+}
+
+}  // namespace slapos::keeper

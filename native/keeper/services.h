@@ -1,0 +1,92 @@
+#pragma once
+
+#include <sys/resource.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/channel/message.h"
+#include "core/spawn/process_signal.h"
+#include "core/spawn/spawner.h"
+#include "keeper/event_loop.h"
+#include "keeper/journal.h"
+
+namespace slapos::keeper {
+
+// A descriptor that is held for the controller as long as the process lives.
+struct Kept {
+  std::string label;
+  UniqueFd fd;
+};
+
+struct Service {
+  ChildRecord record;
+  UniqueFd pidfd;
+  bool is_adopted = false;  // started by an earlier keeper, so not our child
+  std::vector<Kept> kept;
+};
+
+// The services: starts, signals and reaps them, and keeps the journal.
+//
+// Invariants: the journal has a process before its start is answered, and its end before it is
+// reaped; an end is kept until it is acknowledged; no signal goes to a bare pid.
+class Services {
+ public:
+  // Sends a message to the controller, if one is there to hear it.
+  using Report = std::function<void(const Message&, const std::vector<int>& fds)>;
+  // Tells the operator.
+  using Complain = std::function<void(const std::string&)>;
+
+  Services(EventLoop& loop, Spawner& spawner, Journal journal, Report report, Complain complain);
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+
+  // Takes up what the journal says: processes that still live, and ends that nobody saw.
+  void Adopt();
+
+  // The requests of the controller.
+  void Spawn(const Message& request, std::vector<UniqueFd> fds);
+  void Signal(const Message& request);
+  void Acknowledge(const Message& request);
+  void Store(const Message& request);
+
+  // Sends notes, living processes and unacknowledged ends.
+  void Announce();
+
+  // Collects a child that has ended; false when it is none of ours.
+  bool Collect(pid_t pid);
+  // True while a process may exist that is not in the table yet.
+  bool IsSpawning() const { return spawns_in_flight_ > 0; }
+
+  bool IsEmpty() const { return services_.empty() && spawns_in_flight_ == 0; }
+  void SignalAll(int number);
+  void RemoveJournal() { journal_.Remove(); }
+
+ private:
+  void Started(const Message& answer_base, const ChildRecord& record, std::vector<Kept> kept,
+               SpawnResult result, const std::string& text);
+  void Refuse(Message answer, const SysError& error);
+  void Insert(Service service);
+  void AwaitForeignEnd(pid_t pid, uint64_t start, int attempts);
+  void OnEnd(pid_t pid);
+  void Finish(const Service& service, const ProcessEnd& end, bool lost);
+  void Record(const std::string& line);
+  JournalState State() const;
+
+  EventLoop& loop_;
+  Spawner& spawner_;
+  Journal journal_;
+  Report report_;
+  Complain complain_;
+  std::string boot_id_;
+  rlimit files_limit_ = {};  // what services get: the limit that the keeper was started with
+  std::map<pid_t, Service> services_;
+  std::vector<ExitRecord> exits_;
+  std::map<std::string, std::string> notes_;
+  uint64_t last_serial_ = 0;
+  unsigned spawns_in_flight_ = 0;
+};
+
+}  // namespace slapos::keeper
