@@ -99,7 +99,7 @@ class ProcessTable {
  public:
   explicit ProcessTable(Napi::Env env)
       : queue_(env, "slapos.spawn"), watcher_([this](pid_t pid, ProcessEnd end) {
-          queue_.Post([this, pid, end](Napi::Env env) { Settle(env, pid, end); });
+          queue_.Post([this, pid, end](Napi::Env env) { Exited(env, pid, end); });
         }) {}
 
   Napi::Promise Spawn(Napi::Env env, SpawnRequest request, std::array<UniqueFd, 3> ends) {
@@ -140,31 +140,36 @@ class ProcessTable {
   void Reject(Napi::Promise::Deferred deferred, const SysError& error) {
     queue_.Post([this, deferred, error](Napi::Env env) {
       queue_.Drop(env);
-      deferred.Reject(ToError(env, error).Value());
+      binding::Settle(env, deferred, error, [env] { return env.Undefined(); });
     });
   }
 
   void Resolve(Napi::Env env, Napi::Promise::Deferred deferred, const Ends& ends, pid_t pid) {
-    Napi::Promise::Deferred exited = Napi::Promise::Deferred::New(env);
-    exits_.insert_or_assign(pid, exited);
-    Napi::Array stdio = Napi::Array::New(env, 3);
-    for (uint32_t index = 0; index < 3; index++) stdio.Set(index, (*ends)[index].Release());
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("pid", pid);
-    result.Set("stdio", stdio);
-    result.Set("exited", exited.Promise());
-    deferred.Resolve(result);
+    binding::Settle(env, deferred, std::nullopt, [this, env, &ends, pid] {
+      Napi::Promise::Deferred exited = Napi::Promise::Deferred::New(env);
+      exits_.insert_or_assign(pid, exited);
+      Napi::Array stdio = Napi::Array::New(env, 3);
+      for (uint32_t index = 0; index < 3; index++) stdio.Set(index, (*ends)[index].Release());
+      Napi::Object result = Napi::Object::New(env);
+      result.Set("pid", pid);
+      result.Set("stdio", stdio);
+      result.Set("exited", exited.Promise());
+      return result;
+    });
   }
 
-  void Settle(Napi::Env env, pid_t pid, const ProcessEnd& end) {
+  void Exited(Napi::Env env, pid_t pid, const ProcessEnd& end) {
     queue_.Drop(env);
     auto found = exits_.find(pid);
     if (found == exits_.end()) return;
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("status", end.status);
-    result.Set("signal", end.signal);
-    found->second.Resolve(result);
+    Napi::Promise::Deferred exited = found->second;
     exits_.erase(found);
+    binding::Settle(env, exited, std::nullopt, [env, &end] {
+      Napi::Object result = Napi::Object::New(env);
+      result.Set("status", end.status);
+      result.Set("signal", end.signal);
+      return result;
+    });
   }
 
   JsQueue queue_;
