@@ -15,6 +15,12 @@ export function supervisordProgram(): string {
   return join(packageRoot(), 'build', 'Release', 'slapos-supervisord');
 }
 
+/** What the keeper runs as its controller. */
+export function keeperRuntime(): { readonly node: string; readonly controller: string } {
+  const controller = join(packageRoot(), 'dist', 'bin', 'supervisor-controller.js');
+  return { node: process.execPath, controller };
+}
+
 const INSTALLED_WATCHDOG = '/opt/slapos/bin/slapos-watchdog';
 
 /**

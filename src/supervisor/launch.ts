@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import {
   type DaemonLauncher,
+  keeperRuntime,
   launchDaemon,
   supervisordProgram,
   watchdogProgram,
@@ -148,10 +149,28 @@ async function awaitAnswer(client: SupervisorClient): Promise<void> {
   }
 }
 
-async function launch(options: EnsureSupervisorOptions, paths: SupervisorPaths): Promise<void> {
+/** Command line of the keeper (docs/keeper-protocol.md). */
+function keeperArguments(
+  paths: SupervisorPaths,
+  socket: string,
+  isForeground: boolean,
+): readonly string[] {
+  const { node, controller } = keeperRuntime();
+  return [
+    ...['-c', paths.configuration, ...(isForeground ? ['--nodaemon'] : [])],
+    ...['--node', node, '--controller', controller],
+    ...['--pidfile', paths.pidFile, '--journal', paths.journal, '--logfile', paths.logFile],
+    ...['--socket', socket, '--socket-mode', '0700'],
+  ];
+}
+
+async function launch(
+  options: EnsureSupervisorOptions & { readonly socket: string },
+  paths: SupervisorPaths,
+): Promise<void> {
   const program = options.program ?? supervisordProgram();
   const isForeground = options.isForeground ?? false;
-  const args = ['-c', paths.configuration, ...(isForeground ? ['--nodaemon'] : [])];
+  const args = keeperArguments(paths, options.socket, isForeground);
   const run = options.launch ?? launchDaemon;
   const { signal } = options;
   options.log.debug(`Starting ${program}.`);
@@ -184,7 +203,7 @@ export async function ensureSupervisor(options: EnsureSupervisorOptions): Promis
       return socket;
     }
     await requireMainFile(options.files, paths);
-    await launch(options, paths);
+    await launch({ ...options, socket }, paths);
     if (options.isForeground !== true) await awaitAnswer(client);
     return socket;
   } finally {

@@ -11,6 +11,8 @@ export interface SupervisorPaths {
   readonly legacySocket: string;
   readonly logFile: string;
   readonly pidFile: string;
+  /** What the keeper remembers of its children. */
+  readonly journal: string;
 }
 
 export function supervisorPaths(instanceRoot: string): SupervisorPaths {
@@ -22,6 +24,7 @@ export function supervisorPaths(instanceRoot: string): SupervisorPaths {
     legacySocket: join(instanceRoot, 'supervisord.socket'),
     logFile: join(instanceRoot, 'var', 'log', 'supervisord.log'),
     pidFile: join(instanceRoot, 'var', 'run', 'supervisord.pid'),
+    journal: join(instanceRoot, 'var', 'run', 'supervisord.state'),
   };
 }
 

@@ -1,0 +1,45 @@
+/** The controller of the supervisor; the keeper starts it (docs/keeper-protocol.md). */
+import { parseArgs } from 'node:util';
+import { errorMessage } from '../errors/slapos-error.ts';
+import { runDaemon } from '../supervisor/daemon.ts';
+
+const USAGE_STATUS = 2;
+
+function fail(message: string): never {
+  process.stderr.write(`Error: ${message}\nFor help, use slapos-supervisord -h\n`);
+  process.exit(USAGE_STATUS);
+}
+
+function environment(): Record<string, string> {
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      configuration: { type: 'string', short: 'c' },
+      'keeper-fd': { type: 'string' },
+      'listen-fd': { type: 'string' },
+      nodaemon: { type: 'boolean' },
+    },
+  });
+  const { configuration: configurationPath, 'keeper-fd': keeperFd, 'listen-fd': listenFd } = values;
+  if (configurationPath === undefined || keeperFd === undefined) {
+    fail('the keeper starts this program: run slapos node supervisord');
+  }
+  runDaemon({
+    configurationPath,
+    keeperFd: Number(keeperFd),
+    listenFd: listenFd === undefined ? undefined : Number(listenFd),
+    echo: values.nodaemon === true ? (line) => process.stdout.write(line) : undefined,
+    env: environment(),
+    cwd: process.cwd(),
+    ownUid: process.geteuid?.() ?? 0,
+    exit: (status) => process.exit(status),
+  }).catch((error: unknown) => fail(errorMessage(error)));
+}
+
+main();

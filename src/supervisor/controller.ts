@@ -1,0 +1,322 @@
+/**
+ * The controller's state: groups, their processes, and what happens to them.
+ *
+ * Invariants: a process is in exactly one group; a status is stored with the keeper before its
+ * effects are applied; an exit is acknowledged after the transition that it causes was stored; the
+ * spawn of a process is settled before its exit is looked at.
+ */
+import type { KeeperLink } from '../host/keeper.ts';
+import type { ExitRecord } from '../host/keeper-event.ts';
+import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event.ts';
+import { EventBus } from './event-bus.ts';
+import { compareGroups } from './group-diff.ts';
+import type { MainLog } from './main-log.ts';
+import { type LogPaths, ManagedProcess, type ProcessOwner } from './managed-process.ts';
+import { isStoppedState } from './process-state.ts';
+import type { GroupConfig, ListenerConfig, ProcessConfig } from './program-config.ts';
+import type { ProcessSpawner, SpawnOutcome } from './spawner.ts';
+import type { MachineContext, ProcessEffect } from './state-machine.ts';
+import {
+  configKey,
+  encodeConfigNote,
+  encodeGroupNote,
+  encodeStatusNote,
+  groupKey,
+  listenerKey,
+  type RestoredGroup,
+  statusKey,
+} from './state-notes.ts';
+
+export interface Clock {
+  wallMs(): number;
+  /** CLOCK_MONOTONIC, the same for every process of this boot. */
+  monotonicMs(): number;
+  setTimer(delayMs: number, run: () => void): { cancel(): void };
+}
+
+export interface ControllerPorts {
+  readonly keeper: KeeperLink;
+  readonly clock: Clock;
+  readonly log: MainLog;
+  readonly spawner: ProcessSpawner;
+  readonly identifier: string;
+  /** Creates the log of a channel whose name is left to the daemon. */
+  createAutoLog(processName: string, channel: 'stdout' | 'stderr'): Promise<string>;
+}
+
+export type Mood = 'RUNNING' | 'SHUTDOWN' | 'RESTARTING';
+
+export interface ManagedGroup {
+  readonly config: GroupConfig;
+  readonly processes: ReadonlyMap<string, ManagedProcess>;
+}
+
+/** A process that lives, as the keeper tells at the start of a controller. */
+export interface LivingProcess {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
+}
+
+export class Controller implements ProcessOwner {
+  readonly events: EventBus;
+  readonly log: MainLog;
+  readonly spawner: ProcessSpawner;
+  readonly #ports: ControllerPorts;
+  readonly #groups = new Map<string, ManagedGroup>();
+  readonly #byFullName = new Map<string, ManagedProcess>();
+  /** Processes whose spawn is under way, with the exit that came meanwhile. */
+  readonly #spawning = new Map<ManagedProcess, ExitRecord | undefined>();
+  /** Why the last start could not become the program, by process. */
+  readonly #execFailures = new Map<ManagedProcess, string>();
+  #mood: Mood = 'RUNNING';
+
+  constructor(ports: ControllerPorts) {
+    this.#ports = ports;
+    this.log = ports.log;
+    this.spawner = ports.spawner;
+    this.events = new EventBus(ports.identifier, ports.log);
+    this.events.onListenerState = (group, name, state) => {
+      this.#ports.keeper.store(listenerKey(group, name), state === undefined ? '' : state);
+    };
+  }
+
+  get mood(): Mood {
+    return this.#mood;
+  }
+
+  get nowMs(): number {
+    return this.#ports.clock.wallMs();
+  }
+
+  /** Groups in starting order: priority, then the order in which they were added. */
+  groups(): ManagedGroup[] {
+    return [...this.#groups.values()].sort((a, b) => a.config.priority - b.config.priority);
+  }
+
+  group(name: string): ManagedGroup | undefined {
+    return this.#groups.get(name);
+  }
+
+  processes(): ManagedProcess[] {
+    return this.groups().flatMap(({ processes }) => [...processes.values()]);
+  }
+
+  execFailure(process: ManagedProcess): string | undefined {
+    return this.#execFailures.get(process);
+  }
+
+  /** Adds a group and starts what starts by itself. */
+  async addGroup(config: GroupConfig): Promise<void> {
+    const processes = new Map<string, ManagedProcess>();
+    for (const each of config.processes) {
+      const logs = await this.#chooseLogs(each, config.listener !== undefined);
+      const process = new ManagedProcess(config.name, each, logs, this);
+      processes.set(each.name, process);
+      this.#ports.keeper.store(configKey(config.name, each.name), encodeConfigNote(each, logs));
+    }
+    this.#install(config, processes);
+    this.#ports.keeper.store(groupKey(config.name), encodeGroupNote(config));
+    this.emit(renderGroupEvent('ADDED', config.name));
+    if (this.#mood !== 'RUNNING') return;
+    for (const process of [...processes.values()].sort(byPriority)) {
+      if (process.config.isAutostart) process.dispatch({ kind: 'start' });
+    }
+  }
+
+  /** Forgets a group; false when a process of it still runs. */
+  removeGroup(name: string): boolean {
+    const group = this.#groups.get(name);
+    if (group === undefined) return true;
+    const processes = [...group.processes.values()];
+    if (!processes.every(({ status }) => isStoppedState(status.state))) return false;
+    for (const process of processes) this.#forget(process);
+    this.#groups.delete(name);
+    this.events.removePool(name);
+    this.#ports.keeper.store(groupKey(name), '');
+    this.emit(renderGroupEvent('REMOVED', name));
+    return true;
+  }
+
+  /** Takes over a group of an earlier controller; nothing is started and no event is emitted. */
+  restoreGroup(restored: RestoredGroup, living: ReadonlyMap<string, LivingProcess>): void {
+    const processes = new Map<string, ManagedProcess>();
+    for (const { config, logs, status } of restored.processes) {
+      processes.set(config.name, new ManagedProcess(restored.name, config, logs, this, status));
+    }
+    const config = groupConfig(restored);
+    this.#install(config, processes);
+    for (const { config, listenerState } of restored.processes) {
+      const child = living.get(`${restored.name}:${config.name}`);
+      if (child?.pipes === undefined) continue;
+      this.events.attach(restored.name, config.name, child.pipes, listenerState);
+    }
+  }
+
+  /**
+   * Brings restored processes in line with what the keeper knows: a spawn that was under way is
+   * settled or done again, and what had died is told by {@link exited}.
+   */
+  settleRestored(
+    living: ReadonlyMap<string, LivingProcess>,
+    exits: ReadonlyMap<string, ExitRecord>,
+  ): void {
+    for (const process of this.#byFullName.values()) {
+      const { state, pid } = process.status;
+      if (state !== 'STARTING' || pid !== 0) continue;
+      const child = living.get(process.fullName) ?? exits.get(process.fullName);
+      if (child === undefined) void this.#spawn(process);
+      else {
+        const { pid: childPid, startTicks } = child;
+        process.dispatch({ kind: 'spawned', pid: childPid, startTicks });
+      }
+    }
+  }
+
+  /** The keeper tells that a process ended. */
+  exited(record: ExitRecord): void {
+    const process = this.#byFullName.get(record.name);
+    if (process === undefined) {
+      const end = record.signal === 0 ? `exit status ${record.status}` : `signal ${record.signal}`;
+      this.log.write('INFO', `reaped unknown pid ${record.pid} (${end})`);
+    } else if (this.#spawning.has(process)) {
+      this.#spawning.set(process, record);
+      return;
+    } else this.#finish(process, record);
+    this.#ports.keeper.acknowledge(record.serial);
+  }
+
+  /** Sends a signal for somebody else: the state does not change. */
+  async signal(process: ManagedProcess, signal: number): Promise<boolean> {
+    const { pid, startTicks } = process.status;
+    const request = { pid, startTicks, signal, isGroup: false };
+    return (await this.#ports.keeper.signal(request)) === 'sent';
+  }
+
+  emit(event: SupervisorEvent): void {
+    this.events.emit(event);
+  }
+
+  /** From now on nothing is restarted. A shutdown wins over a restart. */
+  leave(mood: 'SHUTDOWN' | 'RESTARTING'): boolean {
+    const isFirst = this.#mood === 'RUNNING';
+    if (isFirst || mood === 'SHUTDOWN') this.#mood = mood;
+    if (isFirst) this.emit({ name: 'SUPERVISOR_STATE_CHANGE_STOPPING', payload: '' });
+    return isFirst;
+  }
+
+  // ProcessOwner
+
+  context(config: ProcessConfig): MachineContext {
+    const { clock } = this.#ports;
+    return {
+      config,
+      wallMs: clock.wallMs(),
+      monotonicMs: clock.monotonicMs(),
+      isRestartAllowed: this.#mood === 'RUNNING',
+    };
+  }
+
+  remember(process: ManagedProcess): void {
+    const key = statusKey(process.groupName, process.config.name);
+    this.#ports.keeper.store(key, encodeStatusNote(process.status));
+  }
+
+  setTimer(delayMs: number, run: () => void): { cancel(): void } {
+    return this.#ports.clock.setTimer(delayMs, run);
+  }
+
+  apply(process: ManagedProcess, effect: ProcessEffect): void {
+    if (effect.kind === 'log') this.log.write(effect.level, effect.text);
+    else if (effect.kind === 'event') {
+      this.emit(renderStateEvent(process.groupName, process.config.name, effect.event));
+    } else if (effect.kind === 'spawn') void this.#spawn(process);
+    else void this.#signal(process, effect.signal, effect.isGroup);
+  }
+
+  #install(config: GroupConfig, processes: ReadonlyMap<string, ManagedProcess>): void {
+    this.#groups.set(config.name, { config, processes });
+    for (const process of processes.values()) this.#byFullName.set(process.fullName, process);
+    if (config.listener !== undefined) this.events.addPool(config.name, config.listener);
+  }
+
+  #forget(process: ManagedProcess): void {
+    const { keeper } = this.#ports;
+    process.release();
+    this.#byFullName.delete(process.fullName);
+    this.#execFailures.delete(process);
+    keeper.store(configKey(process.groupName, process.config.name), '');
+    keeper.store(statusKey(process.groupName, process.config.name), '');
+  }
+
+  #finish(process: ManagedProcess, record: ExitRecord): void {
+    if (process.status.pid !== record.pid || process.status.startTicks !== record.startTicks)
+      return;
+    this.events.detach(process.groupName, process.config.name);
+    process.dispatch({
+      kind: 'exited',
+      status: record.status,
+      signal: record.signal,
+      hasDumpedCore: record.hasDumpedCore,
+    });
+  }
+
+  async #spawn(process: ManagedProcess): Promise<void> {
+    this.#spawning.set(process, undefined);
+    this.#execFailures.delete(process);
+    const isListener = this.events.hasPool(process.groupName);
+    const outcome = await this.spawner
+      .spawn(process, isListener)
+      .catch((error: Error): SpawnOutcome => ({ kind: 'failed', reason: error.message }));
+    const exit = this.#spawning.get(process);
+    this.#spawning.delete(process);
+    if (outcome.kind === 'failed')
+      process.dispatch({ kind: 'spawnFailed', reason: outcome.reason });
+    else this.#settleSpawn(process, outcome);
+    if (exit !== undefined) this.exited(exit);
+  }
+
+  #settleSpawn(process: ManagedProcess, outcome: Extract<SpawnOutcome, { kind: 'spawned' }>): void {
+    const { pid, startTicks, failure, pipes } = outcome;
+    if (failure !== undefined) this.#execFailures.set(process, failure);
+    if (pipes !== undefined) this.events.attach(process.groupName, process.config.name, pipes);
+    process.dispatch({ kind: 'spawned', pid, startTicks });
+  }
+
+  async #signal(process: ManagedProcess, signal: number, isGroup: boolean): Promise<void> {
+    const { pid, startTicks } = process.status;
+    if (pid === 0) return;
+    const result = await this.#ports.keeper.signal({ pid, startTicks, signal, isGroup });
+    if (result === 'failed') process.dispatch({ kind: 'signalFailed', reason: 'refused' });
+  }
+
+  async #chooseLogs(config: ProcessConfig, isListener: boolean): Promise<LogPaths> {
+    const choose = async (channel: 'stdout' | 'stderr') => {
+      if (channel === 'stderr' && config.isStderrRedirected && !isListener) return '';
+      const { target } = config[channel];
+      if (target.kind === 'file') return target.path;
+      if (target.kind !== 'auto') return '';
+      return this.#ports.createAutoLog(config.name, channel);
+    };
+    return { stdout: await choose('stdout'), stderr: await choose('stderr') };
+  }
+}
+
+function byPriority(a: ManagedProcess, b: ManagedProcess): number {
+  return a.config.priority - b.config.priority;
+}
+
+function groupConfig(restored: RestoredGroup): GroupConfig {
+  const { name, priority, listener } = restored;
+  const processes = restored.processes.map(({ config }) => config);
+  return { name, priority, processes, ...optionalListener(listener) };
+}
+
+function optionalListener(listener: ListenerConfig | undefined): { listener?: ListenerConfig } {
+  return listener === undefined ? {} : { listener };
+}
+
+/** Groups of a configuration in the order in which they are added. */
+export function inStartingOrder(groups: readonly GroupConfig[]): GroupConfig[] {
+  return [...groups].sort(compareGroups);
+}

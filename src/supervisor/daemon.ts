@@ -1,0 +1,258 @@
+/** The controller as a process: puts the parts together and follows the keeper's signals. */
+import type { Server } from 'node:http';
+import { hostname, tmpdir } from 'node:os';
+import type { KeeperLink } from '../host/keeper.ts';
+import { loadNative } from '../host/native.ts';
+import { createAutoLog, removeAutoLogs } from '../host/program-log.ts';
+import { RotatingFile } from '../host/rotating-file.ts';
+import { ConfigurationReader } from './configuration.ts';
+import { diskFiles } from './configuration-files.ts';
+import { type Clock, Controller, inStartingOrder } from './controller.ts';
+import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
+import { sweepLogs } from './log-sweep.ts';
+import { createMainLog, type MainLog } from './main-log.ts';
+import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
+import type { RpcContext } from './rpc-method.ts';
+import { createRpcServer } from './rpc-server.ts';
+import { stopEverything } from './shutdown.ts';
+import { autoLogName } from './spawn-plan.ts';
+import { KeeperSpawner } from './spawner.ts';
+import { decodeNotes, SESSION_KEY } from './state-notes.ts';
+import { UserTable } from './users.ts';
+import { signalName } from './value-types.ts';
+
+export interface DaemonOptions {
+  readonly configurationPath: string;
+  readonly keeperFd: number;
+  readonly listenFd: number | undefined;
+  /** Lines of the main log go here too (`-n`). */
+  readonly echo: ((line: string) => void) | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly ownUid: number;
+  /** Ends the process. */
+  exit(status: number): void;
+}
+
+const SIGHUP = 1;
+const SIGUSR2 = 12;
+
+const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+  setTimer(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+/** Environment of services: ours and the configuration's, with a UTF-8 locale when none is set. */
+function serviceEnvironment(
+  env: Readonly<Record<string, string>>,
+  daemon: DaemonConfig,
+): Record<string, string> {
+  const merged = { ...env, ...daemon.environment };
+  const hasLocale = ['LC_ALL', 'LC_CTYPE', 'LANG'].some((name) => merged[name] !== undefined);
+  return hasLocale ? merged : { LC_CTYPE: 'C.UTF-8', ...merged };
+}
+
+function openMainLog(daemon: DaemonConfig, echo: DaemonOptions['echo']): MainLog {
+  const { logFile: path, logMaxBytes: maxBytes, logBackups: backups, logLevel: level } = daemon;
+  const file = new RotatingFile({ path, maxBytes, backups });
+  return createMainLog(file, { path, level, ...(echo === undefined ? {} : { echo }) });
+}
+
+function report(config: SupervisorConfig, log: MainLog): void {
+  for (const warning of config.warnings) log.write('WARN', warning);
+  for (const { message } of config.errors) log.write('ERRO', message);
+}
+
+/** Notes of this boot, unless everything had been stopped. */
+function canResume({ notes, bootId, isTakeOver, living, exits }: KeeperGreeting): boolean {
+  if (notes.get(SESSION_KEY) !== bootId) return false;
+  return isTakeOver || living.size > 0 || exits.length > 0;
+}
+
+class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #reader: ConfigurationReader;
+  readonly #log: MainLog;
+  readonly #intake: KeeperIntake;
+  readonly #controller: Controller;
+  readonly #server: Server;
+  #config: SupervisorConfig;
+  #isLeaving = false;
+
+  constructor(
+    options: DaemonOptions,
+    reader: ConfigurationReader,
+    config: SupervisorConfig,
+    log: MainLog,
+    intake: KeeperIntake,
+  ) {
+    this.#options = options;
+    this.#reader = reader;
+    this.#config = config;
+    this.#log = log;
+    this.#intake = intake;
+    const users = new UserTable();
+    const { daemon } = config;
+    const { link } = intake;
+    this.#controller = new Controller({
+      keeper: link,
+      clock: systemClock,
+      log,
+      identifier: daemon.identifier,
+      spawner: new KeeperSpawner({
+        keeper: link,
+        addon: loadNative(),
+        env: serviceEnvironment(options.env, daemon),
+        serverUrl: daemon.socketPath === undefined ? '' : `unix://${daemon.socketPath}`,
+        ownUid: options.ownUid,
+        findAccount: (uid) => users.findAccount(uid),
+      }),
+      createAutoLog: (name, channel) => {
+        return createAutoLog(daemon.childLogDir, autoLogName(name, channel, daemon.identifier));
+      },
+    });
+    this.#server = createRpcServer(this.#rpcContext());
+  }
+
+  get #link(): KeeperLink {
+    return this.#intake.link;
+  }
+
+  async run(): Promise<void> {
+    const { greeting } = this.#intake;
+    report(this.#config, this.#log);
+    if (canResume(greeting)) this.#resume();
+    else await this.#begin();
+    this.#listenToKeeper();
+    await this.#listen();
+    this.#link.ready();
+    sweepLogs(this.#controller);
+    if (greeting.isStopping) this.#leave('SHUTDOWN');
+  }
+
+  /** Goes on where an earlier controller ended. */
+  #resume(): void {
+    const { greeting } = this.#intake;
+    const groups = decodeNotes(greeting.notes);
+    for (const group of groups) this.#controller.restoreGroup(group, greeting.living);
+    const exits = new Map(greeting.exits.map((exit) => [exit.name, exit]));
+    this.#controller.settleRestored(greeting.living, exits);
+    this.#log.write('INFO', `controller ${process.pid} took over ${groups.length} groups`);
+    for (const exit of greeting.exits) this.#controller.exited(exit);
+  }
+
+  async #begin(): Promise<void> {
+    const { greeting } = this.#intake;
+    const { daemon, groups } = this.#config;
+    for (const key of greeting.notes.keys()) this.#link.store(key, '');
+    for (const { serial } of greeting.exits) this.#link.acknowledge(serial);
+    this.#link.store(SESSION_KEY, greeting.bootId);
+    if (!daemon.isCleanupSkipped) {
+      await removeAutoLogs(daemon.childLogDir, daemon.identifier, new Set());
+    }
+    this.#log.write('INFO', "RPC interface 'supervisor' initialized");
+    this.#log.write('INFO', `supervisord started with pid ${greeting.keeperPid}`);
+    for (const group of inStartingOrder(groups)) await this.#controller.addGroup(group);
+    this.#controller.emit({ name: 'SUPERVISOR_STATE_CHANGE_RUNNING', payload: '' });
+  }
+
+  #listenToKeeper(): void {
+    this.#intake.listen((event) => {
+      if (event.kind === 'exit') this.#controller.exited(event.exit);
+      else if (event.kind === 'forward') this.#onSignal(event.signal);
+      else if (event.kind === 'reaped') {
+        const end = event.signal === 0 ? `exit status ${event.status}` : signalName(event.signal);
+        this.#log.write('INFO', `reaped unknown pid ${event.pid} (${end})`);
+      } else if (event.kind === 'closed') {
+        if (!this.#isLeaving) this.#log.write('CRIT', 'the keeper is gone: the controller ends');
+        this.#options.exit(this.#isLeaving ? 0 : 1);
+      }
+    });
+  }
+
+  #listen(): Promise<void> {
+    const { listenFd } = this.#options;
+    if (listenFd === undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ fd: listenFd }, resolve);
+    });
+  }
+
+  #onSignal(signal: number): void {
+    const name = signalName(signal);
+    if (signal === SIGUSR2) {
+      this.#log.write('INFO', `received ${name} indicating log reopen request`);
+      this.#log.reopen();
+      this.#log.write('INFO', 'supervisord logreopen');
+      return;
+    }
+    const request = signal === SIGHUP ? 'restart' : 'exit';
+    this.#log.write('WARN', `received ${name} indicating ${request} request`);
+    this.#leave(signal === SIGHUP ? 'RESTARTING' : 'SHUTDOWN');
+  }
+
+  #leave(mood: 'SHUTDOWN' | 'RESTARTING'): void {
+    this.#isLeaving = true;
+    if (!this.#controller.leave(mood)) return;
+    stopEverything(this.#controller).then(
+      () => this.#finish(),
+      (error: Error) => {
+        this.#log.write('CRIT', `cannot stop: ${error.stack}`);
+        this.#options.exit(1);
+      },
+    );
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#controller.mood === 'SHUTDOWN') {
+      this.#link.stopped();
+      return;
+    }
+    this.#link.store(SESSION_KEY, '');
+    // The answer proves that the note has arrived.
+    await this.#link.signal({ pid: 0, startTicks: 0, signal: 0, isGroup: false });
+    this.#options.exit(0);
+  }
+
+  #rpcContext(): RpcContext {
+    return {
+      controller: this.#controller,
+      log: this.#log,
+      identifier: this.#config.daemon.identifier,
+      daemonPid: this.#intake.greeting.keeperPid,
+      wantedGroups: () => this.#config.groups,
+      problems: () => this.#config.errors,
+      reload: () => {
+        this.#config = this.#reader.read();
+        report(this.#config, this.#log);
+        return this.#config.groups;
+      },
+      leave: (mood) => void setTimeout(() => this.#leave(mood), 50),
+    };
+  }
+}
+
+/**
+ * Runs the controller.
+ * @throws ConfigurationError when the main file cannot be used; nothing was started then.
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const reader = new ConfigurationReader(options.configurationPath, {
+    files: diskFiles,
+    env: options.env,
+    hostName: hostname(),
+    cwd: options.cwd,
+    temporaryFolder: options.env['TMPDIR'] ?? tmpdir(),
+    users: new UserTable(),
+  });
+  const config = reader.read();
+  const log = openMainLog(config.daemon, options.echo);
+  const { keeperFd: fd, listenFd } = options;
+  const intake = await meetKeeper({ fd, ...(listenFd === undefined ? {} : { listenFd }) });
+  await new Daemon(options, reader, config, log, intake).run();
+}

@@ -1,0 +1,63 @@
+/**
+ * Keeps logs of running processes below their size (spec/supervisor.md 11.7): services write to
+ * their files themselves, so sizes are looked at, a sixteenth of the files at a time.
+ */
+import { lstatSync } from 'node:fs';
+import { errorMessage } from '../errors/slapos-error.ts';
+import { rotateProgramLog } from '../host/program-log.ts';
+import type { Controller } from './controller.ts';
+import type { ManagedProcess } from './managed-process.ts';
+
+const SLICES = 16;
+/** A whole sweep takes 8 s. */
+const TICK_MS = 500;
+
+interface SweptLog {
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly backups: number;
+}
+
+function logsOf(process: ManagedProcess): SweptLog[] {
+  const { logs, config } = process;
+  const found = (['stdout', 'stderr'] as const).map((channel) => {
+    return { path: logs[channel], ...config[channel] };
+  });
+  return found.filter(({ path, maxBytes }) => path !== '' && maxBytes > 0);
+}
+
+function isTooBig({ path, maxBytes }: SweptLog): boolean {
+  try {
+    const status = lstatSync(path);
+    return status.isFile() && status.size >= maxBytes;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts sweeping; each call of the result stops it. */
+export function sweepLogs(controller: Controller): () => void {
+  let slice = 0;
+  const busy = new Set<string>();
+  const rotate = async (log: SweptLog) => {
+    busy.add(log.path);
+    try {
+      await rotateProgramLog(log.path, log.backups);
+    } catch (error) {
+      controller.log.write('WARN', `cannot rotate ${log.path}: ${errorMessage(error)}`);
+    } finally {
+      busy.delete(log.path);
+    }
+  };
+  const timer = setInterval(() => {
+    slice = (slice + 1) % SLICES;
+    controller.processes().forEach((process, index) => {
+      if (index % SLICES !== slice || process.status.pid === 0) return;
+      for (const log of logsOf(process)) {
+        if (!busy.has(log.path) && isTooBig(log)) void rotate(log);
+      }
+    });
+  }, TICK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

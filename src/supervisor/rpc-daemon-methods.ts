@@ -1,0 +1,173 @@
+/** Methods about the daemon itself and its groups (spec/supervisor.md 4.3). */
+import { renderRemoteEvent } from './event.ts';
+import { fault } from './fault.ts';
+import { diffGroups } from './group-diff.ts';
+import { readLogText } from './log-text.ts';
+import { findGroup } from './operations.ts';
+import { ConfigurationError, type GroupConfig } from './program-config.ts';
+import { Params, type RpcContext, type RpcMethod } from './rpc-method.ts';
+import type { RpcValue } from './xml-rpc.ts';
+
+/** Version of supervisor that we are compatible with. */
+export const SUPERVISOR_VERSION = '4.3.0';
+const API_VERSION = '3.0';
+
+function reloadConfig({ controller, reload }: RpcContext): RpcValue {
+  let wanted: readonly GroupConfig[];
+  try {
+    wanted = reload();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw fault('CANT_REREAD', error.message);
+  }
+  const running = controller.groups().map(({ config }) => config);
+  const { added, changed, removed } = diffGroups(running, wanted);
+  return [[added, changed, removed]];
+}
+
+async function addProcessGroup(context: RpcContext, name: string): Promise<boolean> {
+  const config = context.wantedGroups().find((group) => group.name === name);
+  if (config === undefined) throw fault('BAD_NAME', name);
+  if (context.controller.group(name) !== undefined) throw fault('ALREADY_ADDED', name);
+  await context.controller.addGroup(config);
+  return true;
+}
+
+function removeProcessGroup({ controller }: RpcContext, name: string): boolean {
+  findGroup(controller, name);
+  if (!controller.removeGroup(name)) throw fault('STILL_RUNNING', name);
+  return true;
+}
+
+const LOG_RANGE = [
+  ['offset', 'int'],
+  ['length', 'int'],
+] as const;
+
+function readMainLog(name: string): RpcMethod {
+  return {
+    name: `supervisor.${name}`,
+    returns: 'string',
+    params: LOG_RANGE,
+    help: 'Read a part of the main log.',
+    run({ log }, values) {
+      const params = new Params(values);
+      return readLogText(log.path, params.integer(0), params.integer(1));
+    },
+  };
+}
+
+export const DAEMON_METHODS: readonly RpcMethod[] = [
+  ...['getAPIVersion', 'getVersion'].map((name): RpcMethod => {
+    return {
+      name: `supervisor.${name}`,
+      returns: 'string',
+      params: [],
+      help: 'Version of this interface.',
+      run: () => API_VERSION,
+    };
+  }),
+  {
+    name: 'supervisor.getSupervisorVersion',
+    returns: 'string',
+    params: [],
+    help: 'Version of supervisor that this daemon behaves like.',
+    run: () => SUPERVISOR_VERSION,
+  },
+  {
+    name: 'supervisor.getIdentification',
+    returns: 'string',
+    params: [],
+    help: 'Identifier of this daemon.',
+    run: ({ identifier }) => identifier,
+  },
+  {
+    name: 'supervisor.getPID',
+    returns: 'int',
+    params: [],
+    help: 'Process id of this daemon.',
+    run: ({ daemonPid }) => daemonPid,
+  },
+  {
+    name: 'supervisor.getState',
+    returns: 'struct',
+    params: [],
+    help: 'State of this daemon as a struct of statecode and statename.',
+    run: () => ({ statecode: 1, statename: 'RUNNING' }),
+  },
+  readMainLog('readLog'),
+  readMainLog('readMainLog'),
+  {
+    name: 'supervisor.clearLog',
+    returns: 'boolean',
+    params: [],
+    help: 'Empty the main log.',
+    run({ log }) {
+      log.clear();
+      return true;
+    },
+  },
+  {
+    name: 'supervisor.shutdown',
+    returns: 'boolean',
+    params: [],
+    help: 'Stop every process and end the daemon.',
+    run({ leave }) {
+      leave('SHUTDOWN');
+      return true;
+    },
+  },
+  {
+    name: 'supervisor.restart',
+    returns: 'boolean',
+    params: [],
+    help: 'Stop every process, read the configuration and start again.',
+    run({ leave }) {
+      leave('RESTARTING');
+      return true;
+    },
+  },
+  {
+    name: 'supervisor.reloadConfig',
+    returns: 'array',
+    params: [],
+    help: 'Read the files again and tell which groups were added, changed and removed; nothing is applied.',
+    run: reloadConfig,
+  },
+  {
+    name: 'supervisor.addProcessGroup',
+    returns: 'boolean',
+    params: [['name', 'string']],
+    help: 'Add a group of the configuration as last read.',
+    run: (context, values) => addProcessGroup(context, new Params(values).text(0)),
+  },
+  {
+    name: 'supervisor.removeProcessGroup',
+    returns: 'boolean',
+    params: [['name', 'string']],
+    help: 'Remove a group whose processes are all stopped.',
+    run: (context, values) => removeProcessGroup(context, new Params(values).text(0)),
+  },
+  {
+    name: 'supervisor.sendRemoteCommEvent',
+    returns: 'boolean',
+    params: [
+      ['type', 'string'],
+      ['data', 'string'],
+    ],
+    help: 'Send an event of a type of your own to the listeners.',
+    isAlwaysServed: true,
+    run({ controller }, values) {
+      const params = new Params(values);
+      controller.emit(renderRemoteEvent(params.text(0), params.text(1)));
+      return true;
+    },
+  },
+  {
+    name: 'slapos.getConfigProblems',
+    returns: 'array',
+    params: [],
+    help: 'Files that the last reading of the configuration could not use, with the reason.',
+    run: ({ problems }) => problems().map(({ file, message }) => ({ file, message })),
+  },
+];

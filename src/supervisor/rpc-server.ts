@@ -1,0 +1,121 @@
+/**
+ * The HTTP side of the control socket (spec/supervisor.md 4.1). Idle connections are never closed:
+ * clients keep one for minutes and do not retry.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { errorMessage } from '../errors/slapos-error.ts';
+import { streamLog } from './log-stream.ts';
+import { findProcess } from './operations.ts';
+import { callMethod } from './rpc-dispatch.ts';
+import type { RpcContext } from './rpc-method.ts';
+import {
+  decodeCall,
+  encodeFault,
+  encodeReply,
+  encodeValue,
+  isRpcFault,
+  type RpcCall,
+} from './xml-rpc.ts';
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+function sendPage(response: ServerResponse, status: number, text: string): void {
+  const body = `<html><head><title>${text}</title></head><body><h1>${text}</h1></body></html>\n`;
+  response.writeHead(status, {
+    'content-type': 'text/html',
+    'content-length': Buffer.byteLength(body),
+  });
+  response.end(body);
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += (chunk as Buffer).length;
+    if (length > MAX_BODY_BYTES) throw new Error('the request is too long');
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function answer(context: RpcContext, call: RpcCall): Promise<string> {
+  try {
+    return encodeReply(encodeValue(await callMethod(context, call)));
+  } catch (error) {
+    if (!isRpcFault(error)) throw error;
+    return encodeFault(error.faultCode, error.message);
+  }
+}
+
+async function serveRpc(
+  context: RpcContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== 'POST') return sendPage(response, 400, 'Bad Request');
+  if (request.headers['content-length'] === undefined) {
+    return sendPage(response, 411, 'Length Required');
+  }
+  let call: RpcCall;
+  try {
+    call = decodeCall(await readBody(request));
+  } catch (error) {
+    context.log.write('ERRO', `bad request on /RPC2: ${errorMessage(error)}`);
+    return sendPage(response, 400, 'Bad Request');
+  }
+  const body = Buffer.from(await answer(context, call));
+  response.writeHead(200, { 'content-type': 'text/xml', 'content-length': body.length });
+  response.end(body);
+}
+
+/** Path of the log that a `/logtail/NAME/CHANNEL` address means; '' when there is none. */
+function processLogPath(context: RpcContext, path: string): string {
+  const [name = '', channel = 'stdout', ...more] = path.split('/').map(decodeURIComponent);
+  if (more.length > 0 || (channel !== 'stdout' && channel !== 'stderr')) return '';
+  try {
+    return findProcess(context.controller, name).logs[channel];
+  } catch {
+    return '';
+  }
+}
+
+async function serveLog(
+  context: RpcContext,
+  path: string,
+  response: ServerResponse,
+): Promise<void> {
+  const isMain = path.startsWith('/mainlogtail');
+  const file = isMain ? context.log.path : processLogPath(context, path.slice('/logtail/'.length));
+  const headers: Record<string, string> = isMain ? {} : { 'x-accel-buffering': 'no' };
+  const isSent = file !== '' && (await streamLog(file, response, headers));
+  if (!isSent) sendPage(response, 404, 'Not Found');
+}
+
+async function serve(
+  context: RpcContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '/').replace(/[?#].*$/, '');
+  if (path.startsWith('/RPC2')) await serveRpc(context, request, response);
+  else if (path.startsWith('/logtail/') || path.startsWith('/mainlogtail')) {
+    await serveLog(context, path, response);
+  } else if (path === '/') sendPage(response, 200, 'Supervisor');
+  else sendPage(response, 404, 'Not Found');
+}
+
+/** The server; the caller makes it listen. */
+export function createRpcServer(context: RpcContext): Server {
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+    serve(context, request, response).catch((error: unknown) => {
+      context.log.write('CRIT', `${request.url}: ${error instanceof Error ? error.stack : error}`);
+      if (response.headersSent) response.destroy();
+      else sendPage(response, 500, 'Internal Server Error');
+    });
+  });
+  server.requestTimeout = 0;
+  server.headersTimeout = 0;
+  server.timeout = 0;
+  return server;
+}

@@ -1,0 +1,105 @@
+/**
+ * What outlives a controller: notes that the keeper stores and gives to the next one
+ * (spec/supervisor.md 11.4; `store` of docs/keeper-protocol.md). A process keeps the configuration
+ * that it was added with, so that the next controller goes on as if nothing had happened.
+ */
+
+import type { ListenerState } from './listener-protocol.ts';
+import type { LogPaths } from './managed-process.ts';
+import { INITIAL_STATUS, type ProcessStatus } from './process-state.ts';
+import type { GroupConfig, ListenerConfig, ProcessConfig } from './program-config.ts';
+
+export interface RestoredProcess {
+  readonly config: ProcessConfig;
+  readonly logs: LogPaths;
+  readonly status: ProcessStatus;
+  /** What a listener last said. */
+  readonly listenerState: ListenerState | undefined;
+}
+
+export interface RestoredGroup {
+  readonly name: string;
+  readonly priority: number;
+  readonly listener: ListenerConfig | undefined;
+  readonly processes: readonly RestoredProcess[];
+}
+
+interface GroupNote {
+  readonly priority: number;
+  readonly listener?: ListenerConfig;
+  readonly names: readonly string[];
+}
+
+/** Boot in which the notes were written: pids and monotonic times mean nothing in another one. */
+export const SESSION_KEY = 'session';
+
+export function groupKey(group: string): string {
+  return `group:${group}`;
+}
+
+export function configKey(group: string, name: string): string {
+  return `config:${group}:${name}`;
+}
+
+export function statusKey(group: string, name: string): string {
+  return `status:${group}:${name}`;
+}
+
+export function listenerKey(group: string, name: string): string {
+  return `listener:${group}:${name}`;
+}
+
+export function encodeGroupNote(group: GroupConfig): string {
+  const note: GroupNote = {
+    priority: group.priority,
+    ...(group.listener === undefined ? {} : { listener: group.listener }),
+    names: group.processes.map(({ name }) => name),
+  };
+  return JSON.stringify(note);
+}
+
+export function encodeConfigNote(config: ProcessConfig, logs: LogPaths): string {
+  return JSON.stringify({ config, logs });
+}
+
+/** Only what differs from a process that has never run. */
+export function encodeStatusNote(status: ProcessStatus): string {
+  const initial = INITIAL_STATUS as unknown as Record<string, unknown>;
+  const changed = Object.entries(status).filter(([key, value]) => initial[key] !== value);
+  return JSON.stringify(Object.fromEntries(changed));
+}
+
+function decode<T>(text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined; // A note of another version: as if there were none.
+  }
+}
+
+function decodeProcess(
+  notes: ReadonlyMap<string, string>,
+  group: string,
+  name: string,
+): RestoredProcess[] {
+  const stored = decode<{ config: ProcessConfig; logs: LogPaths }>(
+    notes.get(configKey(group, name)),
+  );
+  if (stored === undefined) return [];
+  const status = decode<Partial<ProcessStatus>>(notes.get(statusKey(group, name)));
+  const listenerState = notes.get(listenerKey(group, name)) as ListenerState | undefined;
+  return [{ ...stored, status: { ...INITIAL_STATUS, ...status }, listenerState }];
+}
+
+/** The groups that earlier controllers left. */
+export function decodeNotes(notes: ReadonlyMap<string, string>): RestoredGroup[] {
+  return [...notes].flatMap(([key, text]) => {
+    if (!key.startsWith('group:')) return [];
+    const name = key.slice('group:'.length);
+    const note = decode<GroupNote>(text);
+    if (note === undefined) return [];
+    const processes = note.names.flatMap((each) => decodeProcess(notes, name, each));
+    return [{ name, priority: note.priority, listener: note.listener, processes }];
+  });
+}
