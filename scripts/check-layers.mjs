@@ -24,6 +24,7 @@ const SHARED = {
   config: ['model'],
   host: ['model'],
   pki: ['model', 'host'],
+  grid: ['model', 'config', 'host', 'slap'],
   slap: ['model', 'config', 'host'],
   networkcache: ['model', 'config', 'host', 'pki'],
 };
