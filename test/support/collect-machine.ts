@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { createCollectHost } from '../../src/cli/node/collect-host.ts';
 import type { CollectHost } from '../../src/collect/collect-host.ts';
+import { runCollect } from '../../src/collect/run.ts';
 import type { CollectSettings } from '../../src/collect/settings.ts';
 import { decodeProcTable, PROC_F64, PROC_RECORD_BYTES, PROC_U32 } from '../../src/host/proc.ts';
 import type { LogFields, Logger } from '../../src/log/logger.ts';
@@ -103,6 +105,38 @@ export class CollectMachine {
         this.#monotonicMs += durationMs;
       },
     };
+  }
+
+  /** One run, with parts of the machine or of the settings exchanged. */
+  collect(
+    changes: { host?: Partial<CollectHost>; settings?: Partial<CollectSettings> } = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<number> {
+    return runCollect({
+      settings: { ...this.settings, ...changes.settings },
+      host: { ...this.host, ...changes.host },
+      log: this.log,
+      signal,
+    });
+  }
+
+  #database(): Sqlite.Database {
+    return new Sqlite(this.path('var', 'data-log', 'collector.db'));
+  }
+
+  query(sql: string): unknown[] {
+    const database = this.#database();
+    try {
+      return database.prepare(sql).raw().all();
+    } finally {
+      database.close();
+    }
+  }
+
+  execute(sql: string): void {
+    const database = this.#database();
+    database.exec(sql);
+    database.close();
   }
 
   path(...names: string[]): string {
