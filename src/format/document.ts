@@ -35,20 +35,11 @@ export function renderComputerJson(computer: Computer): string {
   return renderJson(computerDocument(computer), 2);
 }
 
-/** JSON as Python writes it: sorted keys, ASCII only. */
+/** JSON as Python writes it: ASCII only. Every document below has its keys in order. */
 function renderJson(document: Document, indent: number): string {
-  return JSON.stringify(sortKeys(document), null, indent).replace(
+  return JSON.stringify(document, null, indent).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-function sortKeys(value: DocumentValue): DocumentValue {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value as Document).map(([key, item]) => [key, sortKeys(item)]);
-  return Object.fromEntries(
-    entries.sort(([one], [other]) => (String(one) < String(other) ? -1 : 1)),
   );
 }
 

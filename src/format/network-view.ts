@@ -18,6 +18,7 @@ export class NetworkView {
   readonly #names = new Map<number, string>();
   readonly #byDevice = new Map<string, NativeAddress[]>();
   readonly #byAddress = new Map<string, string[]>();
+  readonly #byPlace = new Map<string, NativeAddress[]>();
 
   constructor(state: NetworkState) {
     this.routes = state.routes;
@@ -29,6 +30,7 @@ export class NetworkView {
       const device = this.deviceName(address.ifindex);
       push(this.#byDevice, device, address);
       push(this.#byAddress, address.address, device);
+      push(this.#byPlace, `${device} ${address.address}`, address);
     }
   }
 
@@ -55,8 +57,7 @@ export class NetworkView {
 
   /** The address as it stands on a device, with that prefix length if one is given. */
   find(device: string, address: string, prefixLength?: number): NativeAddress | undefined {
-    return this.addressesOf(device).find((candidate) => {
-      if (candidate.address !== address) return false;
+    return this.#byPlace.get(`${device} ${address}`)?.find((candidate) => {
       return prefixLength === undefined || candidate.prefixLength === prefixLength;
     });
   }

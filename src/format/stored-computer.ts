@@ -14,6 +14,7 @@ import {
   renderIpv6Netmask,
 } from '../model/ip-address.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
+import { decodeStateLines } from './state-lines.ts';
 
 /** What a state or definition file says of a partition. */
 export interface StoredPartition {
@@ -60,7 +61,7 @@ export function parseComputerXml(text: string, path: string): StoredComputer {
 
 function decode(text: string, path: string): unknown {
   try {
-    return decodeMarshal(text, path);
+    return decodeStateLines(text) ?? decodeMarshal(text, path);
   } catch (cause) {
     throw stateError(path, 'is not a marshalled computer', cause);
   }

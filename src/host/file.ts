@@ -27,6 +27,7 @@ const readFd = promisify(readCallback);
 /** O_PATH of open(2): the same number on x86-64 and arm64, and missing from `fs.constants`. */
 const O_PATH = 0o10000000;
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+const READ_BYTES = 64 * 1024;
 
 export interface FolderEntry {
   readonly name: string;
@@ -194,7 +195,7 @@ async function readFile(
     const status = await fstatFd(fd);
     if (!status.isFile()) throw unsafe(`${root}/${path} is not a regular file.`);
     if (status.size > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
-    const content = await readAtMost(fd, maxBytes + 1);
+    const content = await readAtMost(fd, maxBytes + 1, status.size + 1);
     if (content.length > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
     return content;
   });
@@ -210,15 +211,16 @@ function tooLarge(path: string, maxBytes: number): HostError {
   });
 }
 
-async function readAtMost(fd: number, limitBytes: number): Promise<Buffer> {
+/** @param expectedBytes Size of the first read; one byte more than the file shows its end. */
+async function readAtMost(fd: number, limitBytes: number, expectedBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let total = 0;
-  while (total < limitBytes) {
-    const chunk = Buffer.alloc(Math.min(64 * 1024, limitBytes - total));
+  for (let wanted = expectedBytes; total < limitBytes; wanted = READ_BYTES) {
+    const chunk = Buffer.allocUnsafe(Math.min(wanted, limitBytes - total));
     const { bytesRead } = await readFd(fd, chunk, 0, chunk.length, total);
-    if (bytesRead === 0) break;
     chunks.push(chunk.subarray(0, bytesRead));
     total += bytesRead;
+    if (bytesRead < chunk.length) break;
   }
   return Buffer.concat(chunks, total);
 }

@@ -36,7 +36,8 @@ export function parseIpv6(text: string): bigint | null {
   const missing = IPV6_GROUPS - head.length - tail.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
   const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
-  return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
+  // One conversion of 32 digits is several times faster than eight shifts of big integers.
+  return BigInt(`0x${groups.map((group) => group.toString(16).padStart(4, '0')).join('')}`);
 }
 
 /** Groups of one side of `::`; only the last ones may be written as IPv4. */
@@ -58,8 +59,9 @@ function parseGroups(text: string, mayEndInIpv4: boolean): number[] | null {
 
 /** Canonical text (RFC 5952 4): lower case, the first longest run of two or more zeros as `::`. */
 export function renderIpv6(value: bigint): string {
+  const digits = value.toString(16).padStart(32, '0');
   const groups: number[] = [];
-  for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((value >> shift) & 0xffffn));
+  for (let at = 0; at < 32; at += 4) groups.push(Number.parseInt(digits.slice(at, at + 4), 16));
   const run = longestZeroRun(groups);
   const hex = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
   if (run.length < 2) return hex(groups);
@@ -98,9 +100,14 @@ export function isSameIpv6Network(one: bigint, other: bigint, prefixLength: numb
 
 /** Netmask text of an IPv6 prefix, as state files carry it: 48 is `ffff:ffff:ffff::`. */
 export function renderIpv6Netmask(prefixLength: number): string {
-  const all = (1n << BigInt(IPV6_BITS)) - 1n;
-  return renderIpv6(ipv6Network(all, prefixLength));
+  return NETMASKS[prefixLength] ?? '';
 }
+
+/** Every netmask by its canonical text: they are read and written thousands of times a run. */
+const NETMASKS = Array.from({ length: IPV6_BITS + 1 }, (_, length) => {
+  return renderIpv6(ipv6Network((1n << BigInt(IPV6_BITS)) - 1n, length));
+});
+const NETMASK_LENGTHS = new Map(NETMASKS.map((text, length) => [text, length]));
 
 export function renderIpv4Netmask(prefixLength: number): string {
   return renderIpv4(ipv4Mask(prefixLength));
@@ -111,6 +118,10 @@ export function renderIpv4Netmask(prefixLength: number): string {
  * files also have `mask/length` and the bare length.
  */
 export function parseIpv6Netmask(text: string): number | null {
+  return NETMASK_LENGTHS.get(text) ?? parseUnusualNetmask(text);
+}
+
+function parseUnusualNetmask(text: string): number | null {
   const bare = text.split('/')[0] ?? '';
   if (/^\d{1,3}$/.test(bare)) return Number(bare) <= IPV6_BITS ? Number(bare) : null;
   const mask = parseIpv6(bare);
