@@ -40,6 +40,24 @@ function lazyBundles(found) {
   };
 }
 
+/**
+ * commander loads node:child_process for subcommands that are programs of their own; we have none,
+ * and loading it takes longer than parsing a command line. It is loaded if ever it is used.
+ */
+const lazyChildProcess = {
+  name: 'lazy-child-process',
+  setup(context) {
+    context.onResolve({ filter: /^node:child_process$/ }, (args) =>
+      /node_modules.commander/.test(args.importer)
+        ? { path: args.path, namespace: 'lazy-builtin' }
+        : undefined,
+    );
+    context.onLoad({ filter: /.*/, namespace: 'lazy-builtin' }, (args) => ({
+      contents: `exports.spawn = (...words) => process.getBuiltinModule('${args.path}').spawn(...words);`,
+    }));
+  },
+};
+
 async function bundle(entry, found) {
   await build({
     entryPoints: [entry],
@@ -54,7 +72,7 @@ async function bundle(entry, found) {
     loader: { '.sql': 'text', '.html': 'text', '.css': 'text' },
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [lazyBundles(found)],
+    plugins: [lazyBundles(found), lazyChildProcess],
   });
 }
 

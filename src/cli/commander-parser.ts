@@ -58,11 +58,21 @@ function toCommanderArgument(spec: PositionalSpec): Argument {
   return new Argument(`[${spec.name}...]`, spec.help);
 }
 
+/** commander asks and writes nothing: looking at process.stdout takes milliseconds. */
+const SILENT = {
+  writeErr() {},
+  writeOut() {},
+  getOutHasColors: () => false,
+  getErrHasColors: () => false,
+  getOutHelpWidth: () => 80,
+  getErrHelpWidth: () => 80,
+};
+
 /** Builds the commander Command of a spec; it never exits and writes nothing by itself. */
 export function buildCommander(spec: CommandSpec): Command {
   const command = new Command(`slapos ${spec.words}`)
     .exitOverride()
-    .configureOutput({ writeErr() {}, writeOut() {} })
+    .configureOutput(SILENT)
     .helpOption('-h, --help', 'show this help and exit')
     .allowExcessArguments(false)
     .description(spec.description ?? spec.summary);

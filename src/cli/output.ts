@@ -19,7 +19,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function columnsOf(stream: TextStream, env: Environment): number {
   const asked = Number(env['COLUMNS']);
   if (Number.isInteger(asked) && asked > 0) return asked;
-  return (stream.isTerminal() ? stream.terminalColumns() : undefined) ?? 80;
+  return (stream.isTerminal() ? stream.terminalColumns() : undefined) || 80;
 }
 
 /** Whether a stream may get colours: a terminal that knows them, and no `$NO_COLOR`. */

@@ -1,6 +1,5 @@
 /** The standard streams of a command, so that tests can give others. */
-import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { fstatSync, writeSync } from 'node:fs';
 import { errorCode } from '../errors/slapos-error.ts';
 
 export interface TextStream {
@@ -9,6 +8,16 @@ export interface TextStream {
   isTerminal(): boolean;
   /** Width in characters, when it is a terminal. */
   terminalColumns(): number | undefined;
+}
+
+/** Major number of /dev/null and its like (null(4)). */
+const MEMORY_DEVICES = 1;
+
+/** Whether a descriptor is a terminal. Loading node:tty takes 2 ms: not for files and /dev/null. */
+function isTerminal(fd: number): boolean {
+  const status = fstatSync(fd);
+  const isCandidate = status.isCharacterDevice() && status.rdev >> 8 !== MEMORY_DEVICES;
+  return isCandidate && process.getBuiltinModule('node:tty').isatty(fd);
 }
 
 /** Waits a little for the reader of a full pipe without taking a core. */
@@ -46,7 +55,7 @@ export function openStream(fd: number, onClosed: () => void): TextStream {
         onClosed();
       }
     },
-    isTerminal: () => isatty(fd),
+    isTerminal: () => isTerminal(fd),
     terminalColumns: () => (fd === 1 ? process.stdout.columns : process.stderr.columns),
   };
 }
