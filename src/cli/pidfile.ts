@@ -79,8 +79,9 @@ function lockPidfile(path: string, addon: LockAddon): number {
   for (;;) {
     const fd = openPidfile(path);
     if (!addon.lockTry({ fd, isExclusive: true })) {
+      const holder = parsePid(readFileSync(fd, 'utf8'));
       closeSync(fd);
-      throw busy(path, parsePid(readFileSync(path, 'utf8')));
+      throw busy(path, holder);
     }
     if (isSameFile(fd, path)) return fd;
     closeSync(fd);
@@ -111,7 +112,7 @@ function removePidfile(fd: number, path: string): void {
  */
 export function takePidfile(path: string, log: Logger, addon: LockAddon = loadNative()): Pidfile {
   const fd = lockPidfile(path, addon);
-  const text = readFileSync(path, 'utf8');
+  const text = readFileSync(fd, 'utf8');
   const pid = parsePid(text);
   if (pid !== undefined && isOtherSlapos(pid)) {
     closeSync(fd);
