@@ -24,6 +24,7 @@ export interface NodeConfigValues {
   readonly directoryUrl?: string;
 }
 
+const DEFAULT_HOME = '/opt/slapos';
 const PUBLIC_CACHE = 'http://shacache.nxdcdn.com';
 const PUBLIC_DIRECTORY = 'http://shadir.nxdcdn.com';
 
@@ -69,10 +70,21 @@ function slaposLines(values: NodeConfigValues): Line[] {
         ] as const)),
     ['software_root', values.softwareRoot],
     ['instance_root', values.instanceRoot],
+    ...pidfileLines(values.home),
     'Folders of parts that several software releases share; the last one is written to.',
     'shared_part_list =',
     `  ${values.softwareRoot}/read_only_shared`,
     `  ${values.softwareRoot}/shared`,
+  ];
+}
+
+/** The built-in pid files stand in the default home; a node elsewhere has its own. */
+function pidfileLines(home: string): Line[] {
+  if (home === DEFAULT_HOME) return [];
+  return [
+    ['pidfile_software', `${home}/slapgrid-sr.pid`],
+    ['pidfile_instance', `${home}/slapgrid-cp.pid`],
+    ['pidfile_report', `${home}/slapgrid-ur.pid`],
   ];
 }
 
