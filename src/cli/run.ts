@@ -23,7 +23,7 @@ export function describeError(error: unknown): string {
   if (!isSlaposError(error)) {
     return `${errorMessage(error) || 'Unknown error'} (this is a bug of slapos: run again with --debug and report it)`;
   }
-  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+  const hint = error.hint === undefined ? '' : ` (${error.hint.replace(/\.$/, '')})`;
   return `${error.message}${hint} [${error.code}]`;
 }
 

@@ -59,7 +59,7 @@ function unreadable(path: string, cause: unknown): ConfigError {
     const message = `Configuration file does not exist: ${path}`;
     return new ConfigError('SLAPOS_ERR_CONFIG_MISSING', message, {
       cause,
-      hint: 'name another with --cfg, or make one with slapos configure local',
+      hint: 'name another with --cfg, or write one with slapos configure',
       context: { file: path },
     });
   }
