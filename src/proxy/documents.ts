@@ -1,10 +1,10 @@
 /** The documents that the proxy answers with, from its rows (spec/slap-protocol.md 1.5). Pure. */
 import { pythonFloat } from '../model/python-number.ts';
-import { decodeInstanceXml } from '../slap/instance-xml.ts';
 import { MarshalObject, MarshalTuple } from '../slap/marshal-value.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
 import type { Dictionary } from './form.ts';
 import type { AddressRow, PartitionKey, PartitionRow, SlaveRow, SoftwareRow } from './store.ts';
+import { readStoredXml } from './stored-xml.ts';
 
 /** The whole computer, as `getFullComputerInformation` gives it. */
 export function renderComputer(
@@ -68,9 +68,9 @@ function renderUsed(row: PartitionRow, url: string, addresses: readonly AddressR
     _need_modification: 1,
     _requested_state: row.requestedState,
     _software_release_document: renderSoftwareRelease(url, row.computerReference, {}),
-    _connection_dict: decodeInstanceXml(row.connectionXml),
+    _connection_dict: readStoredXml(row.connectionXml),
     _parameter_dict: {
-      ...decodeInstanceXml(row.xml),
+      ...readStoredXml(row.xml),
       full_address_list: [],
       instance_title: row.title,
       ip_list: renderAddresses(addresses),
@@ -89,11 +89,11 @@ function renderUsed(row: PartitionRow, url: string, addresses: readonly AddressR
 export function renderInstance(row: PartitionRow, addresses: readonly AddressRow[]): MarshalObject {
   return new MarshalObject('SoftwareInstance', [], {
     ...renderLocation(row, addresses),
-    _connection_dict: decodeInstanceXml(row.connectionXml),
+    _connection_dict: readStoredXml(row.connectionXml),
     _instance_guid: instanceGuid(row),
     _parameter_dict: {
       timestamp: renderTimestamp(row.timestamp),
-      ...decodeInstanceXml(row.xml),
+      ...readStoredXml(row.xml),
     },
     _requested_state: row.requestedState,
     connection_xml: row.connectionXml,
@@ -111,7 +111,7 @@ export function renderSharedInstance(
 ): MarshalObject {
   return new MarshalObject('SoftwareInstance', [], {
     ...renderLocation(host, addresses),
-    _connection_dict: decodeInstanceXml(slave.connectionXml),
+    _connection_dict: readStoredXml(slave.connectionXml),
     _parameter_dict: parameters,
     slap_software_release_url: host.softwareRelease,
     slap_software_type: host.softwareType,

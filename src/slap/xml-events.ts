@@ -32,7 +32,10 @@ export function readXml(document: string | Uint8Array, what: string, handler: Xm
 }
 
 function feed(text: string, handler: XmlHandler): void {
-  const parser = new SaxesParser({ xmlns: true });
+  const parser = new SaxesParser<{ xmlns: false; position: false }>({
+    xmlns: false,
+    position: false,
+  });
   let depth = 0;
   parser.on('error', (error) => {
     throw error;
@@ -43,7 +46,7 @@ function feed(text: string, handler: XmlHandler): void {
   parser.on('opentag', (tag) => {
     depth += 1;
     if (depth > MAX_DEPTH) throw new Error(`elements nested more than ${MAX_DEPTH} deep`);
-    handler.open(tag.local, localAttributes(tag.attributes));
+    handler.open(localName(tag.name), localAttributes(tag.attributes));
   });
   parser.on('closetag', () => {
     depth -= 1;
@@ -58,16 +61,20 @@ function feed(text: string, handler: XmlHandler): void {
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
 function localAttributes(
-  attributes: Readonly<Record<string, { readonly local: string; readonly value: string }>>,
+  attributes: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
   let found: Map<string, string> | undefined;
   for (const name in attributes) {
-    const attribute = attributes[name];
-    if (attribute === undefined) continue;
     found ??= new Map();
-    found.set(attribute.local, attribute.value);
+    found.set(localName(name), attributes[name] ?? '');
   }
   return found ?? NO_ATTRIBUTES;
+}
+
+/** Prefixes are only cut off: whatever namespace they stand for, the local name decides. */
+function localName(name: string): string {
+  const colon = name.indexOf(':');
+  return colon < 0 ? name : name.slice(colon + 1);
 }
 
 /** Decodes by byte order mark, else by the declaration, else as UTF-8 (XML 1.0 appendix F). */
