@@ -5,9 +5,11 @@
  * The journal is a write-ahead log while the proxy runs and a rollback journal after a clean stop,
  * because readers of other users could not create the files of the former.
  */
+import { writeFileSync } from 'node:fs';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { errorCode, errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import { renderSchema, SCHEMA_VERSION } from './schema.ts';
+import { renderSqlDump } from './sql-dump.ts';
 import type { ProxyStore, ProxyTables } from './store.ts';
 import { SqliteTables } from './store-tables.ts';
 
@@ -71,6 +73,15 @@ class SqliteStore implements ProxyStore {
   read<T>(work: (tables: ProxyTables, version: string) => Promise<T>): Promise<T> {
     return this.#queue(() => {
       return this.#transact('BEGIN', () => work(this.#tables, this.#version()));
+    });
+  }
+
+  dump(): Promise<string> {
+    return this.#queue(async () => {
+      const path = `${this.#path}-backup-${new Date().toISOString()}.sql`;
+      // The parameters in it may hold passwords.
+      writeFileSync(path, renderSqlDump(this.#database), { flag: 'wx', mode: 0o600 });
+      return path;
     });
   }
 

@@ -109,6 +109,8 @@ export interface ProxyStore {
   write<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T>;
   /** Runs work on one consistent state. `version` changes whenever anything was written. */
   read<T>(work: (tables: ProxyTables, version: string) => Promise<T>): Promise<T>;
+  /** Writes the whole content as SQL text beside the database and returns the path. */
+  dump(): Promise<string>;
   /** Waits for the work under way, then closes. */
   close(): Promise<void>;
 }

@@ -1,8 +1,10 @@
 /** `proxy start`: serves until SIGTERM or SIGINT (spec/proxy.md 1). */
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
 import { type ProxyOptions, parseProxyOptions } from '../../proxy/options.ts';
 import { createProxyServer, type ProxyServer } from '../../proxy/server.ts';
+import { applySoftwareRoot } from '../../proxy/software-root.ts';
 import { openSqliteStore } from '../../proxy/store-sqlite.ts';
 import type { CommandHandler } from '../command.ts';
 
@@ -13,6 +15,7 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   const { computerId: defaultComputerId, products } = proxy;
   const server = createProxyServer({ store, log, defaultComputerId, products });
   try {
+    await applySoftwareRoot(store, proxy.localSoftwareReleaseRoot, isFile, log);
     const address = await listen(server, proxy);
     log.info(`Proxy of ${proxy.computerId} listens on ${address} with ${proxy.databaseUri}`, {
       event: 'proxy.started',
@@ -28,6 +31,10 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   }
   return 0;
 };
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
 
 async function listen(server: ProxyServer, { host, port }: ProxyOptions): Promise<string> {
   try {
