@@ -3,8 +3,11 @@
  * and its title says why; SLAPOS_REQUIRE=root,netns,… turns such skips into failures, so that a
  * place which must have a facility cannot lose it unseen.
  */
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'vitest';
+import { packageRoot } from '../../src/host/native.ts';
 
 /** Each probe gives the reason why the facility is missing, or undefined when it is there. */
 const PROBES = {
@@ -12,6 +15,7 @@ const PROBES = {
   netns: probeNamespace,
   tun: () => probeAccess('/dev/net/tun', constants.R_OK | constants.W_OK),
   cgroup2: probeCgroup2,
+  buildout: probeBuildout,
 } satisfies Record<string, () => string | undefined>;
 
 export type Facility = keyof typeof PROBES;
@@ -32,6 +36,19 @@ function probeAccess(path: string, mode: number): string | undefined {
   } catch (error) {
     return `${path}: ${(error as NodeJS.ErrnoException).code}`;
   }
+}
+
+/** The environment that `npm run setup` prepares, usable by users other than root. */
+function probeBuildout(): string | undefined {
+  const python = join(packageRoot(), '.venv', 'buildout', 'bin', 'python');
+  const { error, status, stderr } = spawnSync(python, ['-c', 'import zc.buildout.buildout'], {
+    cwd: '/',
+    encoding: 'utf8',
+    ...(process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}),
+  });
+  return status === 0
+    ? undefined
+    : `${python}: ${error?.message ?? stderr.trim().split('\n').pop()}`;
 }
 
 /** A cgroup v2 hierarchy in which this process may make groups. */
