@@ -81,7 +81,7 @@ async function format(tour) {
 }
 
 async function formatAgain(tour) {
-  const { stdout } = await tour.slaposCommand(['node', 'format', '--now', '--dry_run']);
+  const { stdout } = await tour.slaposCommand(['node', 'format', '--now', '--dry-run']);
   return [stdout.trim().split('\n').at(-1) ?? ''];
 }
 

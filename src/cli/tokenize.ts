@@ -87,6 +87,18 @@ function findPrefix(word: string, options: readonly OptionSpec[]): Match | undef
   return matches[0];
 }
 
+/** `--dry-run` for `--dry_run` and the reverse: upstream's names mix both, people need not know. */
+function findRespelled(word: string, options: readonly OptionSpec[]): Match | undefined {
+  if (!word.startsWith('--')) return undefined;
+  const { flag, inline } = splitInline(word);
+  const spelled = flag.replaceAll('_', '-');
+  for (const spec of options) {
+    const found = spec.flags.find((one) => one.replaceAll('_', '-') === spelled);
+    if (found !== undefined) return { spec, flag: found, inline };
+  }
+  return undefined;
+}
+
 /** The options in one word; undefined when it is not a known option. */
 function matchWord(
   word: string,
@@ -98,8 +110,9 @@ function matchWord(
   if (exact !== undefined) return [exact];
   const cluster = findCluster(word, options);
   if (cluster !== undefined) return cluster;
-  const prefix = hasPrefixes ? findPrefix(word, options) : undefined;
-  return prefix === undefined ? undefined : [prefix];
+  const long =
+    (hasPrefixes ? findPrefix(word, options) : undefined) ?? findRespelled(word, options);
+  return long === undefined ? undefined : [long];
 }
 
 /** Takes the values of an option from the words that follow it. */

@@ -33,6 +33,8 @@ describe('options', () => {
     ],
     [['--mess=x'], ['message', 'x']],
     [['--dry'], ['dry_run']],
+    [['--dry-run'], ['dry_run']],
+    [['--master_url=x'], ['master_url', 'x']],
     [
       ['-m', 'hi'],
       ['message', 'hi'],
