@@ -170,10 +170,19 @@ function unavailable(request: HttpRequest, cause: unknown): MasterError {
     {
       cause,
       isRetryable: true,
-      hint: 'Check master_url, that the Master runs, and that this machine reaches it by IPv6.',
+      hint: hintFor(errorCode(cause)),
       context: { url: request.url.href, reason: errorCode(cause) },
     },
   );
+}
+
+/** Codes of OpenSSL and Node for a certificate that is not accepted. */
+const CERTIFICATE_CODE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
+
+function hintFor(code: string): string {
+  return CERTIFICATE_CODE.test(code)
+    ? 'Name the authority of the Master in master_ca_file, or set master_tls_verify = false.'
+    : 'Check master_url, that the Master runs, and that this machine reaches it by IPv6.';
 }
 
 /** Node gathers the failures of several addresses in one error without a message. */

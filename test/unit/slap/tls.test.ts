@@ -1,0 +1,90 @@
+/** Certificates of server and client over real TLS on loopback. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import forge from 'node-forge';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createSlapClient, type SlapClientOptions } from '../../../src/slap/slap-client.ts';
+
+let folder: string;
+let server: Server;
+let masterUrl: string;
+
+function createCertificate(commonName: string) {
+  const keys = forge.pki.rsa.generateKeyPair(2048);
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = keys.publicKey;
+  certificate.serialNumber = '01';
+  certificate.validity.notBefore = new Date(Date.now() - 86_400_000);
+  certificate.validity.notAfter = new Date(Date.now() + 86_400_000);
+  const name = [{ name: 'commonName', value: commonName }];
+  certificate.setSubject(name);
+  certificate.setIssuer(name);
+  certificate.setExtensions([
+    { name: 'basicConstraints', cA: true },
+    { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+  ]);
+  certificate.sign(keys.privateKey, forge.md.sha256.create());
+  const key = forge.pki.privateKeyToPem(keys.privateKey);
+  return { key, certificate: forge.pki.certificateToPem(certificate) };
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'slapos-tls-'));
+  const master = createCertificate('127.0.0.1');
+  const node = createCertificate('COMP-1');
+  writeFileSync(join(folder, 'ca.pem'), master.certificate);
+  writeFileSync(join(folder, 'node.key'), node.key);
+  writeFileSync(join(folder, 'node.crt'), node.certificate);
+  const options = {
+    key: master.key,
+    cert: master.certificate,
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
+  server = createServer(options, (request, response) => {
+    const peer = (request.socket as TLSSocket).getPeerCertificate();
+    response.end(`http://${peer.subject?.CN ?? 'nobody'}/`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  masterUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function askWho(options: Omit<SlapClientOptions, 'masterUrl'>): Promise<string | null> {
+  const master = createSlapClient({ masterUrl, ...options });
+  try {
+    return await master.getHateoasUrl();
+  } finally {
+    await master.close();
+  }
+}
+
+test('a certificate that nobody signed is refused', async () => {
+  await expect(askWho({})).rejects.toMatchObject({
+    code: 'SLAPOS_ERR_MASTER_UNAVAILABLE',
+    message: expect.stringMatching(/self-signed certificate/),
+    hint: expect.stringContaining('master_ca_file'),
+  });
+});
+
+test('its authority is accepted, and the client shows who it is', async () => {
+  const files = {
+    caFile: join(folder, 'ca.pem'),
+    keyFile: join(folder, 'node.key'),
+    certFile: join(folder, 'node.crt'),
+  };
+  expect(await askWho(files)).toBe('http://COMP-1/');
+});
+
+test('verification can be turned off', async () => {
+  expect(await askWho({ isTlsVerified: false })).toBe('http://nobody/');
+});
