@@ -63,6 +63,8 @@ export interface CommandSpec {
   readonly isConfigOptional?: boolean;
   /** When root is checked (spec/cli.md 4). */
   readonly rootCheck: 'always' | 'permissive' | 'strict' | 'never';
+  /** A program that runs until it is told to stop: a signal is its normal end, not a failure. */
+  readonly isServer?: boolean;
   /** Loads the handler; absent while the command is only announced. */
   readonly load?: () => Promise<{ readonly run: CommandHandler }>;
 }

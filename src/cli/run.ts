@@ -129,7 +129,8 @@ async function runAction(
   try {
     if (settings.logFile !== undefined) log.addFile(settings.logFile);
     const status = await runCommand(action, settings, log, io);
-    return io.signal.aborted ? exitCodeOf(io.signal.reason) : status;
+    const isCancelled = io.signal.aborted && action.command.isServer !== true;
+    return isCancelled ? exitCodeOf(io.signal.reason) : status;
   } catch (error) {
     if (!io.signal.aborted) {
       logFailure(error, log, settings);

@@ -73,6 +73,7 @@ export const PROXY_COMMANDS: readonly CommandSpec[] = [
       },
     ],
     configFamily: 'node',
+    isServer: true,
     rootCheck: 'never',
   },
 ];
