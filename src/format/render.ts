@@ -104,8 +104,8 @@ const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
   fileRemove: 'files to remove',
 };
 
-/** What a batch is, for progress: `100 tap and tun devices`. */
+/** What a batch is, for progress: `tap and tun devices: 100`. */
 export function renderBatch(kind: StepKind, count: number): string {
   const isOneThing = kind === 'accounts' || kind === 'awaitDad' || kind === 'historyAppend';
-  return isOneThing ? BATCH_TEXTS[kind] : `${count} ${BATCH_TEXTS[kind]}`;
+  return isOneThing ? BATCH_TEXTS[kind] : `${BATCH_TEXTS[kind]}: ${count}`;
 }

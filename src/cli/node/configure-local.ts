@@ -158,14 +158,10 @@ export function renderProxyProgram(node: Pick<LocalNode, 'etc' | 'home'>): strin
     'stopwaitsecs=60',
     'user=0',
     'group=0',
-    'serverurl=AUTO',
     'redirect_stderr=true',
     `stdout_logfile=${node.home}/log/slapos-proxy.log`,
     'stdout_logfile_maxbytes=100KB',
     'stdout_logfile_backups=1',
-    `stderr_logfile=${node.home}/log/slapos-proxy.log`,
-    'stderr_logfile_maxbytes=100KB',
-    'stderr_logfile_backups=1',
   ];
   return `${lines.map((line) => line.replaceAll('%', '%%')).join('\n')}\n`;
 }

@@ -31,7 +31,7 @@ import { PACKAGE_VERSION } from '../version.ts';
 const LONGEST_DELAY_SECONDS = 3600;
 const STATE_FOLDER_MODE = 0o755;
 /** How long the public address may keep a run waiting: it is told, never needed. */
-const PUBLIC_ADDRESS_DEADLINE_MS = 1500;
+const PUBLIC_ADDRESS_DEADLINE_MS = 1000;
 /** Version of upstream that Masters may expect of us, with ours behind it. */
 const SLAPOS_VERSION = `1.24.0+node.${PACKAGE_VERSION}`;
 
