@@ -10,7 +10,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Computer } from '../model/computer.ts';
 import { allocate } from './allocate.ts';
 import { type ApplyHooks, apply } from './apply.ts';
-import { type DefinitionSections, parseDefinition, renderDefinition } from './definition.ts';
+import { type DefinitionSections, parseDefinition } from './definition.ts';
 import { desiredComputer } from './desired.ts';
 import type { Facts } from './facts.ts';
 import { NetworkView } from './network-view.ts';
@@ -170,9 +170,4 @@ export async function formatComputer(
     {},
     { hint: 'Check that no other host uses the same IPv6 prefix on this link.' },
   );
-}
-
-/** The text for `output_definition_file`. */
-export function outputDefinition(computer: Computer): string {
-  return renderDefinition(computer);
 }

@@ -20,12 +20,15 @@ export async function readStateFiles(
   { host }: FormatPorts,
   options: FormatOptions,
 ): Promise<StateFiles> {
-  const [xml, pending, json] = await Promise.all([
-    host.files.readText(options.computerXml),
-    host.files.readText(pendingPath(options.computerXml)),
-    options.computerJson === null ? undefined : host.files.readText(options.computerJson),
+  const readText = async (path: string | null) =>
+    (path === null ? undefined : await host.files.readText(path)) ?? null;
+  const [xml, pending, json, definition] = await Promise.all([
+    readText(options.computerXml),
+    readText(pendingPath(options.computerXml)),
+    readText(options.computerJson),
+    readText(options.outputDefinitionFile),
   ]);
-  return { xml: xml ?? null, pending: pending ?? null, json: json ?? null };
+  return { xml, pending, json, definition };
 }
 
 /** Folders of external storage: `instance_storage_home` with a number behind the last `data`. */

@@ -1,6 +1,7 @@
 /** The files that tell others what was made (spec/format.md 15). Pure. */
 import { basename, join } from 'node:path';
 import type { Computer } from '../model/computer.ts';
+import { renderDefinition } from './definition.ts';
 import { renderComputerJson, renderComputerXml, renderPartitionResource } from './document.ts';
 import type { FormatOptions } from './options.ts';
 import type { Step } from './step.ts';
@@ -13,6 +14,8 @@ export interface StateFiles {
   readonly xml: string | null;
   readonly pending: string | null;
   readonly json: string | null;
+  /** The output definition file. */
+  readonly definition: string | null;
 }
 
 /**
@@ -63,6 +66,7 @@ export function planStateFiles(
   const journal = needsJournal ? [stateFile(path, xml)] : [];
   const isLeft = files.pending !== null || needsJournal;
   return [
+    ...planDefinition(computer, files, options),
     ...journal,
     ...changes,
     ...planJson(computer, files, options),
@@ -73,6 +77,13 @@ export function planStateFiles(
 
 function stateFile(path: string, content: string): Step {
   return { kind: 'fileWrite', path, mode: STATE_MODE, content, beneath: null };
+}
+
+/** Written before anything is changed (spec/format.md 4), but saying what will be. */
+function planDefinition(computer: Computer, files: StateFiles, options: FormatOptions): Step[] {
+  const path = options.outputDefinitionFile;
+  const text = renderDefinition(computer);
+  return path === null || files.definition === text ? [] : [stateFile(path, text)];
 }
 
 function planJson(computer: Computer, files: StateFiles, options: FormatOptions): Step[] {

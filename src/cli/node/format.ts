@@ -96,11 +96,20 @@ type Input = Omit<FormatInput, 'facts'>;
 async function dryRun(context: CommandContext, input: Input): Promise<number> {
   const prepared = await prepare({ ...input, facts: await readFacts(null) });
   for (const warning of prepared.warnings) context.log.warning(warning);
+  await writeDefinition(prepared, input);
   const isJson = context.options['format'] === 'json';
   context.output.write(
     isJson ? renderPlanJson(prepared.steps, prepared.warnings) : renderPlan(prepared.steps),
   );
   return EXIT.ok;
+}
+
+/** The one file that a dry run writes, as upstream does: it is what was asked for. */
+async function writeDefinition({ steps }: Prepared, { options, ports }: Input): Promise<void> {
+  const path = options.outputDefinitionFile;
+  const step = steps.find((one) => one.kind === 'fileWrite' && one.path === path);
+  if (step?.kind !== 'fileWrite') return;
+  await ports.host.files.write(step.path, step.content, { mode: step.mode });
 }
 
 async function readFacts(publicIpv4Address: string | null): Promise<Facts> {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { parseDialect } from '../../../src/config/dialect.ts';
 import { apply } from '../../../src/format/apply.ts';
+import { parseDefinition } from '../../../src/format/definition.ts';
 import { prepare } from '../../../src/format/format.ts';
 import { CrashError, FakeHost } from '../../support/fake-host.ts';
 import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
@@ -236,6 +238,26 @@ describe('a definition file', () => {
     });
     expect(host.fileTable.has('/srv/slapgrid/part0/.slapos-resource')).toBe(true);
     expect(await plannedKinds(formatInput(host, options, sections))).toEqual([]);
+  });
+
+  it('is what the output definition file can be used as', async () => {
+    const host = bridgeHost();
+    const path = '/opt/slapos/definition';
+    const options = formatOptions({ output_definition_file: path });
+    const { computer } = await runFormat(formatInput(host, options));
+    const text = host.fileTable.get(path)?.content ?? '';
+    const read = new Map(
+      [...parseDialect(text, path).sections].map(([name, { values }]) => [
+        name,
+        new Map([...values].map(([key, { text }]) => [key, text])),
+      ]),
+    );
+    const stored = parseDefinition(read, 3, path);
+    expect(stored.address).toBe(computer.address);
+    expect(stored.partitions.map(({ addresses, ipv6Range }) => [addresses, ipv6Range])).toEqual(
+      computer.partitions.map(({ addresses, ipv6Range }) => [addresses, ipv6Range]),
+    );
+    expect(await plannedKinds(formatInput(host, options))).toEqual([]);
   });
 
   it('must have a section for each partition', async () => {
