@@ -9,7 +9,7 @@ import type { FolderSettings } from './settings.ts';
 
 type FolderHost = Pick<
   CollectHost,
-  'files' | 'isAlive' | 'pid' | 'diskUsage' | 'diskLinkedUsage' | 'nowMs'
+  'files' | 'replaceFile' | 'isAlive' | 'pid' | 'diskUsage' | 'diskLinkedUsage' | 'nowMs'
 >;
 
 export interface FolderInput {
@@ -60,7 +60,7 @@ async function withPidFile<Result>(
     return undefined;
   }
   await host.files.mkdir(settings.pidFolder, { mode: 0o755, isRecursive: true });
-  await host.files.write(path, `${host.pid}`, { mode: 0o644 });
+  await host.replaceFile(path, `${host.pid}`);
   try {
     return await work();
   } finally {
