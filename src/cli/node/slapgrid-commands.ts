@@ -64,6 +64,7 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     ],
     configFamily: 'node',
     rootCheck: 'strict',
+    load: () => import('./prune.ts'),
   },
   {
     words: 'node report',

@@ -1,0 +1,168 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runSlapos } from '../../support/run-slapos.ts';
+
+const hash = (number: number) => number.toString(16).padStart(32, '0');
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'slapos-prune-'));
+  for (const name of ['sr', 'ir', 'shared']) mkdirSync(join(root, name));
+  configure();
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+function file(path: string, text: string | Buffer): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+}
+
+function configure(more = '', shared = `shared_part_list =\n  /nowhere\n  ${root}/shared\n`): void {
+  file(
+    'slapos.cfg',
+    `[slapos]\nroot_check = false\nsoftware_root = ${root}/sr\ninstance_root = ${root}/ir\n${shared}${more}`,
+  );
+}
+
+const addPart = (name: string, number: number, signature = '{}') =>
+  file(`shared/${name}/${hash(number)}/.buildout-shared.json`, signature);
+const hasPart = (name: string, number: number) =>
+  existsSync(join(root, 'shared', name, hash(number)));
+const prune = (...words: string[]) =>
+  runSlapos(['node', 'prune', '--cfg', join(root, 'slapos.cfg'), ...words]);
+
+describe('node prune', () => {
+  test('keeps what an .installed.cfg, a script or a remaining part names', async () => {
+    addPart('a', 1, `built with ${hash(4)}`);
+    addPart('b', 2);
+    addPart('c', 3, `built with ${hash(5)}`);
+    addPart('d', 4);
+    addPart('e', 5);
+    file('sr/soft/.installed.cfg', `path = ${root}/shared/a/${hash(1)}/lib`);
+    file('sr/soft/bin/run', `#!${root}/shared/b/${hash(2)}/bin/python`);
+    const { status, stderr } = await prune();
+    expect(status).toBe(0);
+    expect(stderr).toContain(`WARNING Pruning shared directories at ${root}/shared`);
+    expect(stderr).toContain(`Unused shared parts at ${root}/shared/c/${hash(3)} ... removed`);
+    const left = [1, 2, 3, 4, 5].filter((n) => hasPart('abcde'[n - 1] ?? '', n));
+    expect(left).toEqual([1, 2, 4]);
+    const again = await prune();
+    expect(again.stderr).not.toContain('Unused');
+  });
+
+  test('deletes nothing in a dry run, and tells the same', async () => {
+    addPart('a', 1, `built with ${hash(2)}`);
+    addPart('b', 2);
+    const { stderr } = await prune('--dry-run');
+    expect(stderr.match(/Unused shared parts at .*[0-9a-f]{32}$/gm)).toHaveLength(2);
+    expect(hasPart('a', 1) && hasPart('b', 2)).toBe(true);
+  });
+
+  test('deletes read-only folders and ignores programs that are no text', async () => {
+    addPart('a', 1);
+    chmodSync(join(root, 'shared', 'a', hash(1)), 0o500);
+    addPart('b', 2);
+    file('sr/soft/bin/elf', Buffer.concat([Buffer.from(hash(2)), Buffer.from([0xff, 0xfe])]));
+    await prune();
+    expect(hasPart('a', 1) || hasPart('b', 2)).toBe(false);
+  });
+
+  test('looks at additional folders, and says which is missing', async () => {
+    addPart('a', 1);
+    file('more/soft/.installed.cfg', hash(1));
+    const options = ['more', 'nope'].flatMap((name) => [
+      '--additional-software-directory',
+      join(root, name),
+    ]);
+    const { stderr, status } = await prune(...options);
+    expect(stderr).toContain(`Additional software directory does not exist: ${root}/nope`);
+    expect(status).toBe(0);
+    expect(hasPart('a', 1)).toBe(true);
+  });
+
+  test('looks at nodes inside partitions, however deep', async () => {
+    addPart('a', 1);
+    addPart('b', 2);
+    const inner = `${root}/ir/slappart0/srv/runner`;
+    const deeper = `${inner}/instance/slappart1`;
+    for (const at of [inner, deeper]) {
+      file(
+        `${at.slice(root.length + 1)}/slapos.cfg`,
+        `[slapos]\nsoftware_root = ${at}/software\ninstance_root = ${at}/instance\n`,
+      );
+      mkdirSync(`${at}/instance`, { recursive: true });
+    }
+    file(`${inner.slice(root.length + 1)}/software/x/.installed.cfg`, hash(1));
+    file(`${deeper.slice(root.length + 1)}/software/x/.installed.cfg`, hash(2));
+    file('ir/slappart2/slapos.cfg', 'this is [no configuration');
+    await prune();
+    expect(hasPart('a', 1) && hasPart('b', 2)).toBe(true);
+  });
+
+  test('is not led astray by links and devices of a partition', async () => {
+    addPart('a', 1);
+    const home = 'ir/slappart0';
+    file(
+      `${home}/slapos.cfg`,
+      `[slapos]\nsoftware_root = ${root}/${home}/software\ninstance_root = ${root}/ir\n`,
+    );
+    mkdirSync(join(root, home, 'software', 'x'), { recursive: true });
+    file('secret', hash(1));
+    symlinkSync(join(root, 'secret'), join(root, home, 'software', 'x', '.installed.cfg'));
+    symlinkSync('/', join(root, home, 'everything'));
+    symlinkSync('/dev', join(root, home, 'software', 'x', 'bin'));
+    expect((await prune()).status).toBe(0);
+    expect(hasPart('a', 1)).toBe(false);
+  });
+});
+
+describe('node prune refuses', () => {
+  test('without shared parts', async () => {
+    configure('', '');
+    const { status, stderr } = await prune();
+    expect(status).toBe(255);
+    expect(stderr).toContain('ERROR No shared_part_list options in slapos config');
+  });
+
+  test('while the pid file of node software is there, even a stale one', async () => {
+    addPart('a', 1);
+    file('sr.pid', '999999999');
+    configure(`pidfile_software = ${root}/sr.pid\n`);
+    const { status, stderr } = await prune();
+    expect(status).toBe(255);
+    expect(stderr).toContain('ERROR Cannot prune while software is running');
+    expect(hasPart('a', 1)).toBe(true);
+    expect((await prune('--dry-run')).status).toBe(0);
+    expect((await prune()).status).toBe(0);
+    expect(existsSync(join(root, 'sr.pid'))).toBe(false);
+  });
+
+  test('without a software root, where everything would look unused', async () => {
+    addPart('a', 1);
+    rmSync(join(root, 'sr'), { recursive: true });
+    const { status, stderr } = await prune();
+    expect(status).toBe(1);
+    expect(stderr).toContain('(software_root) does not exist');
+    expect(hasPart('a', 1)).toBe(true);
+  });
+
+  test('when it cannot know what a software uses', async () => {
+    addPart('a', 1);
+    mkdirSync(join(root, 'sr', 'soft', '.installed.cfg'), { recursive: true });
+    expect((await prune()).status).toBe(1);
+    expect(hasPart('a', 1)).toBe(true);
+  });
+});
