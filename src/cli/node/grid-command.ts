@@ -85,7 +85,8 @@ function createGridContext(command: CommandContext, options: GridOptions): GridC
     now: () => new Date(),
     random: Math.random,
     signal: command.signal,
-    jobs: options.jobs ?? availableParallelism(),
+    // A debugger owns the terminal: one at a time.
+    jobs: options.isBuildoutDebug ? 1 : (options.jobs ?? availableParallelism()),
   };
 }
 
