@@ -69,6 +69,17 @@ export interface ClientTarget {
   readonly password?: string;
 }
 
+/**
+ * Reads `unix:///path` or `http://host:port`.
+ * @throws TypeError when it is neither.
+ */
+export function parseServerUrl(url: string): ClientTarget {
+  if (url.startsWith('unix://')) return { socketPath: url.slice('unix://'.length) };
+  const { hostname, port } = new URL(url);
+  const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+  return { host, port: Number(port === '' ? 80 : port) };
+}
+
 export class SupervisorClient {
   readonly target: ClientTarget;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1, timeout: 0 });

@@ -209,12 +209,9 @@ class Daemon {
   }
 
   async #finish(): Promise<void> {
-    if (this.#controller.mood === 'SHUTDOWN') {
-      this.#link.stopped();
-      return;
-    }
-    this.#link.store(SESSION_KEY, '');
-    // The answer proves that the note has arrived.
+    if (this.#controller.mood === 'SHUTDOWN') this.#link.stopped();
+    else this.#link.store(SESSION_KEY, '');
+    // The answer proves that the message has arrived: nothing waits in our memory any more.
     await this.#link.signal({ pid: 0, startTicks: 0, signal: 0, isGroup: false });
     this.#options.exit(0);
   }

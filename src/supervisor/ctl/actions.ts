@@ -9,7 +9,7 @@ import { PROCESS_ACTIONS } from './process-actions.ts';
 import { type CtlAction, type CtlSession, EXIT, line } from './session.ts';
 import { STATUS_ACTION } from './status-action.ts';
 
-const HELP_WIDTH = 80;
+const HELP_WIDTH = 79;
 
 const HELP_ACTION: CtlAction = {
   name: 'help',
@@ -45,18 +45,27 @@ export function actionNames(): string[] {
   return [...ACTIONS.keys()].sort();
 }
 
-/** The list of actions in columns, under a ruled title. */
-function renderTopics(): string {
-  const names = actionNames();
-  const title = 'default commands (type help <topic>):';
-  const width = Math.max(...names.map((name) => name.length)) + 2;
-  const perLine = Math.max(1, Math.floor(HELP_WIDTH / width));
-  const rows: string[] = [];
-  for (let at = 0; at < names.length; at += perLine) {
-    const row = names.slice(at, at + perLine).map((name) => name.padEnd(width));
-    rows.push(row.join('').trimEnd());
+/** Columns filled from top to bottom, as few rows as fit. */
+function renderColumns(names: readonly string[]): string[] {
+  for (let rowCount = 1; ; rowCount += 1) {
+    const columns: string[][] = [];
+    for (let at = 0; at < names.length; at += rowCount) {
+      columns.push(names.slice(at, at + rowCount));
+    }
+    const widths = columns.map((column) => Math.max(...column.map((name) => name.length)));
+    const total = widths.reduce((sum, width) => sum + width + 2, -2);
+    if (total > HELP_WIDTH && rowCount < names.length) continue;
+    return Array.from({ length: rowCount }, (_, row) => {
+      const cells = columns.map((column, index) => (column[row] ?? '').padEnd(widths[index] ?? 0));
+      return cells.join('  ');
+    });
   }
-  return `\n${title}\n${'='.repeat(title.length)}\n${rows.join('\n')}\n`;
+}
+
+function renderTopics(): string {
+  const title = 'default commands (type help <topic>):';
+  const names = actionNames().filter((name) => name !== 'help');
+  return `\n${title}\n${'='.repeat(title.length)}\n${renderColumns(names).join('\n')}\n`;
 }
 
 /** An error nobody expected, in the form that callers of upstream look for. */

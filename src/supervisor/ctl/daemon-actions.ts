@@ -1,6 +1,6 @@
 /** `pid`, `version`, `shutdown`, `reload`, `open` (spec/supervisor.md 5). */
 import type { ProcessInfo } from '../client.ts';
-import { isUnreachable } from '../client.ts';
+import { isUnreachable, parseServerUrl, SupervisorClient } from '../client.ts';
 import { FAULTS } from '../fault.ts';
 import { isRpcFault } from '../xml-rpc.ts';
 import {
@@ -10,8 +10,10 @@ import {
   isUp,
   line,
   refuse,
+  refuseBriefly,
   unreachableCode,
 } from './session.ts';
+import { STATUS_ACTION } from './status-action.ts';
 
 async function showPids(session: CtlSession, names: readonly string[]): Promise<void> {
   for (const name of names) {
@@ -110,9 +112,31 @@ const RELOAD_ACTION = endAction({
   help: 'reload \t\tRestart the remote supervisord.',
 });
 
+const OPEN_ACTION: CtlAction = {
+  name: 'open',
+  help:
+    'open <url>\tConnect to a remote supervisord process.\n' +
+    '\t\t(for UNIX domain socket, use unix:///socket/path)',
+  async run(session, args) {
+    const [url = ''] = args;
+    if (!/^(http|unix):\/\//.test(url)) {
+      return refuseBriefly(session, 'ERROR: url must be http:// or unix://');
+    }
+    const { username, password } = session.client.target;
+    session.client.close();
+    session.client = new SupervisorClient({
+      ...parseServerUrl(url),
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+    });
+    await STATUS_ACTION.run(session, []);
+  },
+};
+
 export const DAEMON_ACTIONS: readonly CtlAction[] = [
   PID_ACTION,
   VERSION_ACTION,
   SHUTDOWN_ACTION,
   RELOAD_ACTION,
+  OPEN_ACTION,
 ];

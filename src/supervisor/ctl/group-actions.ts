@@ -68,7 +68,7 @@ const UPDATE_ACTION: CtlAction = {
   help:
     'update\t\t\tReload config and add/remove as necessary, and will restart affected programs\n' +
     'update all\t\tReload config and add/remove as necessary, and will restart affected programs\n' +
-    'update <gname> [...]\tUpdate specific groups, and will restart affected programs',
+    'update <gname> [...]\tUpdate specific groups',
   async run(session, args) {
     if (!(await isUp(session))) return;
     let changes: Changes;

@@ -4,7 +4,15 @@ import type { ProcessInfo, SupervisorClient } from '../client.ts';
 import { FAULTS } from '../fault.ts';
 import { quote } from '../ini.ts';
 import { isRpcFault } from '../xml-rpc.ts';
-import { type CtlAction, type CtlSession, EXIT, isUp, line, refuse } from './session.ts';
+import {
+  type CtlAction,
+  type CtlSession,
+  EXIT,
+  isUp,
+  line,
+  refuse,
+  refuseBriefly,
+} from './session.ts';
 
 const DEFAULT_BYTES = 1600;
 
@@ -121,13 +129,14 @@ const TAIL_ACTION: CtlAction = {
     if (args.length === 0) return refuse(session, this, 'too few arguments');
     if (args.length > 3) return refuse(session, this, 'too many arguments');
     const { modifier, rest } = takeModifier(args);
-    if (modifier.kind === 'bad') return refuse(session, this, `bad argument ${modifier.word}`);
+    if (modifier.kind === 'bad')
+      return refuseBriefly(session, `Error: bad argument ${modifier.word}`);
     // `-f` may also stand behind the name, as in `slapos node tail NAME -f`.
     const isLate = modifier.kind === 'bytes' && rest.at(-1) === '-f' && rest.length > 1;
     const words = isLate ? rest.slice(0, -1) : rest;
     const [name, channel = 'stdout'] = words;
     if (name === undefined) return refuse(session, this, 'tail requires process name');
-    if (!isChannel(channel)) return refuse(session, this, `bad channel ${quote(channel)}`);
+    if (!isChannel(channel)) return refuseBriefly(session, `Error: bad channel ${quote(channel)}`);
     await showTail(session, isLate ? { kind: 'follow' } : modifier, name, channel);
   },
 };
@@ -143,7 +152,7 @@ const MAINTAIL_ACTION: CtlAction = {
     if (args.length > 1) return refuse(session, this, 'too many arguments');
     const { modifier, rest } = takeModifier(args);
     const bad = rest[0] ?? (modifier.kind === 'bad' ? modifier.word : undefined);
-    if (bad !== undefined) return refuse(session, this, `bad argument ${bad}`);
+    if (bad !== undefined) return refuseBriefly(session, `Error: bad argument ${bad}`);
     if (modifier.kind === 'follow') return followOrTell(session, '/mainlogtail');
     const count = modifier.kind === 'bytes' ? modifier.count : DEFAULT_BYTES;
     await readEnd(session, 'supervisord', () => {
@@ -173,32 +182,34 @@ async function foreground(session: CtlSession, name: string): Promise<void> {
   ]);
 }
 
+/** True when the process runs; otherwise says why not. */
+async function isForegroundable(session: CtlSession, name: string): Promise<boolean> {
+  try {
+    const info = await session.client.call<ProcessInfo>('supervisor.getProcessInfo', name);
+    if (info.statename === 'RUNNING') return true;
+    refuseBriefly(session, 'ERROR: process not running');
+  } catch (error) {
+    if (!isRpcFault(error)) throw error;
+    const isUnknown = error.faultCode === FAULTS.BAD_NAME;
+    refuseBriefly(session, `ERROR: ${isUnknown ? 'bad process name supplied' : error.message}`);
+  }
+  return false;
+}
+
 const FG_ACTION: CtlAction = {
   name: 'fg',
   help: 'fg <process>\tConnect to a process in foreground mode\n\t\tCtrl-C to exit',
   async run(session, args) {
     if (!(await isUp(session))) return;
     const [name, ...more] = args;
-    if (name === undefined) return refuse(session, this, 'no process name supplied');
-    if (more.length > 0) return refuse(session, this, 'too many process names supplied');
-    let info: ProcessInfo;
-    try {
-      info = await session.client.call<ProcessInfo>('supervisor.getProcessInfo', name);
-    } catch (error) {
-      if (!isRpcFault(error)) throw error;
-      return refuse(
-        session,
-        this,
-        error.faultCode === FAULTS.BAD_NAME ? 'bad process name supplied' : error.message,
-      );
+    if (name === undefined) {
+      refuseBriefly(session, `ERROR: no process name supplied\n${this.help}`);
+    } else if (more.length > 0) {
+      refuseBriefly(session, 'ERROR: too many process names supplied');
+    } else if (await isForegroundable(session, name)) {
+      line(session, '==> Press Ctrl-C to exit <==');
+      await foreground(session, name);
     }
-    if (info.statename !== 'RUNNING') {
-      line(session, 'Error: process not running');
-      session.exitStatus = EXIT.GENERIC;
-      return;
-    }
-    line(session, '==> Press Ctrl-C to exit <==');
-    await foreground(session, name);
   },
 };
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { ClientTarget } from '../client.ts';
+import { type ClientTarget, parseServerUrl } from '../client.ts';
 import { hereOf } from '../configuration-files.ts';
 import { expand } from '../expansion.ts';
 import { parseIni } from '../ini.ts';
@@ -104,16 +104,11 @@ function readSection(path: string, env: Env): ReadonlyMap<string, string> {
 }
 
 function parseTarget(url: string): ClientTarget {
-  if (url.startsWith('unix://')) return { socketPath: url.slice('unix://'.length) };
-  let parsed: URL;
   try {
-    parsed = new URL(url);
+    return parseServerUrl(url);
   } catch {
     throw new CtlUsageError(`bad server url ${url}`);
   }
-  const isIpv6 = parsed.hostname.startsWith('[');
-  const host = isIpv6 ? parsed.hostname.slice(1, -1) : parsed.hostname;
-  return { host, port: Number(parsed.port === '' ? 80 : parsed.port) };
 }
 
 /**

@@ -14,7 +14,8 @@ export interface CtlStreams {
 }
 
 export interface CtlSession extends CtlStreams {
-  readonly client: SupervisorClient;
+  /** Another one after `open`. */
+  client: SupervisorClient;
   readonly isInteractive: boolean;
   /** What the process ends with; actions set it when something went wrong. */
   exitStatus: number;
@@ -52,6 +53,12 @@ export function refuse(
   line(session, `Error: ${message}`);
   session.exitStatus = status;
   line(session, action.help);
+}
+
+/** A message without the usage. */
+export function refuseBriefly(session: CtlSession, message: string): void {
+  line(session, message);
+  session.exitStatus = EXIT.GENERIC;
 }
 
 /** Group and process of a name as typed; the process is undefined for `group:` and `group:*`. */

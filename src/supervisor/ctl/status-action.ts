@@ -38,14 +38,11 @@ export function selectProcesses(
 }
 
 /** Takes `--format json` out of the words. */
-function takeFormat(args: readonly string[]): { isJson: boolean; names: string[] } {
-  const names = [...args];
-  const at = names.findIndex((word) => word === '--format' || word.startsWith('--format='));
-  if (at < 0) return { isJson: false, names };
-  const [word = ''] = names.splice(at, names[at] === '--format' ? 1 : 0);
-  const value =
-    word === '' ? (names.splice(at, 1)[0] ?? '').slice('--format='.length) : names.splice(at, 1)[0];
-  return { isJson: value === 'json', names };
+function takeFormat(args: readonly string[]): { isJson: boolean; names: readonly string[] } {
+  const at = args.indexOf('--format');
+  if (at >= 0) return { isJson: args[at + 1] === 'json', names: args.toSpliced(at, 2) };
+  const names = args.filter((word) => !word.startsWith('--format='));
+  return { isJson: args.includes('--format=json'), names };
 }
 
 async function status(session: CtlSession, args: readonly string[]): Promise<void> {
@@ -73,7 +70,6 @@ export const STATUS_ACTION: CtlAction = {
     'status <name>\t\tGet status for a single process\n' +
     'status <gname>:*\tGet status for all processes in a group\n' +
     'status <name> <name>\tGet status for multiple named processes\n' +
-    'status\t\t\tGet all process status info\n' +
-    'status --format json\tThe same as JSON',
+    'status\t\t\tGet all process status info\n',
   run: status,
 };
