@@ -13,6 +13,7 @@ function supervisorctl(verb: string, summary: string, examples: readonly string[
     options: [CFG_OPTION],
     configFamily: 'node',
     rootCheck: 'permissive',
+    load: () => import('./supervisor.ts'),
   };
 }
 
@@ -43,6 +44,7 @@ export const SUPERVISOR_COMMANDS: readonly CommandSpec[] = [
     ],
     configFamily: 'node',
     rootCheck: 'never',
+    load: () => import('./supervisor.ts'),
   },
   supervisorctl('tail', 'show the end of the log of a service', [
     'slapos node tail slappart0:httpd',

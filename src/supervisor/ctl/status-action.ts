@@ -70,6 +70,6 @@ export const STATUS_ACTION: CtlAction = {
     'status <name>\t\tGet status for a single process\n' +
     'status <gname>:*\tGet status for all processes in a group\n' +
     'status <name> <name>\tGet status for multiple named processes\n' +
-    'status\t\t\tGet all process status info\n',
+    'status\t\t\tGet all process status info',
   run: status,
 };

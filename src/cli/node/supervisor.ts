@@ -1,0 +1,78 @@
+/**
+ * Handler of `slapos node supervisord`, `supervisorctl`, `status`, `start`, `stop`, `restart` and
+ * `tail` (spec/cli.md 5.7 and 5.8).
+ */
+import { resolve } from 'node:path';
+import { readBoolean, requireValue } from '../../config/values.ts';
+import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
+import { createHostFiles } from '../../host/host-files.ts';
+import { runSupervisorctl } from '../../supervisor/ctl/main.ts';
+import { ensureSupervisor, writeSupervisorFiles } from '../../supervisor/launch.ts';
+import { supervisorPaths } from '../../supervisor/layout.ts';
+import type { CommandContext } from '../command.ts';
+
+function instanceRootOf({ config, cwd }: CommandContext): string {
+  return resolve(cwd, requireValue(config, 'slapos', 'instance_root'));
+}
+
+async function runSupervisord(context: CommandContext): Promise<number> {
+  const { config, log, signal, options } = context;
+  const files = createHostFiles();
+  const instanceRoot = instanceRootOf(context);
+  if ((await files.stat(instanceRoot))?.kind !== 'directory') {
+    throw new ConfigError('SLAPOS_ERR_CONFIG_FILE', `${instanceRoot} does not exist.`, {
+      context: { path: instanceRoot },
+    });
+  }
+  const repository = config.get('slapos', 'certificate_repository_path');
+  await writeSupervisorFiles({
+    files,
+    instanceRoot,
+    masterUrl: requireValue(config, 'slapos', 'master_url'),
+    computerId: requireValue(config, 'slapos', 'computer_id'),
+    ...(repository === undefined ? {} : { certificateRepositoryPath: repository }),
+  });
+  const isForeground = options['nodaemon'] === true;
+  await ensureSupervisor({ files, instanceRoot, log, signal, isForeground });
+  return 0;
+}
+
+/** The configuration must have been written before; the daemon is started unless forbidden. */
+async function prepare(context: CommandContext, instanceRoot: string): Promise<string> {
+  const { config, log, signal } = context;
+  const files = createHostFiles();
+  const { configuration } = supervisorPaths(instanceRoot);
+  if ((await files.stat(configuration)) === undefined) {
+    throw new SlaposError(
+      'SLAPOS_ERR_SUPERVISOR_CONFIG',
+      `The supervisor has no configuration: ${configuration} does not exist.`,
+      { hint: 'Run `slapos node supervisord` or `slapos node instance` first.' },
+    );
+  }
+  const key = 'forbid_supervisord_automatic_launch';
+  if (!readBoolean(config, 'slapos', key, false, 'permissive')) {
+    await ensureSupervisor({ files, instanceRoot, log, signal });
+  }
+  return configuration;
+}
+
+/** The abort of Ctrl-C ends a followed log, not the shell. */
+async function runControl(context: CommandContext, verb: string): Promise<number> {
+  const configuration = await prepare(context, instanceRootOf(context));
+  const words = verb === 'supervisorctl' ? [] : [verb];
+  return runSupervisorctl(['-c', configuration, ...words, ...context.positionals], {
+    write: (text) => context.output.write(text),
+    writeError: (text) => void process.stderr.write(text),
+    signal: context.signal,
+    env: context.env,
+    cwd: context.cwd,
+    input: process.stdin,
+    output: process.stdout,
+    isTerminal: process.stdin.isTTY === true && context.output.isTerminal,
+  });
+}
+
+export function run(context: CommandContext): Promise<number> {
+  const verb = context.command.words.replace(/^node /, '');
+  return verb === 'supervisord' ? runSupervisord(context) : runControl(context, verb);
+}
