@@ -1,0 +1,161 @@
+/**
+ * One sample of all processes of the partitions' users: ours, up to the rows of the database, and
+ * the loop over psutil that upstream runs, in the same run.
+ *
+ *     npm run bench -- collect [--json] [--processes 500,2000] [--runs 9] [--python /path/python3]
+ *
+ * The processes sleep, under 100 users when root, else under the caller. psutil is left out where
+ * the Python given (or SLAPOS_PEER_PYTHON, or python3) does not have it.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { processRows } from '../src/collect/process-values.ts';
+import { decodeReadings } from '../src/collect/sampler.ts';
+import { observeProcesses } from '../src/host/proc.ts';
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    processes: { type: 'string', default: '500,2000' },
+    runs: { type: 'string', default: '9' },
+    python: { type: 'string', default: process.env['SLAPOS_PEER_PYTHON'] ?? 'python3' },
+  },
+});
+
+interface Row {
+  readonly what: string;
+  readonly processes: number;
+  readonly minMs: number;
+  readonly medianMs: number;
+  readonly maxMs: number;
+}
+
+const RUNS = Number(values.runs);
+const UID_COUNT = 100;
+const isRoot = process.getuid?.() === 0;
+/** Far from the users of a real host. */
+const FIRST_UID = isRoot ? 1_800_000_000 : (process.getuid?.() ?? 0);
+const uids = Array.from({ length: isRoot ? UID_COUNT : 1 }, (_, index) => FIRST_UID + index);
+
+/** The fields that upstream takes of each process, by the same calls. */
+const PSUTIL_LOOP = `
+import sys, time, json, psutil
+first, count, runs = map(int, sys.argv[1:4])
+times = []
+for _ in range(runs):
+    start = time.perf_counter(); seen = 0
+    for process in psutil.process_iter():
+        try:
+            if not first <= process.uids().real < first + count: continue
+            process.create_time(); process.cpu_percent(None); process.cpu_times()
+            process.num_threads(); process.memory_percent(); process.memory_info()
+            process.io_counters(); seen += 1
+        except psutil.NoSuchProcess: pass
+    times.append((time.perf_counter() - start) * 1000)
+print(json.dumps([seen, times]))
+`;
+
+function summarise(what: string, processes: number, timesMs: readonly number[]): Row {
+  const sorted = [...timesMs].sort((a, b) => a - b);
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  const [minMs, medianMs] = [at(0), at(Math.floor(sorted.length / 2))];
+  return { what, processes, minMs, medianMs, maxMs: at(sorted.length - 1) };
+}
+
+function buildSleepers(folder: string): string {
+  const program = join(folder, 'sleepers');
+  const source = join(__dirname, '..', '..', 'bench', 'native', 'sleepers.c');
+  const built = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });
+  if (built.status !== 0) throw new Error(`cc: ${built.stderr || built.error}`);
+  return program;
+}
+
+async function startSleepers(program: string, count: number): Promise<ChildProcess> {
+  const first = isRoot ? FIRST_UID : 0;
+  const child = spawn(program, [String(count), String(UID_COUNT), String(first)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+async function timeOurs(what: string, sample: () => Promise<number>, count: number): Promise<Row> {
+  const timesMs: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const start = performance.now();
+    const seen = await sample();
+    timesMs.push(performance.now() - start);
+    if (seen < count) throw new Error(`${what}: saw ${seen} of ${count} processes`);
+  }
+  return summarise(what, count, timesMs);
+}
+
+async function sampleRows(): Promise<number> {
+  const table = await observeProcesses({ uids });
+  const scan = { monotonicMs: 0, readings: decodeReadings(table) };
+  const userNames = new Map(uids.map((uid) => [uid, `slapuser${uid}`]));
+  const scale = { ticksPerSecond: 100, bootTimeS: 0, memoryTotalBytes: 1, userNames };
+  return processRows(scan, { ...scan, monotonicMs: 5000 }, scale).length;
+}
+
+function timePsutil(count: number): Row | undefined {
+  const args = ['-c', PSUTIL_LOOP, String(FIRST_UID), String(uids.length), String(RUNS)];
+  const run = spawnSync(values.python, args, { encoding: 'utf8' });
+  if (run.status !== 0) return undefined;
+  const [seen, timesMs] = JSON.parse(run.stdout) as [number, number[]];
+  if (seen < count) throw new Error(`psutil saw ${seen} of ${count} processes`);
+  return summarise('psutil, upstream’s calls', count, timesMs);
+}
+
+async function measure(program: string, count: number): Promise<Row[]> {
+  const sleepers = await startSleepers(program, count);
+  try {
+    const scan = async () => (await observeProcesses({ uids })).length;
+    const ours = [
+      await timeOurs('procSample, one buffer', scan, count),
+      await timeOurs('procSample + rows', sampleRows, count),
+    ];
+    const psutil = timePsutil(count);
+    return psutil === undefined ? ours : [...ours, psutil];
+  } finally {
+    const ended = once(sleepers, 'exit');
+    sleepers.stdin?.end();
+    await ended;
+  }
+}
+
+function renderTable(rows: readonly Row[]): string {
+  const lines = rows.map((row) => {
+    const times = [row.minMs, row.medianMs, row.maxMs].map((ms) => ms.toFixed(1).padStart(9));
+    return `${row.what.padEnd(28)}${String(row.processes).padStart(10)}${times.join('')}`;
+  });
+  const title = `${'ms of wall time'.padEnd(28)}${'processes'.padStart(10)}${['min', 'median', 'max'].map((name) => name.padStart(9)).join('')}`;
+  return [title, ...lines, ''].join('\n');
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'slapos-bench-'));
+  try {
+    const program = buildSleepers(folder);
+    const rows: Row[] = [];
+    for (const count of values.processes.split(',').map(Number)) {
+      rows.push(...(await measure(program, count)));
+    }
+    const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() };
+    const facts = { ...machine, node: process.version, runs: RUNS };
+    const text = values.json
+      ? `${JSON.stringify({ benchmark: 'collect', ...facts, rows }, null, 2)}\n`
+      : `${Object.entries(facts)
+          .map(([key, value]) => `${key} ${value}`)
+          .join(', ')}\n${renderTable(rows)}`;
+    process.stdout.write(text);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+void main();
