@@ -1,21 +1,23 @@
 /** A small HTTP GET without undici, which takes 100 ms to load. */
-import type { LookupAddress, LookupOptions } from 'node:dns';
-import { Resolver } from 'node:dns';
+import { Resolver } from 'node:dns/promises';
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 
 const MAX_ANSWER_CHARACTERS = 64 * 1024;
 
 /**
- * Names are resolved to IPv4. When the signal is aborted nothing is left that could keep the
- * process: getaddrinfo(3) could not be cancelled and would hold the exit for seconds.
+ * Names are resolved first, to IPv4: without a network nothing else is loaded or set up. When the
+ * signal is aborted nothing is left that could keep the process; getaddrinfo(3) could not be
+ * cancelled and would hold the exit for seconds.
  * @returns the body of a 200 answer; anything else rejects, and so does a long answer.
  */
 export async function fetchText(url: string, signal: AbortSignal): Promise<string> {
+  const address = await resolveHost(new URL(url).hostname.replace(/^\[(.*)\]$/, '$1'), signal);
   const { get } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const resolver = new Resolver();
-  signal.addEventListener('abort', () => resolver.cancel(), { once: true });
+  const lookup: Lookup = (_name, { all }, callback) =>
+    all === true ? callback(null, [{ address, family: 4 }]) : callback(null, address, 4);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    get(url, { signal, agent: false, lookup: lookupWith(resolver) }, resolve).on('error', reject);
+    get(url, { signal, agent: false, lookup }, resolve).on('error', reject);
   });
   if (answer.statusCode !== 200) {
     answer.destroy();
@@ -29,19 +31,26 @@ export async function fetchText(url: string, signal: AbortSignal): Promise<strin
   return text;
 }
 
-type LookupCallback = (
-  error: NodeJS.ErrnoException | null,
-  address: string | LookupAddress[],
-  family?: number,
+type Lookup = (
+  name: string,
+  options: { readonly all?: boolean | undefined },
+  callback: (
+    error: null,
+    address: string | Array<{ readonly address: string; readonly family: number }>,
+    family?: number,
+  ) => void,
 ) => void;
 
-function lookupWith(resolver: Resolver) {
-  return (name: string, options: LookupOptions, callback: LookupCallback) => {
-    resolver.resolve4(name, (error, addresses) => {
-      const [first] = addresses ?? [];
-      if (error !== null || first === undefined) return callback(error, '', 4);
-      const found = addresses.map((address) => ({ address, family: 4 }));
-      return options.all === true ? callback(null, found) : callback(null, first, 4);
-    });
-  };
+async function resolveHost(host: string, signal: AbortSignal): Promise<string> {
+  if (isIP(host) !== 0) return host;
+  const resolver = new Resolver();
+  const cancel = () => resolver.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const [address] = await resolver.resolve4(host);
+    if (address === undefined) throw new Error(`${host} has no IPv4 address`);
+    return address;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
 }
