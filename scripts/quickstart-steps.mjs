@@ -135,7 +135,11 @@ async function askServices(tour) {
     });
     const body = await answer.text();
     if (!answer.ok) throw new StepFailure(`${url} answers ${answer.status}`, body);
-    lines.push(`GET ${url} → ${answer.status} ${body.replaceAll(/\s+/g, ' ').slice(0, 90)}`);
+    const told = JSON.parse(body);
+    if (told.title !== title) throw new StepFailure(`${url} is not ${title}`, body);
+    lines.push(
+      `GET ${url} → ${answer.status}: I am ${told.title}, uid ${told.uid}, ${JSON.stringify(told.parameters)}`,
+    );
   }
   return lines;
 }

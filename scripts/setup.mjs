@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installExample } from './install-example.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const buildoutVenv = join(root, '.venv', 'buildout');
@@ -225,3 +226,4 @@ whenChanged('bundles', ['src', 'scripts/build.mjs', 'package.json'], ['dist/bin/
   if (!run(process.execPath, ['scripts/build.mjs'])) fail('the bundles could not be built');
 });
 prepareBuildout();
+await installExample();
