@@ -116,6 +116,28 @@ requires(
     expect(output).toContain('br0 inet6 2001:db8:bbbb::2/48');
   });
 
+  it('gives another address when a machine on the link has the regular one', async () => {
+    const output = await succeedInFreshNamespace(`
+      ${bridge(PREFIX, true)} ${node({})}
+      unshare --net sleep 60 & neighbour=$!
+      until [ "$(readlink /proc/$neighbour/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
+        sleep 0.02
+      done
+      ip link set v1 netns $neighbour
+      nsenter --net=/proc/$neighbour/ns/net sh -c \
+        'ip link set v1 up; ip address add 2001:db8:aaaa::3/48 dev v1 nodad'
+      sleep 0.5
+      slapos node format --now 2>&1
+      slapos node format -n
+      ip -o -6 address show dev br0 scope global | awk '{print $4, $6}'
+      kill $neighbour
+    `);
+    expect(output).toContain('2001:db8:aaaa::3 on br0 is used by another machine (dadfailed)');
+    expect(output).toContain('Nothing to do.\n');
+    expect(output).not.toContain('2001:db8:aaaa::3/48');
+    expect(output.match(/^2001:db8:aaaa::\S+\/48 global$/gm)).toHaveLength(4);
+  });
+
   it('does not follow a link that a partition puts in its way', async () => {
     await succeedInFreshNamespace(`
       ${bridge(PREFIX, false)} ${node({})}
