@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { installExample } from './install-example.mjs';
@@ -187,8 +188,22 @@ async function collect(tour) {
   );
 }
 
-/** What `configure local` writes for root, for a node that changes neither users nor network. */
+/** A port that nothing listens on now: the host's network is not ours alone here. */
+async function chooseFreePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/**
+ * What `configure local` writes for root, for a node that changes neither users nor network. The
+ * addresses are of documentation networks, so services fall back to loopback, each on a port of
+ * its own.
+ */
 async function configureUnprivileged(tour) {
+  tour.masterUrl = `http://127.0.0.1:${await chooseFreePort()}`;
   const caller = userInfo();
   const common = [
     'computer_id = local_computer',
@@ -224,7 +239,7 @@ async function configureUnprivileged(tour) {
   for (let index = 0; index < PARTITIONS; index += 1) {
     definition.push(
       `[partition_${index}]`,
-      `address = 127.0.0.1/255.255.255.255 ::1/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff`,
+      `address = 192.0.2.${index + 1}/255.255.255.255 2001:db8:5a::${index + 2}/ffff:ffff:ffff::`,
       `user = ${caller.username}`,
       `network_interface = slaptap${index}`,
       `pathname = slappart${index}`,
