@@ -5,7 +5,7 @@
  * A deadline exists only while STARTING (startsecs > 0), BACKOFF or STOPPING, and while EXITED
  * when a restart was put off because the process dies at once again and again.
  */
-import { INITIAL_STATUS, type ProcessState, type ProcessStatus } from './process-state.ts';
+import { isSignallableState, type ProcessState, type ProcessStatus } from './process-state.ts';
 import type { ProcessConfig } from './program-config.ts';
 import { signalName } from './value-types.ts';
 
@@ -261,6 +261,8 @@ function requestStart(run: Run): void {
 }
 
 function signalFailed(run: Run, reason: string): void {
+  // The process may have ended while the signal was on its way.
+  if (!isSignallableState(run.status.state)) return;
   const { name } = run.config;
   run.log('CRIT', `unknown problem sending a signal to ${name} (${run.status.pid}): ${reason}`);
   run.enter('UNKNOWN');
@@ -288,9 +290,4 @@ export function transition(
     backOff(run, input.reason);
   }
   return { status: run.status, effects: run.effects };
-}
-
-/** A process that has never run. */
-export function initialStatus(): ProcessStatus {
-  return INITIAL_STATUS;
 }

@@ -3,6 +3,7 @@
  * of a partition ended, so that the partition is processed again.
  */
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { BeneathFiles } from '../host/file.ts';
 
@@ -103,11 +104,12 @@ export async function handleEnd(
 
 /** Reads header and payload of events from a listener's standard input. */
 export class EventReader {
-  #rest = Buffer.alloc(0);
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
 
   /** Complete events in what was received so far. */
   push(chunk: Buffer): Array<{ readonly name: string; readonly payload: string }> {
-    this.#rest = Buffer.concat([this.#rest, chunk]);
+    this.#rest += this.#decoder.write(chunk);
     const events: Array<{ name: string; payload: string }> = [];
     for (let event = this.#take(); event !== undefined; event = this.#take()) events.push(event);
     return events;
@@ -116,14 +118,13 @@ export class EventReader {
   #take(): { name: string; payload: string } | undefined {
     const end = this.#rest.indexOf('\n');
     if (end < 0) return undefined;
-    const header = parseWords(this.#rest.subarray(0, end).toString('utf8'));
+    const header = parseWords(this.#rest.slice(0, end));
     const length = Number(header.get('len') ?? 0);
-    // The length counts characters, so bytes are decoded before they are counted.
-    const body = [...this.#rest.subarray(end + 1).toString('utf8')];
+    // The length counts characters, not bytes and not halves of surrogate pairs.
+    const body = [...this.#rest.slice(end + 1)];
     if (body.length < length) return undefined;
-    const payload = body.slice(0, length).join('');
-    this.#rest = this.#rest.subarray(end + 1 + Buffer.byteLength(payload));
-    return { name: header.get('eventname') ?? '', payload };
+    this.#rest = body.slice(length).join('');
+    return { name: header.get('eventname') ?? '', payload: body.slice(0, length).join('') };
   }
 }
 
