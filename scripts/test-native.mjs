@@ -23,7 +23,8 @@ const works = (compiler, flags) =>
   }).status === 0;
 
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-const compiler = ['clang++', 'g++'].find((name) => works(name, SANITIZE));
+const candidates = [process.env['CXX'] ?? '', 'clang++', 'g++'].filter((name) => name !== '');
+const compiler = candidates.find((name) => works(name, SANITIZE));
 if (compiler === undefined) {
   process.stderr.write('test-native: neither clang++ nor g++ can build with sanitizers here\n');
   process.exit(1);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 
@@ -47,7 +48,7 @@ class ProcReader {
 
   // Reads a file of a process into text_; `owner` gets the user to whom the file belongs.
   bool Load(const char* pid, const char* name, uint32_t* owner = nullptr) {
-    char path[64];
+    char path[NAME_MAX + 32];
     ::snprintf(path, sizeof path, "%s/%s", pid, name);
     UniqueFd file(::openat(folder_, path, O_RDONLY | O_CLOEXEC));
     if (!file) return false;
