@@ -133,8 +133,11 @@ class ProcessTable {
       return Reject(deferred, SysError(child.failure->err, "spawn", detail, "", StepName(step)));
     }
     pid_t pid = child.pid;
+    // JavaScript may signal the process as soon as it hears of it, and must hear of it before it
+    // hears of its end.
+    watcher_.Register(pid, std::move(child.pidfd));
     queue_.Post([this, deferred, ends, pid](Napi::Env env) { Resolve(env, deferred, ends, pid); });
-    watcher_.Watch(pid, std::move(child.pidfd));
+    watcher_.Watch(pid);
   }
 
   void Reject(Napi::Promise::Deferred deferred, const SysError& error) {

@@ -44,11 +44,15 @@ ExitWatcher::~ExitWatcher() {
   thread_.join();
 }
 
-void ExitWatcher::Watch(pid_t pid, UniqueFd pidfd) {
+void ExitWatcher::Register(pid_t pid, UniqueFd pidfd) {
   std::lock_guard lock(mutex_);
-  int fd = pidfd.Get();
   children_[pid] = std::move(pidfd);
-  Add(epoll_.Get(), fd, static_cast<uint64_t>(pid));
+}
+
+void ExitWatcher::Watch(pid_t pid) {
+  std::lock_guard lock(mutex_);
+  auto found = children_.find(pid);
+  if (found != children_.end()) Add(epoll_.Get(), found->second.Get(), static_cast<uint64_t>(pid));
 }
 
 bool ExitWatcher::Signal(pid_t pid, int number, bool to_group) {

@@ -21,7 +21,9 @@ class ExitWatcher {
   ExitWatcher(const ExitWatcher&) = delete;
   ExitWatcher& operator=(const ExitWatcher&) = delete;
 
-  void Watch(pid_t pid, UniqueFd pidfd);
+  // From here on the child can be signalled; its end is told only after Watch.
+  void Register(pid_t pid, UniqueFd pidfd);
+  void Watch(pid_t pid);
   // False when the child was reaped already or never watched. Throws SysError.
   bool Signal(pid_t pid, int number, bool to_group);
 

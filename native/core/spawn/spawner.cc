@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,8 +17,12 @@ namespace slapos {
 
 namespace {
 
-constexpr auto kGuardTick = std::chrono::milliseconds(100);
-constexpr unsigned kTicksToLive = 150;
+// How long a child may take to exec before the guard looks at it, how often it looks then, and when
+// it gives up: sooner with a child that is stopped again and again, which is an attack.
+constexpr auto kPatience = std::chrono::milliseconds(20);
+constexpr auto kGuardTick = std::chrono::milliseconds(5);
+constexpr unsigned kMaxTicks = 3000;
+constexpr unsigned kMaxStops = 60;
 
 UniqueFd OpenNull() {
   UniqueFd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -34,6 +39,12 @@ std::thread StartBlocked(std::function<void()> body) {
   std::thread thread(std::move(body));
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread;
+}
+
+bool IsStopped(int pidfd) {
+  siginfo_t info = {};
+  int options = WSTOPPED | WNOHANG | WNOWAIT;
+  return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, options) == 0 && info.si_pid != 0;
 }
 
 void RunPlan(void* plan) { static_cast<ChildPlan*>(plan)->RunInChild(); }
@@ -85,7 +96,7 @@ void Spawner::Run() {
     jobs_.pop_front();
     if (!is_busy_) guard_wake_.notify_one();
     is_busy_ = true;
-    ticks_ = 0;
+    job_number_++;
     lock.unlock();
     SpawnResult result = Start(job.request);
     job.done(job.request, std::move(result));
@@ -105,11 +116,14 @@ void Spawner::Guard() {
       guard_wake_.wait(lock, [this] { return is_stopping_ || is_busy_; });
       continue;
     }
-    guard_wake_.wait_for(lock, kGuardTick);
-    int pidfd = __atomic_load_n(&pidfd_, __ATOMIC_ACQUIRE);
-    if (++ticks_ < 2 || pidfd < 0) continue;
-    bool is_late = ticks_ > kTicksToLive || is_stopping_;
-    ::syscall(SYS_pidfd_send_signal, pidfd, is_late ? SIGKILL : SIGCONT, nullptr, 0);
+    uint64_t job = job_number_;
+    guard_wake_.wait_for(lock, kPatience);
+    for (unsigned tick = 0, stops = 0; job == job_number_ && pidfd_under_way() >= 0; tick++) {
+      if (IsStopped(pidfd_under_way())) stops++;
+      bool is_late = tick > kMaxTicks || stops > kMaxStops || is_stopping_;
+      ::syscall(SYS_pidfd_send_signal, pidfd_under_way(), is_late ? SIGKILL : SIGCONT, nullptr, 0);
+      guard_wake_.wait_for(lock, kGuardTick);
+    }
   }
 }
 

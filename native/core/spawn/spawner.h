@@ -21,7 +21,7 @@ using SpawnResult = std::variant<SpawnedChild, SysError>;
 //
 // Invariants: the thread has all signals blocked; it is suspended from clone to exec, so nothing
 // else may depend on it; a second thread, the guard, wakes a child that a process of its new user
-// has stopped (SIGCONT every tick) and kills one that does not reach exec in time (a dead network
+// has stopped, and kills one that does not reach exec in time (a dead network
 // file system). A few descriptors are reserved at the start: what the child gets goes there, so
 // that the copy of the descriptor table stays small however many descriptors are open.
 class Spawner {
@@ -50,6 +50,7 @@ class Spawner {
   SpawnedChild Clone(SpawnRequest& request, bool share_descriptors);
   void FillSlots(SpawnRequest& request);
   void ClearSlots();
+  int pidfd_under_way() const { return __atomic_load_n(&pidfd_, __ATOMIC_ACQUIRE); }
 
   UniqueFd null_;
   std::array<UniqueFd, 3 + kMaxExtraFds> slots_;
@@ -65,7 +66,7 @@ class Spawner {
   bool is_busy_ = false;
   // The kernel stores the descriptor here before the child runs; -1 when no child is under way.
   int pidfd_ = -1;
-  unsigned ticks_ = 0;
+  uint64_t job_number_ = 0;
 
   std::thread thread_;
   std::thread guard_;
