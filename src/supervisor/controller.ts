@@ -102,6 +102,11 @@ export class Controller implements ProcessOwner {
     return this.groups().flatMap(({ processes }) => [...processes.values()]);
   }
 
+  /** Every process, in no order. */
+  eachProcess(): IterableIterator<ManagedProcess> {
+    return this.#byFullName.values();
+  }
+
   execFailure(process: ManagedProcess): string | undefined {
     return this.#execFailures.get(process);
   }

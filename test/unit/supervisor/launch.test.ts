@@ -1,0 +1,171 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createHostFiles } from '../../../src/host/host-files.ts';
+import { silentLogger } from '../../../src/log/logger.ts';
+import {
+  type EnsureSupervisorOptions,
+  ensureSupervisor,
+  writeSupervisorFiles,
+} from '../../../src/supervisor/launch.ts';
+import { renderWatchdogCommand } from '../../../src/supervisor/layout.ts';
+import {
+  decodeCall,
+  encodeFault,
+  encodeReply,
+  encodeValue,
+  type RpcValue,
+} from '../../../src/supervisor/xml-rpc.ts';
+
+let root: string;
+let server: Server | undefined;
+const calls: string[] = [];
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'slapos-launch-'));
+  calls.length = 0;
+});
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+  server = undefined;
+  rmSync(root, { recursive: true });
+});
+
+function writeFiles() {
+  const files = createHostFiles();
+  const watchdogProgram = '/opt/w';
+  const node = { instanceRoot: root, masterUrl: 'http://m/%', computerId: 'COMP-1' };
+  return writeSupervisorFiles({ files, ...node, watchdogProgram });
+}
+
+/** A daemon that answers from a table; a function may answer differently each time. */
+function serve(answers: Record<string, (count: number) => RpcValue | { fault: [number, string] }>) {
+  server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { method, params } = decodeCall(Buffer.concat(chunks).toString());
+    const name = method.replace('supervisor.', '');
+    calls.push([name, ...params].join(' '));
+    const answer = answers[name]?.(calls.filter((each) => each.startsWith(name)).length) ?? true;
+    const refusal = (answer as { fault?: [number, string] }).fault;
+    response.end(
+      refusal === undefined
+        ? encodeReply(encodeValue(answer as RpcValue))
+        : encodeFault(...refusal),
+    );
+  });
+  return new Promise<void>((resolve) => server?.listen(join(root, 'sv.sock'), resolve));
+}
+
+function ensure(launch?: EnsureSupervisorOptions['launch']) {
+  const files = createHostFiles();
+  const refuse: EnsureSupervisorOptions['launch'] = () => {
+    throw new Error('launched');
+  };
+  const options = { files, instanceRoot: root, log: silentLogger, program: '/x/keeper' };
+  return ensureSupervisor({ ...options, launch: launch ?? refuse });
+}
+
+const UP = { statecode: 1, statename: 'RUNNING' };
+
+describe('writeSupervisorFiles', () => {
+  it('makes the folders with their modes and the main file of upstream', async () => {
+    const paths = await writeFiles();
+    const mode = (name: string) => statSync(join(root, name)).mode & 0o777;
+    expect(['var', 'var/log', 'var/run', 'etc', 'etc/supervisord.conf.d'].map(mode)).toEqual([
+      0o755, 0o700, 0o700, 0o700, 0o700,
+    ]);
+    expect(mode('etc/supervisord.conf')).toBe(0o600);
+    const text = readFileSync(paths.configuration, 'utf8');
+    expect(text).toContain(`[unix_http_server]\nfile=${root}/sv.sock\nchmod=0700\n`);
+    expect(text).toContain(
+      `[eventlistener:watchdog]\ncommand=/opt/w --master-url 'http://m/%%'  --computer-id 'COMP-1' --instance-root '${root}'\nevents=PROCESS_STATE_EXITED, PROCESS_STATE_FATAL\n`,
+    );
+  });
+
+  it('writes the main file again only when content or mode differ', async () => {
+    const { configuration } = await writeFiles();
+    const ino = () => statSync(configuration).ino;
+    const first = ino();
+    await writeFiles();
+    expect(ino()).toBe(first);
+    chmodSync(configuration, 0o644);
+    await writeFiles();
+    expect(statSync(configuration).mode & 0o777).toBe(0o600);
+  });
+
+  it('uses the legacy socket while that file exists', async () => {
+    writeFileSync(join(root, 'supervisord.socket'), '');
+    const { configuration } = await writeFiles();
+    expect(readFileSync(configuration, 'utf8')).toContain(
+      `serverurl = unix://${root}/supervisord.socket`,
+    );
+  });
+
+  it('names the certificate repository in the watchdog line', () => {
+    const line = renderWatchdogCommand({
+      program: '/opt/slapos/bin/slapos-watchdog',
+      masterUrl: 'https://m',
+      computerId: 'C',
+      certificateRepositoryPath: '/etc/pki',
+      instanceRoot: '/srv',
+    });
+    expect(line).toBe(
+      "/opt/slapos/bin/slapos-watchdog --master-url 'https://m'  --certificate-repository-path '/etc/pki' --computer-id 'C' --instance-root '/srv'",
+    );
+  });
+});
+
+describe('ensureSupervisor', () => {
+  it('does nothing when the daemon and its watchdog run', async () => {
+    await serve({ getState: () => UP, getProcessInfo: () => ({ state: 20 }) });
+    expect(await ensure()).toBe(join(root, 'sv.sock'));
+    expect(calls).toEqual(['getState', 'getProcessInfo watchdog']);
+  });
+
+  it('starts a watchdog that does not run', async () => {
+    await serve({ getState: () => UP, getProcessInfo: () => ({ state: 200 }) });
+    await ensure();
+    expect(calls).toEqual([
+      'getState',
+      'getProcessInfo watchdog',
+      'removeProcessGroup watchdog',
+      'reloadConfig',
+      'addProcessGroup watchdog',
+    ]);
+  });
+
+  it('waits while the daemon shuts down', async () => {
+    const state = (count: number) => {
+      return count === 1 ? { fault: [6, 'SHUTDOWN_STATE'] as [number, string] } : UP;
+    };
+    await serve({ getState: state, getProcessInfo: () => ({ state: 20 }) });
+    const before = performance.now();
+    await ensure();
+    expect(performance.now() - before).toBeGreaterThan(3900);
+  });
+
+  it('launches the keeper where nothing answers', async () => {
+    const { configuration } = await writeFiles();
+    const launches: Array<readonly string[]> = [];
+    await ensure(async (program, args) => {
+      launches.push([program, ...args]);
+      await serve({ getState: () => UP });
+      return { status: 0, output: '' };
+    });
+    expect(launches).toHaveLength(1);
+    expect(launches[0]?.slice(0, 3)).toEqual(['/x/keeper', '-c', configuration]);
+    expect(launches[0]).toContain('--journal');
+  });
+
+  it('says what the launcher said when it failed, and when there is no configuration', async () => {
+    await expect(ensure()).rejects.toMatchObject({ code: 'SLAPOS_ERR_SUPERVISOR_CONFIG' });
+    await writeFiles();
+    const failed = ensure(async () => ({ status: 2, output: 'Error: no\n' }));
+    await expect(failed).rejects.toThrow('Failed to launch supervisord:\nError: no');
+  });
+});
