@@ -156,7 +156,11 @@ async function runFuzzer(program, name) {
 const words = process.argv.slice(2);
 const isAsked = (source) => words.length === 0 || words.some((word) => source.includes(word));
 mkdirSync(output, { recursive: true });
-const coreSources = sourcesBelow('native/core', /\.cc$/);
+const coreSources = [
+  ...sourcesBelow('native/core', /\.cc$/),
+  // The keeper without its main.
+  ...sourcesBelow('native/keeper', /(?<!^main)\.cc$/),
+];
 const testSources = sourcesBelow('test/native', /_test\.cc$/).filter(isAsked);
 const driver = join(root, 'test', 'fuzz', 'random_driver.cc');
 const fuzzSources = sourcesBelow('test/fuzz', /\.cc$/).filter(

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -20,11 +21,18 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBeneathFiles } from '../../src/host/file.ts';
 import { tryLock, waitLock } from '../../src/host/lock.ts';
-import { loadNative } from '../../src/host/native.ts';
+import { loadNative, packageRoot } from '../../src/host/native.ts';
 import { spawnCommand } from '../../src/host/spawn.ts';
 import { requires } from '../support/requires.ts';
 
 const USER = 40123;
+/** The addon where every user can reach it. */
+const ADDON = join(
+  process.env['SLAPOS_PACKAGE'] ?? packageRoot(),
+  'build',
+  'Release',
+  'slapos_native.node',
+);
 const files = createBeneathFiles();
 
 let base: string;
@@ -104,7 +112,7 @@ requires('root', 'netns')('files beneath a folder of somebody else', () => {
         .then(
           (fd) => {
             const target = readlinkSync(`/proc/self/fd/${fd}`);
-            execFileSync('true');
+            closeSync(fd);
             return target;
           },
           (error: { code: string }) => error.code,
@@ -161,6 +169,30 @@ requires('root', 'netns')('files beneath a folder of somebody else', () => {
     expect(readlinkSync(at('software_release'))).toBe('/opt/b');
     expect(readdirSync(root)).toEqual(['software_release']);
     await expect(files.symlink(root, 'none/x', '/')).rejects.toMatchObject(REFUSED);
+  });
+
+  it('leave no descriptor open, whether they succeed or fail', async () => {
+    const countFds = () => readdirSync('/proc/self/fd').length;
+    const useAll = async () => {
+      await files.write(root, 'a', 'x', { mode: 0o600 });
+      await files.mkdir(root, 'b', { mode: 0o700 });
+      await files.symlink(root, 'c', 'a');
+      await Promise.all([files.read(root, 'a'), files.list(root, ''), files.stat(root, 'a')]);
+      await Promise.allSettled([files.read(root, 'c'), files.mkdir(root, 'a', { mode: 0o700 })]);
+      await Promise.allSettled([
+        files.write(root, 'b', '', { mode: 0o600 }),
+        files.list(root, 'a'),
+      ]);
+      for (const name of ['a', 'b', 'c']) await files.remove(root, name);
+      closeSync(await loadNative().openLogFile({ path: at('log') }));
+      await loadNative()
+        .openLogFile({ path: at('none/log') })
+        .catch(() => {});
+    };
+    await useAll();
+    const before = countFds();
+    for (let round = 0; round < 50; round += 1) await useAll();
+    expect(countFds()).toBe(before);
   });
 
   it('stay inside while the owner exchanges folders and links all the time', async () => {
@@ -244,11 +276,9 @@ requires('root', 'netns')('removing a tree', () => {
   it('copes with folders that forbid reading and writing, also without root', async () => {
     chownSync(root, USER, USER);
     await asUser('mkdir -p t/a/b t/c && touch t/a/b/f t/c/f && chmod 0 t/a/b t/c t/a');
-    const addon = join(process.cwd(), 'build', 'Release', 'slapos_native.node');
-    const program = `require(${JSON.stringify(addon)})
+    const program = `require(${JSON.stringify(ADDON)})
       .removeBeneath({ root: ${JSON.stringify(root)}, path: 't' })
       .catch((error) => { console.log(error.message); process.exitCode = 1; })`;
-    execFileSync('chmod', ['-R', 'a+rX', join(process.cwd(), 'build', 'Release')]);
     const result = await spawnCommand({
       argv: [process.execPath, '-e', program],
       env: {},
@@ -350,10 +380,9 @@ describe('a lock', () => {
 
   it('ends with its holder, even a killed one', async () => {
     const path = join(base, 'lock');
-    const addon = join(process.cwd(), 'build', 'Release', 'slapos_native.node');
     const program = `const fs = require('fs');
       const fd = fs.openSync(${JSON.stringify(path)}, 'w');
-      console.log(require(${JSON.stringify(addon)}).lockTry({ fd, isExclusive: true }));
+      console.log(require(${JSON.stringify(ADDON)}).lockTry({ fd, isExclusive: true }));
       setInterval(() => {}, 1000);`;
     const abort = new AbortController();
     const holder = spawnCommand({

@@ -205,6 +205,23 @@ requires('root', 'netns')('a command that cannot be started', () => {
     },
   );
 
+  it('is one with foreign ids where the caller is not root', async () => {
+    const addonPath = join(
+      process.env['SLAPOS_PACKAGE'] ?? packageRoot(),
+      'build/Release/slapos_native.node',
+    );
+    const request = { ...BASE, uid: 1, gid: 1, groups: [1] };
+    const program = `require(${JSON.stringify(addonPath)}).spawn(${JSON.stringify(request)})
+      .catch((error) => console.log(error.step, error.code))`;
+    const result = await spawnCommand({
+      argv: [process.execPath, '-e', program],
+      env: {},
+      cwd: '/',
+      user: USER,
+    });
+    expect(result.output.toString()).toBe('setgroups EPERM\n');
+  });
+
   it('leaves no zombie and no descriptor behind', async () => {
     const addon = loadNative();
     const countFds = () => readdirSync('/proc/self/fd').length;

@@ -23,6 +23,13 @@ bool NextNumber(const char** at, double* value) {
   return true;
 }
 
+// A double beyond the range of an integer must not be cast to it.
+bool FitWord(double value, uint32_t* word) {
+  if (value < 0 || value > 4294967295.0) return false;
+  *word = static_cast<uint32_t>(value);
+  return true;
+}
+
 // The value of a `name: N` line.
 bool NamedNumber(const char* text, const char* name, double* value) {
   size_t length = ::strlen(name);
@@ -54,7 +61,7 @@ bool ParseStat(const char* text, ProcessRecord* record) {
   const char* start = text;
   if (!NextNumber(&start, &pid)) return false;
   CopyComm(open + 1, close, record);
-  record->pid = static_cast<uint32_t>(pid);
+  if (!FitWord(pid, &record->pid)) return false;
   record->state = static_cast<uint8_t>(close[2]);
   if (close[2] == '\0') return false;
   const char* at = close + 3;
@@ -62,12 +69,11 @@ bool ParseStat(const char* text, ProcessRecord* record) {
   for (int index = 4; index <= 42; index++) {
     if (!NextNumber(&at, &field[index])) return false;
   }
-  record->ppid = static_cast<uint32_t>(field[4]);
+  if (!FitWord(field[4], &record->ppid) || !FitWord(field[20], &record->threads)) return false;
   record->utime_ticks = field[14];
   record->stime_ticks = field[15];
   record->cutime_ticks = field[16];
   record->cstime_ticks = field[17];
-  record->threads = static_cast<uint32_t>(field[20]);
   record->start_ticks = field[22];
   record->blkio_delay_ticks = field[42];
   return true;
@@ -95,9 +101,7 @@ bool ParseIo(const char* text, ProcessRecord* record) {
 
 bool ParseStatusUid(const char* text, uint32_t* uid) {
   double value;
-  if (!NamedNumber(text, "Uid:", &value)) return false;
-  *uid = static_cast<uint32_t>(value);
-  return true;
+  return NamedNumber(text, "Uid:", &value) && FitWord(value, uid);
 }
 
 }  // namespace slapos

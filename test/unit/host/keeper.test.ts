@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import {
+  connectKeeper,
+  encodeServiceSpawn,
+  type KeeperAddon,
+  type LinkEvent,
+} from '../../../src/host/keeper.ts';
+import { decodeKeeperEvent } from '../../../src/host/keeper-event.ts';
+import {
+  decodeKeeperMessage,
+  encodeKeeperMessage,
+  KeeperFields,
+} from '../../../src/host/keeper-message.ts';
+
+type Listener = (data: Uint8Array | null, fds: readonly number[]) => void;
+
+/** A keeper that notes what it is sent and says what the test wants. */
+function fakeKeeper() {
+  const sent: Array<{ words: string[]; fds: readonly number[] }> = [];
+  let listener: Listener = () => {};
+  const addon: KeeperAddon = {
+    keeperConnect: (_, onMessage) => {
+      listener = onMessage;
+    },
+    keeperSend: ({ data, fds }) => {
+      sent.push({ words: Buffer.from(data).toString().split('\0').slice(0, -1), fds });
+    },
+  };
+  return {
+    addon,
+    sent,
+    say: (words: string[], fds: number[] = []) =>
+      listener(Buffer.from(`${words.join('\0')}\0`), fds),
+    close: () => listener(null, []),
+  };
+}
+
+function connect() {
+  const keeper = fakeKeeper();
+  const events: LinkEvent[] = [];
+  const link = connectKeeper({ fd: 3, listenFd: 4 }, (event) => events.push(event), keeper.addon);
+  return { keeper, events, link };
+}
+
+const SPAWN = { name: 'g:p', file: '/bin/p', args: ['p', '-x'], env: ['A=b'] };
+
+describe('a keeper message', () => {
+  it('reads as it was written', () => {
+    const fields: Array<[string, string]> = [
+      ['arg', 'a=b'],
+      ['arg', ''],
+      ['text', 'é\n'],
+    ];
+    const message = { verb: 'spawn', fields };
+    expect(decodeKeeperMessage(encodeKeeperMessage(message))).toEqual(message);
+  });
+
+  it('cannot hold a NUL', () => {
+    expect(() => encodeKeeperMessage({ verb: 'v', fields: [['k', 'a\0b']] })).toThrow(
+      expect.objectContaining({ code: 'SLAPOS_ERR_SUPERVISOR' }),
+    );
+  });
+
+  it('gives fields by key, with plain defaults', () => {
+    const fields = new KeeperFields(decodeKeeperMessage(Buffer.from('v\0a=1\0a=2\0b=x\0junk\0')));
+    expect([fields.text('a'), fields.number('a'), fields.flag('a')]).toEqual(['1', 1, true]);
+    expect(fields.list('a')).toEqual(['1', '2']);
+    expect([fields.text('c'), fields.number('b'), fields.flag('b')]).toEqual(['', 0, false]);
+  });
+});
+
+describe('an event of the keeper', () => {
+  const decode = (words: string[], fds: number[] = []) =>
+    decodeKeeperEvent(decodeKeeperMessage(Buffer.from(`${words.join('\0')}\0`)), fds);
+
+  it('tells of a process with the descriptors that were kept for it', () => {
+    const words = ['child', 'name=g:p', 'pid=7', 'start=8', 'time=9', 'adopted=1'];
+    expect(decode([...words, 'keep=1:out:x', 'keep=0:in', 'keep=5:none'], [20, 21])).toEqual({
+      kind: 'child',
+      process: { name: 'g:p', pid: 7, startTicks: 8, timeMs: 9 },
+      isAdopted: true,
+      kept: [
+        { label: 'out:x', fd: 21 },
+        { label: 'in', fd: 20 },
+      ],
+    });
+  });
+
+  it('tells how a process ended', () => {
+    const words = ['exit', 'serial=3', 'name=p', 'pid=7', 'start=8', 'time=9', 'status=-1'];
+    expect(decode([...words, 'signal=11', 'core=1'])).toEqual({
+      kind: 'exit',
+      exit: {
+        ...{ serial: 3, name: 'p', pid: 7, startTicks: 8, timeMs: 9 },
+        ...{ status: -1, signal: 11, hasDumpedCore: true, isLost: false },
+      },
+    });
+  });
+
+  it('is nothing for a verb of a newer keeper', () => {
+    expect(decode(['novelty', 'a=b'])).toBeUndefined();
+  });
+});
+
+describe('a request to start a service', () => {
+  it('names each descriptor once, by its place', () => {
+    const { message, fds } = encodeServiceSpawn(4, {
+      ...SPAWN,
+      ...{ stdin: 10, stdout: 11, stderr: 11, umask: 0o22, isNewSession: true },
+      keep: [{ label: 'stdin', fd: 12 }],
+      user: { uid: 1, gid: 2, groups: [2, 3] },
+      limits: [{ resource: 7, soft: 10, hard: Number.POSITIVE_INFINITY }],
+    });
+    expect(fds).toEqual([10, 11, 12]);
+    expect(message.fields.map(([key, value]) => `${key}=${value}`)).toEqual([
+      ...['id=4', 'name=g:p', 'file=/bin/p', 'arg=p', 'arg=-x', 'env=A=b', 'cwd=/'],
+      ...['uid=1', 'gid=2', 'group=2', 'group=3', 'limit=7:10:-', 'umask=18'],
+      ...['stdin=0', 'stdout=1', 'stderr=1', 'keep=2:stdin', 'session=1'],
+    ]);
+  });
+});
+
+describe('the link to the keeper', () => {
+  it('says hello first', () => {
+    const { keeper } = connect();
+    expect(keeper.sent).toEqual([
+      { words: ['hello', 'protocol=1', `pid=${process.pid}`], fds: [] },
+    ]);
+  });
+
+  it('gives each answer to the request that asked for it', async () => {
+    const { keeper, link } = connect();
+    const first = link.spawn(SPAWN);
+    const second = link.spawn(SPAWN);
+    const third = link.signal({ pid: 7, startTicks: 8, signal: 15, isGroup: true });
+    keeper.say(['spawned', 'id=2', 'name=g:p', 'pid=9', 'start=1', 'time=2']);
+    keeper.say(['refused', 'id=1', 'name=g:p', 'step=clone', 'errno=11', 'code=EAGAIN', 'text=t']);
+    keeper.say(['signalled', 'id=3', 'result=gone']);
+    expect(await second).toMatchObject({ kind: 'spawned', process: { pid: 9 } });
+    expect(await first).toEqual({
+      kind: 'refused',
+      name: 'g:p',
+      failure: { step: 'clone', errno: 11, code: 'EAGAIN', text: 't' },
+    });
+    expect(await third).toBe('gone');
+  });
+
+  it('tells of a process that could not reach exec', async () => {
+    const { keeper, link } = connect();
+    const answer = link.spawn(SPAWN);
+    keeper.say(['spawned', 'id=1', 'name=g:p', 'pid=9', 'start=1', 'time=2', 'step=exec']);
+    expect(await answer).toMatchObject({ kind: 'spawned', failure: { step: 'exec' } });
+  });
+
+  it('passes everything else on as it comes', () => {
+    const { keeper, events } = connect();
+    keeper.say(['welcome', 'keeper=5', 'boot=b', 'starts=2', 'ready=1', 'stopping=0']);
+    keeper.say(['stored', 'key=k', 'value=v=w']);
+    keeper.say(['synced']);
+    keeper.say(['forward', 'signal=15']);
+    keeper.say(['reaped', 'pid=4', 'status=0', 'signal=0']);
+    expect(events).toEqual([
+      {
+        ...{ kind: 'welcome', keeperPid: 5, bootId: 'b', controllerStarts: 2 },
+        ...{ isTakeOver: true, isStopping: false },
+      },
+      { kind: 'stored', key: 'k', value: 'v=w' },
+      { kind: 'synced' },
+      { kind: 'forward', signal: 15 },
+      { kind: 'reaped', pid: 4, status: 0, signal: 0 },
+    ]);
+  });
+
+  it('rejects what is open when the keeper is gone, and sends nothing any more', async () => {
+    const { keeper, events, link } = connect();
+    const open = link.spawn(SPAWN);
+    keeper.close();
+    keeper.close();
+    await expect(open).rejects.toMatchObject({ code: 'SLAPOS_ERR_SUPERVISOR' });
+    await expect(link.spawn(SPAWN)).rejects.toMatchObject({ code: 'SLAPOS_ERR_SUPERVISOR' });
+    link.ready();
+    expect(events).toEqual([{ kind: 'closed' }]);
+    expect(keeper.sent.map(({ words }) => words[0])).toEqual(['hello', 'spawn']);
+  });
+});
