@@ -163,9 +163,7 @@ export class ConfigurationReader {
       if (!files.some(({ path }) => path === file)) groups.push(...this.#previous([file]));
     }
     const daemon = parseDaemon(sections, { ...this.#ports, expansions: around.expansions });
-    for (const name of sections.keys()) {
-      if (name.startsWith('fcgi-program:')) warnings.push(`[${name}] is not supported: ignored`);
-    }
+    warnings.push(...listUnsupported(sections, groups));
     return { path: this.#path, daemon, groups: unique(groups), errors, warnings };
   }
 
@@ -296,6 +294,32 @@ export class ConfigurationReader {
   #previous(paths: readonly string[]): GroupConfig[] {
     return paths.flatMap((path) => this.#groupsByFile.get(path) ?? []);
   }
+}
+
+/** What supervisord would do and this daemon does not, said once per reading. */
+function listUnsupported(sections: Sections, groups: readonly GroupConfig[]): string[] {
+  const names = [...sections.keys()].filter((name) =>
+    /^(fcgi-program|inet_http_server)\b/.test(name),
+  );
+  const secured = [...sections.values()].filter(({ name, values }) => {
+    return /^unix_http_server\b/.test(name) && values.has('password');
+  });
+  const channels = groups
+    .flatMap(({ processes }) => processes)
+    .filter(({ stdout, stderr }) => {
+      return [stdout, stderr].some((channel) => {
+        return channel.captureMaxBytes > 0 || channel.isEventsEnabled || channel.isSyslog;
+      });
+    });
+  return [
+    ...names.map((name) => `[${name}] is not supported: ignored`),
+    ...secured.map(
+      ({ name }) => `[${name}] password is not supported: the mode of the socket guards it`,
+    ),
+    ...channels.map(
+      ({ name }) => `${name}: capture, log events and syslog are not supported: ignored`,
+    ),
+  ];
 }
 
 /** One group per name, the first one given, in starting order. */

@@ -93,9 +93,7 @@ export async function stopProcess(
   namespec: string,
   isWaiting: boolean,
 ): Promise<void> {
-  const { state, deadlineMs } = process.status;
-  const isRestartPending = state === 'EXITED' && deadlineMs !== null;
-  if (!isRunningState(state) && !isRestartPending) throw fault('NOT_RUNNING', namespec);
+  if (!isStoppable(process)) throw fault('NOT_RUNNING', namespec);
   process.dispatch({ kind: 'stop' });
   if (isWaiting) await process.until((status) => isStoppedState(status.state));
 }
@@ -157,6 +155,8 @@ export function isStartable({ status }: ManagedProcess): boolean {
   return !isRunningState(status.state);
 }
 
+/** It runs, or it ended and waits to be started again. */
 export function isStoppable({ status }: ManagedProcess): boolean {
-  return isRunningState(status.state);
+  const isRestartPending = status.state === 'EXITED' && status.deadlineMs !== null;
+  return isRunningState(status.state) || isRestartPending;
 }

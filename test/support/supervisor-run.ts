@@ -31,17 +31,18 @@ export interface CommandResult {
 export const SERVICE_UID = 4001;
 
 /** Runs a program and gives its output, whatever its status. */
-export function runCommand(file: string, args: readonly string[]): Promise<CommandResult> {
+export function runCommand(
+  file: string,
+  args: readonly string[],
+  input = '',
+): Promise<CommandResult> {
+  const env = { PATH: process.env['PATH'] ?? '' };
   return new Promise((resolve) => {
-    execFile(
-      file,
-      [...args],
-      { env: { PATH: process.env['PATH'] ?? '' } },
-      (error, stdout, stderr) => {
-        const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-        resolve({ status, stdout, stderr });
-      },
-    );
+    const child = execFile(file, [...args], { env }, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ status, stdout, stderr });
+    });
+    child.stdin?.end(input);
   });
 }
 
@@ -165,6 +166,13 @@ export class SupervisorRun {
   ctl(...args: string[]): Promise<CommandResult> {
     const program = join(packageRoot(), 'dist', 'bin', 'supervisorctl.js');
     return runCommand(process.execPath, [program, '-c', this.paths.configuration, ...args]);
+  }
+
+  /** Our supervisorctl as a shell that reads these lines. */
+  shell(...lines: string[]): Promise<CommandResult> {
+    const program = join(packageRoot(), 'dist', 'bin', 'supervisorctl.js');
+    const args = [program, '-c', this.paths.configuration];
+    return runCommand(process.execPath, args, lines.map((line) => `${line}\n`).join(''));
   }
 
   mainLog(): string {

@@ -13,6 +13,8 @@ function supervisorctl(verb: string, summary: string, examples: readonly string[
     options: [CFG_OPTION],
     configFamily: 'node',
     rootCheck: 'permissive',
+    // Ctrl-C is how a followed log and the shell end.
+    isServer: true,
     load: () => import('./supervisor.ts'),
   };
 }
@@ -44,6 +46,7 @@ export const SUPERVISOR_COMMANDS: readonly CommandSpec[] = [
     ],
     configFamily: 'node',
     rootCheck: 'never',
+    isServer: true,
     load: () => import('./supervisor.ts'),
   },
   supervisorctl('tail', 'show the end of the log of a service', [

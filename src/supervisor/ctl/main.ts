@@ -70,36 +70,80 @@ function matching(names: readonly string[], start: string): string[] {
   return [...new Set(names)].filter((name) => name.startsWith(start)).sort();
 }
 
-function openReader(run: CtlRun, client: () => SupervisorClient): Interface {
-  return createInterface({
-    input: run.input,
-    output: run.output,
-    terminal: run.isTerminal,
-    completer: (text: string) => complete(client(), text),
-  });
+/**
+ * Lines of a terminal or a pipe, each given once to whoever asks next: the shell or a question.
+ * A pipe may end before its lines were asked for, so they wait in memory.
+ */
+class LineReader {
+  readonly #reader: Interface;
+  readonly #lines: string[] = [];
+  #waiter: ((line: string | undefined) => void) | undefined;
+  #isClosed = false;
+
+  constructor(run: CtlRun, client: () => SupervisorClient) {
+    this.#reader = createInterface({
+      input: run.input,
+      output: run.output,
+      terminal: run.isTerminal,
+      completer: (text: string) => complete(client(), text),
+    });
+    this.#reader.on('line', (line) => this.#give(line));
+    this.#reader.on('close', () => {
+      this.#isClosed = true;
+      if (this.#lines.length === 0) this.#give(undefined);
+    });
+  }
+
+  /** The next line; undefined at the end. */
+  next(prompt: string): Promise<string | undefined> {
+    const waiting = this.#lines.shift();
+    if (waiting !== undefined || this.#isClosed) {
+      this.#showPrompt(prompt);
+      return Promise.resolve(waiting);
+    }
+    return new Promise((resolve) => {
+      this.#waiter = resolve;
+      this.#showPrompt(prompt);
+    });
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  #showPrompt(prompt: string): void {
+    this.#reader.setPrompt(prompt);
+    if (!this.#isClosed) this.#reader.prompt();
+  }
+
+  #give(line: string | undefined): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter !== undefined) waiter(line);
+    else if (line !== undefined) this.#lines.push(line);
+  }
 }
 
 /** Reads and runs lines until the end of input, `quit` or `exit`. */
 async function runShell(run: CtlRun, options: CtlOptions): Promise<number> {
-  let session: CtlSession | undefined;
-  const reader = openReader(run, () => (session as CtlSession).client);
-  session = newSession(run, options, (question) => reader.question(question));
+  const reader = new LineReader(run, () => session.client);
+  const session = newSession(run, options, async (question) => (await reader.next(question)) ?? '');
   const prompt = `${options.prompt}> `;
-  await runAction(session, options.words.length === 0 ? ['status'] : options.words);
-  reader.setPrompt(prompt);
-  reader.prompt();
   try {
-    for await (const text of reader) {
+    await runAction(session, options.words.length === 0 ? ['status'] : options.words);
+    for (;;) {
+      const text = await reader.next(prompt);
+      if (text === undefined) {
+        run.write('\n');
+        return 0;
+      }
       const words = text
         .trim()
         .split(/\s+/)
         .filter((word) => word !== '');
       if (['quit', 'exit', 'EOF'].includes(words[0] ?? '')) return 0;
       await runAction(session, words);
-      reader.prompt();
     }
-    run.write('\n');
-    return 0;
   } finally {
     reader.close();
     session.client.close();

@@ -163,6 +163,37 @@ requires('root', 'netns')('supervisor', () => {
     }, 'the answer');
   });
 
+  it('is controlled by a shell, each line once', async () => {
+    await startGroup('g', { a: SLEEP });
+    const { status, stdout } = await run.shell(
+      'pid',
+      'stop g:a',
+      'foo',
+      '',
+      'shutdown',
+      'n',
+      'quit',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^g:a +RUNNING/);
+    expect(stdout).toContain(`${run.pid}\n`);
+    expect(stdout).toContain('g:a: stopped\n');
+    expect(stdout).toContain('*** Unknown syntax: foo\n');
+    expect(await run.client.call('supervisor.getPID')).toBe(run.pid);
+  });
+
+  it('survives the death of keeper and controller together', async () => {
+    await startGroup('g', { 'a-on-watch': SLEEP });
+    const [before] = await run.services();
+    run.client.close();
+    const controller = run.controllerPid();
+    process.kill(run.pid, 'SIGKILL');
+    process.kill(controller, 'SIGKILL');
+    await run.ensure();
+    const [after] = await run.services();
+    expect(after).toMatchObject({ pid: before?.pid, start: before?.start, statename: 'RUNNING' });
+  });
+
   it('does nothing when the daemon runs, and revives the watchdog', async () => {
     const { pid } = run;
     await run.client.call('supervisor.stopAllProcesses');

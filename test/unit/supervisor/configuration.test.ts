@@ -221,6 +221,16 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
     expect(after.groups[0]).toBe(before.groups[0]);
   });
 
+  it('says what it does not support', () => {
+    const { files, reader } = setUp();
+    const programs = '[program:a]\ncommand=/a\nstdout_syslog=true\n[program:b]\ncommand=/b\n';
+    files.write('/r/conf.d/a.conf', `${programs}[inet_http_server]\nport=9001\n`);
+    expect(reader.read().warnings).toEqual([
+      '[inet_http_server] is not supported: ignored',
+      'a: capture, log events and syslog are not supported: ignored',
+    ]);
+  });
+
   it('reads listeners', () => {
     const { files, reader } = setUp();
     files.write(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   findTarget,
   forEachProcess,
+  isStoppable,
   processesOf,
   signalProcess,
   startProcess,
@@ -196,6 +197,22 @@ describe('stopping', () => {
     await done;
     expect(new Set(Object.values(bench.states()))).toEqual(new Set(['STOPPED']));
     expect(bench.events).toContain('SUPERVISOR_STATE_CHANGE_STOPPING');
+  });
+
+  it('stops what ended and waits to be started again', async () => {
+    const bench = new SupervisorBench();
+    const config = { ...SLAPOS, isAutostart: true, autoRestart: true };
+    await bench.controller.addGroup(groupConfig('g', [config]));
+    for (let count = 0; count < 4; count += 1) {
+      await settle();
+      bench.end('g:x', { status: 1 });
+    }
+    expect(bench.states()).toEqual({ 'g:x': 'EXITED' });
+    expect(bench.clock.timerCount).toBe(1);
+    expect(isStoppable(bench.process('g:x'))).toBe(true);
+    await stopProcess(bench.process('g:x'), 'g:x', true);
+    expect(bench.states()).toEqual({ 'g:x': 'STOPPED' });
+    expect(bench.clock.timerCount).toBe(0);
   });
 
   it('becomes UNKNOWN when the kernel refuses the signal', async () => {
