@@ -192,7 +192,7 @@ requires('root', 'netns')('files beneath a folder of somebody else', () => {
     await useAll();
     const before = countFds();
     for (let round = 0; round < 50; round += 1) await useAll();
-    expect(countFds()).toBe(before);
+    expect(countFds()).toBeLessThanOrEqual(before);
   });
 
   it('stay inside while the owner exchanges folders and links all the time', async () => {

@@ -17,6 +17,7 @@ namespace slapos {
 
 namespace {
 
+constexpr int kFailureStatus = 127;
 constexpr size_t kGuardSize = 64 * 1024;
 
 struct Start {
@@ -24,15 +25,12 @@ struct Start {
   void* argument;
 };
 
-[[noreturn]] void ExitChild() {
-  for (;;) ::syscall(SYS_exit, 127);
-}
-
-// SAFETY: runs on the child's own stack; never returns into the parent's frames.
+// SAFETY: runs on the child's own stack; what it returns to is the system call that ends the child,
+// never the parent's frames.
 int EnterChild(void* argument) {
   auto* start = static_cast<Start*>(argument);
   start->entry(start->argument);
-  ExitChild();
+  return kFailureStatus;
 }
 
 // SAFETY: in the child the kernel has put the stack pointer at the top of the new stack and left
@@ -50,6 +48,9 @@ long Clone3(struct clone_args* args, int (*entry)(void*), void* argument) {
       "xor %%ebp, %%ebp\n\t"
       "mov %%r13, %%rdi\n\t"
       "call *%%r12\n\t"
+      "mov %%eax, %%edi\n\t"
+      "mov $60, %%eax\n\t"  // SYS_exit
+      "syscall\n\t"
       "hlt\n"
       "1:"
       : "=a"(result)
@@ -70,6 +71,8 @@ long Clone3(struct clone_args* args, int (*entry)(void*), void* argument) {
       "mov x29, #0\n\t"
       "mov x0, x20\n\t"
       "blr x19\n\t"
+      "mov x8, #93\n\t"  // SYS_exit; the status is in x0
+      "svc #0\n\t"
       "brk #1\n"
       "1:"
       : "+r"(x0)
