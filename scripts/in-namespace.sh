@@ -3,8 +3,8 @@
 # /sys and loopback, so that users, links, mounts and processes of the host are never touched and
 # everything vanishes with the command. Needs root. Exit 125 when that is refused.
 #   scripts/in-namespace.sh COMMAND [ARG...]
-# The package is also mounted at /srv/slapos-node, where every user can reach it, and
-# SLAPOS_PACKAGE names that folder.
+# The package is also mounted at /srv/slapos-node, where every user can reach it; SLAPOS_PACKAGE
+# names that folder, and a command started in the package starts there.
 set -eu
 [ "$#" -gt 0 ] || { echo "usage: $0 COMMAND [ARG...]" >&2; exit 125; }
 unshare --mount --net --pid --fork true 2>/dev/null || {
@@ -20,7 +20,7 @@ exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill
     mount --bind /srv/etc /etc
     mkdir /srv/net
     if mknod -m 0666 /srv/net/tun c 10 200 2>/dev/null; then
-      mkdir -p /dev/net && mount --bind /srv/net /dev/net
+      [ ! -d /dev/net ] || mount --bind /srv/net /dev/net
     fi
     mount -t tmpfs -o mode=0755 slapos-srv /srv
     mkdir /srv/slapos-node
@@ -29,4 +29,6 @@ exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill
     ip link set lo up 2>/dev/null || true
     SLAPOS_TEST_NAMESPACE=1 SLAPOS_PACKAGE=/srv/slapos-node
     export SLAPOS_TEST_NAMESPACE SLAPOS_PACKAGE
-    exec "$@"' sh "$@"
+    if [ "$PWD" = "$SLAPOS_ORIGIN" ]; then cd /srv/slapos-node; fi
+    # No exec: this shell is process 1 of the namespace and reaps what daemons leave behind.
+    "$@"' sh "$@"

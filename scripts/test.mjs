@@ -35,7 +35,7 @@ function countCommand(status) {
 function runVitest(project, prefix, env) {
   const report = join(reports, `${project}.json`);
   rmSync(report, { force: true });
-  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const vitest = 'node_modules/vitest/vitest.mjs';
   const args = [
     vitest,
     'run',
@@ -44,7 +44,7 @@ function runVitest(project, prefix, env) {
     '--passWithNoTests',
     '--reporter=default',
     '--reporter=json',
-    `--outputFile.json=${report}`,
+    `--outputFile.json=build/test-reports/${project}.json`,
   ];
   const status = run(
     prefix[0] ?? process.execPath,
