@@ -208,6 +208,20 @@ function prepareBuildout() {
     fail('zc.buildout could be installed neither from PyPI nor from Debian');
 }
 
+/** The real peers that the interop lane compares with: `npm run setup -- --peers`. */
+function installPeers() {
+  const folder = join(root, '.venv', 'peers');
+  const python = join(folder, 'bin', 'python');
+  if (spawnSync(python, ['-c', 'import slapos.slap'], { stdio: 'ignore', cwd: '/' }).status === 0)
+    return;
+  say('upstream peers');
+  const names = ['slapos.core', 'slapos.libnetworkcache', 'supervisor', 'xml-marshaller'];
+  const isDone =
+    run('/usr/bin/python3', ['-m', 'venv', '--clear', folder]) &&
+    run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...names]);
+  if (!isDone) fail('the peers could not be installed from PyPI: the interop lane will skip');
+}
+
 checkNode();
 installSystemPackages();
 whenChanged(
@@ -227,3 +241,4 @@ whenChanged('bundles', ['src', 'scripts/build.mjs', 'package.json'], ['dist/bin/
 });
 prepareBuildout();
 await installExample();
+if (process.argv.includes('--peers')) installPeers();

@@ -78,6 +78,19 @@ function runRootLane() {
   return runVitest('root', [join(root, 'scripts', 'in-namespace.sh')], owned);
 }
 
+/** Against the real peers of `npm run setup -- --peers`; without them each test skips and says so. */
+function runInteropLane() {
+  const bin = join(root, '.venv', 'peers', 'bin');
+  const peers = existsSync(bin)
+    ? {
+        SLAPOS_PEER_PYTHON: join(bin, 'python'),
+        SLAPOS_PEER_SUPERVISORCTL: join(bin, 'supervisorctl'),
+      }
+    : {};
+  const prefix = canUseNamespaces().isPossible ? [join(root, 'scripts', 'in-namespace.sh')] : [];
+  return runVitest('interop', prefix, { ...peers, ...process.env });
+}
+
 function runNativeLane() {
   const result = spawnSync(process.execPath, ['scripts/test-native.mjs'], {
     cwd: root,
@@ -95,7 +108,7 @@ const lanes = {
   unit: () => runVitest('unit', [], {}),
   native: runNativeLane,
   root: runRootLane,
-  interop: () => runVitest('interop', [], {}),
+  interop: runInteropLane,
 };
 
 const asked = process.argv.slice(2);
