@@ -41,9 +41,12 @@ export function parsePid(text: string): number | undefined {
   return /^\d{1,10}$/.test(line) ? Number(line) : undefined;
 }
 
-/** Whether this pid is a running slapos process other than this one. */
+/** Whether this pid is a running slapos process other than this one, of root or of our user. */
 function isOtherSlapos(pid: number): boolean {
-  return pid !== process.pid && readCommandLine(pid).includes('slapos');
+  if (pid === process.pid || !readCommandLine(pid).includes('slapos')) return false;
+  // Anybody can call a program slapos and wait for the pid of a run that was killed.
+  const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  return uid === 0 || uid === process.geteuid?.();
 }
 
 function busy(path: string, pid: number | undefined): BusyError {
@@ -57,7 +60,8 @@ function busy(path: string, pid: number | undefined): BusyError {
 function openPidfile(path: string): number {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   try {
-    return openSync(path, flags, 0o644);
+    // Whoever may open it for reading can hold a lock on it, and so keep us from running.
+    return openSync(path, flags, 0o600);
   } catch (cause) {
     throw new SlaposError('SLAPOS_ERR_FILE', `Cannot write the pid file ${path}`, {
       cause,

@@ -22,7 +22,7 @@ export function createGridHost(): GridHost {
   return {
     isRoot: process.geteuid?.() === 0,
     run: runCommand,
-    openFolder: (path) => openOwnedFolder(path),
+    openFolder: (root, beneath) => openOwnedFolder(root, beneath),
     stat: statPath,
     freeBytes,
     lockPartition,

@@ -54,7 +54,11 @@ export interface OwnedFolder {
 export interface GridHost {
   readonly isRoot: boolean;
   readonly run: RunCommand;
-  openFolder(path: string): OwnedFolder;
+  /**
+   * @param root reached by names that only we can change
+   * @param beneath a folder in it when `root` itself belongs to somebody else
+   */
+  openFolder(root: string, beneath?: string): OwnedFolder;
   /** Facts about a path, links followed; undefined when it is missing. */
   stat(path: string): Promise<FileStatus | undefined>;
   /**

@@ -27,11 +27,11 @@ const LONGEST_PAUSE_MS = 250;
 
 /**
  * Takes the lock if it is free and writes our pid into the file.
- * @param mode of a new file. Whoever may open it for reading can keep us from the lock.
+ * A new file is ours alone to open: whoever may read it can keep us from the lock.
  * @throws HostError SLAPOS_ERR_FILE when the file cannot be opened or locked.
  */
-export function tryLock(path: string, addon: LockAddon = loadNative(), mode = 0o644): LockAttempt {
-  const fd = openLockFile(path, mode);
+export function tryLock(path: string, addon: LockAddon = loadNative()): LockAttempt {
+  const fd = openLockFile(path);
   try {
     if (!addon.lockTry({ fd, isExclusive: true })) {
       const holderPid = readHolder(path);
@@ -68,10 +68,10 @@ export async function waitLock(
   }
 }
 
-function openLockFile(path: string, mode: number): number {
+function openLockFile(path: string): number {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   try {
-    return openSync(path, flags, mode);
+    return openSync(path, flags, 0o600);
   } catch (error) {
     throw lockError(path, error);
   }

@@ -16,20 +16,30 @@ const chmodDescriptor = promisify(fchmod);
 const readDescriptor = promisify(read);
 const writeDescriptor = promisify(write);
 
-/** Opens the way to a folder; nothing is touched before a method is called. */
-export function openOwnedFolder(root: string, files = createBeneathFiles()): OwnedFolder {
+/**
+ * Opens the way to a folder; nothing is touched before a method is called.
+ * @param root reached by names that only we can change
+ * @param beneath a folder in it whose name is somebody else's to change: no link is followed there
+ */
+export function openOwnedFolder(
+  root: string,
+  beneath = '',
+  files = createBeneathFiles(),
+): OwnedFolder {
+  const at = (path: string) =>
+    [beneath, path].filter((part) => !['', '.'].includes(part)).join('/');
   return {
-    path: root,
-    readText: async (path) => (await files.read(root, path))?.toString(),
-    readTail: (path, bytes) => readTail(root, path, bytes),
-    list: async (path) => ((await files.list(root, path)) ?? []).map((entry) => entry.name),
-    stat: (path) => files.stat(root, path === '' ? '.' : path),
-    write: (path, text, options) => files.write(root, path, text, options),
-    append: (path, text, options) => append(root, path, text, options),
-    makeFolder: (path, options) => files.mkdir(root, path, options),
-    rename: (path, name) => renameEntry(root, path, name),
-    setLink: (path, target, owner) => setLink(files, root, path, target, owner),
-    remove: (path) => removeTree(files, root, path),
+    path: join(root, beneath),
+    readText: async (path) => (await files.read(root, at(path)))?.toString(),
+    readTail: (path, bytes) => readTail(root, at(path), bytes),
+    list: async (path) => ((await files.list(root, at(path))) ?? []).map((entry) => entry.name),
+    stat: (path) => files.stat(root, at(path) || '.'),
+    write: (path, text, options) => files.write(root, at(path), text, options),
+    append: (path, text, options) => append(root, at(path), text, options),
+    makeFolder: (path, options) => files.mkdir(root, at(path), options),
+    rename: (path, name) => renameEntry(root, at(path), name),
+    setLink: (path, target, owner) => setLink(files, root, at(path), target, owner),
+    remove: (path) => removeTree(files, root, at(path)),
   };
 }
 
@@ -88,7 +98,7 @@ async function append(
   const fd =
     (await openBeneath(root, path, flags)) ?? (await createFile(root, path, flags, options));
   try {
-    await expectFile(fd, join(root, path));
+    await expectOwnFile(fd, join(root, path));
     await writeDescriptor(fd, Buffer.from(text));
   } finally {
     await closeDescriptor(fd);
@@ -144,6 +154,13 @@ async function expectFile(fd: number, path: string): Promise<number> {
   const status = await statDescriptor(fd);
   if (!status.isFile()) throw refusal(path, 'it is not a regular file');
   return status.size;
+}
+
+/** A second name could be that of a file elsewhere which its owner may not write. */
+async function expectOwnFile(fd: number, path: string): Promise<void> {
+  const status = await statDescriptor(fd);
+  if (!status.isFile()) throw refusal(path, 'it is not a regular file');
+  if (status.nlink !== 1) throw refusal(path, 'it has another name');
 }
 
 function refusal(path: string, why: string, cause?: unknown): HostError {

@@ -5,7 +5,18 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { close, constants, fstat, ftruncate, read } from 'node:fs';
+import {
+  close,
+  closeSync,
+  constants,
+  fstat,
+  fstatSync,
+  ftruncate,
+  ftruncateSync,
+  read,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { type FileHandle, lstat, open, readdir, realpath, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,6 +30,8 @@ const ftruncateFd = promisify(ftruncate);
 const readFd = promisify(read);
 
 const GROUP_OR_OTHER_WRITABLE = 0o022;
+/** What a rotation keeps at least of a log that grew more than expected. */
+const LEAST_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** A path as a folder that only we can change the way to, and the rest of it. */
 interface SplitPath {
@@ -151,18 +164,18 @@ export async function truncateProgramLog(path: string): Promise<void> {
   await ftruncateFd(fd, 0).finally(() => closeFd(fd));
 }
 
-/** Reads to the end of a file that grows meanwhile. */
-async function readAll(fd: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let offset = 0;
-  for (;;) {
-    const { size } = await fstatFd(fd);
-    if (size <= offset) return Buffer.concat(parts);
-    const part = await readRange(fd, offset, size - offset);
-    if (part.length === 0) return Buffer.concat(parts);
-    parts.push(part);
-    offset += part.length;
+/** What stands from `offset` on, without its beginning when that is more than `limitBytes`. */
+function readEnd(fd: number, offset: number, limitBytes: number): { data: Buffer; end: number } {
+  const end = fstatSync(fd).size;
+  const start = Math.max(offset, end - limitBytes);
+  const data = Buffer.alloc(Math.max(0, end - start));
+  let filled = 0;
+  while (filled < data.length) {
+    const length = readSync(fd, data, filled, data.length - filled, start + filled);
+    if (length === 0) break;
+    filled += length;
   }
+  return { data: data.subarray(0, filled), end };
 }
 
 async function shiftBackups(path: string, backups: number): Promise<void> {
@@ -173,22 +186,40 @@ async function shiftBackups(path: string, backups: number): Promise<void> {
   }
 }
 
+/** Empties a log; what was written since `copiedBytes` is added to its backup. */
+async function emptyLog(fd: number, copiedBytes: number, backup: string): Promise<void> {
+  const late = readEnd(fd, copiedBytes, LEAST_KEPT_BYTES);
+  // Nothing may come between the last read and this.
+  ftruncateSync(fd, 0);
+  if (late.data.length === 0) return;
+  const copy = await openExisting(backup, constants.O_WRONLY | constants.O_APPEND);
+  try {
+    writeSync(copy, late.data);
+  } finally {
+    closeSync(copy);
+  }
+}
+
 /**
- * Copies a log to `.1` and empties it, while the service goes on writing through its own
- * descriptor. What is written between the last read and the truncation is lost. Only the newest
- * backup is kept where the service's user could redirect a rename.
+ * Copies the end of a log to `.1` and empties it, while the service goes on writing through its own
+ * descriptor: what it writes in the few microseconds between the last read and the truncation is
+ * lost. Of a log that grew far beyond its size the beginning is lost, since a service must not be
+ * able to fill our memory. Only the newest backup is kept where the service's user could redirect
+ * a rename.
+ * @param limits size in bytes that the log should have; number of backups
  */
-export async function rotateProgramLog(path: string, backups: number): Promise<void> {
+export async function rotateProgramLog(
+  path: string,
+  { backups, maxBytes }: { readonly backups: number; readonly maxBytes: number },
+): Promise<void> {
   const { root, rest, isTrusted } = await splitPath(path);
   const fd = await openExisting(path, constants.O_RDWR);
   try {
-    if (backups > 0) {
-      const stable = join(root, rest);
-      if (isTrusted || !rest.includes('/')) await shiftBackups(stable, backups);
-      const data = await readAll(fd);
-      await createBeneathFiles().write(root, `${rest}.1`, data, { mode: 0o644 });
-    }
-    await ftruncateFd(fd, 0);
+    if (backups === 0) return ftruncateSync(fd, 0);
+    if (isTrusted || !rest.includes('/')) await shiftBackups(join(root, rest), backups);
+    const { data, end } = readEnd(fd, 0, Math.max(LEAST_KEPT_BYTES, 2 * maxBytes));
+    await createBeneathFiles().write(root, `${rest}.1`, data, { mode: 0o644 });
+    await emptyLog(fd, end, `${path}.1`);
   } finally {
     await closeFd(fd);
   }

@@ -1,4 +1,5 @@
 /** What a partition is like before it is processed. */
+import { parse } from 'node:path';
 import type { GridContext } from '../grid/context.ts';
 import type { DecisionFacts } from './decide.ts';
 import { parsePeriodicity } from './decide.ts';
@@ -31,7 +32,8 @@ export async function observePartition(
 async function readPeriodicity(context: GridContext, partition: Partition): Promise<number> {
   const preset = context.options.maximumPeriodicitySeconds;
   if (partition.softwarePath === undefined) return preset;
-  const folder = context.host.openFolder(partition.softwarePath);
+  const { dir, base } = parse(partition.softwarePath);
+  const folder = context.host.openFolder(dir, base);
   const text = await folder.readText('periodicity').catch(() => undefined);
   if (text === undefined) return preset;
   const seconds = parsePeriodicity(text);

@@ -1,5 +1,5 @@
 /** Runs the report scripts of partitions and gathers what they wrote (spec/grid.md 8.2 to 8.5). */
-import { errorMessage } from '../errors/slapos-error.ts';
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
@@ -71,6 +71,7 @@ async function runReportScript(
     if (outcome.isTimedOut) return `timed out after ${partitionTimeoutSeconds} seconds`;
     return outcome.status === 0 ? undefined : `exit status ${outcome.status}`;
   } catch (error) {
+    if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
     return errorMessage(error);
   }
 }

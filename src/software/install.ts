@@ -15,6 +15,7 @@ import {
   needsBootstrap,
   renderSoftwareProfile,
 } from './buildout-arguments.ts';
+import { softwareHash } from './release.ts';
 import { type BuildoutRun, bootstrapBuildout, runBuildout } from './run-buildout.ts';
 
 /** What one build works with. */
@@ -40,7 +41,9 @@ export async function installSoftware(
   await checkFreeSpace(host, path, options.softwareMinFreeBytes, 'software_min_free_space');
   const owner = await host.ownerOf(options.softwareRoot);
   if (url.startsWith('/')) await checkLocalProfile(host, url, owner);
-  const build: Build = { context, url, path, owner, folder: host.openFolder(path) };
+  // The root belongs to the software's user, who could put a link in the place of the folder.
+  const folder = host.openFolder(options.softwareRoot, softwareHash(url));
+  const build: Build = { context, url, path, owner, folder };
   await prepareFolder(build);
   await writeProfile(build);
   await buildRelease(build);
@@ -53,11 +56,10 @@ function checkUrl(url: string): void {
   throw new BuildError('SLAPOS_ERR_BUILD', `Software Release ${JSON.stringify(url)} is no URL.`);
 }
 
-async function prepareFolder({ context, path, owner, folder }: Build): Promise<void> {
-  const { host, options } = context;
-  const name = path.slice(options.softwareRoot.length + 1);
+async function prepareFolder({ context, owner, folder }: Build): Promise<void> {
+  const { host } = context;
   if ((await folder.stat('')) === undefined) {
-    await host.openFolder(options.softwareRoot).makeFolder(name, ownedBy(host, owner, 0o755));
+    await folder.makeFolder('', ownedBy(host, owner, 0o755));
   }
   await folder.makeFolder('extends-cache', ownedBy(host, owner, 0o755));
   await folder.remove('.netrc');

@@ -62,12 +62,13 @@ async function buildStep(context: GridContext, { path, url }: SoftwareStep): Pro
   await master.reportBuildingSoftware(url, options.computerId).catch((error: unknown) => {
     if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
   });
-  await host.openFolder(path).remove(COMPLETED);
+  const folder = host.openFolder(options.softwareRoot, nameOf(context, path));
+  await folder.remove(COMPLETED);
   await installSoftware(context, url, path);
   await master.reportAvailableSoftware(url, options.computerId);
   const owner = await host.ownerOf(options.softwareRoot);
   const text = renderCompleted(context.now());
-  await host.openFolder(path).write(COMPLETED, text, ownedBy(host, owner, 0o644));
+  await folder.write(COMPLETED, text, ownedBy(host, owner, 0o644));
   log.info(`Software release ${url} is installed.`);
 }
 

@@ -40,6 +40,7 @@ function isTooBig({ path, maxBytes }: SweptLog): boolean {
 export function sweepLogs(controller: Controller): () => void {
   let slice = 0;
   const busy = new Set<string>();
+  let rotated = Promise.resolve();
   const known = new WeakMap<ManagedProcess, readonly SweptLog[]>();
   const logsOf = (process: ManagedProcess) => {
     const logs = known.get(process) ?? findLogs(process);
@@ -47,9 +48,8 @@ export function sweepLogs(controller: Controller): () => void {
     return logs;
   };
   const rotate = async (log: SweptLog) => {
-    busy.add(log.path);
     try {
-      await rotateProgramLog(log.path, log.backups);
+      await rotateProgramLog(log.path, log);
     } catch (error) {
       controller.log.write('WARN', `cannot rotate ${log.path}: ${errorMessage(error)}`);
     } finally {
@@ -63,7 +63,10 @@ export function sweepLogs(controller: Controller): () => void {
       index += 1;
       if (index % SLICES !== slice || process.status.pid === 0) continue;
       for (const log of logsOf(process)) {
-        if (!busy.has(log.path) && isTooBig(log)) void rotate(log);
+        if (busy.has(log.path) || !isTooBig(log)) continue;
+        busy.add(log.path);
+        // One after the other: each holds the end of a log in memory.
+        rotated = rotated.then(() => rotate(log));
       }
     }
   }, TICK_MS);

@@ -69,9 +69,8 @@ async function deviceOf(path: string): Promise<{ major: number; minor: number }>
   return { major: Number(major), minor: Number(minor) };
 }
 
-/** The file is for root alone: whoever may open it could lock us out. */
 function lock(path: string): RunLock {
-  const attempt = tryLock(path, loadNative(), 0o600);
+  const attempt = tryLock(path);
   if (attempt.lock === undefined) return { isHeld: false, holderPid: attempt.holderPid };
   const held = attempt.lock;
   return { isHeld: true, release: () => held.release() };

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -150,6 +151,17 @@ requires('root', 'netns')('node software', () => {
       /^Not enough space for .*: available [\d.]+ \w+, required 8\.8 EB \(option 'software_min_free_space'\)$/,
     );
     expect(readdirSync(site.softwareRoot)).toEqual([]);
+  });
+
+  it('writes nothing through a link that the software user put in the place of the folder', async () => {
+    const elsewhere = `${site.root}/elsewhere`;
+    mkdirSync(elsewhere);
+    writeFileSync(`${elsewhere}/.netrc`, 'mine');
+    symlinkSync(elsewhere, path);
+    expect(await pass()).toBe(1);
+    expect(site.master.posted[0]).toContain('a symbolic link or another kind of file');
+    expect(readdirSync(elsewhere)).toEqual(['.netrc']);
+    expect(readFileSync(`${elsewhere}/.netrc`, 'utf8')).toBe('mine');
   });
 
   it('has one clear error when no Python has zc.buildout', async () => {
