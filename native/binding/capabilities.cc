@@ -1,5 +1,7 @@
 #include "core/sys/capabilities.h"
 
+#include <gnu/libc-version.h>
+
 #include "binding/register.h"
 
 namespace slapos::binding {
@@ -14,6 +16,7 @@ Napi::Value ReadCapabilities(const Napi::CallbackInfo& info) {
   result.Set("openat2", found.openat2);
   // No BPF program is built into this addon: the sampler always reads procfs.
   result.Set("bpfTaskIterator", false);
+  result.Set("glibcVersion", ::gnu_get_libc_version());
   return result;
 }
 

@@ -1,5 +1,8 @@
 #include <memory>
+#include <optional>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "binding/async.h"
 #include "binding/register.h"
@@ -45,6 +48,50 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       BoolField(object, "isByComponent", false) ? WalkMethod::kByComponent : WalkMethod::kBest;
   return AsyncTask<UniqueFd>::Run(
       info.Env(), [=] { return OpenBeneath(root, path, flags, mode, method); }, HandOver);
+}
+
+struct ReadOutcome {
+  std::optional<std::string> content;
+  std::optional<SysError> failure;
+};
+using ReadOutcomes = std::vector<ReadOutcome>;
+
+ReadOutcomes ReadAll(const std::string& root, const std::vector<std::string>& paths,
+                     size_t max_bytes) {
+  ReadOutcomes outcomes(paths.size());
+  for (size_t i = 0; i < paths.size(); ++i) {
+    try {
+      outcomes[i].content = ReadBeneath(root, paths[i], max_bytes);
+    } catch (const SysError& error) {
+      outcomes[i].failure = error;
+    }
+  }
+  return outcomes;
+}
+
+Napi::Value ToTexts(Napi::Env env, ReadOutcomes& outcomes) {
+  Napi::Array array = Napi::Array::New(env, outcomes.size());
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    Napi::HandleScope scope(env);
+    const ReadOutcome& one = outcomes[i];
+    Napi::Value value = env.Null();
+    if (one.failure) value = ToOutcome(env, *one.failure);
+    if (one.content) value = Napi::String::New(env, *one.content);
+    array.Set(static_cast<uint32_t>(i), value);
+  }
+  return array;
+}
+
+// Many files in one task: a task and a descriptor for each would cost more than the reading.
+Napi::Value ReadTexts(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string root = StringField(object, "root");
+  auto max_bytes = static_cast<size_t>(IntField(object, "maxBytes"));
+  Napi::Array array = ArrayField(object, "paths");
+  std::vector<std::string> paths;
+  for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(array.Get(i).ToString());
+  return AsyncTask<ReadOutcomes>::Run(
+      info.Env(), [=] { return ReadAll(root, paths, max_bytes); }, ToTexts);
 }
 
 Napi::Value Write(const Napi::CallbackInfo& info) {
@@ -104,6 +151,7 @@ Napi::Value Lock(const Napi::CallbackInfo& info) {
 
 void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("openBeneath", Napi::Function::New(env, Open, "openBeneath"));
+  exports.Set("readTextsBeneath", Napi::Function::New(env, ReadTexts, "readTextsBeneath"));
   exports.Set("writeBeneath", Napi::Function::New(env, Write, "writeBeneath"));
   exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));

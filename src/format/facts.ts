@@ -16,10 +16,13 @@ export interface Facts {
 const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
 /** `["Linux-6.1.0-18-amd64-x86_64-with-glibc2.36", "debian", "12", "Debian GNU/Linux"]` */
-export async function readOsType(osReleasePath = '/etc/os-release'): Promise<string> {
+export async function readOsType(
+  glibcVersion: string,
+  osReleasePath = '/etc/os-release',
+): Promise<string> {
   const osRelease = parseOsRelease(await readOrEmpty(osReleasePath));
   const distribution = ['ID', 'VERSION_ID', 'NAME'].map((key) => osRelease.get(key) ?? '');
-  return renderOsType([platformText(), ...distribution]);
+  return renderOsType([platformText(glibcVersion), ...distribution]);
 }
 
 async function readOrEmpty(path: string): Promise<string> {
@@ -52,18 +55,7 @@ export function parseOsRelease(text: string): Map<string, string> {
   return values;
 }
 
-function platformText(): string {
+function platformText(glibcVersion: string): string {
   const machine = MACHINES[arch()] ?? arch();
-  const libc = glibcVersion();
-  return `${systemName()}-${release()}-${machine}${libc === '' ? '' : `-with-glibc${libc}`}`;
-}
-
-function glibcVersion(): string {
-  // Interfaces are left out: listing them takes long on a host with many taps.
-  const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
-  report.excludeNetwork = true;
-  const { header } = report.getReport() as unknown as {
-    header: { glibcVersionRuntime?: string };
-  };
-  return header.glibcVersionRuntime ?? '';
+  return `${systemName()}-${release()}-${machine}${glibcVersion === '' ? '' : `-with-glibc${glibcVersion}`}`;
 }

@@ -1,6 +1,6 @@
 /** Looks at the host: one netlink dump, one read of the account files, one status per folder. */
 import { join } from 'node:path';
-import { errorCode } from '../errors/slapos-error.ts';
+import type { HostError } from '../errors/slapos-error.ts';
 import type { FileStatus } from '../host/host.ts';
 import type { Computer } from '../model/computer.ts';
 import type { FormatOptions } from './options.ts';
@@ -82,32 +82,36 @@ async function observePaths(
   { host }: FormatPorts,
   paths: readonly string[],
 ): Promise<Map<string, FileStatus>> {
-  const found = await Promise.all(
-    paths.map(async (path) => [path, await host.files.stat(path)] as const),
-  );
-  return new Map(found.filter((entry): entry is [string, FileStatus] => entry[1] !== undefined));
+  const found = await host.files.statAll(paths);
+  const all = new Map<string, FileStatus>();
+  for (const [index, path] of paths.entries()) {
+    const status = found[index];
+    if (status !== undefined) all.set(path, status);
+  }
+  return all;
 }
 
 /** What stands where `.slapos-resource` belongs: a text, nothing, or something in the way. */
 async function observeResources(
   { partitionFiles }: FormatPorts,
-  computer: Computer,
+  { instanceRoot, partitions }: Computer,
 ): Promise<Pick<Observed, 'texts' | 'obstacles'>> {
   const texts = new Map<string, string>();
   const obstacles = new Set<string>();
-  const limit = { maxBytes: RESOURCE_LIMIT_BYTES };
-  await Promise.all(
-    computer.partitions.map(async ({ reference }) => {
-      const path = resourcePath(computer.instanceRoot, reference);
-      try {
-        const relative = `${reference}/${RESOURCE_FILE}`;
-        const content = await partitionFiles.read(computer.instanceRoot, relative, limit);
-        if (content !== undefined) texts.set(path, content.toString('utf8'));
-      } catch (error) {
-        if (errorCode(error) !== 'SLAPOS_ERR_UNSAFE_PATH') throw error;
-        obstacles.add(path);
-      }
-    }),
-  );
+  const relative = partitions.map(({ reference }) => `${reference}/${RESOURCE_FILE}`);
+  const found = await partitionFiles.readTexts(instanceRoot, relative, {
+    maxBytes: RESOURCE_LIMIT_BYTES,
+  });
+  for (const [index, { reference }] of partitions.entries()) {
+    const path = resourcePath(instanceRoot, reference);
+    const content = found[index];
+    if (typeof content === 'string') texts.set(path, content);
+    else if (content !== undefined) obstacles.add(refuseUnlessObstacle(content, path));
+  }
   return { texts, obstacles };
+}
+
+function refuseUnlessObstacle(error: HostError, path: string): string {
+  if (error.code === 'SLAPOS_ERR_UNSAFE_PATH') return path;
+  throw error;
 }

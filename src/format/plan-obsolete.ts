@@ -31,6 +31,7 @@ export function planObsolete(recorded: readonly RecordedAddresses[], wanted: Wan
       }
     }
   }
+  if (routes.size === 0 && addresses.size === 0) return [];
   for (const route of wanted.routes) routes.delete(routeKey(route));
   for (const { dev, address } of wanted.addresses) addresses.delete(`${dev} ${address}`);
   return [
@@ -64,7 +65,9 @@ function replacedAddresses(before: Recorded, now: Partition, computer: Computer)
     ...replacedOnDevice(before.tun, now.tun, ['ipv4Address', 'ipv6Address']),
   ];
   if (now.addresses.length === 0) return devices;
-  return [...devices, ...before.addresses.map((address) => onInterface(address, computer))];
+  const kept = new Set(now.addresses.map(({ address }) => address));
+  const replaced = before.addresses.filter(({ address }) => !kept.has(address));
+  return [...devices, ...replaced.map((address) => onInterface(address, computer))];
 }
 
 function replacedOnDevice(

@@ -22,7 +22,9 @@ export function planRoutes(wanted: readonly WantedRoute[], network: NetworkView)
   const found = new Map<string, NativeRoute[]>();
   for (const route of network.routes) {
     const key = destinationKey(route.family, route.destination, route.prefixLength, route.table);
-    found.set(key, [...(found.get(key) ?? []), route]);
+    const known = found.get(key);
+    if (known === undefined) found.set(key, [route]);
+    else known.push(route);
   }
   return wanted.flatMap((route) => {
     const table = route.table ?? MAIN_TABLE;

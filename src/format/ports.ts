@@ -1,9 +1,15 @@
 /** What format needs of the machine; `src/cli/node/format.ts` wires it, tests put fakes there. */
+import type { HostError } from '../errors/slapos-error.ts';
 import type { Host, WriteOptions } from '../host/host.ts';
 
 /** Files in folders that partitions own: no link is followed (see `src/host/file.ts`). */
 export interface PartitionFiles {
-  read(root: string, path: string, limit?: { maxBytes?: number }): Promise<Buffer | undefined>;
+  /** Each file as UTF-8, undefined where nothing stands, or why it cannot be read. */
+  readTexts(
+    root: string,
+    paths: readonly string[],
+    limit: { readonly maxBytes: number },
+  ): Promise<ReadonlyArray<string | HostError | undefined>>;
   write(
     root: string,
     path: string,

@@ -21,17 +21,24 @@ export function decodeStateLines(text: string): MarshalValue | undefined {
   while (start < text.length) {
     const newline = text.indexOf('\n', start);
     const end = newline < 0 ? text.length : newline;
-    if (!readLine(text.slice(start, end).trim(), stack)) return undefined;
+    if (!readLine(text.slice(skipBlanks(text, start), end), stack)) return undefined;
     start = end + 1;
   }
   const [root, ...open] = stack;
   return open.length === 0 && root?.items.length === 1 ? root.items[0] : undefined;
 }
 
+function skipBlanks(text: string, start: number): number {
+  let at = start;
+  while (text.charCodeAt(at) === 0x20) at += 1;
+  return at;
+}
+
 /** False for a line that this reader does not know. */
 function readLine(line: string, stack: Frame[]): boolean {
-  if (line === '<marshal>' || line === '') return stack.length === 1;
-  if (line === '</marshal>') return stack.length === 1;
+  // Nine of ten lines are texts.
+  if (line.startsWith('<string>')) return readText(line, stack);
+  if (line === '<marshal>' || line === '</marshal>' || line === '') return stack.length === 1;
   if (line === '</list>' || line === '</dictionary>') return close(stack, line === '</list>');
   if (/^<(?:list|dictionary) id="i\d+">$/.test(line)) {
     stack.push({ isList: line.startsWith('<l'), items: [] });
@@ -43,15 +50,21 @@ function readLine(line: string, stack: Frame[]): boolean {
   return true;
 }
 
+const TEXT_START = '<string>'.length;
+const TEXT_END = '</string>'.length;
+
+function readText(line: string, stack: Frame[]): boolean {
+  const text = line.slice(TEXT_START, -TEXT_END);
+  if (!line.endsWith('</string>') || text.includes('&') || text.includes('<')) return false;
+  stack[stack.length - 1]?.items.push(text);
+  return true;
+}
+
 function readValue(line: string): MarshalValue | typeof GIVE_UP {
   if (line === '<string/>') return '';
   if (line === '<none/>') return null;
   if (/^<list id="i\d+"\/>$/.test(line)) return [];
   if (/^<dictionary id="i\d+"\/>$/.test(line)) return {};
-  if (line.startsWith('<string>') && line.endsWith('</string>')) {
-    const text = line.slice('<string>'.length, -'</string>'.length);
-    return /[&<]/.test(text) ? GIVE_UP : text;
-  }
   const number = /^<(int|bool)>(-?\d{1,15})<\/\1>$/.exec(line);
   if (number === null) return GIVE_UP;
   return number[1] === 'bool' ? number[2] !== '0' : Number(number[2]);

@@ -47,6 +47,15 @@ export interface BeneathFiles {
    * default) is an error, so that nobody can fill our memory.
    */
   read(root: string, path: string, limit?: { maxBytes?: number }): Promise<Buffer | undefined>;
+  /**
+   * Many regular files in one go, as UTF-8 and in their order: undefined where nothing stands, the
+   * error where one cannot be read or is longer than `maxBytes`.
+   */
+  readTexts(
+    root: string,
+    paths: readonly string[],
+    limit: { readonly maxBytes: number },
+  ): Promise<ReadonlyArray<string | HostError | undefined>>;
   /** Entries of a folder sorted by name, undefined when it does not exist. `''` is the root. */
   list(root: string, path: string): Promise<readonly FolderEntry[] | undefined>;
   /** Status of the path itself (a link is not followed), undefined when there is none. */
@@ -73,7 +82,7 @@ export interface BeneathFiles {
 
 type FileAddon = Pick<
   NativeAddon,
-  'openBeneath' | 'writeBeneath' | 'mkdirBeneath' | 'removeBeneath'
+  'openBeneath' | 'readTextsBeneath' | 'writeBeneath' | 'mkdirBeneath' | 'removeBeneath'
 >;
 
 const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENOTDIR', 'EMLINK']);
@@ -82,6 +91,7 @@ const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENOTDIR', 'EMLINK']);
 export function createBeneathFiles(addon: () => FileAddon = loadNative): BeneathFiles {
   return {
     read: (root, path, limit) => readFile(addon(), root, path, limit?.maxBytes),
+    readTexts: (root, paths, limit) => readTexts(addon(), root, paths, limit.maxBytes),
     list: (root, path) => listFolder(addon(), root, path),
     stat: (root, path) =>
       withFd(addon(), 'look at', root, path, O_PATH, async (fd) => toFileStatus(await fstatFd(fd))),
@@ -125,7 +135,7 @@ async function guard<T>(
   }
 }
 
-function refusal(deed: string, path: string, error: Error & { code: string }): HostError {
+function refusal(deed: string, path: string, error: { readonly code: string }): HostError {
   const isUnsafe = UNSAFE_CODES.has(error.code);
   const code: ErrorCode = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
   const why = isUnsafe
@@ -198,6 +208,21 @@ async function readFile(
     const content = await readAtMost(fd, maxBytes + 1, status.size + 1);
     if (content.length > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
     return content;
+  });
+}
+
+async function readTexts(
+  addon: FileAddon,
+  root: string,
+  paths: readonly string[],
+  maxBytes: number,
+): Promise<ReadonlyArray<string | HostError | undefined>> {
+  const found = await guard('read', root, '', () =>
+    addon.readTextsBeneath({ root, paths, maxBytes }),
+  );
+  return found.map((one, index) => {
+    if (typeof one === 'string') return one;
+    return one === null ? undefined : refusal('read', `${root}/${paths[index]}`, one);
   });
 }
 

@@ -1,4 +1,5 @@
 /** The host's own, root-owned files; the interface is `HostFiles`. */
+import { lstatSync, type Stats } from 'node:fs';
 import {
   chmod,
   chown,
@@ -60,14 +61,13 @@ async function looking<Result>(
   }
 }
 
-function kindOf(status: Awaited<ReturnType<typeof lstat>>): FileKind {
+function kindOf(status: Stats): FileKind {
   if (status.isFile()) return 'file';
   if (status.isDirectory()) return 'directory';
   return status.isSymbolicLink() ? 'link' : 'other';
 }
 
-async function statPath(path: string): Promise<FileStatus> {
-  const status = await lstat(path);
+function toStatus(status: Stats): FileStatus {
   return {
     kind: kindOf(status),
     mode: status.mode & PERMISSION_BITS,
@@ -76,6 +76,12 @@ async function statPath(path: string): Promise<FileStatus> {
     sizeBytes: status.size,
     modifiedMs: status.mtimeMs,
   };
+}
+
+/** A call on this thread takes 3 µs, one through the thread pool 30. */
+function statNow(path: string): FileStatus | undefined {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  return status === undefined ? undefined : toStatus(status);
 }
 
 /** mkdir(2) applies the umask, so the mode of what is new is set again. */
@@ -144,7 +150,8 @@ export function createHostFiles(): HostFiles {
     read: (path) => looking(`read ${path}`, () => readFile(path)),
     readText: (path) => looking(`read ${path}`, () => readFile(path, 'utf8')),
     list: (path) => looking(`list ${path}`, async () => (await readdir(path)).sort()),
-    stat: (path) => looking(`look at ${path}`, () => statPath(path)),
+    stat: (path) => looking(`look at ${path}`, async () => toStatus(await lstat(path))),
+    statAll: (paths) => doing('look at folders', async () => paths.map(statNow)),
     mkdir: (path, { mode, isRecursive = false }) =>
       doing(`create folder ${path}`, () => makeFolder(path, mode, isRecursive)),
     chmod: (path, mode) => doing(`change the mode of ${path}`, () => chmod(path, mode)),

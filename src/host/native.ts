@@ -45,6 +45,8 @@ export interface NativeCapabilities {
   readonly closeRange: boolean;
   readonly openat2: boolean;
   readonly bpfTaskIterator: boolean;
+  /** gnu_get_libc_version(3), such as `2.36`. */
+  readonly glibcVersion: string;
 }
 
 export interface AccountGroup {
@@ -154,7 +156,10 @@ export interface NativeDiskSpace {
 export interface NativeAddon {
   capabilities(): NativeCapabilities;
 
-  /** Links, addresses and routes of the calling namespace, in one pass (three strict dumps). */
+  /**
+   * Links, addresses and routes of the calling namespace, in one pass (three strict dumps). Routes
+   * are without those that the kernel keeps in its local table.
+   */
   netlinkDump(request: {
     readonly links: boolean;
     readonly addresses: boolean;
@@ -245,6 +250,15 @@ export interface NativeAddon {
     readonly isByComponent?: boolean;
   }): Promise<number>;
   /**
+   * Reads many regular files beneath `root`, as UTF-8: a text, null where nothing stands, or why
+   * not. A file of more than `maxBytes` is EFBIG; one that is no regular file is ELOOP.
+   */
+  readTextsBeneath(request: {
+    readonly root: string;
+    readonly paths: readonly string[];
+    readonly maxBytes: number;
+  }): Promise<ReadonlyArray<string | NativeOutcome>>;
+  /**
    * Writes a file atomically beneath `root`: temporary file in the same folder, owner, mode,
    * fsync(2), renameat(2), fsync of the folder. Never follows a symbolic link.
    */
@@ -316,6 +330,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'diskSpace',
   'lockTry',
   'openBeneath',
+  'readTextsBeneath',
   'writeBeneath',
   'mkdirBeneath',
   'removeBeneath',

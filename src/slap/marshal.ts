@@ -38,29 +38,32 @@ export function encodeMarshal(value: MarshalValue, options: MarshalOptions = {})
 
 type Dictionary = { readonly [key: string]: MarshalValue } | MarshalMap;
 
-/** Invariant: an id is taken when a container is opened, so ids follow the document order. */
+/**
+ * Invariant: an id is taken when a container is opened, so ids follow the document order.
+ * The text grows by appending: engines keep that as a rope, which costs less than a list of pieces.
+ */
 class Writer {
-  readonly #pieces: string[] = [];
+  #text = '';
   readonly #ids = new Map<object, number>();
   readonly #isIndented: boolean;
   #lastId = 1;
-  #depth = 0;
+  #indent = '';
 
   constructor(isIndented: boolean) {
     this.#isIndented = isIndented;
   }
 
   text(): string {
-    return this.#pieces.join('');
+    return this.#text;
   }
 
   open(tag: string): void {
     this.#line(tag);
-    this.#depth += 1;
+    if (this.#isIndented) this.#indent += '  ';
   }
 
   close(tag: string): void {
-    this.#depth -= 1;
+    if (this.#isIndented) this.#indent = this.#indent.slice(2);
     this.#line(tag);
   }
 
@@ -82,7 +85,7 @@ class Writer {
     const id = ` id="i${this.#lastId}"`;
     if (Array.isArray(container)) this.#items('list', id, container);
     else if (container instanceof MarshalObject) this.#object(container, id);
-    else this.#items('dictionary', id, sortedEntries(container as Dictionary).flat());
+    else this.#dictionary(container as Dictionary, id);
   }
 
   #items(tag: string, attributes: string, items: readonly MarshalValue[]): void {
@@ -93,6 +96,20 @@ class Writer {
     this.open(`<${tag}${attributes}>`);
     for (const item of items) this.value(item);
     this.close(`</${tag}>`);
+  }
+
+  #dictionary(dictionary: Dictionary, id: string): void {
+    const entries = sortedEntries(dictionary);
+    if (entries.length === 0) {
+      this.#line(`<dictionary${id}/>`);
+      return;
+    }
+    this.open(`<dictionary${id}>`);
+    for (const [key, value] of entries) {
+      this.value(key);
+      this.value(value);
+    }
+    this.close('</dictionary>');
   }
 
   #object(object: MarshalObject, id: string): void {
@@ -119,8 +136,7 @@ class Writer {
   }
 
   #line(piece: string): void {
-    if (!this.#isIndented) this.#pieces.push(piece);
-    else this.#pieces.push('  '.repeat(this.#depth), piece, '\n');
+    this.#text += this.#isIndented ? `${this.#indent}${piece}\n` : piece;
   }
 }
 

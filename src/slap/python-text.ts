@@ -147,7 +147,17 @@ export function sortedEntries(
   if (dictionary instanceof Map) {
     return [...dictionary.entries()].sort((left, right) => compareKeys(left[0], right[0]));
   }
-  return Object.entries(dictionary).sort((left, right) => comparePythonStrings(left[0], right[0]));
+  const entries = Object.entries(dictionary);
+  if (isSorted(entries)) return entries;
+  return entries.sort((left, right) => comparePythonStrings(left[0], right[0]));
+}
+
+/** Most documents are made in order. */
+function isSorted(entries: ReadonlyArray<readonly [string, MarshalValue]>): boolean {
+  return entries.every(([key], index) => {
+    const before = entries[index - 1];
+    return before === undefined || comparePythonStrings(before[0], key) < 0;
+  });
 }
 
 /** Keys of incomparable types are ordered by their `repr()` (spec/slap-protocol.md 1.3). */

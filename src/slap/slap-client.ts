@@ -2,6 +2,7 @@
  * The SLAP protocol over HTTP (spec/slap-protocol.md 3 and 4): implements {@link SlapMaster}.
  * One object per Master; connections are opened with the first request and kept alive.
  */
+import { setFlagsFromString } from 'node:v8';
 import { errorCode, MasterError } from '../errors/slapos-error.ts';
 import {
   parseAddressPairs,
@@ -70,6 +71,9 @@ export function openSlapConnection(options: SlapClientOptions): SlapConnection {
 }
 
 async function loadTransport(options: SlapClientOptions): Promise<HttpTransport> {
+  // undici parses HTTP in WebAssembly. For the few answers of a command, optimising that code in
+  // the background would cost 40 to 70 ms and 30 MB: a process ends no sooner than that is done.
+  setFlagsFromString('--liftoff-only');
   const { openHttpTransport } = await import('./http-transport.ts');
   return openHttpTransport({
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,

@@ -196,6 +196,7 @@ export class FakeHost implements Host {
       if (file === undefined) return undefined;
       return { kind: 'file', mode: file.mode, uid: 0, gid: 0, sizeBytes: 0, modifiedMs: 0 };
     },
+    statAll: (paths: readonly string[]) => Promise.all(paths.map((path) => this.files.stat(path))),
     mkdir: async (path: string, { mode, isRecursive }: { mode: number; isRecursive?: boolean }) => {
       if (this.folders.has(path)) return;
       if (!this.folders.has(dirname(path))) {
@@ -234,7 +235,8 @@ export class FakeHost implements Host {
   };
 
   readonly partitionFiles: PartitionFiles = {
-    read: (root, path) => this.files.read(`${root}/${path}`),
+    readTexts: (root, paths) =>
+      Promise.all(paths.map((path) => this.files.readText(`${root}/${path}`))),
     write: (root, path, data, options) => this.files.write(`${root}/${path}`, data, options),
     remove: (root, path) => this.files.remove(`${root}/${path}`),
   };

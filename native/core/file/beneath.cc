@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -211,6 +212,36 @@ Location OpenParent(const std::string& root, const std::string& path, WalkMethod
   size_t slash = path.rfind('/');
   std::string folder = slash == std::string::npos ? "" : path.substr(0, slash);
   return {OpenBeneath(root, folder, O_RDONLY | O_DIRECTORY, 0, method), parts.back()};
+}
+
+std::optional<std::string> ReadBeneath(const std::string& root, const std::string& path,
+                                       size_t max_bytes) {
+  UniqueFd file;
+  try {
+    file = OpenBeneath(root, path, O_RDONLY, 0);
+  } catch (const SysError& error) {
+    if (error.err() == ENOENT) return std::nullopt;
+    throw;
+  }
+  std::string full = root + "/" + path;
+  struct stat status = {};
+  if (::fstat(file.Get(), &status) != 0) ThrowErrno("fstat", full);
+  if (!S_ISREG(status.st_mode)) throw SysError(ELOOP, "openat2", full + " is no regular file");
+  // One byte more than the file has, so that the first read also finds its end.
+  size_t size = std::min(static_cast<size_t>(status.st_size), max_bytes) + 1;
+  std::string content(size, '\0');
+  size_t used = 0;
+  while (used <= max_bytes) {
+    ssize_t count = ::read(file.Get(), content.data() + used, content.size() - used);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) ThrowErrno("read", full);
+    used += static_cast<size_t>(count);
+    if (count == 0) break;
+    if (used == content.size()) content.resize(std::min(2 * used, max_bytes + 1));
+    if (used > max_bytes) throw SysError(EFBIG, "read", full);
+  }
+  content.resize(used);
+  return content;
 }
 
 void WriteBeneath(const std::string& root, const std::string& path, std::string_view data,

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,11 @@ struct Location {
 };
 Location OpenParent(const std::string& root, const std::string& path,
                     WalkMethod method = WalkMethod::kBest);
+
+// The content of a regular file, nothing when it does not exist. Anything that is not a regular file
+// is ELOOP, as a link would be; one longer than `max_bytes` is EFBIG.
+std::optional<std::string> ReadBeneath(const std::string& root, const std::string& path,
+                                       size_t max_bytes);
 
 constexpr uid_t kKeepUid = static_cast<uid_t>(-1);
 constexpr gid_t kKeepGid = static_cast<gid_t>(-1);

@@ -1,5 +1,6 @@
 #include "core/netlink/dump.h"
 
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -65,13 +66,21 @@ void DumpPart(Socket& socket, const std::vector<uint8_t>& request, const char* w
   throw SysError(EAGAIN, "netlink dump", std::string(what) + " keep changing while they are read");
 }
 
+// What the kernel keeps for itself about each address and device: most of the routes of a host with
+// many partitions, and nothing that anybody may change.
+bool IsOwnOfKernel(const Route& route) {
+  return route.table == RT_TABLE_LOCAL && route.protocol == RTPROT_KERNEL;
+}
+
 void DumpRoutes(Socket& socket, Dump& dump) {
-  Dump ipv6;
-  DumpPart(socket, EncodeRouteDump(AF_INET), "IPv4 routes", dump);
-  DumpPart(socket, EncodeRouteDump(AF_INET6), "IPv6 routes", ipv6);
-  for (Route& route : ipv6.routes) {
-    // A kernel without IPv6 answers with the routes of every family that it has.
-    if (route.family == 6) dump.routes.push_back(std::move(route));
+  for (auto [family, number] : {std::pair{AF_INET, 4}, std::pair{AF_INET6, 6}}) {
+    Dump part;
+    DumpPart(socket, EncodeRouteDump(family), number == 4 ? "IPv4 routes" : "IPv6 routes", part);
+    for (Route& route : part.routes) {
+      // A kernel without IPv6 answers with the routes of every family that it has.
+      bool is_asked_for = route.family == number && !IsOwnOfKernel(route);
+      if (is_asked_for) dump.routes.push_back(std::move(route));
+    }
   }
 }
 

@@ -8,6 +8,7 @@ namespace slapos::netlink {
 struct DumpRequest {
   bool links = false;
   bool addresses = false;
+  // Without those that the kernel keeps in its local table.
   bool routes = false;
 };
 

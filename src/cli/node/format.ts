@@ -22,6 +22,7 @@ import { createHost } from '../../host/create-host.ts';
 import { fetchText } from '../../host/fetch-text.ts';
 import { createBeneathFiles } from '../../host/file.ts';
 import { type FileLock, tryLock } from '../../host/lock.ts';
+import { loadNative } from '../../host/native.ts';
 import type { Computer } from '../../model/computer.ts';
 import { createSlapClient } from '../../slap/slap-client.ts';
 import type { CommandContext } from '../command.ts';
@@ -114,7 +115,7 @@ async function writeDefinition({ steps }: Prepared, { options, ports }: Input): 
 
 async function readFacts(publicIpv4Address: string | null): Promise<Facts> {
   return {
-    osType: await readOsType(),
+    osType: await readOsType(loadNative().capabilities().glibcVersion),
     slaposVersion: SLAPOS_VERSION,
     pythonVersion: '',
     publicIpv4Address,

@@ -30,6 +30,7 @@ describe('the native addon', () => {
     expect(Object.keys(capabilities).sort()).toEqual([
       'bpfTaskIterator',
       'closeRange',
+      'glibcVersion',
       'openat2',
       'pidfd',
     ]);
