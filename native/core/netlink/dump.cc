@@ -3,6 +3,9 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "core/netlink/decode.h"
@@ -13,7 +16,9 @@ namespace slapos::netlink {
 
 namespace {
 
-constexpr int kAttempts = 20;
+// A thousand new addresses keep the kernel changing its tables for some hundred milliseconds.
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::milliseconds kLongestPause{50};
 
 enum class Progress { kMore, kDone, kInterrupted };
 
@@ -51,7 +56,10 @@ Progress TryDump(Socket& socket, std::vector<uint8_t> request, const char* what,
 
 // Appends the records of one complete dump to `dump`.
 void DumpPart(Socket& socket, const std::vector<uint8_t>& request, const char* what, Dump& dump) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (std::chrono::milliseconds pause{0}; std::chrono::steady_clock::now() < deadline;
+       pause = std::min(2 * pause + std::chrono::milliseconds{1}, kLongestPause)) {
+    std::this_thread::sleep_for(pause);
     Dump part;
     if (TryDump(socket, request, what, part) != Progress::kDone) continue;
     auto append = [](auto& target, auto& source) {

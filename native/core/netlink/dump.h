@@ -13,7 +13,7 @@ struct DumpRequest {
 };
 
 // Reads what is asked for. A dump during which the kernel's tables changed (NLM_F_DUMP_INTR) is
-// thrown away and made again, a bounded number of times; then SysError EAGAIN.
+// thrown away and made again, for ten seconds at most; then SysError EAGAIN.
 Dump ReadDump(const DumpRequest& request);
 
 // IPv6 addresses only, over a socket that the caller keeps.
