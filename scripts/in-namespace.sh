@@ -12,9 +12,11 @@ unshare --mount --net --pid --fork true 2>/dev/null || {
   exit 125
 }
 SLAPOS_ORIGIN=$(cd "$(dirname "$0")/.." && pwd)
-export SLAPOS_ORIGIN
+SLAPOS_STARTED_IN=$PWD
+export SLAPOS_ORIGIN SLAPOS_STARTED_IN
 exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill-child \
   --propagation private sh -euc '
+    cd "$SLAPOS_ORIGIN"
     mount -t tmpfs -o mode=0755 slapos-etc /srv
     cp -a /etc /srv/etc
     mount --bind /srv/etc /etc
@@ -24,11 +26,13 @@ exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill
     fi
     mount -t tmpfs -o mode=0755 slapos-srv /srv
     mkdir /srv/slapos-node
-    mount --bind "$SLAPOS_ORIGIN" /srv/slapos-node
+    # By the folder that this shell stands in: inside another such namespace its path is covered.
+    mount --no-canonicalize --bind . /srv/slapos-node
     mount -t sysfs sysfs /sys 2>/dev/null || true
     ip link set lo up 2>/dev/null || true
     SLAPOS_TEST_NAMESPACE=1 SLAPOS_PACKAGE=/srv/slapos-node
     export SLAPOS_TEST_NAMESPACE SLAPOS_PACKAGE
-    if [ "$PWD" = "$SLAPOS_ORIGIN" ]; then cd /srv/slapos-node; fi
+    if [ "$SLAPOS_STARTED_IN" = "$SLAPOS_ORIGIN" ]; then cd /srv/slapos-node
+    else cd "$SLAPOS_STARTED_IN"; fi
     # No exec: this shell is process 1 of the namespace and reaps what daemons leave behind.
     "$@"' sh "$@"
