@@ -31,7 +31,8 @@ export interface FormatInput {
   readonly ports: FormatPorts;
   /** Sections of the input definition file, when there is one. */
   readonly definition?: DefinitionSections | undefined;
-  readonly facts: Facts;
+  /** Awaited last, so that what is asked of the network is asked while the host is looked at. */
+  readonly facts: Facts | Promise<Facts>;
   readonly log: Logger;
 }
 
@@ -62,7 +63,8 @@ export async function prepare(
   const [state, storages] = await Promise.all([readState(input), observeStorages(ports, options)]);
   const named = withStorages(desiredComputer(options, startingPoint(input, state)), storages);
   const observed = await observe(ports, options, named);
-  return decide(input, { state, named, observed, duplicates });
+  const facts = await input.facts;
+  return decide(input, { state, named, observed, duplicates, facts });
 }
 
 interface Decision {
@@ -70,11 +72,12 @@ interface Decision {
   readonly named: Computer;
   readonly observed: Observed;
   readonly duplicates: ReadonlySet<string>;
+  readonly facts: Facts;
 }
 
 function decide(input: FormatInput, decision: Decision): Prepared {
-  const { options, facts } = input;
-  const { state, named, observed, duplicates } = decision;
+  const { options } = input;
+  const { state, named, observed, duplicates, facts } = decision;
   const recorded = [state.xml, state.pending].filter((one) => one !== undefined);
   const allocation = allocate(named, {
     options,

@@ -82,8 +82,9 @@ function stateFile(path: string, content: string): Step {
 /** Written before anything is changed (spec/format.md 4), but saying what will be. */
 function planDefinition(computer: Computer, files: StateFiles, options: FormatOptions): Step[] {
   const path = options.outputDefinitionFile;
+  if (path === null) return [];
   const text = renderDefinition(computer);
-  return path === null || files.definition === text ? [] : [stateFile(path, text)];
+  return files.definition === text ? [] : [stateFile(path, text)];
 }
 
 function planJson(computer: Computer, files: StateFiles, options: FormatOptions): Step[] {

@@ -8,7 +8,6 @@ export const IPV4_BITS = 32;
 
 const IPV6_GROUPS = 8;
 const DECIMAL_BYTE = /^(?:0|[1-9]\d{0,2})$/;
-const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
 
 /** The number of an IPv4 address in dotted text, or null when the text is none. */
 export function parseIpv4(text: string): number | null {
@@ -28,6 +27,7 @@ export function renderIpv4(value: number): string {
 
 /** The number of an IPv6 address in any text form of RFC 4291 2.2, or null when the text is none. */
 export function parseIpv6(text: string): bigint | null {
+  if (!text.includes(':')) return null;
   const gap = text.indexOf('::');
   if (gap < 0) return parseWhole(text);
   const head = parseGroups(text.slice(0, gap), false);
@@ -64,9 +64,11 @@ function parseGroups(text: string, mayEndInIpv4: boolean): number[] | null {
   if (text === '') return [];
   const words = text.split(':');
   const groups: number[] = [];
-  for (const [position, word] of words.entries()) {
-    if (HEX_GROUP.test(word)) {
-      groups.push(Number.parseInt(word, 16));
+  for (let position = 0; position < words.length; position += 1) {
+    const word = words[position] as string;
+    const group = hexGroup(word);
+    if (group >= 0) {
+      groups.push(group);
       continue;
     }
     const ipv4 = mayEndInIpv4 && position === words.length - 1 ? parseIpv4(word) : null;
@@ -74,6 +76,24 @@ function parseGroups(text: string, mayEndInIpv4: boolean): number[] | null {
     groups.push(ipv4 >>> 16, ipv4 & 0xffff);
   }
   return groups;
+}
+
+/** The number of one to four hexadecimal digits, -1 for anything else. */
+function hexGroup(word: string): number {
+  if (word.length === 0 || word.length > 4) return -1;
+  let value = 0;
+  for (let at = 0; at < word.length; at += 1) {
+    const digit = hexDigit(word.charCodeAt(at));
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /** Canonical text (RFC 5952 4): lower case, the first longest run of two or more zeros as `::`. */

@@ -45,9 +45,14 @@ export function renderEndpoint(
 
 /** A form body; null is sent as the text `None`, which servers map back. */
 export function encodeForm(fields: Readonly<Record<string, FormValue>>): string {
-  const entries = Object.entries(fields).map(([name, value]): [string, string] => [
-    name,
-    value ?? 'None',
-  ]);
-  return new URLSearchParams(entries).toString();
+  return Object.entries(fields)
+    .map(([name, value]) => `${formEscape(name)}=${formEscape(value ?? 'None')}`)
+    .join('&');
+}
+
+/** The application/x-www-form-urlencoded serializer (WHATWG URL 5.2), faster on large texts. */
+function formEscape(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'))
+    .replace(/[!'()~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+');
 }

@@ -148,8 +148,7 @@ async function takeLock(options: FormatOptions, { host }: FormatPorts): Promise<
 
 async function formatAndReport(context: CommandContext, input: Input): Promise<number> {
   const { log, signal } = context;
-  const publicAddress = readPublicIpv4(fetchText, PUBLIC_ADDRESS_DEADLINE_MS);
-  const facts = await readFacts(await publicAddress);
+  const facts = readPublicIpv4(fetchText, PUBLIC_ADDRESS_DEADLINE_MS).then(readFacts);
   const computer = await formatComputer(
     { ...input, facts },
     {
