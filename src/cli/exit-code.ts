@@ -11,6 +11,8 @@ export const EXIT = {
   offline: 3,
   /** Not root, or unknown command. */
   refused: 5,
+  /** `node format --check` found changes that a run would make. */
+  pending: 6,
   /** Another slapos process holds the pid file. */
   busy: 10,
   pruneRefused: 255,

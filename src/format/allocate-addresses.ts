@@ -129,6 +129,10 @@ class Ipv6Allocator {
     const stored = partition.addresses.find(({ address }) => parseIpv6(address) !== null);
     if (stored === undefined) return undefined;
     const address = parseIpv6(stored.address) as bigint;
+    if (!this.#isCurrent(stored, address)) {
+      this.#context.outdated.add(partition.reference);
+      return undefined;
+    }
     const problem = this.#problemOf(stored, address);
     if (problem === undefined) {
       this.#context.reservations.giveIpv6(address);
@@ -138,13 +142,17 @@ class Ipv6Allocator {
     return undefined;
   }
 
+  #isCurrent({ netmask }: HostAddress, address: bigint): boolean {
+    const base = this.#context.bases.choose(address);
+    return (
+      isSameIpv6Network(base.address, address, base.prefixLength) &&
+      parseIpv6Netmask(netmask) === base.prefixLength
+    );
+  }
+
   #problemOf(stored: HostAddress, address: bigint): string | undefined {
     const { bases, network, computer, reservations } = this.#context;
     const base = bases.choose(address);
-    const isCurrent =
-      isSameIpv6Network(base.address, address, base.prefixLength) &&
-      parseIpv6Netmask(stored.netmask) === base.prefixLength;
-    if (!isCurrent) return 'is in no current prefix of the host, another address is given';
     const present = network.find(this.#device, stored.address);
     if (present !== undefined && isDuplicate(present)) return 'is used by another machine';
     const other = network.elsewhere(this.#device, stored.address);

@@ -89,7 +89,9 @@ function tapIpv6(partition: Partition, index: number, context: AllocationContext
   const isKept = keepsTapIpv6(tap, context);
   if (isKept && tap.ipv6Gateway !== '' && tap.ipv6Network !== '') return {};
   if (!isKept && tap.ipv6Address !== '') {
-    context.warnings.push(`${reference}: tap address ${tap.ipv6Address} is replaced.`);
+    if (isCurrent(tap.ipv6Address, context)) {
+      context.warnings.push(`${reference}: tap address ${tap.ipv6Address} is replaced.`);
+    } else context.outdated.add(reference);
   }
   const range = isKept ? storedRange(tap, context) : giveSubRange(context, 'tap', index, reference);
   const address = isKept ? (parseIpv6(tap.ipv6Address) as bigint) : lastAddress(range);
@@ -133,6 +135,7 @@ function tunAddresses(
   }
   const isKept = tun.ipv6Address !== '' && isCurrent(tun.ipv6Address, context);
   if (isKept || !context.options.isTunIpv6) return { ...tun, ...ipv4 };
+  if (tun.ipv6Address !== '') context.outdated.add(partition.reference);
   const range = giveSubRange(context, 'tun', index, partition.reference);
   const address = renderIpv6(firstAddress(range.address, range.prefixLength));
   return {

@@ -44,14 +44,16 @@ function keepRange(partition: Partition, context: AllocationContext): boolean {
   if (range === null) return false;
   const { reservations, warnings } = context;
   const address = parseIpv6(range.address) as bigint;
-  const problem = isCurrent(range.address, context)
-    ? !reservations.isNetworkGiven(address, range.prefixLength) || 'is given twice'
-    : 'is in no current prefix of the host';
-  if (problem === true) {
+  if (!isCurrent(range.address, context)) {
+    context.outdated.add(partition.reference);
+    return false;
+  }
+  if (!reservations.isNetworkGiven(address, range.prefixLength)) {
     reservations.giveNetwork(address, range.prefixLength);
     return true;
   }
-  warnings.push(`${partition.reference}: ${range.network} ${problem}, another range is given.`);
+  const { network } = range;
+  warnings.push(`${partition.reference}: ${network} is given twice, another range is given.`);
   return false;
 }
 

@@ -20,30 +20,36 @@ import { effectiveTapMode } from './tap-mode.ts';
 export interface Allocation {
   readonly computer: Computer;
   readonly warnings: readonly string[];
+  /** Partitions that lost their prefix, in order. */
+  readonly renumbered: readonly string[];
 }
 
 /**
  * @throws PlanError SLAPOS_ERR_PLAN_ADDRESS when an address cannot be given; nothing is touched.
  */
 export function allocate(desired: Computer, input: AllocationInput): Allocation {
-  if (desired.interface === null) return { computer: desired, warnings: [] };
+  if (desired.interface === null) return { computer: desired, warnings: [], renumbered: [] };
   const owned = ownedAddresses(input.recorded);
   const bases = new BaseAddresses(input.network, desired.interface.ipv6Interface, owned);
   const own = bases.own(desired);
   const computer = { ...desired, ...own };
-  if (!input.options.isNetworkAltered) return { computer, warnings: [] };
+  if (!input.options.isNetworkAltered) return { computer, warnings: [], renumbered: [] };
   const context: AllocationContext = {
     ...input,
     computer,
     bases,
     reservations: foreignReservations(computer, input, owned),
     warnings: [],
+    outdated: new Set(),
     isFresh: input.recorded.every(({ partitions }) => partitions.length === 0),
   };
   let partitions = allocateAddresses(desired.partitions, context);
   partitions = allocateRanges(partitions, context);
   partitions = allocateDevices(partitions, effectiveTapMode(input.options, input.network), context);
-  return { computer: { ...computer, partitions }, warnings: context.warnings };
+  const renumbered = partitions
+    .map(({ reference }) => reference)
+    .filter((reference) => context.outdated.has(reference));
+  return { computer: { ...computer, partitions }, warnings: context.warnings, renumbered };
 }
 
 function ownedAddresses(recorded: readonly RecordedAddresses[]): Set<string> {

@@ -20,6 +20,9 @@ export interface AllocationInput {
 
 /** The part of a state file that says which addresses are ours. */
 export interface RecordedAddresses {
+  /** The computer's own address then, which says what its prefix was. */
+  readonly address: string | null;
+  readonly netmask: string | null;
   readonly partitions: ReadonlyArray<Pick<Partition, 'addresses' | 'ipv6Range' | 'tap' | 'tun'>>;
 }
 
@@ -28,6 +31,8 @@ export interface AllocationContext extends AllocationInput {
   readonly bases: BaseAddresses;
   readonly reservations: Reservations;
   readonly warnings: string[];
+  /** References of partitions that have something in no current prefix: it is numbered anew. */
+  readonly outdated: Set<string>;
   /** True when no state was found: regular addresses already on our devices are then ours. */
   readonly isFresh: boolean;
 }

@@ -5,6 +5,7 @@
  * Killed anywhere and run again, it converges: the state file is written last, and the journal
  * beside it (`plan-files.ts`), written first, says which half-made things are ours.
  */
+
 import { HostError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Computer } from '../model/computer.ts';
@@ -13,6 +14,7 @@ import { type ApplyHooks, apply } from './apply.ts';
 import { type DefinitionSections, parseDefinition } from './definition.ts';
 import { desiredComputer } from './desired.ts';
 import type { Facts } from './facts.ts';
+import { renumberingNotes } from './former-prefix.ts';
 import { NetworkView } from './network-view.ts';
 import { observe, observeStorages, readStateFiles } from './observe.ts';
 import type { FormatOptions } from './options.ts';
@@ -41,6 +43,8 @@ export interface Prepared {
   readonly computer: Computer;
   readonly steps: readonly Step[];
   readonly warnings: readonly string[];
+  /** What the steps amount to where that is not plain from them: a change of prefix. */
+  readonly notes: readonly string[];
 }
 
 /** State files as text and as what they say. */
@@ -92,6 +96,7 @@ function decide(input: FormatInput, decision: Decision): Prepared {
     computer,
     steps: planned.steps,
     warnings: [...allocation.warnings, ...planned.warnings],
+    notes: renumberingNotes(recorded[0], computer, allocation.renumbered),
   };
 }
 

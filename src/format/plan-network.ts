@@ -32,7 +32,7 @@ export function planNetwork(input: NetworkInput): Step[] {
   const routes = wantedRoutes(computer, isRouted);
   return [
     ...planObsolete(input.recorded, { computer, network, addresses: wanted, routes }),
-    ...wanted.flatMap((address) => planAddress(address, network)),
+    ...wanted.flatMap((address) => planAddress(address, network, computer.address)),
     ...planRoutes(routes, network),
     ...planNonlocalBind(input),
     ...planDad(wanted, network),
@@ -90,18 +90,20 @@ function tunAddresses(tun: PartitionDevice): WantedAddress[] {
   ];
 }
 
-function planAddress(wanted: WantedAddress, network: NetworkView): Step[] {
+/** @param own The computer's own address, which a partition may share: its length is the host's. */
+function planAddress(wanted: WantedAddress, network: NetworkView, own: string | null): Step[] {
   const { dev, address, prefixLength, isTap } = wanted;
   const found = network.find(dev, address);
   const isIpv6 = address.includes(':');
-  if (found !== undefined && (isIpv6 || network.find(dev, address, prefixLength))) return [];
+  if (network.find(dev, address, prefixLength) !== undefined) return [];
+  if (found !== undefined && address === own) return [];
   const change = { op: 'addrAdd' as const, dev, address, prefixLength };
   const add: Step = {
     kind: 'address',
     change: isTap ? { ...change, isNodad: true, isNoPrefixRoute: true } : change,
   };
-  const isNarrowed = found !== undefined && network.link(dev)?.tunMode === 'tun';
-  if (!isNarrowed) return [add];
+  const isResized = found !== undefined && (isIpv6 || network.link(dev)?.tunMode === 'tun');
+  if (!isResized) return [add];
   const old = { op: 'addrDel' as const, dev, address, prefixLength: found.prefixLength };
   return [{ kind: 'address', change: old }, add];
 }

@@ -4,10 +4,13 @@
  */
 import type { Computer, HostAddress, Partition, PartitionDevice } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
+import { formerPrefixes, leftInPrefixes } from './former-prefix.ts';
 import type { NetworkView } from './network-view.ts';
 import { deleteRoute, type WantedRoute } from './plan-routes.ts';
 import type { Step } from './step.ts';
 import { rangeRoute, tapRoutes, type WantedAddress } from './wanted-routes.ts';
+
+const MAIN_TABLE = 254;
 
 type Recorded = RecordedAddresses['partitions'][number];
 
@@ -31,6 +34,9 @@ export function planObsolete(recorded: readonly RecordedAddresses[], wanted: Wan
       }
     }
   }
+  const left = leftInPrefixes(formerPrefixes(recorded, wanted.computer), wanted);
+  for (const route of left.routes) routes.set(routeKey(route), route);
+  for (const one of left.addresses) addresses.set(`${one.dev} ${one.address}`, one);
   if (routes.size === 0 && addresses.size === 0) return [];
   for (const route of wanted.routes) routes.delete(routeKey(route));
   for (const { dev, address } of wanted.addresses) addresses.delete(`${dev} ${address}`);
@@ -41,7 +47,8 @@ export function planObsolete(recorded: readonly RecordedAddresses[], wanted: Wan
 }
 
 function routeKey(route: WantedRoute): string {
-  return [route.dev, route.destination, route.prefixLength, route.gateway, route.table].join(' ');
+  const { dev, destination, prefixLength, gateway, table = MAIN_TABLE } = route;
+  return [dev, destination, prefixLength, gateway, table].join(' ');
 }
 
 function replacedRoutes(before: Recorded, now: Partition): WantedRoute[] {
@@ -94,7 +101,7 @@ function routeDeletion(route: WantedRoute, network: NetworkView): Step[] {
         found.destination === route.destination &&
         found.prefixLength === route.prefixLength &&
         found.gateway === route.gateway &&
-        found.table === (route.table ?? 254) &&
+        found.table === (route.table ?? MAIN_TABLE) &&
         network.deviceName(found.ifindex) === route.dev
       );
     })

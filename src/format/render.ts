@@ -37,15 +37,20 @@ export function renderStep(step: Step): string[] {
 }
 
 /** What a dry run prints. */
-export function renderPlan(steps: readonly Step[]): string {
+export function renderPlan(steps: readonly Step[], notes: readonly string[] = []): string {
   if (steps.length === 0) return 'Nothing to do.\n';
-  const lines = steps.flatMap(renderStep);
+  const lines = [...notes, ...steps.flatMap(renderStep)];
   return `${lines.join('\n')}\n${steps.length} steps.\n`;
 }
 
 /** The same for programs: the very steps. */
-export function renderPlanJson(steps: readonly Step[], warnings: readonly string[]): string {
-  return `${JSON.stringify({ steps, warnings }, null, 2)}\n`;
+export function renderPlanJson(plan: {
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+  readonly notes: readonly string[];
+}): string {
+  const { steps, warnings, notes } = plan;
+  return `${JSON.stringify({ steps, warnings, notes }, null, 2)}\n`;
 }
 
 function octal(mode: number): string {

@@ -18,7 +18,11 @@ export const FORMAT_COMMAND: CommandSpec = {
   description:
     'Brings the host to what the configuration describes and tells the Master.\n' +
     'A second run changes nothing.',
-  examples: ['slapos node format --now', 'slapos node format --now --dry_run'],
+  examples: [
+    'slapos node format --now',
+    'slapos node format --now --dry_run',
+    'slapos node format --check',
+  ],
   options: [
     CFG_OPTION,
     path(['-x', '--computer_xml'], 'computer_xml', 'state file of the computer'),
@@ -48,12 +52,18 @@ export const FORMAT_COMMAND: CommandSpec = {
       help: 'print the steps and change nothing',
     },
     {
+      flags: ['--check'],
+      name: 'check',
+      arity: 'flag',
+      help: 'print the steps, change nothing, ask no Master; exit 6 when there are any',
+    },
+    {
       flags: ['--format'],
       name: 'format',
       arity: 'value',
       choices: ['text', 'json'],
       default: 'text',
-      help: 'how a dry run prints the steps (text)',
+      help: 'how --dry_run and --check print the steps (text)',
     },
     {
       flags: ['-c', '--console'],

@@ -50,6 +50,7 @@ export async function run(context: CommandContext): Promise<number> {
     log: context.log,
     definition: await readDefinition(options, ports),
   };
+  if (context.options['check'] === true) return check(context, input);
   if (options.isDryRun) return dryRun(context, input);
   await delay(options, context);
   const lock = await takeLock(options, ports);
@@ -98,11 +99,21 @@ async function dryRun(context: CommandContext, input: Input): Promise<number> {
   const prepared = await prepare({ ...input, facts: await readFacts(null) });
   for (const warning of prepared.warnings) context.log.warning(warning);
   await writeDefinition(prepared, input);
-  const isJson = context.options['format'] === 'json';
-  context.output.write(
-    isJson ? renderPlanJson(prepared.steps, prepared.warnings) : renderPlan(prepared.steps),
-  );
+  writePlan(context, prepared);
   return EXIT.ok;
+}
+
+/** Prints what a run would change and says by the exit status whether there is anything. */
+async function check(context: CommandContext, input: Input): Promise<number> {
+  const prepared = await prepare({ ...input, facts: await readFacts(null) });
+  for (const warning of prepared.warnings) context.log.warning(warning);
+  writePlan(context, prepared);
+  return prepared.steps.length === 0 ? EXIT.ok : EXIT.pending;
+}
+
+function writePlan({ options, output }: CommandContext, prepared: Prepared): void {
+  const isJson = options['format'] === 'json';
+  output.write(isJson ? renderPlanJson(prepared) : renderPlan(prepared.steps, prepared.notes));
 }
 
 /** The one file that a dry run writes, as upstream does: it is what was asked for. */
@@ -164,7 +175,8 @@ async function formatAndReport(context: CommandContext, input: Input): Promise<n
   return isReported ? EXIT.ok : EXIT.usage;
 }
 
-function announce({ log }: CommandContext, { steps, warnings }: Prepared): void {
+function announce({ log }: CommandContext, { steps, warnings, notes }: Prepared): void {
+  for (const note of notes) log.warning(note, { event: 'format.renumbered' });
   for (const warning of warnings) log.warning(warning, { event: 'format.address_replaced' });
   log.info(steps.length === 0 ? 'Nothing to do.' : `${steps.length} steps to take.`, {
     event: 'format.planned',

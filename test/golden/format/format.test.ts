@@ -29,6 +29,8 @@ interface Machine {
     readonly prefixLength: number;
     readonly flags?: number;
   }>;
+  /** Contents of files by path, as lists of lines. */
+  readonly files?: Readonly<Record<string, readonly string[]>>;
   readonly users?: readonly PasswdEntry[];
   readonly groups?: ReadonlyArray<Pick<GroupEntry, 'name' | 'gid'>>;
 }
@@ -39,6 +41,9 @@ function readMachine(path: string): FakeHost {
   for (const { name, ...facts } of machine.links) host.addLink(name, facts);
   for (const { dev, address, prefixLength, flags } of machine.addresses) {
     host.addAddress(dev, address, prefixLength, flags);
+  }
+  for (const [path, lines] of Object.entries(machine.files ?? {})) {
+    host.fileTable.set(path, { content: lines.join('\n'), mode: 0o644 });
   }
   for (const user of machine.users ?? []) {
     host.users.set(user.name, { ...user, gecos: '' });
@@ -55,9 +60,9 @@ async function outcome(name: string): Promise<{ file: string; text: string }> {
     const cfg = readFileSync(join(folder, name, 'slapos.cfg'), 'utf8');
     const options = parseOptions(mergeOptions(parseConfig(cfg, 'slapos.cfg'), {}), '/');
     const host = readMachine(join(folder, name, 'observed.json'));
-    const { steps, warnings } = await prepare(formatInput(host, options));
+    const { steps, warnings, notes } = await prepare(formatInput(host, options));
     const lines = warnings.map((warning) => `warning: ${warning}\n`);
-    return { file: 'expected-plan.txt', text: `${lines.join('')}${renderPlan(steps)}` };
+    return { file: 'expected-plan.txt', text: `${lines.join('')}${renderPlan(steps, notes)}` };
   } catch (error) {
     if (!isSlaposError(error)) throw error;
     const { code, message, hint, exitCode } = error;

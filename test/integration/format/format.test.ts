@@ -116,6 +116,38 @@ requires(
     expect(output).toContain('br0 inet6 2001:db8:bbbb::2/48');
   });
 
+  it('tells by --check whether a change of prefix is pending, and follows it after a reboot', async () => {
+    const reboot = `
+      for device in $(ip -o link show group 20905 | cut -d: -f2) br0; do ip link delete $device; done
+      ip -6 route flush table local proto 83
+      ${bridge('2001:db8:bbbb::1/48', false)}`;
+    const output = await succeedInFreshNamespace(`
+      ${bridge(PREFIX, false)} ${node({ create_tun: 'true' })}
+      check() { slapos node format --check "$@" || echo "status $?"; }
+      check | tail -n 1
+      test ! -e /srv/slapos
+      slapos -q node format --now
+      ip -o -4 address show dev br0 | awk '{print $4}' | sort > /srv/ipv4
+      setpriv --reuid 20001 --clear-groups sleep 300 & service=$!
+      check
+      ${reboot}
+      check | head -n 1
+      check --format json | grep -c '"kind": "address"'
+      slapos -q node format --now
+      check
+      ip -o -4 address show dev br0 | awk '{print $4}' | sort | cmp - /srv/ipv4
+      kill -0 $service && echo service lives
+      ${DUMP}; cat /srv/slapos/slapos.xml
+      kill $service
+    `);
+    expect(output).toContain('status 6\nNothing to do.\n');
+    expect(output).toContain(
+      'renumber 3 partitions, slappart0 to slappart2, from 2001:db8:aaaa::/48 to 2001:db8:bbbb::/48',
+    );
+    expect(output).toMatch(/\n15\n.*Nothing to do\.\nservice lives\n/s);
+    expect(output.replace(/^renumber .*$/gm, '')).not.toContain('2001:db8:aaaa');
+  });
+
   it('gives another address when a machine on the link has the regular one', async () => {
     const output = await succeedInFreshNamespace(`
       ${bridge(PREFIX, true)} ${node({})}

@@ -290,3 +290,55 @@ describe('apply', () => {
     expect(host.changes).toBe(0);
   });
 });
+
+describe('a change of prefix', () => {
+  const renumberedHost = async () => {
+    const host = bridgeHost();
+    const { computer } = await runFormat(formatInput(host, everything()));
+    host.removeAddress('2001:db8:aaaa::1');
+    host.addAddress('br0', OTHER_PREFIX, 48);
+    return { host, computer };
+  };
+
+  it('is told in one line, not once for each address', async () => {
+    const { host } = await renumberedHost();
+    const { notes, warnings } = await prepare(formatInput(host, everything()));
+    expect(warnings).toEqual([]);
+    expect(notes).toEqual([
+      'renumber 3 partitions, slappart0 to slappart2, from 2001:db8:aaaa::/48 to ' +
+        '2001:db8:bbbb::/48: address, range, tap and tun together',
+    ]);
+  });
+
+  it('keeps the IPv4 addresses', async () => {
+    const { host, computer } = await renumberedHost();
+    const ipv4 = (one: typeof computer) => one.partitions.map(({ addresses }) => addresses[0]);
+    const after = await runFormat(formatInput(host, everything()));
+    expect(ipv4(after.computer)).toEqual(ipv4(computer));
+  });
+
+  it('takes away our own routes of the former prefix that no file records', async () => {
+    const { host } = await renumberedHost();
+    const lo = host.links[0]?.ifindex as number;
+    const stray = { family: 6 as const, gateway: '', table: 255, type: 2, metric: 1024 };
+    const network = { destination: '2001:db8:aaaa:4fff::', prefixLength: 64, ifindex: lo };
+    host.routeList.push({ ...stray, ...network, protocol: 83 });
+    const foreign = { ...stray, ...network, destination: '2001:db8:aaaa:4ffe::', protocol: 3 };
+    host.routeList.push(foreign);
+    await runFormat(formatInput(host, everything()));
+    const left = host.routeList.filter(({ destination }) => destination.startsWith('2001:db8:a'));
+    expect(left).toEqual([foreign]);
+  });
+
+  it('follows a prefix of another length', async () => {
+    const host = bridgeHost();
+    await runFormat(formatInput(host, everything()));
+    host.removeAddress('2001:db8:aaaa::1');
+    host.addAddress('br0', '2001:db8:aaaa::1', 56);
+    const { computer } = await runFormat(formatInput(host, everything()));
+    expect(computer.partitions[0]?.addresses[1]?.netmask).toBe('ffff:ffff:ffff:ff00::');
+    const own = host.addressList.filter(({ address }) => address === '2001:db8:aaaa::2');
+    expect(own.map(({ prefixLength }) => prefixLength)).toEqual([56]);
+    expect(await plannedKinds(formatInput(host, everything()))).toEqual([]);
+  });
+});
