@@ -137,7 +137,8 @@ requires(
       check
       ip -o -4 address show dev br0 | awk '{print $4}' | sort | cmp - /srv/ipv4
       kill -0 $service && echo service lives
-      ${DUMP}; cat /srv/slapos/slapos.xml
+      ${DUMP}
+      cat /srv/slapos/slapos.xml
       kill $service
     `);
     expect(output).toContain('status 6\nNothing to do.\n');
