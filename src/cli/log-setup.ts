@@ -1,6 +1,6 @@
 /** Builds the logger of a run from the global options (spec/cli.md 2). */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { SlaposError } from '../errors/slapos-error.ts';
+import { errorCode, SlaposError } from '../errors/slapos-error.ts';
 import { consoleLevel, createLogger, createSink } from '../log/create-logger.ts';
 import { renderConsoleLine, renderFileLine, renderJsonLine } from '../log/line-format.ts';
 import type { Logger } from '../log/logger.ts';
@@ -55,6 +55,20 @@ function openLogFile(path: string): number {
   }
 }
 
+/** A full disk must not keep the node from its work: the first failure is told, the rest is lost. */
+function writeUntilFailure(fd: number, onFailure: (error: unknown) => void) {
+  let isLost = false;
+  return (line: string) => {
+    if (isLost) return;
+    try {
+      writeSync(fd, line);
+    } catch (error) {
+      isLost = true;
+      onFailure(error);
+    }
+  };
+}
+
 /** The logger of a run with its console sink. */
 export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
   const runId = lazyRunId(io);
@@ -64,13 +78,18 @@ export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
     settings.logFormat === 'json'
       ? (record: LogRecord) => renderJsonLine(record, runId())
       : renderFileLine;
+  const logger = createLogger({ name: 'slapos', pid: io.pid, sinks, now: io.now });
   return {
-    logger: createLogger({ name: 'slapos', pid: io.pid, sinks, now: io.now }),
+    logger,
     runId,
     addFile(path) {
       const fd = openLogFile(path);
       files.push(fd);
-      sinks.push(createSink('DEBUG', render, (line) => writeSync(fd, line)));
+      const write = writeUntilFailure(fd, (error) => {
+        const why = `Cannot write the log file ${path}: ${errorCode(error)}, going on without it.`;
+        logger.warning(why, { event: 'cli.log_file_lost', path });
+      });
+      sinks.push(createSink('DEBUG', render, write));
     },
     close() {
       sinks.length = 1;

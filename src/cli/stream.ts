@@ -1,9 +1,12 @@
 /** The standard streams of a command, so that tests can give others. */
 import { fstatSync, writeSync } from 'node:fs';
-import { errorCode } from '../errors/slapos-error.ts';
+import { errorCode, HostError } from '../errors/slapos-error.ts';
 
 export interface TextStream {
-  /** Writes everything, or nothing more once the reader has gone. */
+  /**
+   * Writes everything, or nothing more once the reader has gone.
+   * @throws HostError SLAPOS_ERR_FILE when standard output cannot be written: a full disk.
+   */
   write(text: string): void;
   isTerminal(): boolean;
   /** Width in characters, when it is a terminal. */
@@ -12,6 +15,13 @@ export interface TextStream {
 
 /** Major number of /dev/null and its like (null(4)). */
 const MEMORY_DEVICES = 1;
+
+const STDERR_FD = 2;
+
+function unwritable(cause: unknown): HostError {
+  const message = `Cannot write to standard output: ${errorCode(cause)}.`;
+  return new HostError('SLAPOS_ERR_FILE', message, cause as { syscall?: string }, { cause });
+}
 
 /** Whether a descriptor is a terminal. Loading node:tty takes 2 ms: not for files and /dev/null. */
 function isTerminal(fd: number): boolean {
@@ -51,8 +61,9 @@ export function openStream(fd: number, onClosed: () => void): TextStream {
         writeAll(fd, Buffer.from(text));
       } catch (error) {
         isClosed = true;
-        if (errorCode(error) !== 'EPIPE') throw error;
-        onClosed();
+        if (errorCode(error) === 'EPIPE') return onClosed();
+        // Work goes on without its log, but not without the data that was asked for.
+        if (fd !== STDERR_FD) throw unwritable(error);
       }
     },
     isTerminal: () => isTerminal(fd),

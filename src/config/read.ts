@@ -1,10 +1,12 @@
 /** Reads a configuration file into a {@link Config}. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { ConfigError, errorCode } from '../errors/slapos-error.ts';
 import type { Config, ConfigLocation } from './config.ts';
 import { parseDialect, type RawFile, type RawValue } from './dialect.ts';
 import { interpolate } from './interpolate.ts';
 
+const CHUNK_BYTES = 64 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 const NO_VALUES: ReadonlyMap<string, RawValue> = new Map();
 
 /** A configuration that knows which keys a section has by itself, without those of DEFAULT. */
@@ -54,6 +56,11 @@ export function emptyConfig(path: string): ParsedConfig {
   return createConfig({ path, defaults: NO_VALUES, sections: new Map() });
 }
 
+function unreadableHint(cause: unknown): string {
+  if (cause instanceof RangeError) return `it holds ${cause.message}`;
+  return errorCode(cause) === 'EISDIR' ? 'it is a folder' : 'check who may read it';
+}
+
 function unreadable(path: string, cause: unknown): ConfigError {
   if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') {
     const message = `Configuration file does not exist: ${path}`;
@@ -68,10 +75,28 @@ function unreadable(path: string, cause: unknown): ConfigError {
     `Cannot parse configuration file: ${path}`,
     {
       cause,
-      hint: errorCode(cause) === 'EISDIR' ? 'it is a folder' : 'check who may read it',
+      hint: unreadableHint(cause),
       context: { file: path },
     },
   );
+}
+
+/** Reads a file of any kind, also one without an end, which would fill our memory. */
+function readBounded(path: string): Uint8Array {
+  const fd = openSync(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const length = readSync(fd, chunk);
+      if (length === 0) return Buffer.concat(chunks, total);
+      chunks.push(chunk.subarray(0, length));
+      total += length;
+      if (total > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes`);
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Python reads the file as strict UTF-8 and keeps a byte order mark. */
@@ -95,7 +120,7 @@ function decodeText(bytes: Uint8Array, path: string): string {
 export function readConfig(path: string): ParsedConfig {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = readBounded(path);
   } catch (cause) {
     throw unreadable(path, cause);
   }

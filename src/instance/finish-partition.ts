@@ -96,8 +96,8 @@ async function judgeFailure(
   }
   // The instance itself did not fail: no error log, nothing to tell and nobody to tell it to.
   if (isMasterLost(error)) return { kind: 'offline', message: errorMessage(error) };
-  const final = await recordFailure(context, partition, error);
-  return reportFailure(context, partition, 'failure', final);
+  await recordFailure(context, partition, error);
+  return reportFailure(context, partition, 'failure', error);
 }
 
 /** Keeps the text of the failure and refreshes the results of the promises of a started instance. */
@@ -105,15 +105,20 @@ async function recordFailure(
   context: GridContext,
   partition: Partition,
   error: unknown,
-): Promise<unknown> {
-  try {
-    await writeErrorLog(context, partition, errorMessage(error));
-    if (partition.wish.requestedState === 'started') {
-      await checkPromises(context, partition);
+): Promise<void> {
+  const isStarted = partition.wish.requestedState === 'started';
+  for (const work of [
+    () => writeErrorLog(context, partition, errorMessage(error)),
+    () => (isStarted ? checkPromises(context, partition) : undefined),
+  ]) {
+    try {
+      await work();
+    } catch (other) {
+      // What made the instance fail matters more than what that failure brought about.
+      if (errorCode(other) === 'SLAPOS_ERR_CANCELLED') throw other;
+      if (errorCode(other) === 'SLAPOS_ERR_PROMISE_FAILED') continue;
+      partition.log.warning(`${errorMessage(other)} Ignoring: the instance failed before.`);
     }
-    return error;
-  } catch (other) {
-    return errorCode(other) === 'SLAPOS_ERR_PROMISE_FAILED' ? error : other;
   }
 }
 

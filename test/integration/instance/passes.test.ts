@@ -317,6 +317,13 @@ requires('root', 'netns')('node instance', () => {
     expect(existsSync(`${folder}/periodicity`)).toBe(false);
   });
 
+  it('tells why an instance failed even when its error log cannot be written', async () => {
+    fail(0, 'mkdir -p .slapgrid-slappart0-error.log/x; echo no such luck; exit 7\n');
+    expect(await pass()).toBe(1);
+    expect(site.master.posted[0]).toContain('no such luck');
+    expect(site.log.lines.join('\n')).toContain('Ignoring: the instance failed before.');
+  });
+
   it('replaces invalid UTF-8 of buildout in log and report', async () => {
     fail(0, "printf 'a\\377b\\n'; exit 1\n");
     expect(await pass()).toBe(1);

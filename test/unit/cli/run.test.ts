@@ -1,8 +1,9 @@
 /** Whole runs, up to the point where a handler would start. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openStream } from '../../../src/cli/stream.ts';
 import { CancelledError } from '../../../src/errors/slapos-error.ts';
 import { runSlapos } from '../../support/run-slapos.ts';
 
@@ -56,6 +57,24 @@ describe('usage errors', () => {
   });
 });
 
+describe('a full disk', () => {
+  test('takes the log file away, told once, and not the work', async () => {
+    const argv = ['config', 'show', '--raw', '--json', '--cfg', plain, '--log-file', '/dev/full'];
+    const { status, stdout, stderr } = await runSlapos([...argv, '-v']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('COMP-1');
+    expect(stderr.match(/WARNING Cannot write the log file \/dev\/full: ENOSPC/g)).toHaveLength(1);
+  });
+
+  test('is one clear error where the output itself cannot be written', () => {
+    const fd = openSync('/dev/full', 'w');
+    expect(() => openStream(fd, () => {}).write('x')).toThrow(
+      expect.objectContaining({ code: 'SLAPOS_ERR_FILE' }),
+    );
+    closeSync(fd);
+  });
+});
+
 describe('the configuration file', () => {
   const show = ['config', 'show', '--raw', '--json'];
 
@@ -93,6 +112,7 @@ describe('the configuration file', () => {
     ['a key alone', () => file('d.cfg', '[s]\nkey\n'), 'Source contains parsing errors'],
     ['a bad %', () => file('e.cfg', '[s]\nu = a%20b\n'), "'%' must be followed by '%' or '('"],
     ['not UTF-8', () => file('f.cfg', ''), 'Cannot parse configuration file: '],
+    ['without an end', () => '/dev/zero', 'Cannot parse configuration file: '],
   ])('%s: one line, exit 1', async (what, path, message) => {
     const name = path();
     if (what === 'not UTF-8') writeFileSync(name, Buffer.from([0x5b, 0x61, 0x5d, 0x0a, 0xff]));
