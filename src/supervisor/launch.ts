@@ -203,7 +203,12 @@ export async function ensureSupervisor(options: EnsureSupervisorOptions): Promis
       return socket;
     }
     await requireMainFile(options.files, paths);
-    await launch({ ...options, socket }, paths);
+    try {
+      await launch({ ...options, socket }, paths);
+    } catch (error) {
+      if (options.isForeground || !(await isRunning(client, options.log))) throw error;
+      options.log.debug('Another slapos process started the supervisor meanwhile.');
+    }
     if (options.isForeground !== true) await awaitAnswer(client);
     return socket;
   } finally {

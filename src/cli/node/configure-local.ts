@@ -89,7 +89,7 @@ async function refuseConfigured(files: HostFiles, node: LocalNode): Promise<void
     'SLAPOS_ERR_CONFIG_FILE',
     `A SlapOS configuration already exists: ${path}.`,
     {
-      hint: 'Remove it to configure this machine anew.',
+      hint: 'Remove it to configure this machine anew; to finish a run that was interrupted: slapos node supervisord, then slapos node format --now',
       context: { path },
     },
   );

@@ -162,6 +162,15 @@ describe('ensureSupervisor', () => {
     expect(launches[0]).toContain('--journal');
   });
 
+  it('uses the daemon that another process started meanwhile', async () => {
+    await writeFiles();
+    const socket = await ensure(async () => {
+      await serve({ getState: () => UP });
+      return { status: 2, output: 'Error: Another program is already listening\n' };
+    });
+    expect(socket).toBe(join(root, 'sv.sock'));
+  });
+
   it('says what the launcher said when it failed, and when there is no configuration', async () => {
     await expect(ensure()).rejects.toMatchObject({ code: 'SLAPOS_ERR_SUPERVISOR_CONFIG' });
     await writeFiles();
