@@ -1,11 +1,15 @@
 /**
  * The only writer: one table from step kind to effect. Steps of a kind that stand together go to
- * the host in one batch. It stops at the first failure; what was done stays and is found by the
- * next run, which plans the rest.
+ * the host in one batch. A step that fails costs its partition: that one's later steps are not
+ * taken, those of others are. What all rest on ends the run. What was done stays and is found by
+ * the next run, which plans the rest.
  */
-import { HostError, SlaposError } from '../errors/slapos-error.ts';
+import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import type { OperationResult } from '../host/host.ts';
 import type { NetlinkOperation } from '../host/native-network.ts';
+import type { Computer } from '../model/computer.ts';
+import { Attribution, isStateFile } from './attribution.ts';
+import { concernsAll, type FailedStep, type Leftover } from './incomplete.ts';
 import type { FormatPorts } from './ports.ts';
 import type { Owner, Step, StepKind, StepOf } from './step.ts';
 import { appendZipEntry, historyStamp } from './zip-history.ts';
@@ -24,7 +28,7 @@ export interface ApplyHooks {
   readonly signal: AbortSignal;
 }
 
-export interface ApplyOutcome {
+export interface ApplyOutcome extends Leftover {
   /** Addresses that another machine answered for. When not empty, later steps were not taken. */
   readonly duplicates: readonly string[];
 }
@@ -34,10 +38,18 @@ interface Reach {
   readonly hooks: ApplyHooks;
 }
 
+/** What came of a batch. */
+interface Taken {
+  /** One for each step, in order; none for a batch that went well. */
+  readonly errors?: ReadonlyArray<SlaposError | undefined>;
+  /** Addresses that another machine has. */
+  readonly duplicates?: readonly string[];
+}
+
 type Effect<Kind extends StepKind> = (
   steps: ReadonlyArray<StepOf<Kind>>,
   reach: Reach,
-) => Promise<readonly string[] | undefined>;
+) => Promise<Taken>;
 
 const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
   accounts: (steps, reach) =>
@@ -75,25 +87,101 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
 
 /**
  * Takes the steps in order.
- * @throws HostError of the first step that the kernel refuses.
+ * @param computer What the steps make: tells whose each step is.
  * @throws SlaposError SLAPOS_ERR_CANCELLED between batches once `hooks.signal` is aborted.
  */
 export async function apply(
   steps: readonly Step[],
+  computer: Computer,
   ports: FormatPorts,
   hooks: ApplyHooks,
 ): Promise<ApplyOutcome> {
+  const ledger = new Ledger(computer);
   let done = 0;
   for (const batch of batches(steps)) {
     refuseCancelled(hooks, steps.length - done);
-    const kind = batch[0].kind;
-    hooks.onBatch({ kind, count: batch.length, done });
-    const effect = EFFECTS[kind] as Effect<StepKind>;
-    const duplicates = await effect(batch, { ports, hooks });
-    if (duplicates !== undefined && duplicates.length > 0) return { duplicates };
+    const wanted = ledger.select(batch);
+    if (wanted.length > 0) {
+      hooks.onBatch({ kind: batch[0].kind, count: wanted.length, done });
+      const { errors = [], duplicates = [] } = await take(wanted, { ports, hooks });
+      ledger.note(wanted, errors);
+      if (duplicates.length > 0) return { ...ledger.leftover(), duplicates };
+    }
     done += batch.length;
   }
-  return { duplicates: [] };
+  return { ...ledger.leftover(), duplicates: [] };
+}
+
+/** A batch that the host refuses as a whole is a refusal of each of its steps. */
+async function take(steps: readonly Step[], reach: Reach): Promise<Taken> {
+  const effect = EFFECTS[(steps[0] as Step).kind] as Effect<StepKind>;
+  try {
+    return await effect(steps, reach);
+  } catch (error) {
+    if (!isSlaposError(error)) throw error;
+    return { errors: steps.map(() => error) };
+  }
+}
+
+/** Keeps account of what failed, and of what is no longer worth trying. */
+class Ledger {
+  readonly #attribution: Attribution;
+  readonly #failures: FailedStep[] = [];
+  readonly #untaken: Step[] = [];
+  readonly #lost = new Set<string>();
+  #isOver = false;
+
+  constructor(computer: Computer) {
+    this.#attribution = new Attribution(computer);
+  }
+
+  /** The steps that can be taken; the others are noted as left. */
+  select(batch: readonly Step[]): readonly Step[] {
+    if (this.#failures.length === 0) return batch;
+    return batch.flatMap((step) => {
+      const rest = this.#takeable(step);
+      if (rest !== step) this.#untaken.push(step);
+      return rest === undefined ? [] : [rest];
+    });
+  }
+
+  /** The step, or the part of it that is not for a lost partition. */
+  #takeable(step: Step): Step | undefined {
+    if (this.#isOver || isStateFile(step)) return undefined;
+    if (step.kind !== 'awaitDad') return this.#isLost(step) ? undefined : step;
+    const addresses = step.addresses.filter((one) => {
+      return !this.#isLost({ kind: 'awaitDad', addresses: [one] });
+    });
+    if (addresses.length === step.addresses.length) return step;
+    return addresses.length === 0 ? undefined : { ...step, addresses };
+  }
+
+  #isLost(step: Step): boolean {
+    return this.#attribution.partitionsOf(step).some((reference) => this.#lost.has(reference));
+  }
+
+  note(steps: readonly Step[], errors: ReadonlyArray<SlaposError | undefined>): void {
+    for (const [index, step] of steps.entries()) {
+      const error = errors[index];
+      if (error === undefined) continue;
+      this.#failures.push({ step, error });
+      for (const reference of this.#attribution.partitionsOf(step)) this.#lost.add(reference);
+      const isFatal = step.kind === 'accounts' || isStateFile(step);
+      this.#isOver ||= isFatal || concernsAll(step, this.#attribution);
+    }
+  }
+
+  leftover(): Leftover {
+    // A wait of which a part was left shows in the partition that it was left for.
+    return {
+      failures: this.#failures,
+      untaken: this.#untaken.filter((step) => this.#counts(step)),
+    };
+  }
+
+  #counts(step: Step): boolean {
+    return step.kind !== 'awaitDad' || this.#isOver;
+  }
 }
 
 function refuseCancelled(hooks: ApplyHooks, left: number): void {
@@ -122,31 +210,53 @@ async function each<Item>(
   items: readonly Item[],
   parallel: number,
   act: (item: Item) => Promise<void>,
-): Promise<undefined> {
+): Promise<Taken> {
+  const errors: Array<SlaposError | undefined> = [];
   for (let start = 0; start < items.length; start += parallel) {
-    await Promise.all(items.slice(start, start + parallel).map(act));
+    const some = items.slice(start, start + parallel);
+    errors.push(...(await Promise.all(some.map((item) => refusalOf(act(item))))));
+  }
+  return { errors };
+}
+
+async function refusalOf(act: Promise<void>): Promise<SlaposError | undefined> {
+  try {
+    await act;
+    return undefined;
+  } catch (error) {
+    if (isSlaposError(error)) return error;
+    throw error;
   }
 }
 
-/** Parents first; folders that need no parents together. */
+/** Parents, which come first in a plan, one by one; folders that need no parents together. */
 async function createDirectories(
   steps: ReadonlyArray<StepOf<'directoryCreate'>>,
   { ports }: Reach,
-): Promise<undefined> {
-  const create = async ({ path, mode, isRecursive, owner }: StepOf<'directoryCreate'>) => {
-    await ports.host.files.mkdir(path, { mode, isRecursive });
-    if (owner !== null) await ports.host.files.chown(path, owner.uid, owner.gid);
-  };
-  await each(
-    steps.filter(({ isRecursive }) => isRecursive),
-    1,
-    create,
-  );
-  await each(
-    steps.filter(({ isRecursive }) => !isRecursive),
-    PARALLEL_FILES,
-    create,
-  );
+): Promise<Taken> {
+  const errors: Array<SlaposError | undefined> = [];
+  for (const run of runsOf(steps, ({ isRecursive }) => isRecursive)) {
+    const isRecursive = run[0]?.isRecursive === true;
+    const taken = await each(run, isRecursive ? 1 : PARALLEL_FILES, async (step) => {
+      const { path, mode, owner } = step;
+      await ports.host.files.mkdir(path, { mode, isRecursive });
+      if (owner !== null) await ports.host.files.chown(path, owner.uid, owner.gid);
+    });
+    errors.push(...(taken.errors ?? []));
+    if (isRecursive && errors.some((error) => error !== undefined)) break;
+  }
+  return { errors };
+}
+
+/** Runs of items that stand together and agree. */
+function runsOf<Item>(items: readonly Item[], keyOf: (item: Item) => unknown): Item[][] {
+  const runs: Item[][] = [];
+  for (const item of items) {
+    const last = runs.at(-1);
+    if (last?.[0] !== undefined && keyOf(last[0]) === keyOf(item)) last.push(item);
+    else runs.push([item]);
+  }
+  return runs;
 }
 
 /** Owner before mode: chown(2) may clear bits of the mode. */
@@ -163,34 +273,26 @@ async function changeDirectory(
 async function createDevices(
   steps: ReadonlyArray<StepOf<'deviceCreate'>>,
   { ports }: Reach,
-): Promise<undefined> {
+): Promise<Taken> {
   const devices = steps.map(({ name, mode, owner }) => ({ name, mode, ownerUid: owner.uid }));
-  throwFirst(await ports.host.taps.create(devices));
+  return errorsOf(await ports.host.taps.create(devices));
 }
 
 async function applyNetwork(
   operations: readonly NetlinkOperation[],
   { ports }: Reach,
-): Promise<undefined> {
-  throwFirst(await ports.host.network.apply(operations));
+): Promise<Taken> {
+  return errorsOf(await ports.host.network.apply(operations));
 }
 
-function throwFirst(results: ReadonlyArray<OperationResult<unknown>>): void {
-  const failed = results.flatMap(({ error }) => (error === undefined ? [] : [error]));
-  const first = failed[0];
-  if (first === undefined) return;
-  if (failed.length === 1) throw first;
-  const message = `${first.message} (${failed.length} of ${results.length} such steps failed)`;
-  throw new HostError(first.code, message, first, {
-    cause: first,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
-  });
+function errorsOf(results: ReadonlyArray<OperationResult<unknown>>): Taken {
+  return { errors: results.map(({ error }) => error) };
 }
 
 async function awaitDad(
   steps: ReadonlyArray<StepOf<'awaitDad'>>,
   { ports, hooks }: Reach,
-): Promise<readonly string[]> {
+): Promise<Taken> {
   const wanted = steps.flatMap(({ addresses }) => addresses);
   const bad = await ports.host.network.awaitDad(wanted, DAD_TIMEOUT_MS);
   for (const { address, dev, state } of bad) {
@@ -200,7 +302,7 @@ async function awaitDad(
         : `${address} on ${dev} is used by another machine (${state}); another is given.`,
     );
   }
-  return bad.map(({ address }) => address);
+  return { duplicates: bad.map(({ address }) => address) };
 }
 
 async function writeFile(ports: FormatPorts, step: StepOf<'fileWrite'>): Promise<void> {

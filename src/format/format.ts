@@ -15,6 +15,7 @@ import { type DefinitionSections, parseDefinition } from './definition.ts';
 import { desiredComputer } from './desired.ts';
 import type { Facts } from './facts.ts';
 import { renumberingNotes } from './former-prefix.ts';
+import { incompleteError } from './incomplete.ts';
 import { NetworkView } from './network-view.ts';
 import { observe, observeStorages, readStateFiles } from './observe.ts';
 import type { FormatOptions } from './options.ts';
@@ -159,7 +160,10 @@ function withFacts(computer: Computer, facts: Facts): Computer {
   };
 }
 
-/** Makes the host what it shall be and returns the computer as it then is. */
+/**
+ * Makes the host what it shall be and returns the computer as it then is.
+ * @throws SlaposError when steps failed: says which partitions are usable all the same.
+ */
 export async function formatComputer(
   input: FormatInput,
   hooks: ApplyHooks & { readonly onPlan: (prepared: Prepared) => void },
@@ -168,8 +172,11 @@ export async function formatComputer(
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {
     const prepared = await prepare(input, duplicates);
     hooks.onPlan(prepared);
-    const outcome = await apply(prepared.steps, input.ports, hooks);
-    if (outcome.duplicates.length === 0) return prepared.computer;
+    const outcome = await apply(prepared.steps, prepared.computer, input.ports, hooks);
+    if (outcome.duplicates.length === 0) {
+      if (outcome.failures.length > 0) throw incompleteError(prepared.computer, outcome);
+      return prepared.computer;
+    }
     for (const address of outcome.duplicates) duplicates.add(address);
   }
   throw new HostError(

@@ -31,8 +31,11 @@ if (!partitions || !kills || seed === undefined || Number.isNaN(seed)) {
 }
 print(`format-kill: ${partitions} partitions, ${kills} kills, seed ${seed}`);
 const result = runKillCampaign({ partitions, kills, seed, onLine: print });
-const landed = result.kills.filter(({ reached }) => reached !== 'was over').length;
-print(`${result.kills.length} kills on ${result.machines} machines, ${landed} while it ran:`);
+const journals = result.kills.filter(({ hasJournal }) => hasJournal).length;
+print(
+  `${result.kills.length} kills on ${result.machines} machines, ${journals} left a journal; ` +
+    'what the runs were doing:',
+);
 for (const line of countPhases(result.kills)) print(line);
 for (const line of result.differences) print(line);
 print(

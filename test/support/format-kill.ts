@@ -19,22 +19,32 @@ export interface KillCampaign {
   onLine(line: string): void;
 }
 
-export interface Kill {
+/** So many milliseconds after so many lines of the log. */
+export interface Moment {
+  readonly lines: number;
   readonly delayMs: number;
+}
+
+export interface Kill extends Moment {
   /** What the run was doing, as it said itself. */
   readonly reached: string;
   readonly hasJournal: boolean;
 }
 
+export interface Run {
+  readonly ms: number;
+  readonly lines: ReadonlyArray<{ readonly text: string; readonly ms: number }>;
+}
+
 export interface Machine {
   readonly kills: readonly Kill[];
-  readonly lastMs: number;
-  readonly againMs: number;
+  readonly last: Run;
+  readonly again: Run;
   readonly snapshot: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface KillResult {
-  readonly wholeMs: number;
+  /** Those that met a run which was still at work. */
   readonly kills: readonly Kill[];
   readonly machines: number;
   /** First lines in which machines differ from the undisturbed one; empty when all converged. */
@@ -52,51 +62,67 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+const WAS_OVER = 'was over';
+/** Machines tried for each kill wanted, at most: a run may end before its moment. */
+const PATIENCE = 4;
+
 /** @throws Error when a machine cannot be made, or format fails on it. */
 export function runKillCampaign(campaign: KillCampaign): KillResult {
   const { partitions, seed, onLine } = campaign;
   const whole = runMachine(partitions, []);
-  onLine(`undisturbed: ${whole.lastMs} ms, then ${whole.againMs} ms with nothing to do`);
+  onLine(`undisturbed: ${ms(whole.last.ms)}, then ${ms(whole.again.ms)} with nothing to do`);
   const random = seededRandom(seed);
   const kills: Kill[] = [];
   const differences: string[] = [];
   let machines = 0;
-  while (kills.length < campaign.kills) {
-    // Spread over the whole run, drawn within each share of it.
-    const share = (kills.length + random()) / campaign.kills;
+  while (kills.length < campaign.kills && machines < PATIENCE * campaign.kills) {
     const isTwice = random() < SECOND_KILL && kills.length + 1 < campaign.kills;
-    const delays = [share, ...(isTwice ? [random()] : [])].map((part) =>
-      Math.round(part * whole.lastMs),
-    );
-    const machine = runMachine(partitions, delays);
+    const moments = Array.from({ length: isTwice ? 2 : 1 }, () => drawMoment(whole.last, random));
+    const machine = runMachine(partitions, moments);
     machines += 1;
-    kills.push(...machine.kills);
+    kills.push(...machine.kills.filter((kill) => kill.reached !== WAS_OVER));
     const found = differencesOf(whole.snapshot, machine.snapshot);
-    differences.push(...found.map((line) => `killed after ${delays.join(', ')} ms: ${line}`));
+    differences.push(...found.map((line) => `${describeKills(machine)}: ${line}`));
     onLine(describeMachine(machine, found));
   }
-  return { wholeMs: whole.lastMs, kills, machines, differences };
+  return { kills, machines, differences };
 }
 
-function runMachine(partitions: number, delaysMs: readonly number[]): Machine {
-  const script = join(packageRoot(), 'test/support/kill-machine.mjs');
+/** Every phase of a run is as likely as another, however short it is, and every moment within it. */
+function drawMoment({ lines, ms }: Run, random: () => number): Moment {
+  const phase = Math.floor(random() * (lines.length + 1));
+  const start = lines[phase - 1]?.ms ?? 0;
+  const end = lines[phase]?.ms ?? ms;
+  return { lines: phase, delayMs: random() * (end - start) };
+}
+
+function runMachine(partitions: number, moments: readonly Moment[]): Machine {
+  const script = '"$SLAPOS_PACKAGE/test/support/kill-machine.mjs"';
   const { status, stdout, stderr } = spawnSync(
     join(packageRoot(), 'scripts/in-namespace.sh'),
-    [process.execPath, script, JSON.stringify({ partitions, delaysMs })],
+    ['bash', '-c', `exec node ${script} "$0"`, JSON.stringify({ partitions, moments })],
     {
       encoding: 'utf8',
       maxBuffer: LARGEST_OUTPUT_BYTES,
       env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined },
     },
   );
-  if (status !== 0) throw new Error(`kills after ${delaysMs.join(', ')} ms: ${stderr}`);
+  if (status !== 0) throw new Error(`killed at ${JSON.stringify(moments)}: ${stderr}`);
   return JSON.parse(stdout) as Machine;
 }
 
-function describeMachine({ kills, lastMs }: Machine, differences: readonly string[]): string {
-  const told = kills.map(({ delayMs, reached }) => `${delayMs} ms (${reached})`);
+const ms = (value: number): string => `${value.toFixed(0)} ms`;
+
+function describeKills({ kills }: Machine): string {
+  const told = kills.map(({ lines, delayMs, reached }) => {
+    return `${delayMs.toFixed(1)} ms after line ${lines} (${reached})`;
+  });
+  return `killed ${told.join(' and ')}`;
+}
+
+function describeMachine(machine: Machine, differences: readonly string[]): string {
   const end = differences.length === 0 ? 'same end' : `DIFFERS: ${differences[0]}`;
-  return `killed after ${told.join(' and ')}, re-run ${lastMs} ms: ${end}`;
+  return `${describeKills(machine)}, re-run ${ms(machine.last.ms)}: ${end}`;
 }
 
 function differencesOf(whole: Machine['snapshot'], other: Machine['snapshot']): string[] {

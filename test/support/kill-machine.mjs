@@ -1,7 +1,8 @@
 // One machine of the campaign that kills `node format`: runs under scripts/in-namespace.sh, starts
-// format and kills it after each delay, runs it to the end, and prints as one line of JSON what it
+// format and kills it at each moment given, runs it to the end, and prints as one line of JSON what it
 // saw and everything that format made.
-//   node kill-machine.mjs '{"partitions": 1000, "delaysMs": [120, 340]}'
+// A moment is so many milliseconds after so many lines that format logged.
+//   node kill-machine.mjs '{"partitions": 1000, "moments": [{"lines": 3, "delayMs": 12.5}]}'
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -13,9 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 if (process.env.SLAPOS_TEST_NAMESPACE !== '1') throw new Error('not under in-namespace.sh');
-const { partitions, delaysMs } = JSON.parse(process.argv[2]);
+const { partitions, moments } = JSON.parse(process.argv[2]);
 const packageFolder = process.env.SLAPOS_PACKAGE;
 const CFG = '/srv/slapos.cfg';
 const XML = '/srv/slapos/slapos.xml';
@@ -58,35 +60,45 @@ async function startMaster() {
   return master;
 }
 
-/** Runs format, killing it after `delayMs` when given; tells how it ended and what it said last. */
-function format(delayMs) {
+/** Runs format, killing it at a moment when given; tells how it ended and when it said what. */
+function format(moment) {
   const start = performance.now();
   const child = spawn(
     process.execPath,
     [join(packageFolder, 'bin/slapos'), 'node', 'format', '--now', '--cfg', CFG],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    said += text;
+  const lines = [];
+  let timer;
+  const hear = () => {
+    if (moment === undefined || timer !== undefined || lines.length < moment.lines) return;
+    timer = setTimeout(() => child.kill('SIGKILL'), moment.delayMs);
+  };
+  createInterface(child.stderr).on('line', (text) => {
+    lines.push({
+      text: text.replace(/^.* (INFO|ERROR|WARNING) /, ''),
+      ms: performance.now() - start,
+    });
+    hear();
   });
-  const timer =
-    delayMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), delayMs);
+  hear();
   return new Promise((resolve) => {
     child.on('close', (status, signal) => {
       clearTimeout(timer);
-      const ms = Math.round(performance.now() - start);
-      resolve({ status, signal, ms, said });
+      resolve({ status, signal, ms: performance.now() - start, lines });
     });
   });
 }
 
 /** The part of a run that a kill fell into: its last batch, or what stood before or after. */
-function reached({ signal, said }) {
+function reached({ signal, lines }) {
   if (signal === null) return 'was over';
-  const batches = said.split('\n').filter((line) => line.includes(' INFO '));
-  const last = batches.at(-1)?.replace(/^.* INFO /, '');
-  return last === undefined ? 'before the plan' : last.replace(/: \d+$/, '');
+  return (
+    lines
+      .at(-1)
+      ?.text.replace(/\d+ steps/, 'steps')
+      .replace(/: \d+$/, '') ?? 'before the plan'
+  );
 }
 
 /** Everything that two runs must agree on, as sorted lines by subject. */
@@ -164,16 +176,19 @@ function tree(root) {
 prepareMachine();
 const master = await startMaster();
 const kills = [];
-for (const delayMs of delaysMs) {
-  const killed = await format(delayMs);
-  kills.push({ delayMs, reached: reached(killed), hasJournal: existsSync(`${XML}.pending`) });
+for (const moment of moments) {
+  const killed = await format(moment);
+  kills.push({ ...moment, reached: reached(killed), hasJournal: existsSync(`${XML}.pending`) });
 }
 const last = await format();
-if (last.status !== 0) throw new Error(`format ended with ${last.status}\n${last.said}`);
+const said = (lines) => lines.map(({ text }) => text).join('\n');
+if (last.status !== 0) throw new Error(`format ended with ${last.status}\n${said(last.lines)}`);
 const text = snapshot();
 const again = await format();
-if (!again.said.includes('Nothing to do.')) throw new Error(`there is more to do\n${again.said}`);
+if (!said(again.lines).includes('Nothing to do.')) {
+  throw new Error(`there is more to do\n${said(again.lines)}`);
+}
 master.kill();
 // Left to the end of the namespace, thousands of devices go one by one.
 run('ip', 'link', 'delete', 'group', '20905');
-process.stdout.write(JSON.stringify({ kills, lastMs: last.ms, againMs: again.ms, snapshot: text }));
+process.stdout.write(JSON.stringify({ kills, last, again, snapshot: text }));

@@ -276,7 +276,7 @@ describe('a definition file', () => {
 describe('apply', () => {
   it('stops between batches when it is interrupted', async () => {
     const host = bridgeHost();
-    const { steps } = await prepare(formatInput(host, everything()));
+    const { steps, computer } = await prepare(formatInput(host, everything()));
     const hooks = {
       onBatch: () => {},
       onWarning: () => {},
@@ -284,7 +284,7 @@ describe('apply', () => {
       signal: AbortSignal.abort(),
     };
     const ports = { host, partitionFiles: host.partitionFiles };
-    await expect(apply(steps, ports, hooks)).rejects.toMatchObject({
+    await expect(apply(steps, computer, ports, hooks)).rejects.toMatchObject({
       code: 'SLAPOS_ERR_CANCELLED',
     });
     expect(host.changes).toBe(0);
