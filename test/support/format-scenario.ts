@@ -36,7 +36,7 @@ CFG
     export SLAPOS_CONFIGURATION=/srv/slapos.cfg
     slapos() { "$SLAPOS_PACKAGE/bin/slapos" "$@"; }
     node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 /srv/master.log > /srv/master.out &
-    until grep -q ready /srv/master.out; do sleep 0.02; done
+    timeout 20 sh -c 'until grep -q ready /srv/master.out; do sleep 0.02; done'
   `;
 }
 

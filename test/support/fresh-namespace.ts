@@ -11,6 +11,9 @@ export interface ScriptResult {
   readonly stderr: string;
 }
 
+/** A script that waits for what never comes ends with its namespace. */
+const SCRIPT_TIMEOUT_MS = 300_000;
+
 const packageFolder = join(import.meta.dirname, '../..');
 
 /** @param script for bash, started with -eu; `$SLAPOS_PACKAGE` is the folder of the package. */
@@ -21,6 +24,8 @@ export async function runInFreshNamespace(
   const child = spawn(join(packageFolder, 'scripts/in-namespace.sh'), ['bash', '-euc', script], {
     env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...env },
     stdio: 'pipe',
+    timeout: SCRIPT_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
   });
   child.stdin.end();
   const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) => {
