@@ -6,7 +6,7 @@
  */
 import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import type { OperationResult } from '../host/host.ts';
-import type { NetlinkOperation } from '../host/native-network.ts';
+import { LINK_GROUP_RELEASED, type NetlinkOperation } from '../host/native-network.ts';
 import type { Computer } from '../model/computer.ts';
 import { Attribution, isStateFile } from './attribution.ts';
 import { concernsAll, type FailedStep, type Leftover } from './incomplete.ts';
@@ -62,6 +62,7 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
       changeDirectory(ports, path, mode, owner),
     ),
   deviceCreate: createDevices,
+  deviceDelete: deleteDevices,
   link: (steps, reach) =>
     applyNetwork(
       steps.map(({ change }) => change),
@@ -166,7 +167,7 @@ class Ledger {
       if (error === undefined) continue;
       this.#failures.push({ step, error });
       for (const reference of this.#attribution.partitionsOf(step)) this.#lost.add(reference);
-      const isFatal = step.kind === 'accounts' || isStateFile(step);
+      const isFatal = ['accounts', 'deviceDelete'].includes(step.kind) || isStateFile(step);
       this.#isOver ||= isFatal || concernsAll(step, this.#attribution);
     }
   }
@@ -276,6 +277,20 @@ async function createDevices(
 ): Promise<Taken> {
   const devices = steps.map(({ name, mode, owner }) => ({ name, mode, ownerUid: owner.uid }));
   return errorsOf(await ports.host.taps.create(devices));
+}
+
+async function deleteDevices(
+  steps: ReadonlyArray<StepOf<'deviceDelete'>>,
+  reach: Reach,
+): Promise<Taken> {
+  const group = LINK_GROUP_RELEASED;
+  const moved = await applyNetwork(
+    steps.map(({ name }) => ({ op: 'linkSet', dev: name, group })),
+    reach,
+  );
+  if (moved.errors?.some((error) => error !== undefined) === true) return moved;
+  const { errors = [] } = await applyNetwork([{ op: 'linkDelGroup', group }], reach);
+  return { errors: steps.map(() => errors[0]) };
 }
 
 async function applyNetwork(

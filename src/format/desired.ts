@@ -59,9 +59,9 @@ function refuseShrinking(options: FormatOptions, stored: StoredComputer | undefi
   throw new PlanError(
     'SLAPOS_ERR_PLAN_SHRINK',
     `partition_amount is ${options.partitionAmount} but ${options.computerXml} has ${before} ` +
-      'partitions: fewer than before is not supported.',
+      'partitions: it shrinks only on demand.',
     {
-      hint: `Set partition_amount to ${before} or more.`,
+      hint: `Set partition_amount to ${before} or more, or add --release-partitions.`,
       context: { before, configured: options.partitionAmount },
     },
   );

@@ -8,7 +8,7 @@
 
 import { HostError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
-import type { Computer } from '../model/computer.ts';
+import type { Computer, Partition } from '../model/computer.ts';
 import { allocate } from './allocate.ts';
 import { type ApplyHooks, apply } from './apply.ts';
 import { type DefinitionSections, parseDefinition } from './definition.ts';
@@ -23,6 +23,7 @@ import { type Observed, plan } from './plan.ts';
 import { externalStorages } from './plan-directories.ts';
 import { pendingPath, type StateFiles } from './plan-files.ts';
 import type { FormatPorts } from './ports.ts';
+import { releaseNotes, releasePartitions } from './release.ts';
 import type { Step } from './step.ts';
 import { parseComputerXml, type StoredComputer } from './stored-computer.ts';
 
@@ -66,15 +67,19 @@ export async function prepare(
 ): Promise<Prepared> {
   const { options, ports } = input;
   const [state, storages] = await Promise.all([readState(input), observeStorages(ports, options)]);
-  const named = withStorages(desiredComputer(options, startingPoint(input, state)), storages);
-  const observed = await observe(ports, options, named);
+  const start = startingPoint(input, state);
+  const release = releasePartitions(options, start, [state.xml, state.pending]);
+  const named = withStorages(desiredComputer(options, release.stored), storages);
+  const released = storing(release.partitions, storages);
+  const observed = await observe(ports, options, named, released);
   const facts = await input.facts;
-  return decide(input, { state, named, observed, duplicates, facts });
+  return decide(input, { state, named, released, observed, duplicates, facts });
 }
 
 interface Decision {
   readonly state: State;
   readonly named: Computer;
+  readonly released: readonly Partition[];
   readonly observed: Observed;
   readonly duplicates: ReadonlySet<string>;
   readonly facts: Facts;
@@ -82,7 +87,7 @@ interface Decision {
 
 function decide(input: FormatInput, decision: Decision): Prepared {
   const { options } = input;
-  const { state, named, observed, duplicates, facts } = decision;
+  const { state, named, released, observed, duplicates, facts } = decision;
   const recorded = [state.xml, state.pending].filter((one) => one !== undefined);
   const allocation = allocate(named, {
     options,
@@ -92,12 +97,15 @@ function decide(input: FormatInput, decision: Decision): Prepared {
     duplicates,
   });
   const computer = withFacts(allocation.computer, facts);
-  const planned = plan({ options, computer, observed, recorded, files: state.files });
+  const planned = plan({ options, computer, observed, recorded, files: state.files, released });
   return {
     computer,
     steps: planned.steps,
     warnings: [...allocation.warnings, ...planned.warnings],
-    notes: renumberingNotes(recorded[0], computer, allocation.renumbered),
+    notes: [
+      ...releaseNotes(released),
+      ...renumberingNotes(recorded[0], computer, allocation.renumbered),
+    ],
   };
 }
 
@@ -143,11 +151,14 @@ function startingPoint(input: FormatInput, { xml, pending }: State): StoredCompu
 }
 
 function withStorages(computer: Computer, storages: readonly string[]): Computer {
-  const partitions = computer.partitions.map((partition) => ({
+  return { ...computer, partitions: storing(computer.partitions, storages) };
+}
+
+function storing(partitions: readonly Partition[], storages: readonly string[]): Partition[] {
+  return partitions.map((partition) => ({
     ...partition,
     externalStorages: externalStorages(storages, partition.reference),
   }));
-  return { ...computer, partitions };
 }
 
 function withFacts(computer: Computer, facts: Facts): Computer {

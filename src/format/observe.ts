@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 import type { HostError } from '../errors/slapos-error.ts';
 import type { FileStatus } from '../host/host.ts';
-import type { Computer } from '../model/computer.ts';
+import type { Computer, Partition } from '../model/computer.ts';
 import type { FormatOptions } from './options.ts';
 import type { Observed } from './plan.ts';
 import { directoryPaths } from './plan-directories.ts';
 import { pendingPath, RESOURCE_FILE, resourcePath, type StateFiles } from './plan-files.ts';
 import { NONLOCAL_BIND } from './plan-network.ts';
 import type { FormatPorts } from './ports.ts';
+import { type FoundFolder, releasedFolders } from './release.ts';
 
 const MACHINE_ID = '/etc/machine-id';
 const STORAGE = /^data(?:.*data)?\d+$/;
@@ -58,28 +59,33 @@ export async function observe(
   ports: FormatPorts,
   options: FormatOptions,
   computer: Computer,
+  released: readonly Partition[] = [],
 ): Promise<Observed> {
   const { host } = ports;
-  const [network, accounts, paths, resources, nonlocalBind, machineId] = await Promise.all([
-    host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
-    host.accounts.read(),
-    observePaths(ports, directoryPaths(computer, options)),
-    observeResources(ports, computer),
-    host.sysctl.read(NONLOCAL_BIND),
-    host.files.readText(MACHINE_ID),
-  ]);
+  const [network, accounts, paths, resources, nonlocalBind, machineId, folders] = await Promise.all(
+    [
+      host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
+      host.accounts.read(),
+      observePaths(ports, directoryPaths(computer, options)),
+      observeResources(ports, computer),
+      host.sysctl.read(NONLOCAL_BIND),
+      host.files.readText(MACHINE_ID),
+      observeFolders(ports, released.flatMap(releasedFolders)),
+    ],
+  );
   return {
     network,
     accounts,
     paths,
     ...resources,
     nonlocalBind,
+    folders,
     machineId: machineId?.trim() ?? '',
   };
 }
 
 async function observePaths(
-  { host }: FormatPorts,
+  { host }: Pick<FormatPorts, 'host'>,
   paths: readonly string[],
 ): Promise<Map<string, FileStatus>> {
   const found = await host.files.statAll(paths);
@@ -89,6 +95,19 @@ async function observePaths(
     if (status !== undefined) all.set(path, status);
   }
   return all;
+}
+
+/** Folders by path with the names in them; a link or file has none. */
+async function observeFolders(
+  { host }: FormatPorts,
+  paths: readonly string[],
+): Promise<Map<string, FoundFolder>> {
+  const found = new Map<string, FoundFolder>();
+  for (const [path, { kind }] of await observePaths({ host }, paths)) {
+    const names = kind === 'directory' ? await host.files.list(path) : [];
+    found.set(path, { kind, names: names ?? [] });
+  }
+  return found;
 }
 
 /** What stands where `.slapos-resource` belongs: a text, nothing, or something in the way. */

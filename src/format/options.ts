@@ -45,6 +45,8 @@ export interface FormatOptions {
   readonly managers: readonly string[];
   readonly isNow: boolean;
   readonly isDryRun: boolean;
+  /** Whether free partitions beyond the amount are deleted. */
+  readonly isReleasing: boolean;
 }
 
 /** One text per key, whoever gave it, with a word on where it comes from. */
@@ -54,6 +56,7 @@ export interface MergedOptions {
   origin(key: string): string;
   readonly isNow: boolean;
   readonly isDryRun: boolean;
+  readonly isReleasing: boolean;
 }
 
 /** Keys that the command line may override. */
@@ -99,6 +102,7 @@ export function mergeOptions(
     origin: (key) => values.get(key)?.origin ?? key,
     isNow: commandLine['now'] === true,
     isDryRun: commandLine['dry_run'] === true,
+    isReleasing: commandLine['release_partitions'] === true,
   };
 }
 
@@ -140,6 +144,7 @@ export function parseOptions(merged: MergedOptions, cwd: string): FormatOptions 
     managers: (merged.get('manager_list') ?? '').split(/[\s,]+/).filter((name) => name !== ''),
     isNow: merged.isNow,
     isDryRun: merged.isDryRun,
+    isReleasing: merged.isReleasing,
   };
 }
 

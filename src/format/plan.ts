@@ -3,7 +3,7 @@
  * in which they are taken. Pure and synchronous; a plan for a host that is as desired is empty.
  */
 import type { AccountState, FileStatus, NetworkState } from '../host/host.ts';
-import type { Computer } from '../model/computer.ts';
+import type { Computer, Partition } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
 import { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
@@ -12,6 +12,7 @@ import { planDevices } from './plan-devices.ts';
 import { planDirectories } from './plan-directories.ts';
 import { planResourceFiles, planStateFiles, type StateFiles } from './plan-files.ts';
 import { planNetwork } from './plan-network.ts';
+import { type FoundFolder, planRelease } from './release.ts';
 import type { Step } from './step.ts';
 
 /** The host as it was found: one netlink dump, one read of the account files, folder by folder. */
@@ -27,6 +28,8 @@ export interface Observed {
   /** net.ipv6.ip_nonlocal_bind; undefined without IPv6. */
   readonly nonlocalBind: string | undefined;
   readonly machineId: string;
+  /** Folders of partitions to release that exist. */
+  readonly folders: ReadonlyMap<string, FoundFolder>;
 }
 
 export interface PlanInput {
@@ -35,6 +38,8 @@ export interface PlanInput {
   readonly observed: Observed;
   readonly recorded: readonly RecordedAddresses[];
   readonly files: StateFiles;
+  /** Partitions to take away, last first. */
+  readonly released: readonly Partition[];
 }
 
 export interface Plan {
@@ -49,7 +54,9 @@ export function plan(input: PlanInput): Plan {
   const accounts = planAccounts(computer, observed.accounts, options);
   const directories = planDirectories(computer, observed.paths, accounts, options);
   const devices = planDevices(computer, network, accounts, options);
+  const released = planRelease({ ...input, ...observed, network });
   const changes = [
+    ...released,
     ...accounts.steps,
     ...directories,
     ...devices.steps,

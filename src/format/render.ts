@@ -12,6 +12,7 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
     ...(mode === null ? [] : [`set mode of folder ${path} to ${octal(mode)}`]),
   ],
   deviceCreate: ({ name, mode, owner }) => [`create ${mode} ${name} owner ${owner.name}`],
+  deviceDelete: ({ name, mode }) => [`delete ${mode} ${name}`],
   link: ({ change }) => [
     [
       `set link ${change.dev}`,
@@ -59,6 +60,8 @@ function octal(mode: number): string {
 
 function accountLines(transaction: Omit<AccountTransaction, 'etc'>): string[] {
   return [
+    ...transaction.removeUsers.map((name) => `delete user ${name}`),
+    ...transaction.removeGroups.map((name) => `delete group ${name}`),
     ...transaction.addGroups.map(({ name, gid }) => `create group ${name} gid ${gid}`),
     ...transaction.addUsers.map(
       ({ name, uid, home }) => `create user ${name} uid ${uid} home ${home}`,
@@ -99,6 +102,7 @@ const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
   directoryCreate: 'new folders',
   directoryChange: 'owners and modes of folders',
   deviceCreate: 'tap and tun devices',
+  deviceDelete: 'devices to delete',
   link: 'links to set up',
   address: 'addresses',
   route: 'routes',

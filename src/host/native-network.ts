@@ -56,6 +56,8 @@ export interface NativeRoute {
 export const RTPROT_SLAPOS = 83;
 /** Link group of the taps and tuns that we created: they can be deleted in one message. */
 export const LINK_GROUP_SLAPOS = 0x51a9;
+/** Link group of devices about to be deleted. */
+export const LINK_GROUP_RELEASED = 0x51aa;
 
 /** One change of the network; devices are named, and looked up when the batch is applied. */
 export type NetlinkOperation =

@@ -74,7 +74,7 @@ export class FakeHost implements Host {
 
   addLink(name: string, facts: Partial<NativeLink> = {}): void {
     this.links.push({
-      ifindex: this.links.length + 1,
+      ifindex: Math.max(0, ...this.links.map(({ ifindex }) => ifindex)) + 1,
       name,
       flags: IFF_UP,
       hasCarrier: true,
@@ -105,7 +105,7 @@ export class FakeHost implements Host {
   snapshot(): unknown {
     const byText = (one: unknown, other: unknown) =>
       JSON.stringify(one) < JSON.stringify(other) ? -1 : 1;
-    const name = (ifindex: number) => this.links[ifindex - 1]?.name;
+    const name = (ifindex: number) => this.links.find((one) => one.ifindex === ifindex)?.name;
     return {
       links: this.links.map(({ ifindex: _, ...link }) => link).sort(byText),
       addresses: this.addressList
@@ -223,6 +223,9 @@ export class FakeHost implements Host {
     remove: async (path: string) => {
       this.#change();
       this.fileTable.delete(path);
+      if (!this.folders.has(path)) return;
+      if ((await this.files.list(path))?.length !== 0) throw fileError(`${path} is not empty`);
+      this.folders.delete(path);
     },
   };
 
@@ -277,6 +280,8 @@ export class FakeHost implements Host {
     switch (operation.op) {
       case 'linkSet':
         return this.#setLink(operation);
+      case 'linkDelGroup':
+        return this.#deleteGroup(operation.group);
       case 'addrAdd':
         return this.#addAddress(operation);
       case 'addrDel':
@@ -301,12 +306,24 @@ export class FakeHost implements Host {
 
   #setLink({ dev, isUp, group, master }: Extract<NetlinkOperation, { op: 'linkSet' }>): undefined {
     const link = this.#link(dev);
-    this.links[link.ifindex - 1] = {
+    this.links[this.links.indexOf(link)] = {
       ...link,
       flags: isUp === true ? link.flags | IFF_UP : link.flags,
       group: group ?? link.group,
       master: master === undefined ? link.master : this.#link(master).ifindex,
     };
+  }
+
+  #deleteGroup(group: number): string | undefined {
+    const gone = this.links.filter((link) => link.group === group);
+    for (const link of gone) {
+      this.links.splice(this.links.indexOf(link), 1);
+      for (const list of [this.addressList, this.routeList]) {
+        const left = list.filter(({ ifindex }) => ifindex !== link.ifindex);
+        list.splice(0, list.length, ...(left as never[]));
+      }
+    }
+    return gone.length === 0 ? 'ENODEV' : undefined;
   }
 
   #addAddress(change: { dev: string; address: string; prefixLength: number }): string | undefined {
@@ -360,6 +377,15 @@ export class FakeHost implements Host {
     for (const { name, ...change } of transaction.changeUsers) {
       this.users.set(name, { ...(this.users.get(name) as PasswdEntry), ...change });
     }
+    for (const name of transaction.removeUsers) {
+      this.users.delete(name);
+      this.passwords.delete(name);
+      for (const [key, group] of this.groups) {
+        const members = group.members.filter((member) => member !== name);
+        this.groups.set(key, { ...group, members });
+      }
+    }
+    for (const name of transaction.removeGroups) this.groups.delete(name);
     for (const name of transaction.lockUsers) this.passwords.set(name, '!');
     for (const { group, user } of transaction.addMembers) {
       const entry = this.groups.get(group) as GroupEntry;

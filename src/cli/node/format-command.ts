@@ -58,6 +58,12 @@ export const FORMAT_COMMAND: CommandSpec = {
       help: 'print the steps, change nothing, ask no Master; exit 6 when there are any',
     },
     {
+      flags: ['--release-partitions'],
+      name: 'release_partitions',
+      arity: 'flag',
+      help: 'delete partitions beyond partition_amount that hold no data',
+    },
+    {
       flags: ['--format'],
       name: 'format',
       arity: 'value',

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { prepare } from '../../../src/format/format.ts';
+import { CrashError, FakeHost } from '../../support/fake-host.ts';
+import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
+
+const SETTINGS = { create_tun: 'true', instance_storage_home: '/mnt' };
+const RELEASE = { release_partitions: true };
+
+function newHost(): FakeHost {
+  const host = new FakeHost();
+  host.addLink('br0', { kind: 'bridge' });
+  host.addAddress('br0', '2001:db8:aaaa::1', 48);
+  for (const path of ['/mnt', '/mnt/data1'])
+    host.folders.set(path, { mode: 0o755, uid: 0, gid: 0 });
+  return host;
+}
+
+function inputFor(host: FakeHost, amount: number, commandLine = {}) {
+  const options = formatOptions({ ...SETTINGS, partition_amount: String(amount) }, commandLine);
+  return formatInput(host, options);
+}
+
+/** Ids follow who came first, and so do the numbers of tuns and the state's history. */
+function comparable(host: FakeHost): string {
+  host.fileTable.delete('/opt/slapos/slapos.xml.zip');
+  return JSON.stringify(host.snapshot(), null, 1);
+}
+
+describe('releasing partitions', () => {
+  it('takes away everything of the last ones and nothing else', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 4));
+    await runFormat(inputFor(host, 2, RELEASE));
+    const text = comparable(host);
+    for (const gone of ['slappart2', 'slapuser3', 'slaptap2', 'slaptun3', 'aaaa:4003', 'aaaa::4']) {
+      expect(text, gone).not.toContain(gone);
+    }
+    for (const kept of ['slappart1', 'slapuser1', 'slaptap1', 'slaptun1', 'aaaa:4002', 'aaaa::3']) {
+      expect(text, kept).toContain(kept);
+    }
+    expect(await plannedKinds(inputFor(host, 2))).toEqual([]);
+  });
+
+  it('is completed by the next run, wherever it was killed', async () => {
+    const released = async (point: number | undefined) => {
+      const host = newHost();
+      await runFormat(inputFor(host, 3));
+      const before = host.changes;
+      if (point !== undefined) {
+        host.crashAfter = before + point;
+        await expect(runFormat(inputFor(host, 1, RELEASE))).rejects.toThrow(CrashError);
+        host.crashAfter = undefined;
+      }
+      await runFormat(inputFor(host, 1, RELEASE));
+      return { text: comparable(host), changes: host.changes - before };
+    };
+    const whole = await released(undefined);
+    for (let point = 0; point < whole.changes; point += 1) {
+      expect((await released(point)).text, `killed after ${point}`).toBe(whole.text);
+    }
+  });
+
+  it.each([
+    ['a file in the home', '/srv/slapgrid/slappart3/buildout.cfg', 'buildout.cfg'],
+    ['data in the external storage', '/mnt/data1/slappart3/db', 'db'],
+  ])('refuses %s and touches nothing', async (_, path, name) => {
+    const host = newHost();
+    await runFormat(inputFor(host, 4));
+    host.fileTable.set(path, { content: 'data', mode: 0o600 });
+    const before = JSON.stringify(host.snapshot());
+    await expect(runFormat(inputFor(host, 2, RELEASE))).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_PLAN_SHRINK',
+      message: expect.stringMatching(new RegExp(`slappart3 \\(.*: ${name}\\)`)),
+    });
+    expect(JSON.stringify(host.snapshot())).toBe(before);
+  });
+
+  it('leaves a user that lives elsewhere', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 2));
+    const user = host.users.get('slapuser1');
+    if (user !== undefined) host.users.set('slapuser1', { ...user, home: '/home/somebody' });
+    await runFormat(inputFor(host, 1, RELEASE));
+    expect(host.users.has('slapuser1')).toBe(true);
+    expect(host.groups.has('slapuser1')).toBe(true);
+  });
+
+  it('is told in the plan, last partition first', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 3));
+    const { notes, steps } = await prepare(inputFor(host, 1, RELEASE));
+    expect(notes).toEqual(['release slappart2, slappart1: free, from the end']);
+    expect(steps.flatMap((step) => (step.kind === 'deviceDelete' ? [step.name] : []))).toEqual([
+      'slaptap2',
+      'slaptun2',
+      'slaptap1',
+      'slaptun1',
+    ]);
+  });
+
+  it('does nothing when there is nothing to release', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 2));
+    expect(await plannedKinds(inputFor(host, 2, RELEASE))).toEqual([]);
+  });
+});
