@@ -166,9 +166,9 @@ class Ledger {
       const error = errors[index];
       if (error === undefined) continue;
       this.#failures.push({ step, error });
-      for (const reference of this.#attribution.partitionsOf(step)) this.#lost.add(reference);
-      const isFatal = ['accounts', 'deviceDelete'].includes(step.kind) || isStateFile(step);
-      this.#isOver ||= isFatal || concernsAll(step, this.#attribution);
+      const partitions = this.#attribution.partitionsOf(step);
+      for (const reference of partitions) this.#lost.add(reference);
+      this.#isOver ||= isFatal(step, partitions) || concernsAll(step, this.#attribution);
     }
   }
 
@@ -183,6 +183,12 @@ class Ledger {
   #counts(step: Step): boolean {
     return step.kind !== 'awaitDad' || this.#isOver;
   }
+}
+
+/** True for what later steps rest on: a partition's user stays until all else of it is gone. */
+function isFatal(step: Step, partitions: readonly string[]): boolean {
+  if (step.kind === 'fileRemove') return partitions.length === 0;
+  return step.kind === 'accounts' || step.kind === 'deviceDelete' || isStateFile(step);
 }
 
 function refuseCancelled(hooks: ApplyHooks, left: number): void {

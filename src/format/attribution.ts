@@ -75,7 +75,7 @@ export function isStateFile(step: Step): boolean {
 
 /** True for taking away what was replaced: nothing else rests on it. */
 export function isRemoval(step: Step): boolean {
-  if (step.kind === 'deviceDelete') return true;
+  if (step.kind === 'deviceDelete' || step.kind === 'fileRemove') return true;
   if (step.kind === 'address') return step.change.op === 'addrDel';
   return step.kind === 'route' && step.change.op === 'routeDel';
 }
