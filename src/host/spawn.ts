@@ -79,6 +79,7 @@ export async function spawnCommand(
   const limit = limitCommand(started.pid, request, addon);
   try {
     const exit = await started.exited;
+    if (limit.isTimedOut()) killRest(started.pid);
     await output.drain();
     return { ...exit, ...output.result(), isTimedOut: limit.isTimedOut() };
   } finally {
@@ -173,6 +174,18 @@ function limitCommand(pid: number, request: CommandRequest, addon: SpawnAddon) {
       request.signal?.removeEventListener('abort', kill);
     },
   };
+}
+
+/**
+ * Kills what a command left in its group: it may have died of the first signal while what it
+ * started goes on. No new group can have this number as long as the old one has members.
+ */
+function killRest(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing was left.
+  }
 }
 
 /** Reads the pipe, keeping the last bytes only. */

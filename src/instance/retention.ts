@@ -2,6 +2,8 @@
 import { pythonFloat } from '../model/python-number.ts';
 
 const DAY_SECONDS = 86_400;
+/** The last second of a Date (ECMA-262): the files are the partition's to change. */
+const LAST_SECOND = 8.64e12;
 
 /**
  * The text of `.slapos-retention-lock-delay` for the filter of an instance.
@@ -36,9 +38,9 @@ export function decideRetention(
   const stored = lockDate === undefined ? undefined : Number(lockDate);
   if (stored !== undefined && Number.isFinite(stored)) {
     if (stored <= now) return { action: 'destroy' };
-    return { action: 'retain', until: stored, lockDate: undefined };
+    return { action: 'retain', until: Math.min(stored, LAST_SECOND), lockDate: undefined };
   }
   if (!Number.isFinite(days) || days <= 0) return { action: 'destroy' };
-  const until = Math.trunc(now) + days * DAY_SECONDS;
+  const until = Math.min(Math.trunc(now) + days * DAY_SECONDS, LAST_SECOND);
   return { action: 'retain', until, lockDate: pythonFloat(until) };
 }

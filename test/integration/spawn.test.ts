@@ -159,6 +159,13 @@ requires('root', 'netns')('the time limit of a command', () => {
     }
   });
 
+  it('leaves nobody of the group behind when the command itself ends at the first signal', async () => {
+    const stubborn = "(trap '' TERM; exec sleep 100) & echo $!; trap 'exit 1' TERM; wait";
+    const result = await runShell(stubborn, { timeoutMs: 500, graceMs: 5000 });
+    expect([result.isTimedOut, result.status]).toEqual([true, 1]);
+    await until(() => (isAlive(Number(result.text)) ? undefined : true), 'its end');
+  });
+
   it('kills when the caller aborts', async () => {
     const abort = new AbortController();
     const running = runShell('echo on; sleep 100', {

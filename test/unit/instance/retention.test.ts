@@ -39,4 +39,13 @@ describe('decideRetention', () => {
   it('ends at the date', () => {
     expect(decideRetention('10.0', '1796081578.0', 1_796_081_578)).toEqual({ action: 'destroy' });
   });
+
+  it.each([
+    ['1e300', undefined],
+    ['0', '1e300'],
+  ])('never goes beyond what a date can say (%s, %s)', (delay, date) => {
+    const decision = decideRetention(delay, date, now);
+    const until = decision.action === 'retain' ? decision.until : 0;
+    expect(new Date(until * 1000).getUTCFullYear()).toBe(275_760);
+  });
 });
