@@ -26,11 +26,11 @@ describe('the native addon', () => {
   });
 
   it('tells which system calls the kernel has', () => {
-    const capabilities = loadNative().capabilities();
+    const { glibcVersion, ...capabilities } = loadNative().capabilities();
+    expect(glibcVersion).toMatch(/^\d+\.\d+/);
     expect(Object.keys(capabilities).sort()).toEqual([
       'bpfTaskIterator',
       'closeRange',
-      'glibcVersion',
       'openat2',
       'pidfd',
     ]);
