@@ -1,5 +1,5 @@
 /** Looks at the host: one netlink dump, one read of the account files, one status per folder. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { HostError } from '../errors/slapos-error.ts';
 import type { FileStatus } from '../host/host.ts';
 import type { Computer, Partition } from '../model/computer.ts';
@@ -8,6 +8,7 @@ import type { Observed } from './plan.ts';
 import { directoryPaths } from './plan-directories.ts';
 import { pendingPath, RESOURCE_FILE, resourcePath, type StateFiles } from './plan-files.ts';
 import { NONLOCAL_BIND } from './plan-network.ts';
+import { UDEV_CONTROL_PATH, UDEV_RULE_PATH, type UdevState } from './plan-udev.ts';
 import type { FormatPorts } from './ports.ts';
 import { type FoundFolder, releasedFolders } from './release.ts';
 
@@ -62,8 +63,8 @@ export async function observe(
   released: readonly Partition[] = [],
 ): Promise<Observed> {
   const { host } = ports;
-  const [network, accounts, paths, resources, nonlocalBind, machineId, folders] = await Promise.all(
-    [
+  const [network, accounts, paths, resources, nonlocalBind, machineId, folders, udev] =
+    await Promise.all([
       host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
       host.accounts.read(),
       observePaths(ports, directoryPaths(computer, options)),
@@ -71,8 +72,8 @@ export async function observe(
       host.sysctl.read(NONLOCAL_BIND),
       host.files.readText(MACHINE_ID),
       observeFolders(ports, released.flatMap(releasedFolders)),
-    ],
-  );
+      observeUdev(ports),
+    ]);
   return {
     network,
     accounts,
@@ -81,6 +82,18 @@ export async function observe(
     nonlocalBind,
     folders,
     machineId: machineId?.trim() ?? '',
+    udev,
+  };
+}
+
+async function observeUdev({ host }: FormatPorts): Promise<UdevState> {
+  const rule = await host.files.readText(UDEV_RULE_PATH);
+  const paths = [UDEV_CONTROL_PATH, dirname(UDEV_RULE_PATH)];
+  const [control, folder] = await host.files.statAll(paths);
+  return {
+    isRunning: control !== undefined,
+    rule: rule ?? null,
+    hasRuleFolder: folder !== undefined,
   };
 }
 

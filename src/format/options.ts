@@ -47,6 +47,7 @@ export interface FormatOptions {
   readonly isDryRun: boolean;
   /** Whether free partitions beyond the amount are deleted. */
   readonly isReleasing: boolean;
+  readonly installsUdevRule: boolean;
 }
 
 /** One text per key, whoever gave it, with a word on where it comes from. */
@@ -57,6 +58,7 @@ export interface MergedOptions {
   readonly isNow: boolean;
   readonly isDryRun: boolean;
   readonly isReleasing: boolean;
+  readonly installsUdevRule: boolean;
 }
 
 /** Keys that the command line may override. */
@@ -103,6 +105,7 @@ export function mergeOptions(
     isNow: commandLine['now'] === true,
     isDryRun: commandLine['dry_run'] === true,
     isReleasing: commandLine['release_partitions'] === true,
+    installsUdevRule: commandLine['install_udev_rule'] === true,
   };
 }
 
@@ -145,6 +148,7 @@ export function parseOptions(merged: MergedOptions, cwd: string): FormatOptions 
     isNow: merged.isNow,
     isDryRun: merged.isDryRun,
     isReleasing: merged.isReleasing,
+    installsUdevRule: merged.installsUdevRule,
   };
 }
 

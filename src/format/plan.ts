@@ -12,6 +12,7 @@ import { planDevices } from './plan-devices.ts';
 import { planDirectories } from './plan-directories.ts';
 import { planResourceFiles, planStateFiles, type StateFiles } from './plan-files.ts';
 import { planNetwork } from './plan-network.ts';
+import { planUdevRule, type UdevState } from './plan-udev.ts';
 import { type FoundFolder, planRelease } from './release.ts';
 import type { Step } from './step.ts';
 
@@ -30,6 +31,7 @@ export interface Observed {
   readonly machineId: string;
   /** Folders of partitions to release that exist. */
   readonly folders: ReadonlyMap<string, FoundFolder>;
+  readonly udev: UdevState;
 }
 
 export interface PlanInput {
@@ -55,7 +57,10 @@ export function plan(input: PlanInput): Plan {
   const directories = planDirectories(computer, observed.paths, accounts, options);
   const devices = planDevices(computer, network, accounts, options);
   const released = planRelease({ ...input, ...observed, network });
+  const newDevices = devices.steps.filter(({ kind }) => kind === 'deviceCreate').length;
+  const udev = planUdevRule(options, observed.udev, newDevices);
   const changes = [
+    ...udev.steps,
     ...released,
     ...accounts.steps,
     ...directories,
@@ -64,5 +69,5 @@ export function plan(input: PlanInput): Plan {
     ...planResourceFiles(computer, observed),
   ];
   const steps = planStateFiles(computer, changes, input.files, options);
-  return { steps, warnings: devices.warnings };
+  return { steps, warnings: [...devices.warnings, ...udev.hints] };
 }

@@ -30,8 +30,8 @@ struct Location {
 Location OpenParent(const std::string& root, const std::string& path,
                     WalkMethod method = WalkMethod::kBest);
 
-// The content of a regular file, nothing when it does not exist. Anything that is not a regular file
-// is ELOOP, as a link would be; one longer than `max_bytes` is EFBIG.
+// The content of a regular file, nothing when it does not exist. Anything that is not a regular
+// file is ELOOP, as a link would be; one longer than `max_bytes` is EFBIG.
 std::optional<std::string> ReadBeneath(const std::string& root, const std::string& path,
                                        size_t max_bytes);
 

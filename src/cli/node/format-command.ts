@@ -64,6 +64,12 @@ export const FORMAT_COMMAND: CommandSpec = {
       help: 'delete partitions beyond partition_amount that hold no data',
     },
     {
+      flags: ['--install-udev-rule'],
+      name: 'install_udev_rule',
+      arity: 'flag',
+      help: 'keep udev from running programs for each tap: one line in /etc/udev/rules.d',
+    },
+    {
       flags: ['--format'],
       name: 'format',
       arity: 'value',
