@@ -13,11 +13,11 @@ const isRoot = process.getuid?.() === 0 && missingFacilities(['tun']).length ===
 const reason = 'reason' in peer ? peer.reason : isRoot ? '' : 'needs root and /dev/net/tun';
 const title = `format after upstream${reason === '' ? '' : ` (skipped: ${reason})`}`;
 
-/** Upstream waits 2 s for each address, which duplicate address detection does not need here. */
+/** Upstream waits 2 s for each address; the kernel clears the tentative flag here within ms. */
 const UPSTREAM = `
   cat > /srv/upstream.py <<'PYTHON'
 import sys, time
-time.sleep = lambda seconds: None
+time.sleep = lambda seconds, wait=time.sleep: wait(min(seconds, 0.1))
 from slapos.cli.entry import main
 sys.argv[0] = 'slapos'
 sys.exit(main())
