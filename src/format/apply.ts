@@ -61,6 +61,11 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
     each(steps, PARALLEL_FILES, ({ path, mode, owner }) =>
       changeDirectory(ports, path, mode, owner),
     ),
+  bridgeCreate: (steps, reach) =>
+    applyNetwork(
+      steps.map(({ name: dev, mac }) => ({ op: 'linkAdd', dev, kind: 'bridge', mac })),
+      reach,
+    ),
   deviceCreate: createDevices,
   deviceDelete: deleteDevices,
   link: (steps, reach) =>

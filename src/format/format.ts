@@ -20,6 +20,7 @@ import { NetworkView } from './network-view.ts';
 import { observe, observeStorages, readStateFiles } from './observe.ts';
 import type { FormatOptions } from './options.ts';
 import { type Observed, plan } from './plan.ts';
+import { planBridge } from './plan-bridge.ts';
 import { externalStorages } from './plan-directories.ts';
 import { pendingPath, type StateFiles } from './plan-files.ts';
 import type { FormatPorts } from './ports.ts';
@@ -87,17 +88,28 @@ interface Decision {
 
 function decide(input: FormatInput, decision: Decision): Prepared {
   const { options } = input;
-  const { state, named, released, observed, duplicates, facts } = decision;
+  const { state, named, released, duplicates, facts } = decision;
+  const { network, machineId } = decision.observed;
+  const bridge = planBridge(options, network, machineId);
+  const observed = { ...decision.observed, network: bridge.network };
   const recorded = [state.xml, state.pending].filter((one) => one !== undefined);
   const allocation = allocate(named, {
     options,
     network: new NetworkView(observed.network),
     recorded,
-    machineId: observed.machineId,
+    machineId,
     duplicates,
   });
   const computer = withFacts(allocation.computer, facts);
-  const planned = plan({ options, computer, observed, recorded, files: state.files, released });
+  const planned = plan({
+    options,
+    computer,
+    observed,
+    recorded,
+    files: state.files,
+    released,
+    bridge,
+  });
   return {
     computer,
     steps: planned.steps,

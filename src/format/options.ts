@@ -32,6 +32,8 @@ export interface FormatOptions {
   readonly tapMode: TapMode;
   readonly hasTuns: boolean;
   readonly isTunIpv6: boolean;
+  /** Whether the bridge that interface_name names is made when it is missing. */
+  readonly isBridgeCreated: boolean;
   readonly hasIpv6Range: boolean;
   readonly ipv6PrefixShift: number;
   readonly softwareUser: string;
@@ -115,7 +117,7 @@ export function mergeOptions(
  */
 export function parseOptions(merged: MergedOptions, cwd: string): FormatOptions {
   refuseRemovedKeys(merged);
-  refuseBridgeCreation(merged);
+  refuseBridgePorts(merged);
   const booleans = parseBooleans(merged);
   const required = parseRequired(merged);
   const path = (key: string) => absolute(merged.get(key), cwd);
@@ -171,11 +173,11 @@ function refuseRemovedKeys(merged: MergedOptions): void {
   }
 }
 
-function refuseBridgeCreation(merged: MergedOptions): void {
-  if (!parseBoolean(merged, 'create_bridge', false)) return;
-  throw new PlanError('SLAPOS_ERR_NOT_AVAILABLE', 'create_bridge is not available yet.', {
-    hint: 'Make the bridge by other means and name it with interface_name.',
-    context: { key: 'create_bridge' },
+function refuseBridgePorts(merged: MergedOptions): void {
+  if (!merged.get('bridge_ports')) return;
+  throw new PlanError('SLAPOS_ERR_NOT_AVAILABLE', 'bridge_ports is not available yet.', {
+    hint: 'Leave it out and attach the ports by the network configuration of the host.',
+    context: { key: 'bridge_ports' },
   });
 }
 
@@ -187,6 +189,7 @@ function parseBooleans(merged: MergedOptions) {
     hasTaps: parseBoolean(merged, 'create_tap', true),
     hasTuns: parseBoolean(merged, 'create_tun', false),
     isTapIpv6: parseBoolean(merged, 'tap_ipv6', true),
+    isBridgeCreated: parseBoolean(merged, 'create_bridge', false),
     isTunIpv6: parseBoolean(merged, 'tun_ipv6', true),
   };
 }

@@ -8,6 +8,7 @@ import type { RecordedAddresses } from './allocation-context.ts';
 import { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import { planAccounts } from './plan-accounts.ts';
+import type { BridgePlan } from './plan-bridge.ts';
 import { planDevices } from './plan-devices.ts';
 import { planDirectories } from './plan-directories.ts';
 import { planResourceFiles, planStateFiles, type StateFiles } from './plan-files.ts';
@@ -42,6 +43,7 @@ export interface PlanInput {
   readonly files: StateFiles;
   /** Partitions to take away, last first. */
   readonly released: readonly Partition[];
+  readonly bridge: BridgePlan;
 }
 
 export interface Plan {
@@ -64,8 +66,10 @@ export function plan(input: PlanInput): Plan {
     ...released,
     ...accounts.steps,
     ...directories,
+    ...input.bridge.create,
     ...devices.steps,
     ...planNetwork({ ...input, network }),
+    ...input.bridge.up,
     ...planResourceFiles(computer, observed),
   ];
   const steps = planStateFiles(computer, changes, input.files, options);

@@ -12,6 +12,7 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
     ...(mode === null ? [] : [`set mode of folder ${path} to ${octal(mode)}`]),
   ],
   deviceCreate: ({ name, mode, owner }) => [`create ${mode} ${name} owner ${owner.name}`],
+  bridgeCreate: ({ name, mac }) => [`create bridge ${name} mac ${mac}`],
   deviceDelete: ({ name, mode }) => [`delete ${mode} ${name}`],
   link: ({ change }) => [
     [
@@ -102,6 +103,7 @@ const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
   directoryCreate: 'new folders',
   directoryChange: 'owners and modes of folders',
   deviceCreate: 'tap and tun devices',
+  bridgeCreate: 'bridges',
   deviceDelete: 'devices to delete',
   link: 'links to set up',
   address: 'addresses',

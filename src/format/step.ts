@@ -37,6 +37,7 @@ interface StepPayloads {
     readonly mode: number | null;
     readonly owner: Owner | null;
   };
+  bridgeCreate: { readonly name: string; readonly mac: string };
   deviceCreate: {
     readonly name: string;
     readonly mode: 'tap' | 'tun';

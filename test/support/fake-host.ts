@@ -280,6 +280,10 @@ export class FakeHost implements Host {
     switch (operation.op) {
       case 'linkSet':
         return this.#setLink(operation);
+      case 'linkAdd':
+        if (this.links.some(({ name }) => name === operation.dev)) return 'EEXIST';
+        this.addLink(operation.dev, { kind: 'bridge', flags: 0, mac: operation.mac ?? '' });
+        return undefined;
       case 'linkDelGroup':
         return this.#deleteGroup(operation.group);
       case 'addrAdd':
