@@ -30,6 +30,8 @@ const ftruncateFd = promisify(ftruncate);
 const readFd = promisify(read);
 
 const GROUP_OR_OTHER_WRITABLE = 0o022;
+/** The longest part of a log that is read into memory: its service may make it as large as it likes. */
+const MOST_READ_BYTES = 64 * 1024 * 1024;
 /** What a rotation keeps at least of a log that grew more than expected. */
 const LEAST_KEPT_BYTES = 4 * 1024 * 1024;
 
@@ -130,6 +132,7 @@ export interface LogPart {
 /**
  * Reads a part of a log; `plan` gets its size and says which bytes.
  * @returns undefined when there is no such file.
+ * @throws HostError SLAPOS_ERR_FILE for a part of more than 64 MiB.
  */
 export async function readProgramLog(
   path: string,
@@ -146,6 +149,10 @@ export async function readProgramLog(
     const { size, ino } = await fstatFd(fd);
     const { offset, length } = plan(size);
     const wanted = Math.max(0, Math.min(length, size - offset));
+    if (wanted > MOST_READ_BYTES) {
+      const message = `${path}: a part of ${wanted} bytes is too large to be read at once.`;
+      throw new HostError('SLAPOS_ERR_FILE', message, { syscall: 'read' });
+    }
     return { data: await readRange(fd, offset, wanted), sizeBytes: size, ino };
   } finally {
     await closeFd(fd);

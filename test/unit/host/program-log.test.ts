@@ -17,9 +17,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { rotateProgramLog } from '../../../src/host/program-log.ts';
+import { readProgramLog, rotateProgramLog } from '../../../src/host/program-log.ts';
 
-describe('rotating the log of a service', () => {
+describe('the log of a service', () => {
   let folder: string;
   let path: string;
 
@@ -32,7 +32,7 @@ describe('rotating the log of a service', () => {
 
   const rotate = (backups = 1) => rotateProgramLog(path, { backups, maxBytes: 100 });
 
-  it('moves the content to .1 and lets the service go on', async () => {
+  it('is rotated: moves the content to .1 and lets the service go on', async () => {
     const fd = openSync(path, 'a');
     writeSync(fd, 'before\n');
     await rotate();
@@ -40,6 +40,15 @@ describe('rotating the log of a service', () => {
     closeSync(fd);
     expect(readFileSync(`${path}.1`, 'utf8')).toBe('before\n');
     expect(readFileSync(path, 'utf8')).toBe('after\n');
+  });
+
+  it('is not read whole when it is larger than our memory', async () => {
+    writeFileSync(path, '');
+    truncateSync(path, 2 ** 40);
+    const whole = readProgramLog(path, (size) => ({ offset: 0, length: size }));
+    await expect(whole).rejects.toThrow('too large');
+    const end = await readProgramLog(path, (size) => ({ offset: size - 10, length: 10 }));
+    expect(end?.data.length).toBe(10);
   });
 
   it('keeps no backup when none is wanted', async () => {
