@@ -146,14 +146,17 @@ class Ledger {
     if (this.#failures.length === 0) return batch;
     return batch.flatMap((step) => {
       const rest = this.#takeable(step);
-      if (rest !== step) this.#untaken.push(step);
-      return rest === undefined ? [] : [rest];
+      if (rest !== undefined) return [rest];
+      this.#untaken.push(step);
+      return [];
     });
   }
 
   /** The step, or the part of it that is not for a lost partition. */
   #takeable(step: Step): Step | undefined {
-    if (this.#isOver || isStateFile(step)) return undefined;
+    // Nothing is made that no journal names: what follows a state file waits with it.
+    this.#isOver ||= isStateFile(step);
+    if (this.#isOver) return undefined;
     if (step.kind !== 'awaitDad') return this.#isLost(step) ? undefined : step;
     const addresses = step.addresses.filter((one) => {
       return !this.#isLost({ kind: 'awaitDad', addresses: [one] });
@@ -178,15 +181,7 @@ class Ledger {
   }
 
   leftover(): Leftover {
-    // A wait of which a part was left shows in the partition that it was left for.
-    return {
-      failures: this.#failures,
-      untaken: this.#untaken.filter((step) => this.#counts(step)),
-    };
-  }
-
-  #counts(step: Step): boolean {
-    return step.kind !== 'awaitDad' || this.#isOver;
+    return { failures: this.#failures, untaken: this.#untaken };
   }
 }
 

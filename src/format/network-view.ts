@@ -62,6 +62,11 @@ export class NetworkView {
     });
   }
 
+  /** Every entry of the address on a device: the kernel takes an IPv4 one once for each length. */
+  findAll(device: string, address: string): readonly NativeAddress[] {
+    return this.#byPlace.get(`${device} ${address}`) ?? [];
+  }
+
   /** A device other than `device` that carries the address; undefined when there is none. */
   elsewhere(device: string, address: string): string | undefined {
     return this.#byAddress.get(address)?.find((other) => other !== device);

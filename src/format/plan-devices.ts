@@ -35,7 +35,8 @@ export function planDevices(
       creations.push({ kind: 'deviceCreate', name, mode, owner });
     }
     if (found !== undefined) warnings.push(...checkDevice(device, found));
-    const change = linkChange(device, found);
+    const former = formerBridge(device, found, network.link(options.interfaceName ?? ''));
+    const change = linkChange(device, found, former);
     if (change !== null) settings.push({ kind: 'link', change });
   }
   return { steps: [...creations, ...settings], warnings };
@@ -97,15 +98,30 @@ function checkDevice(device: WantedDevice, found: NativeLink): string[] {
   ];
 }
 
-function linkChange(device: WantedDevice, found: NativeLink | undefined): LinkSet | null {
+/** The bridge that a tap of ours was in while taps were bridged: nothing is routed to a port. */
+function formerBridge(
+  device: WantedDevice,
+  found: NativeLink | undefined,
+  own: NativeLink | undefined,
+): NativeLink | undefined {
+  const isOurs = found?.group === LINK_GROUP_SLAPOS && found.master === own?.ifindex;
+  return device.bridge === null && isOurs ? own : undefined;
+}
+
+function linkChange(
+  device: WantedDevice,
+  found: NativeLink | undefined,
+  former: NativeLink | undefined,
+): LinkSet | null {
   const isUp = found !== undefined && (found.flags & IFF_UP) !== 0;
-  const isPort = device.bridge === null || found?.master === device.bridge.ifindex;
+  const isPort =
+    former === undefined && (device.bridge === null || found?.master === device.bridge.ifindex);
   if (isUp && isPort) return null;
   return {
     op: 'linkSet',
     dev: device.name,
     ...(isUp ? {} : { isUp: true, group: LINK_GROUP_SLAPOS }),
-    ...(isPort || device.bridge === null ? {} : { master: device.bridge.name }),
+    ...(isPort ? {} : { master: device.bridge?.name ?? '' }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The files that tell others what was made (spec/format.md 15). Pure. */
 import { basename, join } from 'node:path';
 import type { Computer } from '../model/computer.ts';
+import { isRemoval } from './attribution.ts';
 import { renderDefinition } from './definition.ts';
 import { renderComputerJson, renderComputerXml, renderPartitionResource } from './document.ts';
 import type { FormatOptions } from './options.ts';
@@ -53,7 +54,10 @@ export function planResourceFiles(
   });
 }
 
-/** Puts the changes of the host between the journal and the state file. */
+/**
+ * Puts the changes of the host between the journal and the state file. What a run that was cut off
+ * left and this one replaces goes before its journal does: nothing else remembers it.
+ */
 export function planStateFiles(
   computer: Computer,
   changes: readonly Step[],
@@ -64,11 +68,15 @@ export function planStateFiles(
   const path = pendingPath(options.computerXml);
   const needsJournal = changes.length > 0 && files.pending !== xml;
   const journal = needsJournal ? [stateFile(path, xml)] : [];
+  const isReplaced = needsJournal && files.pending !== null;
+  const removals = isReplaced ? changes.filter(isRemoval) : [];
+  const others = isReplaced ? changes.filter((step) => !isRemoval(step)) : changes;
   const isLeft = files.pending !== null || needsJournal;
   return [
     ...planDefinition(computer, files, options),
+    ...removals,
     ...journal,
-    ...changes,
+    ...others,
     ...planJson(computer, files, options),
     ...planXml(xml, files, options),
     ...(isLeft ? [{ kind: 'fileRemove' as const, path, beneath: null }] : []),

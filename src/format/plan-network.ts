@@ -91,21 +91,27 @@ function tunAddresses(tun: PartitionDevice): WantedAddress[] {
 }
 
 /** @param own The computer's own address, which a partition may share: its length is the host's. */
+/**
+ * An address may stand with another length: a tun's network was larger before the node grew, a
+ * prefix of the host has another length now. The computer's own is not ours to change.
+ */
 function planAddress(wanted: WantedAddress, network: NetworkView, own: string | null): Step[] {
   const { dev, address, prefixLength, isTap } = wanted;
-  const found = network.find(dev, address);
-  const isIpv6 = address.includes(':');
-  if (network.find(dev, address, prefixLength) !== undefined) return [];
-  if (found !== undefined && address === own) return [];
+  const found = network.findAll(dev, address);
+  if (found.length > 0 && address === own) return [];
+  const isResizable = address.includes(':') || network.link(dev)?.tunMode === 'tun';
+  const wrong = isResizable ? found.filter((one) => one.prefixLength !== prefixLength) : [];
+  const removals = wrong.map((one): Step => {
+    const change = { op: 'addrDel' as const, dev, address, prefixLength: one.prefixLength };
+    return { kind: 'address', change };
+  });
+  if (found.some((one) => one.prefixLength === prefixLength)) return removals;
   const change = { op: 'addrAdd' as const, dev, address, prefixLength };
   const add: Step = {
     kind: 'address',
     change: isTap ? { ...change, isNodad: true, isNoPrefixRoute: true } : change,
   };
-  const isResized = found !== undefined && (isIpv6 || network.link(dev)?.tunMode === 'tun');
-  if (!isResized) return [add];
-  const old = { op: 'addrDel' as const, dev, address, prefixLength: found.prefixLength };
-  return [{ kind: 'address', change: old }, add];
+  return [...removals, add];
 }
 
 function wantedRoutes(computer: Computer, isRouted: boolean): WantedRoute[] {

@@ -18,7 +18,7 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
     [
       `set link ${change.dev}`,
       ...(change.isUp === true ? ['up'] : []),
-      ...(change.master === undefined ? [] : [`master ${change.master}`]),
+      ...(change.master === undefined ? [] : [masterText(change.master)]),
     ].join(' '),
   ],
   address: ({ change }) => [addressLine(change)],
@@ -31,6 +31,8 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
   historyAppend: ({ path }) => [`add the former state to ${path}`],
   fileRemove: ({ path }) => [`remove ${path}`],
 };
+
+const masterText = (bridge: string): string => (bridge === '' ? 'nomaster' : `master ${bridge}`);
 
 /** Lines of one step, without newlines. */
 export function renderStep(step: Step): string[] {

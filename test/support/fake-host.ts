@@ -314,7 +314,7 @@ export class FakeHost implements Host {
       ...link,
       flags: isUp === true ? link.flags | IFF_UP : link.flags,
       group: group ?? link.group,
-      master: master === undefined ? link.master : this.#link(master).ifindex,
+      master: this.#masterOf(master) ?? link.master,
     };
   }
 
@@ -328,6 +328,12 @@ export class FakeHost implements Host {
       }
     }
     return gone.length === 0 ? 'ENODEV' : undefined;
+  }
+
+  /** '' is no bridge; undefined leaves things as they are. */
+  #masterOf(bridge: string | undefined): number | undefined {
+    if (bridge === undefined || bridge === '') return bridge === '' ? 0 : undefined;
+    return this.#link(bridge).ifindex;
   }
 
   #addAddress(change: { dev: string; address: string; prefixLength: number }): string | undefined {

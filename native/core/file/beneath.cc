@@ -135,6 +135,31 @@ class TemporaryName {
   int flags_;
 };
 
+// Gives a complete file without name (open(2) O_TMPFILE) its place. link(2) replaces nothing, so it
+// has a name of its own for a moment: always the same, so that what a killed writer left there goes
+// with the next write. What another writer puts there meanwhile is complete as well.
+void PutInPlace(int fd, const Location& place, const std::string& path) {
+  int parent = place.parent.Get();
+  std::string self = "/proc/self/fd/" + std::to_string(fd);
+  std::string fixed = "." + place.name.substr(0, 200) + ".slapos-new";
+  for (int attempt = 0; attempt < kRaceRetries; attempt++) {
+    // The folder's owner may have put a folder in the way of the fixed name.
+    std::string name = attempt < kRaceRetries / 2 ? fixed : RandomName(place.name);
+    ::unlinkat(parent, name.c_str(), 0);
+    if (::linkat(AT_FDCWD, self.c_str(), parent, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      if (errno != EEXIST) ThrowErrno("linkat", path);
+      continue;
+    }
+    TemporaryName temporary(parent, name, 0);
+    if (::renameat(parent, name.c_str(), parent, place.name.c_str()) == 0) {
+      temporary.Keep();
+      return;
+    }
+    if (errno != ENOENT) ThrowErrno("renameat", path);
+  }
+  throw SysError(EEXIST, "linkat", path);
+}
+
 bool IsEmptyFolder(int fd) {
   UniqueFd copy(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   DIR* listing = copy ? ::fdopendir(copy.Get()) : nullptr;
@@ -249,15 +274,21 @@ void WriteBeneath(const std::string& root, const std::string& path, std::string_
   Location place = OpenParent(root, path);
   int parent = place.parent.Get();
   std::string full = root + "/" + path;
+  UniqueFd file(::openat(parent, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
+  bool is_nameless = static_cast<bool>(file);
   std::string name = RandomName(place.name);
-  UniqueFd file(
-      ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) {
+    file = UniqueFd(
+        ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  }
   if (!file) ThrowErrno("openat", full);
-  TemporaryName temporary(parent, name, 0);
+  TemporaryName temporary(is_nameless ? -1 : parent, name, 0);
   WriteAll(file.Get(), data, full);
   Own(file.Get(), ownership, full);
   if (::fsync(file.Get()) != 0) ThrowErrno("fsync", full);
-  if (::renameat(parent, name.c_str(), parent, place.name.c_str()) != 0) {
+  if (is_nameless) {
+    PutInPlace(file.Get(), place, full);
+  } else if (::renameat(parent, name.c_str(), parent, place.name.c_str()) != 0) {
     ThrowErrno("renameat", full);
   }
   temporary.Keep();
