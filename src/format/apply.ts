@@ -83,6 +83,8 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
       steps.map(({ change }) => change),
       reach,
     ),
+  controlWrite: (steps, { ports }) =>
+    each(steps, 1, ({ path, value }) => ports.host.files.writeControl(path, value)),
   sysctl: (steps, { ports }) =>
     each(steps, 1, ({ name, value }) => ports.host.sysctl.write(name, value)),
   awaitDad,

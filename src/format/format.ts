@@ -16,6 +16,7 @@ import { desiredComputer } from './desired.ts';
 import type { Facts } from './facts.ts';
 import { renumberingNotes } from './former-prefix.ts';
 import { incompleteError } from './incomplete.ts';
+import { type FoundCpusets, observeCpusets } from './managers.ts';
 import { NetworkView } from './network-view.ts';
 import { observe, observeStorages, readStateFiles } from './observe.ts';
 import type { FormatOptions } from './options.ts';
@@ -73,8 +74,9 @@ export async function prepare(
   const named = withStorages(desiredComputer(options, release.stored), storages);
   const released = storing(release.partitions, storages);
   const observed = await observe(ports, options, named, released);
+  const cpusets = await observeCpusets(ports, options, input.log);
   const facts = await input.facts;
-  return decide(input, { state, named, released, observed, duplicates, facts });
+  return decide(input, { state, named, released, observed, cpusets, duplicates, facts });
 }
 
 interface Decision {
@@ -82,13 +84,14 @@ interface Decision {
   readonly named: Computer;
   readonly released: readonly Partition[];
   readonly observed: Observed;
+  readonly cpusets: FoundCpusets | undefined;
   readonly duplicates: ReadonlySet<string>;
   readonly facts: Facts;
 }
 
 function decide(input: FormatInput, decision: Decision): Prepared {
   const { options } = input;
-  const { state, named, released, duplicates, facts } = decision;
+  const { state, named, released, cpusets, duplicates, facts } = decision;
   const { network, machineId } = decision.observed;
   const bridge = planBridge(options, network, machineId);
   const observed = { ...decision.observed, network: bridge.network };
@@ -109,6 +112,7 @@ function decide(input: FormatInput, decision: Decision): Prepared {
     files: state.files,
     released,
     bridge,
+    cpusets,
   });
   return {
     computer,

@@ -1,9 +1,24 @@
 /** What `manager_list` means for format (spec/format.md 9). */
+import { join } from 'node:path';
 import { ConfigError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
 import type { FormatOptions } from './options.ts';
+import type { FormatPorts } from './ports.ts';
+import type { Step } from './step.ts';
 
 const MANAGERS = ['cpuset', 'devperm', 'portredir', 'prerm', 'whitelistfirewall'];
+
+/** Where cgroup version 1 has its cpuset hierarchy (cpuset(7)). */
+const CPUSET_FOLDER = '/sys/fs/cgroup/cpuset';
+const CPUSET_MODE = 0o755;
+
+/** The cpuset hierarchy as it was found; undefined where the manager has nothing to do. */
+export interface FoundCpusets {
+  readonly folder: string;
+  readonly cpus: readonly number[];
+  /** Contents of the settings that exist, by path. */
+  readonly settings: ReadonlyMap<string, string>;
+}
 
 /** @throws ConfigError SLAPOS_ERR_CONFIG_VALUE for a name that is no manager. */
 export function checkManagers({ managers, inputDefinitionFile }: FormatOptions, log: Logger): void {
@@ -12,17 +27,70 @@ export function checkManagers({ managers, inputDefinitionFile }: FormatOptions, 
     return;
   }
   const unknown = managers.find((name) => !MANAGERS.includes(name));
-  if (unknown !== undefined) {
-    throw new ConfigError(
-      'SLAPOS_ERR_CONFIG_VALUE',
-      `'${unknown}' in manager_list is no manager.`,
-      {
-        hint: `Known managers: ${MANAGERS.join(', ')}.`,
-        context: { key: 'manager_list' },
-      },
-    );
+  if (unknown === undefined) return;
+  throw new ConfigError('SLAPOS_ERR_CONFIG_VALUE', `'${unknown}' in manager_list is no manager.`, {
+    hint: `Known managers: ${MANAGERS.join(', ')}.`,
+    context: { key: 'manager_list' },
+  });
+}
+
+/** Looks at the cpuset hierarchy when the cpuset manager is asked for. */
+export async function observeCpusets(
+  { host, cpusetFolder: folder = CPUSET_FOLDER }: FormatPorts,
+  { managers, inputDefinitionFile }: FormatOptions,
+  log: Logger,
+): Promise<FoundCpusets | undefined> {
+  if (!managers.includes('cpuset') || inputDefinitionFile !== null) return undefined;
+  const text = await host.files.readText(join(folder, 'cpuset.cpus'));
+  if (text === undefined) {
+    log.warning(`cpuset: ${folder}/cpuset.cpus does not exist (cgroup version 1), ignoring it.`);
+    return undefined;
   }
-  if (managers.includes('cpuset')) {
-    log.warning('cpuset prepares cgroup version 1 only, ignoring it on this host.');
+  const cpus = parseCpuList(text);
+  const settings = new Map<string, string>();
+  for (const [path] of cpus.flatMap((cpu) => wantedSettings(folder, cpu))) {
+    const value = await host.files.readText(path);
+    if (value !== undefined) settings.set(path, value.trim());
   }
+  return { folder, cpus, settings };
+}
+
+/** A set for each processor: its own, exclusive, on the first memory node. */
+export function planCpusets(found: FoundCpusets | undefined): Step[] {
+  if (found === undefined) return [];
+  const { folder, cpus, settings } = found;
+  return cpus.flatMap((cpu): Step[] => {
+    const wanted = wantedSettings(folder, cpu);
+    const isThere = wanted.some(([path]) => settings.has(path));
+    const set = { path: join(folder, `cpu${cpu}`), mode: CPUSET_MODE, isRecursive: true };
+    return [
+      ...(isThere ? [] : [{ kind: 'directoryCreate' as const, ...set, owner: null }]),
+      ...wanted
+        .filter(([path, value]) => settings.get(path) !== value)
+        .map(([path, value]) => ({ kind: 'controlWrite' as const, path, value })),
+    ];
+  });
+}
+
+function wantedSettings(folder: string, cpu: number): ReadonlyArray<readonly [string, string]> {
+  const set = join(folder, `cpu${cpu}`);
+  return [
+    [join(set, 'cpuset.cpus'), String(cpu)],
+    [join(set, 'cpuset.cpu_exclusive'), '1'],
+    [join(set, 'cpuset.mems'), '0'],
+  ];
+}
+
+/** Numbers of a list such as `0,2-3` (cpuset(7), List format); empty for anything else. */
+export function parseCpuList(text: string): readonly number[] {
+  return text
+    .trim()
+    .split(',')
+    .flatMap((part) => {
+      const range = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part.trim());
+      if (range === null) return [];
+      const first = Number(range[1]);
+      const last = Number(range[2] ?? first);
+      return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+    });
 }

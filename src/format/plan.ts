@@ -5,6 +5,7 @@
 import type { AccountState, FileStatus, NetworkState } from '../host/host.ts';
 import type { Computer, Partition } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
+import { type FoundCpusets, planCpusets } from './managers.ts';
 import { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import { planAccounts } from './plan-accounts.ts';
@@ -44,6 +45,7 @@ export interface PlanInput {
   /** Partitions to take away, last first. */
   readonly released: readonly Partition[];
   readonly bridge: BridgePlan;
+  readonly cpusets: FoundCpusets | undefined;
 }
 
 export interface Plan {
@@ -66,6 +68,7 @@ export function plan(input: PlanInput): Plan {
     ...released,
     ...accounts.steps,
     ...directories,
+    ...planCpusets(input.cpusets),
     ...input.bridge.create,
     ...devices.steps,
     ...planNetwork({ ...input, network }),

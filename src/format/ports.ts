@@ -22,4 +22,6 @@ export interface PartitionFiles {
 export interface FormatPorts {
   readonly host: Host;
   readonly partitionFiles: PartitionFiles;
+  /** The cpuset hierarchy of cgroup version 1, where it usually is unless said otherwise. */
+  readonly cpusetFolder?: string;
 }

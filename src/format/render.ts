@@ -23,6 +23,7 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
   ],
   address: ({ change }) => [addressLine(change)],
   route: ({ change }) => [routeLine(change)],
+  controlWrite: ({ path, value }) => [`set ${path} = ${value}`],
   sysctl: ({ name, value }) => [`set ${name} = ${value}`],
   awaitDad: ({ addresses }) => [
     `wait for duplicate address detection of ${addresses.length} addresses`,
@@ -110,6 +111,7 @@ const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
   link: 'links to set up',
   address: 'addresses',
   route: 'routes',
+  controlWrite: 'settings of control groups',
   sysctl: 'kernel settings',
   awaitDad: 'waiting for duplicate address detection',
   fileWrite: 'files',

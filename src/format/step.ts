@@ -48,6 +48,8 @@ interface StepPayloads {
   link: { readonly change: LinkSet };
   address: { readonly change: AddressChange };
   route: { readonly change: RouteChange };
+  /** A setting of a control group. */
+  controlWrite: { readonly path: string; readonly value: string };
   sysctl: { readonly name: string; readonly value: string };
   /** Waits once until no address of the list is tentative (RFC 4862 5.4). */
   awaitDad: {

@@ -13,6 +13,7 @@ import {
   rm,
   rmdir,
   unlink,
+  writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, HostError } from '../errors/slapos-error.ts';
@@ -157,6 +158,7 @@ export function createHostFiles(): HostFiles {
     chmod: (path, mode) => doing(`change the mode of ${path}`, () => chmod(path, mode)),
     chown: (path, uid, gid) => doing(`change the owner of ${path}`, () => chown(path, uid, gid)),
     write: (path, data, options) => doing(`write ${path}`, () => replaceFile(path, data, options)),
+    writeControl: (path, value) => doing(`write ${value} to ${path}`, () => writeFile(path, value)),
     remove: async (path, { isRecursive = false } = {}) => {
       await looking(`remove ${path}`, () => removePath(path, isRecursive));
     },

@@ -167,6 +167,8 @@ export interface HostFiles {
    * in the same folder, owner, mode, fsync(2), rename(2), fsync of the folder.
    */
   write(path: string, data: string | Uint8Array, options: WriteOptions): Promise<void>;
+  /** Writes a setting of the kernel that is a file, such as those of cgroups: in place. */
+  writeControl(path: string, value: string): Promise<void>;
   /** Removes a file or an empty folder, or a whole tree if asked. Missing is fine. */
   remove(path: string, options?: { readonly isRecursive?: boolean }): Promise<void>;
 }

@@ -24,6 +24,7 @@ import type {
   TuntapDevice,
 } from '../../src/host/native-network.ts';
 import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
+import { applyUsers } from './fake-accounts.ts';
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -169,7 +170,7 @@ export class FakeHost implements Host {
       }
       // A kill between the renames of group and passwd leaves groups without users.
       this.#change();
-      this.#applyUsers(transaction);
+      applyUsers(this, transaction);
     },
   };
 
@@ -220,6 +221,7 @@ export class FakeHost implements Host {
       const content = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
       this.fileTable.set(path, { content, mode });
     },
+    writeControl: (path: string, value: string) => this.files.write(path, value, { mode: 0o644 }),
     remove: async (path: string) => {
       this.#change();
       this.fileTable.delete(path);
@@ -377,30 +379,6 @@ export class FakeHost implements Host {
     if (at < 0) return 'ESRCH';
     list.splice(at, 1);
     return undefined;
-  }
-
-  #applyUsers(transaction: AccountTransaction): void {
-    for (const user of transaction.addUsers) {
-      if (this.users.has(user.name)) throw new Error(`${user.name} exists`);
-      this.users.set(user.name, { ...user, password: 'x' });
-    }
-    for (const { name, ...change } of transaction.changeUsers) {
-      this.users.set(name, { ...(this.users.get(name) as PasswdEntry), ...change });
-    }
-    for (const name of transaction.removeUsers) {
-      this.users.delete(name);
-      this.passwords.delete(name);
-      for (const [key, group] of this.groups) {
-        const members = group.members.filter((member) => member !== name);
-        this.groups.set(key, { ...group, members });
-      }
-    }
-    for (const name of transaction.removeGroups) this.groups.delete(name);
-    for (const name of transaction.lockUsers) this.passwords.set(name, '!');
-    for (const { group, user } of transaction.addMembers) {
-      const entry = this.groups.get(group) as GroupEntry;
-      this.groups.set(group, { ...entry, members: [...entry.members, user] });
-    }
   }
 }
 
