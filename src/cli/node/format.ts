@@ -17,7 +17,7 @@ import { checkManagers } from '../../format/managers.ts';
 import { type FormatOptions, mergeOptions, parseOptions } from '../../format/options.ts';
 import type { FormatPorts } from '../../format/ports.ts';
 import { readPublicIpv4 } from '../../format/public-ipv4.ts';
-import { renderBatch, renderPlan, renderPlanJson } from '../../format/render.ts';
+import { renderPlan, renderPlanJson } from '../../format/render.ts';
 import { createHost } from '../../host/create-host.ts';
 import { fetchText } from '../../host/fetch-text.ts';
 import { createBeneathFiles } from '../../host/file.ts';
@@ -28,6 +28,7 @@ import { createSlapClient } from '../../slap/slap-client.ts';
 import type { CommandContext } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { PACKAGE_VERSION } from '../version.ts';
+import { createFormatProgress } from './format-progress.ts';
 
 const LONGEST_DELAY_SECONDS = 3600;
 const STATE_FOLDER_MODE = 0o755;
@@ -160,16 +161,19 @@ async function takeLock(options: FormatOptions, { host }: FormatPorts): Promise<
 async function formatAndReport(context: CommandContext, input: Input): Promise<number> {
   const { log, signal } = context;
   const facts = readPublicIpv4(fetchText, PUBLIC_ADDRESS_DEADLINE_MS).then(readFacts);
-  const computer = await formatComputer(
-    { ...input, facts },
-    {
-      onPlan: (prepared) => announce(context, prepared),
-      onBatch: ({ kind, count }) => log.info(renderBatch(kind, count), { event: 'format.batch' }),
-      onWarning: (message) => log.warning(message),
-      now: () => new Date(),
-      signal,
+  const progress = createFormatProgress(log);
+  const hooks = {
+    onPlan: (prepared: Prepared) => {
+      announce(context, prepared);
+      progress.begin(prepared.steps.length);
     },
-  );
+    onBatch: progress.batch,
+    onWarning: (message: string) => log.warning(message),
+    now: () => new Date(),
+    signal,
+  };
+  const run = formatComputer({ ...input, facts }, hooks);
+  const computer = await run.finally(progress.end);
   const isReported = await report(context, input.options, computer);
   log.info(`Computer ${computer.reference} prepared: ${computer.partitions.length} partitions.`);
   return isReported ? EXIT.ok : EXIT.usage;

@@ -342,3 +342,23 @@ describe('a change of prefix', () => {
     expect(await plannedKinds(formatInput(host, everything()))).toEqual([]);
   });
 });
+
+describe('a bridge of taps', () => {
+  const bridged = (amount: number) =>
+    formatOptions({ tap_mode: 'bridged', partition_amount: String(amount) });
+
+  it('takes the 1023 ports that the kernel allows', async () => {
+    const { steps } = await prepare(formatInput(bridgeHost(), bridged(1023)));
+    expect(steps.filter(({ kind }) => kind === 'link')).toHaveLength(1023);
+  });
+
+  it('is refused one more, counting ports that are not ours', async () => {
+    const host = bridgeHost();
+    const bridge = host.links.find(({ name }) => name === 'br0');
+    host.addLink('eth0', { master: bridge?.ifindex as number });
+    await expect(prepare(formatInput(host, bridged(1023)))).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_PLAN_CONFLICT',
+      message: 'br0 would have 1024 ports; the kernel allows 1023.',
+    });
+  });
+});
