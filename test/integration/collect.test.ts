@@ -189,7 +189,7 @@ requires('root', 'netns')('node collect on a node with busy partitions', () => {
       join(ROOT, 'collectpart2/.slapgrid/monitor/monitor_resource.status.json'),
     );
     expect([status2.uid, status2.mode & 0o777]).toEqual([0, 0o644]);
-    rmSync(victim, { recursive: true });
+    for (const path of [victim, monitor]) rmSync(path, { recursive: true });
   });
 
   it('refuses an ordinary user and a missing configuration', () => {
