@@ -46,7 +46,7 @@ const PREPARE = `
     ip link add br0 type bridge; ip link set br0 up
     echo 0 > /proc/sys/net/ipv6/conf/br0/accept_dad
     ip address add 2001:db8:aaaa::1/48 dev br0
-    mkdir -p /srv/peer; cp -a /etc /srv/peer/etc; touch /srv/master
+    mkdir -p /srv/peer /srv/before; cp -a /etc /srv/peer/etc; cp -a /etc /srv/before/etc; touch /srv/master
     node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 /dev/null > /srv/master &
     until grep -q ready /srv/master; do sleep 0.02; done
     format() { "$SLAPOS_PACKAGE/bin/slapos" -q node format --now --cfg /srv/slapos.cfg; }`;
@@ -85,7 +85,11 @@ JS
 function peers(partitions: number): string {
   return `
     awk -F: '/^slap/ { print "u", $1, $3, "-", $6, $7 }' /etc/passwd > /srv/users.conf
-    timed systemd-sysusers systemd-sysusers --root=/srv/peer /srv/users.conf 2> /dev/null
+    timed sysusers-other-tree systemd-sysusers --root=/srv/peer /srv/users.conf 2> /dev/null
+    [ "$(grep -c ^slapuser /srv/peer/etc/passwd)" = ${partitions} ]
+    for file in passwd group shadow gshadow; do cp -p /srv/before/etc/$file /etc/$file; done
+    timed systemd-sysusers systemd-sysusers /srv/users.conf 2> /dev/null
+    [ "$(grep -c ^slapuser /etc/passwd)" = ${partitions} ]
     ip -o address show scope global | awk '$2 ~ /slaptap|br0/ && $4 !~ /::1\\/48/ {
       print "address replace", $4, "dev", $2, ($2 ~ /tap/ ? "nodad noprefixroute" : "") }' > /srv/addresses
     (ip -6 route show proto 83; ip -6 route show proto 83 table local) |
