@@ -209,9 +209,9 @@ async function emptyLog(fd: number, copiedBytes: number, backup: string): Promis
 
 /**
  * Copies the end of a log to `.1` and empties it, while the service goes on writing through its own
- * descriptor: what it writes between the last read and the truncation, two calls in a row, is lost. Of a log that grew far beyond its size the beginning is lost, since a service must not be
- * able to fill our memory. Only the newest backup is kept where the service's user could redirect
- * a rename.
+ * descriptor: what it writes between the last read and the truncation, two calls in a row, is lost.
+ * Of a log that grew far beyond its size the beginning is lost, since a service must not be able to
+ * fill our memory. Only the newest backup is kept where the service's user could redirect a rename.
  * @param limits size in bytes that the log should have; number of backups
  */
 export async function rotateProgramLog(
