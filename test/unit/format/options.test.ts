@@ -41,8 +41,8 @@ describe('options of format', () => {
         '[slapformat]\ncomputer_xml=state/slapos.xml\npartition_amount=1\n',
       '/slapos.cfg',
     );
-    expect(parseOptions(mergeOptions(config, {}), '/work').computerXml).toBe(
-      '/work/state/slapos.xml',
+    expect(parseOptions(mergeOptions(config, {}), '/var').computerXml).toBe(
+      '/var/state/slapos.xml',
     );
   });
 
