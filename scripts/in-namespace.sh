@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a command in private mount, network, pid, cgroup, uts and ipc namespaces: its own /etc, /srv,
-# /sys and loopback, so that users, links, mounts and processes of the host are never touched and
+# /tmp, /sys and loopback, so that users, links, mounts and processes of the host are never touched and
 # everything vanishes with the command. Needs root. Exit 125 when that is refused.
 #   scripts/in-namespace.sh COMMAND [ARG...]
 # The package is also mounted at /srv/slapos-node, where every user can reach it; SLAPOS_PACKAGE
@@ -17,8 +17,14 @@ export SLAPOS_ORIGIN SLAPOS_STARTED_IN
 exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill-child \
   --propagation private sh -euc '
     cd "$SLAPOS_ORIGIN"
+    if [ "${SLAPOS_TEST_NAMESPACE:-}" != 1 ]; then
+      # The outermost one: those within it start from the same /etc, whatever was done to it here.
+      mount -t tmpfs -o mode=0755 slapos-mnt /mnt
+      cp -a /etc /mnt/etc
+      mount -t tmpfs -o mode=1777 slapos-tmp /tmp
+    fi
     mount -t tmpfs -o mode=0755 slapos-etc /srv
-    cp -a /etc /srv/etc
+    cp -a /mnt/etc /srv/etc
     mount --bind /srv/etc /etc
     mkdir /srv/net
     if mknod -m 0666 /srv/net/tun c 10 200 2>/dev/null; then
@@ -33,6 +39,6 @@ exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill
     SLAPOS_TEST_NAMESPACE=1 SLAPOS_PACKAGE=/srv/slapos-node
     export SLAPOS_TEST_NAMESPACE SLAPOS_PACKAGE
     if [ "$SLAPOS_STARTED_IN" = "$SLAPOS_ORIGIN" ]; then cd /srv/slapos-node
-    else cd "$SLAPOS_STARTED_IN"; fi
+    else cd "$SLAPOS_STARTED_IN" 2>/dev/null || cd /srv/slapos-node; fi
     # No exec: this shell is process 1 of the namespace and reaps what daemons leave behind.
     "$@"' sh "$@"

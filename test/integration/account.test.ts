@@ -7,7 +7,7 @@ import { requires } from '../support/requires.ts';
 
 const { accounts } = createHost();
 const FIRST_ID = 41_000;
-const names = Array.from({ length: 20 }, (_, i) => `slapuser${i}`);
+const names = Array.from({ length: 20 }, (_, i) => `acctuser${i}`);
 
 const change = (part: Partial<AccountTransaction>): AccountTransaction => ({
   etc: '/etc',
@@ -33,7 +33,7 @@ const user = (name: string, id: number): AccountUser => ({
 const partitions = change({
   addGroups: names.map((name, i) => ({ name, gid: FIRST_ID + i })),
   addUsers: names.map((name, i) => user(name, FIRST_ID + i)),
-  addMembers: names.slice(1).map((name) => ({ group: 'slapuser0', user: name })),
+  addMembers: names.slice(1).map((name) => ({ group: 'acctuser0', user: name })),
 });
 
 const run = (program: string, ...args: string[]) =>
@@ -52,11 +52,11 @@ requires('root', 'netns')('the accounts of the host', () => {
 
   it('are seen by the system: ids, groups, lock', async () => {
     await accounts.apply(partitions);
-    expect(run('id', '-u', 'slapuser7')).toBe(String(FIRST_ID + 7));
-    expect(run('id', '-Gn', 'slapuser7')).toBe('slapuser7 slapuser0');
-    expect(run('passwd', '-S', 'slapuser7').split(' ').slice(0, 2)).toEqual(['slapuser7', 'L']);
-    expect(run('getent', 'passwd', 'slapuser7')).toBe(
-      `slapuser7:x:${FIRST_ID + 7}:${FIRST_ID + 7}::/srv/slapgrid/slapuser7:/bin/sh`,
+    expect(run('id', '-u', 'acctuser7')).toBe(String(FIRST_ID + 7));
+    expect(run('id', '-Gn', 'acctuser7')).toBe('acctuser7 acctuser0');
+    expect(run('passwd', '-S', 'acctuser7').split(' ').slice(0, 2)).toEqual(['acctuser7', 'L']);
+    expect(run('getent', 'passwd', 'acctuser7')).toBe(
+      `acctuser7:x:${FIRST_ID + 7}:${FIRST_ID + 7}::/srv/slapgrid/acctuser7:/bin/sh`,
     );
   });
 
@@ -66,7 +66,7 @@ requires('root', 'netns')('the accounts of the host', () => {
         .map((result) => `${result.stdout}${result.stderr}`)
         .join('')
         .split('\n')
-        .filter((line) => /slapuser/.test(line) && !/directory/.test(line));
+        .filter((line) => /acctuser/.test(line) && !/directory/.test(line));
     await accounts.apply(partitions);
     expect(findings()).toEqual([]);
   });
@@ -82,7 +82,7 @@ requires('root', 'netns')('the accounts of the host', () => {
   });
 
   it('keep useradd out while they change, and wait for it', async () => {
-    const loop = inBackground('for i in 1 2 3 4 5 6; do useradd -r -g 0 -M slapuser1$i; done');
+    const loop = inBackground('for i in 1 2 3 4 5 6; do useradd -r -g 0 -M acctuser1$i; done');
     for (const [i, name] of names.slice(0, 6).entries()) {
       await accounts.apply(
         change({
