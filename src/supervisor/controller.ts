@@ -258,12 +258,9 @@ export class Controller implements ProcessOwner {
     if (process.status.pid !== record.pid || process.status.startTicks !== record.startTicks)
       return;
     this.events.detach(process.groupName, process.config.name);
-    process.dispatch({
-      kind: 'exited',
-      status: record.status,
-      signal: record.signal,
-      hasDumpedCore: record.hasDumpedCore,
-    });
+    const { status, signal, hasDumpedCore, isLost } = record;
+    const agoMs = Math.max(0, this.nowMs - record.timeMs);
+    process.dispatch({ kind: 'exited', status, signal, hasDumpedCore, isLost, agoMs });
   }
 
   async #spawn(process: ManagedProcess): Promise<void> {

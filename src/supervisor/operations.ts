@@ -74,6 +74,7 @@ export async function startProcess(
     await process.until((status) => status.state !== 'STOPPING');
   }
   await process.until(isSpawnSettled);
+  if (process.status.state === 'STOPPED') throw fault('ABNORMAL_TERMINATION', namespec);
   if (controller.execFailure(process) !== undefined) throw fault('SPAWN_ERROR', namespec);
   if (process.status.pid === 0 && process.status.state !== 'EXITED') {
     throw fault('SPAWN_ERROR', namespec);
@@ -155,8 +156,8 @@ export function isStartable({ status }: ManagedProcess): boolean {
   return !isRunningState(status.state);
 }
 
-/** It runs, or it ended and waits to be started again. */
+/** It runs, or it ended or ends and will be started again. */
 export function isStoppable({ status }: ManagedProcess): boolean {
   const isRestartPending = status.state === 'EXITED' && status.deadlineMs !== null;
-  return isRunningState(status.state) || isRestartPending;
+  return isRunningState(status.state) || isRestartPending || status.isStartQueued;
 }

@@ -34,6 +34,18 @@ export function isSignallableState(state: ProcessState): boolean {
   return SIGNALLABLE_STATES.has(state);
 }
 
+/** How a process ended. */
+export interface LastExit {
+  /** Exit status, or -1 after a signal. */
+  readonly status: number;
+  readonly signal: number;
+  readonly hasDumpedCore: boolean;
+  /** True when nobody saw how it ended. */
+  readonly isLost: boolean;
+  /** Wall clock. */
+  readonly atMs: number;
+}
+
 /**
  * Everything remembered of a process; plain JSON, so that the next controller can go on with it.
  * Monotonic times are CLOCK_MONOTONIC, which all controllers of one boot share.
@@ -54,6 +66,8 @@ export interface ProcessStatus {
   /** Null while none is known; -1 after a signal. */
   readonly exitStatus: number | null;
   readonly spawnError: string;
+  /** The last end of all, which later starts do not forget. */
+  readonly lastExit: LastExit | null;
   /** Monotonic time at which the state changes by itself. */
   readonly deadlineMs: number | null;
   /** A stop was asked for while the start was under way. */
@@ -74,6 +88,7 @@ export const INITIAL_STATUS: ProcessStatus = {
   backoff: 0,
   exitStatus: null,
   spawnError: '',
+  lastExit: null,
   deadlineMs: null,
   isStopRequested: false,
   isStartQueued: false,

@@ -74,6 +74,28 @@ describe('adding groups', () => {
   });
 });
 
+describe('a start while the process stops', () => {
+  it('is done afterwards, unless stopped once more', async () => {
+    const bench = new SupervisorBench();
+    await bench.controller.addGroup(groupConfig('g', [SLAPOS]));
+    const process = bench.process('g:x');
+    const start = () => startProcess(bench.controller, process, 'g:x', true);
+    await start();
+    await stopProcess(process, 'g:x', false);
+    const queued = start();
+    bench.end('g:x');
+    await queued;
+    expect(bench.states()).toEqual({ 'g:x': 'RUNNING' });
+    await stopProcess(process, 'g:x', false);
+    const cancelled = start();
+    const stopped = stopProcess(process, 'g:x', true);
+    bench.end('g:x');
+    await stopped;
+    await expect(cancelled).rejects.toEqual(fault(40, 'ABNORMAL_TERMINATION: g:x'));
+    expect(bench.states()).toEqual({ 'g:x': 'STOPPED' });
+  });
+});
+
 describe('startProcess', () => {
   async function start(bench: SupervisorBench, isWaiting: boolean) {
     return startProcess(bench.controller, bench.process('g:x'), 'g:x', isWaiting);

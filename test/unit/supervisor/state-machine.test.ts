@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import {
-  INITIAL_STATUS,
-  type ProcessState,
-  type ProcessStatus,
-  STATE_CODES,
-} from '../../../src/supervisor/process-state.ts';
+import { INITIAL_STATUS, type ProcessStatus } from '../../../src/supervisor/process-state.ts';
 import type { ProcessConfig } from '../../../src/supervisor/program-config.ts';
 import {
+  type InputKind,
+  type MachineRow,
   type ProcessEffect,
   type ProcessInput,
+  rowOf,
+  TABLE,
   transition,
 } from '../../../src/supervisor/state-machine.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
@@ -47,89 +46,112 @@ function signals(effects: readonly ProcessEffect[]): string[] {
   });
 }
 
-function exit(status: number, signal = 0, hasDumpedCore = false): ProcessInput {
-  return { kind: 'exited', status, signal, hasDumpedCore };
+function exit(status: number, signal = 0, hasDumpedCore = false, agoMs = 0): ProcessInput {
+  return { kind: 'exited', status, signal, hasDumpedCore, isLost: false, agoMs };
 }
 
-const INPUTS: readonly ProcessInput[] = [
-  { kind: 'start' },
-  { kind: 'spawned', pid: 7, startTicks: 70 },
-  { kind: 'spawnFailed', reason: 'why' },
-  exit(0),
-  { kind: 'stop' },
-  { kind: 'timer' },
-  { kind: 'signalFailed', reason: 'EPERM' },
-  { kind: 'giveUp' },
-];
+/** One input of each kind. */
+const INPUTS: { readonly [K in InputKind]: ProcessInput } = {
+  start: { kind: 'start' },
+  spawned: { kind: 'spawned', pid: 7, startTicks: 70 },
+  spawnFailed: { kind: 'spawnFailed', reason: 'why' },
+  exited: exit(0),
+  stop: { kind: 'stop' },
+  timer: { kind: 'timer' },
+  signalFailed: { kind: 'signalFailed', reason: 'EPERM' },
+  giveUp: { kind: 'giveUp' },
+};
 
-/** Where each input leads from each state, for a program with startsecs 1 and no autorestart. */
-const TABLE: Readonly<Record<ProcessState | 'STARTING without pid', readonly string[]>> = {
-  // start, spawned, spawnFailed, exited / stop, timer, signalFailed, giveUp
-  STOPPED: [
-    ...['STARTING', 'STOPPED', 'STOPPED', 'STOPPED'],
-    ...['STOPPED', 'STOPPED', 'STOPPED', 'STOPPED'],
-  ],
-  'STARTING without pid': [
-    ...['STARTING', 'STARTING', 'BACKOFF', 'BACKOFF'],
-    ...['STARTING', 'RUNNING', 'UNKNOWN', 'STARTING'],
-  ],
-  STARTING: [
-    ...['STARTING', 'STARTING', 'STARTING', 'BACKOFF'],
-    ...['STOPPING', 'RUNNING', 'UNKNOWN', 'STARTING'],
-  ],
-  RUNNING: [
-    ...['RUNNING', 'RUNNING', 'RUNNING', 'EXITED'],
-    ...['STOPPING', 'RUNNING', 'UNKNOWN', 'RUNNING'],
-  ],
-  BACKOFF: [
-    ...['STARTING', 'BACKOFF', 'BACKOFF', 'BACKOFF'],
-    ...['STOPPED', 'STARTING', 'BACKOFF', 'FATAL'],
-  ],
-  STOPPING: [
-    ...['STOPPING', 'STOPPING', 'STOPPING', 'STOPPED'],
-    ...['STOPPING', 'STOPPING', 'UNKNOWN', 'STOPPING'],
-  ],
-  EXITED: [
-    ...['STARTING', 'EXITED', 'EXITED', 'EXITED'],
-    ...['EXITED', 'STARTING', 'EXITED', 'EXITED'],
-  ],
-  FATAL: [...['STARTING', 'FATAL', 'FATAL', 'FATAL'], ...['FATAL', 'FATAL', 'FATAL', 'FATAL']],
-  UNKNOWN: [
-    ...['UNKNOWN', 'UNKNOWN', 'UNKNOWN', 'UNKNOWN'],
-    ...['UNKNOWN', 'UNKNOWN', 'UNKNOWN', 'UNKNOWN'],
-  ],
+/** A status that stands in each row. */
+const STATUSES: Readonly<Record<MachineRow, Partial<ProcessStatus>>> = {
+  STOPPED: {},
+  SPAWNING: { state: 'STARTING', startedAtMs: NOW },
+  STARTING: { state: 'STARTING', pid: 7, startTicks: 70, startedAtMs: NOW, deadlineMs: NOW + 1000 },
+  RUNNING: { state: 'RUNNING', pid: 7, startTicks: 70, startedAtMs: NOW },
+  BACKOFF: { state: 'BACKOFF', backoff: 1, deadlineMs: NOW + 1000 },
+  STOPPING: { state: 'STOPPING', pid: 7, startTicks: 70, deadlineMs: NOW + 1000 },
+  EXITED: { state: 'EXITED' },
+  WAITING: { state: 'EXITED', deadlineMs: NOW + 1000, quickExits: 5 },
+  FATAL: { state: 'FATAL', spawnError: 'why' },
+  UNKNOWN: { state: 'UNKNOWN', pid: 7, startTicks: 70 },
+};
+
+/**
+ * Where each input leads from each row, for a program with startsecs 1 and no autorestart; '-' for
+ * an input that changes nothing and has no effect.
+ */
+const NEXT: Readonly<Record<MachineRow, string>> = {
+  //         start    spawned  spawnFailed exited stop     timer    signalFailed giveUp
+  STOPPED: ' SPAWNING -        -        -        -        -        -        -',
+  SPAWNING: 'SPAWNING STARTING BACKOFF  -        SPAWNING -        -        -',
+  STARTING: 'STARTING -        -        BACKOFF  STOPPING RUNNING  UNKNOWN  -',
+  RUNNING: ' RUNNING  -        -        EXITED   STOPPING -        UNKNOWN  -',
+  BACKOFF: ' SPAWNING -        -        -        STOPPED  SPAWNING -        FATAL',
+  STOPPING: 'STOPPING -        -        STOPPED  STOPPING STOPPING UNKNOWN  -',
+  EXITED: '  SPAWNING -        -        -        -        -        -        -',
+  WAITING: ' SPAWNING -        -        -        STOPPED  SPAWNING -        EXITED',
+  FATAL: '   SPAWNING -        -        -        -        -        -        -',
+  UNKNOWN: ' -        -        -        UNKNOWN  -        -        -        -',
 };
 
 describe('transition', () => {
-  const living = new Set(['STARTING', 'RUNNING', 'STOPPING']);
-
-  for (const [name, targets] of Object.entries(TABLE)) {
-    const state = name.split(' ')[0] as ProcessState;
-    const pid = living.has(name) ? 7 : 0;
-    it(`has the right next state for every input in ${name}`, () => {
-      const reached = INPUTS.map((input) => {
-        const status = { state, pid, startTicks: 70, startedAtMs: NOW };
-        return run(status, input, { autoRestart: false }).status.state;
+  for (const [row, status] of Object.entries(STATUSES)) {
+    it(`has the right next row for every input in ${row}`, () => {
+      expect(rowOf({ ...INITIAL_STATUS, ...status })).toBe(row);
+      const before = { ...INITIAL_STATUS, ...status };
+      const reached = Object.values(INPUTS).map((input) => {
+        const { status: after, effects } = run(before, input, { autoRestart: false });
+        if (TABLE[row as MachineRow][input.kind] !== undefined) return rowOf(after);
+        expect([after, effects]).toEqual([before, []]);
+        return '-';
       });
-      expect(reached).toEqual(targets);
+      expect(reached).toEqual(NEXT[row as MachineRow].trim().split(/\s+/));
     });
   }
 
-  it('keeps a deadline only where time changes the state', () => {
-    const timed = new Set(['STARTING', 'BACKOFF', 'STOPPING', 'EXITED']);
-    for (const state of Object.keys(STATE_CODES) as ProcessState[]) {
-      for (const input of INPUTS) {
-        const { status } = run({ state, pid: living.has(state) ? 7 : 0 }, input);
-        if (status.deadlineMs !== null) expect(timed.has(status.state)).toBe(true);
+  it('has a step for exactly the inputs that mean something', () => {
+    for (const [row, cells] of Object.entries(NEXT)) {
+      const words = cells.trim().split(/\s+/);
+      const meant = Object.keys(INPUTS).filter((_, index) => words[index] !== '-');
+      expect([row, Object.keys(TABLE[row as MachineRow]).sort()]).toEqual([row, meant.sort()]);
+    }
+  });
+
+  it('keeps a deadline only where time changes the state, whatever the program', () => {
+    const timed = new Set<MachineRow>(['STARTING', 'BACKOFF', 'STOPPING', 'WAITING']);
+    const configs = [0, 1].flatMap((startSecs) => {
+      return ([true, false, 'unexpected'] as const).map((autoRestart) => ({
+        startSecs,
+        autoRestart,
+        startRetries: startSecs,
+      }));
+    });
+    for (const status of Object.values(STATUSES)) {
+      for (const input of Object.values(INPUTS)) {
+        for (const config of configs) {
+          for (const isRestartAllowed of [true, false]) {
+            const { status: after } = run(status, input, config, { isRestartAllowed });
+            const row = rowOf(after);
+            expect([row, after.deadlineMs !== null]).toEqual([row, timed.has(row)]);
+            const isLiving = ['STARTING', 'RUNNING', 'STOPPING'].includes(row);
+            if (row !== 'UNKNOWN') expect([row, after.pid !== 0]).toEqual([row, isLiving]);
+          }
+        }
       }
     }
   });
 
   it('changes nothing on inputs that mean nothing', () => {
-    const status = { ...INITIAL_STATUS, state: 'STOPPED' as const };
-    for (const kind of ['stop', 'timer', 'giveUp'] as const) {
-      expect(run(status, { kind })).toMatchObject({ status, effects: [] });
-    }
+    const context = {
+      config: processConfig(),
+      wallMs: 0,
+      monotonicMs: 0,
+      isRestartAllowed: true,
+    };
+    // The very same status: nothing is written down.
+    const { status, effects } = transition(INITIAL_STATUS, { kind: 'timer' }, context);
+    expect(status).toBe(INITIAL_STATUS);
+    expect(effects).toEqual([]);
   });
 });
 
@@ -265,6 +287,30 @@ describe('stopping', () => {
     expect(events(ended.effects)).toEqual(['STOPPING>STOPPED', 'STOPPED>STARTING']);
     const cancelled = run(queued.status, { kind: 'stop' });
     expect(run(cancelled.status, exit(0)).status.state).toBe('STOPPED');
+  });
+});
+
+describe('ends that are told late', () => {
+  it('judges a start by when the process ended', () => {
+    const starting = { state: 'STARTING' as const, pid: 7, startedAtMs: NOW - 10_000 };
+    const quick = run(starting, exit(3, 0, false, 9500), { startSecs: 1 }).status;
+    expect(quick).toMatchObject({
+      state: 'BACKOFF',
+      lastExit: { status: 3, signal: 0, atMs: 1_700_000_000_000 - 9500 },
+      lastStopMs: 1_700_000_000_000 - 9500,
+    });
+    const late = run(starting, exit(3, 0, false, 500), { startSecs: 1, autoRestart: false });
+    expect(events(late.effects)).toEqual(['STARTING>RUNNING', 'RUNNING>EXITED']);
+  });
+
+  it('remembers the last end over later starts', () => {
+    const running = { state: 'RUNNING' as const, pid: 7 };
+    const crashed = run(running, exit(-1, 11, true), { autoRestart: true }).status;
+    expect(crashed).toMatchObject({
+      state: 'STARTING',
+      exitStatus: null,
+      lastExit: { status: -1, signal: 11, hasDumpedCore: true, isLost: false },
+    });
   });
 });
 
