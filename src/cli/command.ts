@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Output } from './output.ts';
+import type { StatusLine } from './status-line.ts';
 
 export type CommandGroup = 'cachelookup' | 'client' | 'node' | 'other';
 
@@ -83,6 +84,8 @@ export interface CommandContext {
   readonly config: Config;
   readonly log: Logger;
   readonly output: Output;
+  /** For progress, on standard error; undefined where there is no terminal for it. */
+  readonly statusLine: StatusLine | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Aborted by SIGINT, SIGTERM and a closed standard output. */

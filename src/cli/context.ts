@@ -5,6 +5,7 @@ import type { RunLog } from './log-setup.ts';
 import { createOutput } from './output.ts';
 import type { ProcessIo } from './process-io.ts';
 import { COMMANDS } from './registry.ts';
+import { statusLineOf } from './status-line.ts';
 
 export interface ContextParts {
   readonly action: {
@@ -28,7 +29,11 @@ export function createContext(parts: ContextParts): CommandContext {
     configPath: parts.configPath,
     config: parts.config,
     log: log.logger,
-    output: createOutput(io.stdout, io.env),
+    output: createOutput(io.stdout, io.env, () => io.stderr.clearStatus()),
+    // What the terminal is like is asked only when somebody wants to know.
+    get statusLine() {
+      return statusLineOf(io.stderr, io.env, settings);
+    },
     env: io.env,
     cwd: io.cwd,
     signal: io.signal,

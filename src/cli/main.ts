@@ -5,15 +5,22 @@
 import { CancelledError } from '../errors/slapos-error.ts';
 import { exitCodeOf, exitCodeOfSignal } from './exit-code.ts';
 import type { ProcessIo } from './process-io.ts';
+import { withStatusLine } from './status-line.ts';
 import { openStream } from './stream.ts';
 import { versionLine } from './version.ts';
 
+/** Ends the process and leaves no line of progress behind. */
+function end(io: ProcessIo, exitCode: number): never {
+  io.stderr.clearStatus();
+  process.exit(exitCode);
+}
+
 /** Aborts on the first signal; a second one ends the process at once. */
-function watchSignals(controller: AbortController): void {
+function watchSignals(controller: AbortController, io: ProcessIo): void {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       const exitCode = exitCodeOfSignal(name);
-      if (controller.signal.aborted) process.exit(exitCode);
+      if (controller.signal.aborted) end(io, exitCode);
       const message = `Interrupted by ${name}.`;
       controller.abort(new CancelledError('SLAPOS_ERR_CANCELLED', message, { exitCode }));
     });
@@ -35,7 +42,7 @@ function connectProcess(controller: AbortController): ProcessIo {
     pid: process.pid,
     uid: process.getuid?.() ?? -1,
     stdout: openStream(1, () => controller.abort(closedOutput())),
-    stderr: openStream(2, () => {}),
+    stderr: withStatusLine(openStream(2, () => {})),
     now: () => new Date(),
     signal: controller.signal,
   };
@@ -56,15 +63,17 @@ export async function runProcess(load: () => Promise<Program>): Promise<void> {
     io.stdout.write(versionLine());
     process.exit(0);
   }
-  watchSignals(controller);
+  watchSignals(controller, io);
   const { reportBug, runCommandLine } = await load();
   process.on('uncaughtException', (error) => {
+    io.stderr.clearStatus();
     reportBug(io, error);
     process.exit(1);
   });
   try {
-    process.exit(await runCommandLine(io));
+    end(io, await runCommandLine(io));
   } catch (error) {
+    io.stderr.clearStatus();
     reportBug(io, error);
     process.exit(exitCodeOf(error));
   }

@@ -27,11 +27,22 @@ export function allowsColors(stream: TextStream, env: Environment): boolean {
   return stream.isTerminal() && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }
 
-/** Output on a stream. What the terminal is like is asked only when somebody wants to know. */
-export function createOutput(stream: TextStream, env: Environment): Output {
+/**
+ * Output on a stream. What the terminal is like is asked only when somebody wants to know.
+ * @param beforeWrite frees the line of the terminal that the text goes to
+ */
+export function createOutput(
+  stream: TextStream,
+  env: Environment,
+  beforeWrite: () => void = () => {},
+): Output {
+  const write = (text: string) => {
+    beforeWrite();
+    stream.write(text);
+  };
   return {
-    write: (text) => stream.write(text),
-    line: (text) => stream.write(`${text}\n`),
+    write,
+    line: (text) => write(`${text}\n`),
     get isTerminal() {
       return stream.isTerminal();
     },

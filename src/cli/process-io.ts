@@ -1,3 +1,4 @@
+import type { StatusStream } from './status-line.ts';
 import type { TextStream } from './stream.ts';
 
 /** Everything of the process that a run of the command line touches. */
@@ -8,7 +9,7 @@ export interface ProcessIo {
   readonly pid: number;
   readonly uid: number;
   readonly stdout: TextStream;
-  readonly stderr: TextStream;
+  readonly stderr: StatusStream;
   readonly now: () => Date;
   /** Aborted by SIGINT, SIGTERM and a closed standard output; the reason is a CancelledError. */
   readonly signal: AbortSignal;

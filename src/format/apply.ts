@@ -18,10 +18,14 @@ import { appendZipEntry, historyStamp } from './zip-history.ts';
 const DAD_TIMEOUT_MS = 10_000;
 const HISTORY_MODE = 0o644;
 const PARALLEL_FILES = 32;
+/** Devices in one call: with udev at its usual rules each costs 7 ms. */
+const DEVICES_AT_ONCE = 64;
 
 export interface ApplyHooks {
   /** Called before each batch. */
   onBatch(batch: { readonly kind: StepKind; readonly count: number; readonly done: number }): void;
+  /** Called while a batch lasts; `done` counts the steps of all batches. */
+  onAdvance(done: number): void;
   onWarning(message: string): void;
   /** For the stamp in the names of history entries. */
   now(): Date;
@@ -36,6 +40,8 @@ export interface ApplyOutcome extends Leftover {
 interface Reach {
   readonly ports: FormatPorts;
   readonly hooks: ApplyHooks;
+  /** So many steps of this batch are done. */
+  advance(taken: number): void;
 }
 
 /** What came of a batch. */
@@ -53,13 +59,13 @@ type Effect<Kind extends StepKind> = (
 
 const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
   accounts: (steps, reach) =>
-    each(steps, 1, ({ transaction }) => {
+    each(steps, 1, reach, ({ transaction }) => {
       return reach.ports.host.accounts.apply({ etc: '/etc', ...transaction });
     }),
   directoryCreate: createDirectories,
-  directoryChange: (steps, { ports }) =>
-    each(steps, PARALLEL_FILES, ({ path, mode, owner }) =>
-      changeDirectory(ports, path, mode, owner),
+  directoryChange: (steps, reach) =>
+    each(steps, PARALLEL_FILES, reach, ({ path, mode, owner }) =>
+      changeDirectory(reach.ports, path, mode, owner),
     ),
   bridgeCreate: (steps, reach) =>
     applyNetwork(
@@ -83,14 +89,15 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
       steps.map(({ change }) => change),
       reach,
     ),
-  controlWrite: (steps, { ports }) =>
-    each(steps, 1, ({ path, value }) => ports.host.files.writeControl(path, value)),
-  sysctl: (steps, { ports }) =>
-    each(steps, 1, ({ name, value }) => ports.host.sysctl.write(name, value)),
+  controlWrite: (steps, reach) =>
+    each(steps, 1, reach, ({ path, value }) => reach.ports.host.files.writeControl(path, value)),
+  sysctl: (steps, reach) =>
+    each(steps, 1, reach, ({ name, value }) => reach.ports.host.sysctl.write(name, value)),
   awaitDad,
-  fileWrite: (steps, { ports }) => each(steps, PARALLEL_FILES, (step) => writeFile(ports, step)),
-  historyAppend: (steps, reach) => each(steps, 1, (step) => appendHistory(step, reach)),
-  fileRemove: (steps, { ports }) => each(steps, 1, (step) => removeFile(ports, step)),
+  fileWrite: (steps, reach) =>
+    each(steps, PARALLEL_FILES, reach, (step) => writeFile(reach.ports, step)),
+  historyAppend: (steps, reach) => each(steps, 1, reach, (step) => appendHistory(step, reach)),
+  fileRemove: (steps, reach) => each(steps, 1, reach, (step) => removeFile(reach.ports, step)),
 };
 
 /**
@@ -111,7 +118,9 @@ export async function apply(
     const wanted = ledger.select(batch);
     if (wanted.length > 0) {
       hooks.onBatch({ kind: batch[0].kind, count: wanted.length, done });
-      const { errors = [], duplicates = [] } = await take(wanted, { ports, hooks });
+      const before = done;
+      const advance = (taken: number) => hooks.onAdvance(before + taken);
+      const { errors = [], duplicates = [] } = await take(wanted, { ports, hooks, advance });
       ledger.note(wanted, errors);
       if (duplicates.length > 0) return { ...ledger.leftover(), duplicates };
     }
@@ -218,12 +227,14 @@ export function batches(steps: readonly Step[]): Batch[] {
 async function each<Item>(
   items: readonly Item[],
   parallel: number,
+  reach: Pick<Reach, 'advance'>,
   act: (item: Item) => Promise<void>,
 ): Promise<Taken> {
   const errors: Array<SlaposError | undefined> = [];
   for (let start = 0; start < items.length; start += parallel) {
     const some = items.slice(start, start + parallel);
     errors.push(...(await Promise.all(some.map((item) => refusalOf(act(item))))));
+    reach.advance(errors.length);
   }
   return { errors };
 }
@@ -241,15 +252,18 @@ async function refusalOf(act: Promise<void>): Promise<SlaposError | undefined> {
 /** Parents, which come first in a plan, one by one; folders that need no parents together. */
 async function createDirectories(
   steps: ReadonlyArray<StepOf<'directoryCreate'>>,
-  { ports }: Reach,
+  reach: Reach,
 ): Promise<Taken> {
+  const { files } = reach.ports.host;
   const errors: Array<SlaposError | undefined> = [];
   for (const run of runsOf(steps, ({ isRecursive }) => isRecursive)) {
     const isRecursive = run[0]?.isRecursive === true;
-    const taken = await each(run, isRecursive ? 1 : PARALLEL_FILES, async (step) => {
+    const before = errors.length;
+    const told = { advance: (taken: number) => reach.advance(before + taken) };
+    const taken = await each(run, isRecursive ? 1 : PARALLEL_FILES, told, async (step) => {
       const { path, mode, owner } = step;
-      await ports.host.files.mkdir(path, { mode, isRecursive });
-      if (owner !== null) await ports.host.files.chown(path, owner.uid, owner.gid);
+      await files.mkdir(path, { mode, isRecursive });
+      if (owner !== null) await files.chown(path, owner.uid, owner.gid);
     });
     errors.push(...(taken.errors ?? []));
     if (isRecursive && errors.some((error) => error !== undefined)) break;
@@ -281,10 +295,16 @@ async function changeDirectory(
 
 async function createDevices(
   steps: ReadonlyArray<StepOf<'deviceCreate'>>,
-  { ports }: Reach,
+  { ports, advance }: Reach,
 ): Promise<Taken> {
   const devices = steps.map(({ name, mode, owner }) => ({ name, mode, ownerUid: owner.uid }));
-  return errorsOf(await ports.host.taps.create(devices));
+  const results: Array<OperationResult<unknown>> = [];
+  for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
+    const some = devices.slice(start, start + DEVICES_AT_ONCE);
+    results.push(...(await ports.host.taps.create(some)));
+    advance(results.length);
+  }
+  return errorsOf(results);
 }
 
 async function deleteDevices(

@@ -60,6 +60,7 @@ export async function runFormat(input: FormatInput): Promise<FakeRun> {
   const computer = await formatComputer(input, {
     onPlan: (prepared) => warnings.push(...prepared.warnings),
     onBatch: () => {},
+    onAdvance: () => {},
     onWarning: (message) => warnings.push(message),
     now: () => new Date('2026-11-21T02:08:00'),
     signal: new AbortController().signal,

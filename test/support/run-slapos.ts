@@ -1,6 +1,7 @@
 /** Runs a command line inside the test process and records what it writes. */
 import type { ProcessIo } from '../../src/cli/process-io.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
+import { withStatusLine } from '../../src/cli/status-line.ts';
 import type { TextStream } from '../../src/cli/stream.ts';
 
 export interface RunResult {
@@ -43,7 +44,7 @@ export async function runSlapos(
     pid: 42,
     uid: 0,
     stdout,
-    stderr,
+    stderr: withStatusLine(stderr),
     now: () => TEST_TIME,
     signal: new AbortController().signal,
     ...given,

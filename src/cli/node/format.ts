@@ -161,13 +161,14 @@ async function takeLock(options: FormatOptions, { host }: FormatPorts): Promise<
 async function formatAndReport(context: CommandContext, input: Input): Promise<number> {
   const { log, signal } = context;
   const facts = readPublicIpv4(fetchText, PUBLIC_ADDRESS_DEADLINE_MS).then(readFacts);
-  const progress = createFormatProgress(log);
+  const progress = createFormatProgress(log, context.statusLine);
   const hooks = {
     onPlan: (prepared: Prepared) => {
       announce(context, prepared);
       progress.begin(prepared.steps.length);
     },
     onBatch: progress.batch,
+    onAdvance: progress.advance,
     onWarning: (message: string) => log.warning(message),
     now: () => new Date(),
     signal,

@@ -50,6 +50,7 @@ requires(
     const hooks = {
       onPlan: () => {},
       onBatch: () => {},
+      onAdvance: () => {},
       onWarning: () => {},
       now: () => new Date(),
       signal: new AbortController().signal,

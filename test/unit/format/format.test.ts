@@ -279,6 +279,7 @@ describe('apply', () => {
     const { steps, computer } = await prepare(formatInput(host, everything()));
     const hooks = {
       onBatch: () => {},
+      onAdvance: () => {},
       onWarning: () => {},
       now: () => new Date(),
       signal: AbortSignal.abort(),
