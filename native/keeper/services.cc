@@ -1,5 +1,6 @@
 #include "keeper/services.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -44,6 +45,13 @@ void AddFailure(Message* answer, const char* step, int err, const std::string& t
   answer->Add("step", step).Add("errno", err).Add("code", ErrnoName(err)).Add("text", text);
 }
 
+// In the foreground we may have a terminal, into whose input a process of its session can push
+// characters (ioctl_tty(2), TIOCSTI): commands for the shell of whoever started us.
+bool HasTerminal() {
+  UniqueFd terminal(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
+  return static_cast<bool>(terminal);
+}
+
 // What supervisord's child writes before it exits with 127, so that the service's log has it. Never
 // waits for a pipe that nobody reads.
 void WriteToLog(const SpawnRequest& request, const std::string& text) {
@@ -63,7 +71,8 @@ Services::Services(EventLoop& loop, Spawner& spawner, Journal journal, Report re
       journal_(std::move(journal)),
       report_(std::move(report)),
       complain_(std::move(complain)),
-      boot_id_(ReadBootId()) {
+      boot_id_(ReadBootId()),
+      has_terminal_(HasTerminal()) {
   ::getrlimit(RLIMIT_NOFILE, &files_limit_);
   rlimit raised = {files_limit_.rlim_max, files_limit_.rlim_max};
   ::setrlimit(RLIMIT_NOFILE, &raised);
@@ -102,6 +111,7 @@ void Services::Spawn(const Message& message, std::vector<UniqueFd> fds) {
   if (!limits_files) {
     request.limits.push_back({RLIMIT_NOFILE, files_limit_.rlim_cur, files_limit_.rlim_max});
   }
+  if (has_terminal_) request.new_session = true;
   spawns_in_flight_++;
   // On the spawning thread: the child is not reaped while a spawn is in flight, so its start time
   // can be read even when it has ended already.

@@ -81,6 +81,7 @@ class Services {
   Report report_;
   Complain complain_;
   std::string boot_id_;
+  bool has_terminal_;
   rlimit files_limit_ = {};  // what services get: the limit that the keeper was started with
   std::map<pid_t, Service> services_;
   std::vector<ExitRecord> exits_;

@@ -68,10 +68,22 @@ async function requirePlainFile(fd: number, path: string): Promise<void> {
   if (status.isFile() && status.nlink === 1) return;
   await closeFd(fd);
   const code = status.isFile() ? 'EMLINK' : 'EINVAL';
-  const error = new HostError('SLAPOS_ERR_UNSAFE_PATH', `${path} is not a plain file (${code}).`, {
+  throw unsafeLog(path, 'is not a plain file', code);
+}
+
+function unsafeLog(path: string, problem: string, code: string): Error {
+  const error = new HostError('SLAPOS_ERR_UNSAFE_PATH', `${path} ${problem} (${code}).`, {
     syscall: 'open',
   });
-  throw Object.assign(error, { cause: { code } });
+  return Object.assign(error, { cause: { code } });
+}
+
+/** A log is ours or the service's; what a third user owns is not for this service to fill. */
+async function requireOwner(fd: number, path: string, ownerUid: number): Promise<void> {
+  const { uid } = await fstatFd(fd);
+  if (uid === ownerUid || uid === process.geteuid?.()) return;
+  await closeFd(fd);
+  throw unsafeLog(path, `belongs to uid ${uid}`, 'EPERM');
 }
 
 /** Opens an existing log; the caller closes the descriptor. */
@@ -84,15 +96,23 @@ async function openExisting(path: string, flags: number): Promise<number> {
 
 /**
  * Opens a log for a service to append to, 0644, created if need be. The caller closes it.
+ * @param ownerUid user of the service
  * @throws an error whose code (or whose cause's code) is ELOOP for a link, EMLINK for a file with
- * a second name, EINVAL for another kind of file, or another errno.
+ * a second name, EINVAL for another kind of file, EPERM for the file of a third user, or another
+ * errno.
  */
-export async function openProgramLog(path: string): Promise<number> {
+export async function openProgramLog(path: string, ownerUid: number): Promise<number> {
   const { root, rest, isTrusted } = await splitPath(path);
   if (isTrusted) {
     const { O_WRONLY, O_APPEND, O_CREAT } = constants;
     return openNumber(path, O_WRONLY | O_APPEND | O_CREAT, 0o644);
   }
+  const fd = await openUntrusted(root, rest, path);
+  await requireOwner(fd, path, ownerUid);
+  return fd;
+}
+
+async function openUntrusted(root: string, rest: string, path: string): Promise<number> {
   if (!rest.includes('/')) return loadNative().openLogFile({ path: join(root, rest) });
   const { O_WRONLY, O_APPEND, O_CREAT } = constants;
   const flags = O_WRONLY | O_APPEND | O_CREAT;

@@ -98,7 +98,8 @@ export function encodeSpawn(request: CommandRequest): SpawnRequest {
     ...credentialsOf(request.user),
     ...(request.umask === undefined ? {} : { umask: request.umask }),
     stdio: isInteractive ? [0, 1, 2] : ['null', 'pipe', 'stdout'],
-    isSameGroup: isInteractive,
+    // A session of its own has no terminal whose input it could fill for the shell of whoever runs us.
+    ...(isInteractive ? { isSameGroup: true } : { isNewSession: true }),
   };
 }
 

@@ -147,22 +147,22 @@ export class KeeperSpawner implements ProcessSpawner {
     owned: Descriptors,
   ): Promise<Streams> {
     const { stdout, stderr } = process.logs;
-    const { isStderrRedirected } = process.config;
-    if (isListener) return this.#openListenerStreams(stderr, owned);
+    const { isStderrRedirected, uid = this.#options.ownUid } = process.config;
+    if (isListener) return this.#openListenerStreams(stderr, uid, owned);
     const input = this.#options.addon.pipeOpen({ isKeptOpen: true });
     owned.own(input.writeFd);
     const streams: { stdin: number; stdout?: number; stderr?: number } = {
       stdin: owned.own(input.readFd),
     };
-    if (stdout !== '') streams.stdout = owned.own(await openProgramLog(stdout));
+    if (stdout !== '') streams.stdout = owned.own(await openProgramLog(stdout, uid));
     if (isStderrRedirected) {
       if (streams.stdout !== undefined) streams.stderr = streams.stdout;
-    } else if (stderr !== '') streams.stderr = owned.own(await openProgramLog(stderr));
+    } else if (stderr !== '') streams.stderr = owned.own(await openProgramLog(stderr, uid));
     return streams;
   }
 
   /** Events go in by standard input, the protocol comes out by standard output. */
-  async #openListenerStreams(stderr: string, owned: Descriptors): Promise<Streams> {
+  async #openListenerStreams(stderr: string, uid: number, owned: Descriptors): Promise<Streams> {
     const { addon } = this.#options;
     const input = addon.pipeOpen({});
     const output = addon.pipeOpen({});
@@ -170,7 +170,7 @@ export class KeeperSpawner implements ProcessSpawner {
     return {
       stdin: input.readFd,
       stdout: output.writeFd,
-      ...(stderr === '' ? {} : { stderr: owned.own(await openProgramLog(stderr)) }),
+      ...(stderr === '' ? {} : { stderr: owned.own(await openProgramLog(stderr, uid)) }),
       keep: [
         { label: 'stdin', fd: input.writeFd },
         { label: 'stdout', fd: output.readFd },
