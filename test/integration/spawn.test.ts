@@ -79,12 +79,12 @@ requires('root', 'netns')('a command run as a partition user', () => {
     );
   });
 
-  it('leads a process group of its own', async () => {
+  it('leads a session of its own, without the terminal of who runs us', async () => {
     const { text } = await runShell('cut -d " " -f 1,5,6 /proc/self/stat; echo $$');
     const [stat = '', shell] = text.trim().split('\n');
     const [, group, session] = stat.split(' ');
     expect(group).toBe(shell);
-    expect(session).not.toBe(shell);
+    expect(session).toBe(shell);
   });
 
   it('gets no new privileges through setuid programs when asked', async () => {
