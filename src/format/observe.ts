@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { HostError } from '../errors/slapos-error.ts';
 import type { FileStatus } from '../host/host.ts';
 import type { Computer, Partition } from '../model/computer.ts';
+import { observeAccounts } from './observe-accounts.ts';
 import type { FormatOptions } from './options.ts';
 import type { Observed } from './plan.ts';
 import { directoryPaths } from './plan-directories.ts';
@@ -66,7 +67,7 @@ export async function observe(
   const [network, accounts, paths, resources, nonlocalBind, machineId, folders, udev] =
     await Promise.all([
       host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
-      host.accounts.read(),
+      observeAccounts(host.accounts, computer, options),
       observePaths(ports, directoryPaths(computer, options)),
       observeResources(ports, computer),
       host.sysctl.read(NONLOCAL_BIND),

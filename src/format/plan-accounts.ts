@@ -1,24 +1,22 @@
-/** Users and groups (spec/format.md 7), decided from one reading of the account files. Pure. */
+/**
+ * Users and groups (spec/format.md 7), decided from one reading of the account files. Those that a
+ * name service gives are used as they are: nothing of theirs is made here again, or changed. Pure.
+ */
 import { PlanError } from '../errors/slapos-error.ts';
-import type { AccountState, GroupEntry, PasswdEntry } from '../host/host.ts';
+import type { GroupEntry, PasswdEntry } from '../host/host.ts';
 import type { AccountTransaction } from '../host/native.ts';
 import type { Computer } from '../model/computer.ts';
+import { refuseClashes } from './account-clashes.ts';
+import { FIRST_ID, type FoundAccounts, IdPool, LAST_ID } from './id-pool.ts';
 import type { FormatOptions } from './options.ts';
 import type { Owner, Step } from './step.ts';
-
-/**
- * First uid and gid that we give. useradd -r has only 100 to 999 and ordinary users are counted
- * from 1000; the block from here to {@link LAST_ID} is ours above whatever it already holds.
- */
-export const FIRST_ID = 20000;
-/** Last id of ordinary users in login.defs(5); containers often map no more than 65536. */
-export const LAST_ID = 59999;
 
 const ACCOUNT_SHELL = '/bin/sh';
 const ADMINISTRATOR = 'root';
 
 export interface AccountPlan {
   readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
   /** The user with the ids it has after the steps; null when it does not exist. */
   ownerOf(name: string): Owner | null;
 }
@@ -31,20 +29,33 @@ interface WantedUser {
 
 export function planAccounts(
   computer: Computer,
-  accounts: AccountState,
+  accounts: FoundAccounts,
   options: FormatOptions,
 ): AccountPlan {
   const planner = new AccountPlanner(accounts);
   if (options.areUsersAltered) {
-    planner.want({ name: computer.softwareUser, home: computer.softwareRoot, group: null });
-    for (const { user } of computer.partitions) {
-      if (user.name === ADMINISTRATOR) continue;
-      planner.want({ name: user.name, home: user.home, group: computer.softwareUser });
-    }
+    const wanted = wantedUsers(computer);
+    refuseClashes(new Set(wanted.map(({ name }) => name)), accounts);
+    for (const user of wanted) planner.want(user);
   } else {
     refuseMissingUsers(computer, planner);
   }
-  return { steps: planner.steps(), ownerOf: (name) => planner.ownerOf(name) };
+  return {
+    steps: planner.steps(),
+    warnings: planner.warnings(),
+    ownerOf: (name) => planner.ownerOf(name),
+  };
+}
+
+/** Each user once: partitions of a definition file may share one, which lives in the first's home. */
+function wantedUsers({ softwareUser, softwareRoot, partitions }: Computer): WantedUser[] {
+  const wanted = new Map<string, WantedUser>();
+  wanted.set(softwareUser, { name: softwareUser, home: softwareRoot, group: null });
+  for (const { user } of partitions) {
+    if (user.name === ADMINISTRATOR || wanted.has(user.name)) continue;
+    wanted.set(user.name, { name: user.name, home: user.home, group: softwareUser });
+  }
+  return [...wanted.values()];
 }
 
 function refuseMissingUsers(computer: Computer, planner: AccountPlanner): void {
@@ -65,10 +76,15 @@ type Draft = {
 class AccountPlanner {
   readonly #users: Map<string, PasswdEntry>;
   readonly #groups: Map<string, GroupEntry>;
+  /** Names of groups that stand in the account files. */
+  readonly #local: Set<string>;
   readonly #passwords: ReadonlyMap<string, string> | undefined;
   readonly #uids: Set<number>;
   readonly #gids: Set<number>;
-  #nextId: number;
+  readonly #pool: IdPool;
+  /** Users of a name service, and what is not as we would have it. */
+  readonly #outside = new Map<string, PasswdEntry>();
+  readonly #oddities: string[] = [];
   readonly #draft: Omit<Draft, 'etc'> = {
     addGroups: [],
     addUsers: [],
@@ -79,17 +95,18 @@ class AccountPlanner {
     removeGroups: [],
   };
 
-  constructor(accounts: AccountState) {
-    this.#users = new Map(accounts.users.map((user) => [user.name, user]));
-    this.#groups = new Map(accounts.groups.map((group) => [group.name, group]));
-    this.#passwords =
-      accounts.shadow && new Map(accounts.shadow.map(({ name, password }) => [name, password]));
-    this.#uids = new Set(accounts.users.map(({ uid }) => uid));
-    this.#gids = new Set(accounts.groups.map(({ gid }) => gid));
-    this.#nextId = FIRST_ID;
-    for (const id of [...this.#uids, ...this.#gids]) {
-      if (id >= this.#nextId && id <= LAST_ID) this.#nextId = id + 1;
+  constructor(accounts: FoundAccounts) {
+    const { users, groups, shadow, outside } = accounts;
+    this.#users = new Map(users.map((user) => [user.name, user]));
+    for (const user of outside.users) {
+      if (!this.#users.has(user.name)) this.#outside.set(user.name, user);
     }
+    this.#groups = new Map([...outside.groups, ...groups].map((group) => [group.name, group]));
+    this.#local = new Set(groups.map(({ name }) => name));
+    this.#passwords = shadow && new Map(shadow.map(({ name, password }) => [name, password]));
+    this.#uids = new Set([...users, ...outside.users].map(({ uid }) => uid));
+    this.#gids = new Set([...groups, ...outside.groups].map(({ gid }) => gid));
+    this.#pool = new IdPool(accounts);
   }
 
   steps(): Step[] {
@@ -97,17 +114,37 @@ class AccountPlanner {
     return isEmpty ? [] : [{ kind: 'accounts', transaction: this.#draft }];
   }
 
+  warnings(): string[] {
+    if (this.#oddities.length === 0) return [];
+    const all = this.#oddities.join(', ');
+    return [`Left as the name service has them: ${all}.`];
+  }
+
   ownerOf(name: string): Owner | null {
-    const user = this.#users.get(name);
+    const user = this.#users.get(name) ?? this.#outside.get(name);
     return user === undefined ? null : { name, uid: user.uid, gid: user.gid };
   }
 
   want(wanted: WantedUser): void {
+    const outside = this.#outside.get(wanted.name);
+    if (outside === undefined) this.#wantLocal(wanted);
+    else this.#leave(outside, wanted);
+  }
+
+  #wantLocal(wanted: WantedUser): void {
     const group = this.#groups.get(wanted.name) ?? this.#addGroup(wanted.name);
     const user = this.#users.get(wanted.name);
+    if (!this.#local.has(wanted.name) && user?.gid !== group.gid) throw groupOutside(wanted.name);
     if (user === undefined) this.#addUser(wanted, group);
     else this.#changeUser(user, wanted, group);
     if (wanted.group !== null) this.#join(wanted.name, wanted.group);
+  }
+
+  /** A user of a name service; only the group that others shall join is made where it lacks one. */
+  #leave(user: PasswdEntry, { home, group }: WantedUser): void {
+    if (group === null && !this.#groups.has(user.name)) this.#addGroup(user.name);
+    if (user.home !== home) this.#oddities.push(`user ${user.name} (home ${user.home})`);
+    if (group !== null && !this.#isMember(user.name, group)) this.#missMember(user.name, group);
   }
 
   #addGroup(name: string): GroupEntry {
@@ -116,6 +153,7 @@ class AccountPlanner {
     const group = { name, password: 'x', gid: isFree ? uid : this.#newId(), members: [] };
     this.#gids.add(group.gid);
     this.#groups.set(name, group);
+    this.#local.add(name);
     this.#draft.addGroups.push({ name, gid: group.gid });
     return group;
   }
@@ -132,16 +170,13 @@ class AccountPlanner {
   }
 
   #newId(): number {
-    const id = this.#nextId;
-    if (id > LAST_ID) {
-      throw new PlanError(
-        'SLAPOS_ERR_PLAN_CONFLICT',
-        `No uid is free between ${FIRST_ID} and ${LAST_ID}.`,
-        { hint: 'Create the users by hand and set alter_user = false.' },
-      );
-    }
-    this.#nextId = id + 1;
-    return id;
+    const id = this.#pool.give();
+    if (id !== undefined) return id;
+    throw new PlanError(
+      'SLAPOS_ERR_PLAN_CONFLICT',
+      `No uid is free between ${FIRST_ID} and ${LAST_ID}.`,
+      { hint: 'Create the users by hand and set alter_user = false.' },
+    );
   }
 
   #changeUser(user: PasswdEntry, wanted: WantedUser, group: GroupEntry): void {
@@ -164,8 +199,25 @@ class AccountPlanner {
   }
 
   #join(user: string, group: string): void {
-    const members = this.#groups.get(group)?.members ?? [];
-    if (members.includes(user)) return;
-    this.#draft.addMembers.push({ group, user });
+    if (this.#isMember(user, group)) return;
+    if (this.#local.has(group)) this.#draft.addMembers.push({ group, user });
+    else this.#missMember(user, group);
   }
+
+  #isMember(user: string, group: string): boolean {
+    return this.#groups.get(group)?.members.includes(user) === true;
+  }
+
+  #missMember(user: string, group: string): void {
+    this.#oddities.push(`group ${group} (without ${user})`);
+  }
+}
+
+/** passwd(5) must not rest on a group that may be out of reach. */
+function groupOutside(name: string): PlanError {
+  return new PlanError(
+    'SLAPOS_ERR_PLAN_CONFLICT',
+    `Group ${name} comes from the name service, but user ${name} does not.`,
+    { hint: 'Create both there, or both here, or choose another user_base_name.' },
+  );
 }

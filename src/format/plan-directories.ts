@@ -33,7 +33,7 @@ export function planDirectories(
 
 /** Every folder that format looks at. */
 export function directoryPaths(computer: Computer, options: FormatOptions): string[] {
-  const nobody: AccountPlan = { steps: [], ownerOf: () => null };
+  const nobody: AccountPlan = { steps: [], warnings: [], ownerOf: () => null };
   return wantedDirectories(computer, nobody, options).map(({ path }) => path);
 }
 

@@ -2,9 +2,10 @@
  * The difference between the computer as it shall be and the host as it is, as steps in the order
  * in which they are taken. Pure and synchronous; a plan for a host that is as desired is empty.
  */
-import type { AccountState, FileStatus, NetworkState } from '../host/host.ts';
+import type { FileStatus, NetworkState } from '../host/host.ts';
 import type { Computer, Partition } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
+import type { FoundAccounts } from './id-pool.ts';
 import { type FoundCpusets, planCpusets } from './managers.ts';
 import { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
@@ -21,7 +22,7 @@ import type { Step } from './step.ts';
 /** The host as it was found: one netlink dump, one read of the account files, folder by folder. */
 export interface Observed {
   readonly network: NetworkState;
-  readonly accounts: AccountState;
+  readonly accounts: FoundAccounts;
   /** Status of every path of interest that exists. */
   readonly paths: ReadonlyMap<string, FileStatus>;
   /** Content of each `.slapos-resource` that exists. */
@@ -76,5 +77,5 @@ export function plan(input: PlanInput): Plan {
     ...planResourceFiles(computer, observed),
   ];
   const steps = planStateFiles(computer, changes, input.files, options);
-  return { steps, warnings: [...devices.warnings, ...udev.hints] };
+  return { steps, warnings: [...accounts.warnings, ...devices.warnings, ...udev.hints] };
 }

@@ -125,10 +125,10 @@ async function applyAccounts(
   }
 }
 
-/** The users and groups of a host. */
+/** The users and groups of a host, as far as its own files know them. */
 export function createAccounts(
   addon: () => Pick<NativeAddon, 'accountApply'> = loadNative,
-): HostAccounts {
+): Omit<HostAccounts, 'lookUp'> {
   return {
     read: (etc = '/etc') => readAccounts(etc),
     apply: (transaction) => applyAccounts(addon(), transaction),

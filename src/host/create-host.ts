@@ -1,6 +1,7 @@
 import { createAccounts } from './account.ts';
 import type { Host } from './host.ts';
 import { createHostFiles } from './host-files.ts';
+import { lookUpNames } from './name-service.ts';
 import { createNetwork } from './netlink.ts';
 import { createSysctl } from './sysctl.ts';
 import { createTaps } from './tuntap.ts';
@@ -12,7 +13,7 @@ export function createHost(): Host {
   return {
     network: createNetwork(),
     taps: createTaps(),
-    accounts: createAccounts(),
+    accounts: { ...createAccounts(), lookUp: (query) => lookUpNames(query) },
     files: createHostFiles(),
     sysctl: createSysctl(),
   };

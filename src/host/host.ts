@@ -117,12 +117,30 @@ export interface AccountState {
   readonly gshadow: readonly GshadowEntry[] | undefined;
 }
 
+/** Users by name or uid, groups by name or gid. */
+export interface NameQuery {
+  readonly users: ReadonlyArray<string | number>;
+  readonly groups: ReadonlyArray<string | number>;
+}
+
+/** Those that were found, in no order. */
+export interface NameAnswer {
+  readonly users: readonly PasswdEntry[];
+  readonly groups: readonly GroupEntry[];
+}
+
 export interface HostAccounts {
   /**
    * Reads passwd, group, shadow and gshadow of a folder, `/etc` by default.
    * @throws HostError SLAPOS_ERR_ACCOUNT when passwd or group cannot be read.
    */
   read(etc?: string): Promise<AccountState>;
+  /**
+   * What the name service of the host (nsswitch.conf(5)) knows of names and ids. Free of cost where
+   * it is the local files alone: ask only for what {@link read} did not find.
+   * @throws HostError SLAPOS_ERR_ACCOUNT when it does not answer within seconds.
+   */
+  lookUp(query: NameQuery): Promise<NameAnswer>;
   /**
    * Changes the account files in one locked transaction, all or nothing.
    * @throws HostError SLAPOS_ERR_ACCOUNT

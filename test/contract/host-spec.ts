@@ -128,6 +128,14 @@ export function describeHost(make: () => Promise<HostUnderTest>): void {
     expect(shadow?.find(({ name }) => name === 'ctuser')?.password).toMatch(/^!/);
   });
 
+  it('asks the name service for nobody, and knows nothing of names that nobody has', async () => {
+    const { host } = await make();
+    const nothing = { users: [], groups: [] };
+    expect(await host.accounts.lookUp(nothing)).toEqual(nothing);
+    const unknown = { users: ['ct-nobody-has-it', 3_999_999], groups: ['ct-nobody-has-it'] };
+    expect(await host.accounts.lookUp(unknown)).toEqual(nothing);
+  });
+
   it('reads what is missing as undefined, and needs the folder of what it writes', async () => {
     const { host, folder } = await make();
     const { files } = host;

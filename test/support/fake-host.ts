@@ -11,6 +11,8 @@ import type {
   FileStatus,
   GroupEntry,
   Host,
+  NameAnswer,
+  NameQuery,
   NetworkState,
   OperationResult,
   PasswdEntry,
@@ -47,6 +49,8 @@ export class FakeHost implements Host {
   readonly folders = new Map<string, { mode: number; uid: number; gid: number }>();
   readonly fileTable = new Map<string, FakeFile>();
   readonly settings = new Map<string, string>([['net.ipv6.ip_nonlocal_bind', '0']]);
+  /** Users and groups that only a name service knows. */
+  readonly outside: { users: PasswdEntry[]; groups: GroupEntry[] } = { users: [], groups: [] };
   /** Addresses that another machine answers for. */
   readonly foreign = new Set<string>();
   /** Changes left before the machine dies; undefined for never. */
@@ -162,6 +166,14 @@ export class FakeHost implements Host {
       groups: [...this.groups.values()],
       shadow: [...this.passwords].map(([name, password]) => ({ name, password })),
       gshadow: undefined,
+    }),
+    lookUp: async ({ users, groups }: NameQuery): Promise<NameAnswer> => ({
+      users: this.outside.users.filter(({ name, uid }) =>
+        [name, uid].some((key) => users.includes(key)),
+      ),
+      groups: this.outside.groups.filter(({ name, gid }) =>
+        [name, gid].some((key) => groups.includes(key)),
+      ),
     }),
     apply: async (transaction: AccountTransaction): Promise<void> => {
       this.#change();

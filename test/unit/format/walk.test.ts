@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isSlaposError } from '../../../src/errors/slapos-error.ts';
 import { CrashError, FakeHost } from '../../support/fake-host.ts';
+import { rebootHost } from '../../support/format-nodes.ts';
 import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
 import { refusingPorts } from '../../support/refusing-ports.ts';
 
@@ -88,10 +89,7 @@ function renumber(host: FakeHost, from: number, to: number): void {
 
 /** All that a reboot takes: devices, addresses, routes, kernel settings. */
 function reboot(host: FakeHost, prefix: number): void {
-  host.links.length = 2;
-  host.addressList.length = 0;
-  host.routeList.length = 0;
-  host.settings.set('net.ipv6.ip_nonlocal_bind', '0');
+  rebootHost(host, 2);
   const [address, length] = PREFIXES[prefix] as (typeof PREFIXES)[number];
   host.addAddress('br0', address, length);
 }

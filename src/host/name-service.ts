@@ -1,0 +1,140 @@
+/**
+ * Users and groups that only a name service knows: sssd, LDAP, systemd's userdb (nsswitch.conf(5)).
+ * Asked through getent(1), whose process can be ended when a directory does not answer: getpwnam(3)
+ * in ours could not, and a faulty module would take us with it.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { errorCode, errorMessage, HostError } from '../errors/slapos-error.ts';
+import { parseGroup, parsePasswd } from './account.ts';
+import type { NameAnswer, NameQuery } from './host.ts';
+
+export interface NameServiceOptions {
+  /** nsswitch.conf(5). */
+  readonly switchPath?: string;
+  /** Program to ask, given as getent(1) is. */
+  readonly getent?: string;
+  readonly timeoutMs?: number;
+}
+
+type Database = 'passwd' | 'group';
+
+const SWITCH_PATH = '/etc/nsswitch.conf';
+/** As long as the lock of the account files is waited for. */
+const TIMEOUT_MS = 15_000;
+/** Keys for one process: far below what exec(2) takes. */
+const KEYS_AT_ONCE = 4000;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** getent(1): "one or more supplied keys could not be found". */
+const NOT_ALL_FOUND = 2;
+/** In passwd and group themselves, which are read as files. */
+const LOCAL_SOURCE = 'files';
+
+/** The sources that nsswitch.conf(5) names for a database, besides the local files. */
+export function parseNameSources(text: string, database: Database): string[] {
+  const line = text
+    .split('\n')
+    .map((each) => each.replace(/#.*/, ''))
+    .findLast((each) => each.trimStart().startsWith(`${database}:`));
+  return (line ?? '')
+    .replace(/^\s*\w+:/, '')
+    .replaceAll(/\[[^\]]*\]/g, ' ')
+    .split(/\s+/)
+    .filter((source) => source !== '' && source !== LOCAL_SOURCE);
+}
+
+/**
+ * What the name service knows of the keys; nothing, at no cost, where it is only the local files.
+ * @throws HostError SLAPOS_ERR_ACCOUNT when it does not answer in time.
+ */
+export async function lookUpNames(
+  { users, groups }: NameQuery,
+  options: NameServiceOptions = {},
+): Promise<NameAnswer> {
+  if (users.length + groups.length === 0) return { users: [], groups: [] };
+  const text = await readSwitch(options.switchPath ?? SWITCH_PATH);
+  const [passwd, group] = await Promise.all([
+    ask('passwd', users, text, options),
+    ask('group', groups, text, options),
+  ]);
+  return { users: parsePasswd(passwd), groups: parseGroup(group) };
+}
+
+async function readSwitch(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    // Without the file glibc and musl look into the local files alone.
+    if (errorCode(error) === 'ENOENT') return '';
+    throw failure(`${path} cannot be read: ${errorMessage(error)}`, error);
+  }
+}
+
+async function ask(
+  database: Database,
+  keys: ReadonlyArray<string | number>,
+  switchText: string,
+  options: NameServiceOptions,
+): Promise<string> {
+  if (parseNameSources(switchText, database).length === 0) return '';
+  const deadline = Date.now() + (options.timeoutMs ?? TIMEOUT_MS);
+  const answers: string[] = [];
+  for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
+    const some = keys.slice(start, start + KEYS_AT_ONCE).map(String);
+    answers.push(await runGetent(options.getent ?? 'getent', database, some, deadline));
+  }
+  return answers.join('');
+}
+
+async function runGetent(
+  program: string,
+  database: Database,
+  keys: readonly string[],
+  deadline: number,
+): Promise<string> {
+  const { spawn } = await import('node:child_process');
+  const child = spawn(program, ['--', database, ...keys], { stdio: ['ignore', 'pipe', 'ignore'] });
+  return new Promise((resolve, reject) => {
+    const give = (error: HostError) => {
+      abandon(child);
+      clearTimeout(timer);
+      reject(error);
+    };
+    const timer = setTimeout(
+      () => give(failure(`the name service (${database}) does not answer`)),
+      Math.max(0, deadline - Date.now()),
+    );
+    const pieces: Buffer[] = [];
+    let sizeBytes = 0;
+    child.stdout.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      sizeBytes += piece.length;
+      if (sizeBytes > MAX_ANSWER_BYTES) give(failure(`${program} ${database} answers too much`));
+    });
+    child.on('error', (error) => give(failure(`${program} cannot be run`, error)));
+    child.on('close', (status, signal) => {
+      clearTimeout(timer);
+      if (status === 0 || status === NOT_ALL_FOUND) resolve(Buffer.concat(pieces).toString('utf8'));
+      else give(failure(`${program} ${database} ended with ${signal ?? status}`));
+    });
+  });
+}
+
+/** Not waited for: a process that a dead file server holds does not even end when it is killed. */
+function abandon(child: ChildProcess): void {
+  child.kill('SIGKILL');
+  child.stdout?.destroy();
+  child.unref();
+}
+
+function failure(problem: string, cause?: unknown): HostError {
+  return new HostError(
+    'SLAPOS_ERR_ACCOUNT',
+    `Cannot tell which users and groups exist: ${problem}.`,
+    { syscall: 'getent' },
+    {
+      cause,
+      hint: 'Repair the name service (passwd and group in /etc/nsswitch.conf), then run again.',
+    },
+  );
+}
