@@ -15,7 +15,7 @@ import {
   renderIpv6Netmask,
 } from '../model/ip-address.ts';
 import { type Ipv6Prefix, partitionAddress } from './address.ts';
-import type { AllocationContext } from './allocation-context.ts';
+import { type AllocationContext, foreignPlace } from './allocation-context.ts';
 import { drawFree } from './draw.ts';
 import { isDuplicate } from './network-view.ts';
 
@@ -69,8 +69,8 @@ class Ipv4Allocator {
   }
 
   #problemOf({ address }: HostAddress): string | undefined {
-    const { network, computer, reservations } = this.#context;
-    const other = network.elsewhere(computer.interface?.name ?? '', address);
+    const { computer, reservations } = this.#context;
+    const other = foreignPlace(this.#context, computer.interface?.name ?? '', address);
     if (other !== undefined) return `is on ${other}, another address is given`;
     const isFree = reservations.isIpv4Free(parseIpv4(address) as number);
     return isFree ? undefined : 'is taken, another address is given';
@@ -155,7 +155,7 @@ class Ipv6Allocator {
     const base = bases.choose(address);
     const present = network.find(this.#device, stored.address);
     if (present !== undefined && isDuplicate(present)) return 'is used by another machine';
-    const other = network.elsewhere(this.#device, stored.address);
+    const other = foreignPlace(this.#context, this.#device, stored.address);
     if (other !== undefined && present === undefined) return `is on ${other}`;
     if (reservations.isIpv6Given(address) && !this.#isCrowded(base)) return 'is given twice';
     const isOwn = stored.address === computer.address;

@@ -6,6 +6,7 @@ import type { BaseAddresses } from './base-address.ts';
 import type { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import type { Reservations } from './reservations.ts';
+import type { StoredInterfaces } from './stored-computer.ts';
 
 export interface AllocationInput {
   readonly options: FormatOptions;
@@ -23,6 +24,8 @@ export interface RecordedAddresses {
   /** The computer's own address then, which says what its prefix was. */
   readonly address: string | null;
   readonly netmask: string | null;
+  /** Where the addresses of partitions were put then. */
+  readonly interfaces: StoredInterfaces | null;
   readonly partitions: ReadonlyArray<Pick<Partition, 'addresses' | 'ipv6Range' | 'tap' | 'tun'>>;
 }
 
@@ -35,6 +38,20 @@ export interface AllocationContext extends AllocationInput {
   readonly outdated: Set<string>;
   /** True when no state was found: regular addresses already on our devices are then ours. */
   readonly isFresh: boolean;
+}
+
+/**
+ * The device that has an address which shall be on another one; undefined when there is none. An
+ * interface that carried our addresses before does not count: from there it moves.
+ */
+export function foreignPlace(
+  { network, recorded }: AllocationContext,
+  device: string,
+  address: string,
+): string | undefined {
+  return network.elsewhere(device, address, (other) =>
+    recorded.some(({ interfaces: were }) => were?.ipv4 === other || were?.ipv6 === other),
+  );
 }
 
 /** Takes an address, IPv4 or IPv6 by its text, out of what may be given. */

@@ -36,6 +36,7 @@ export function parseDefinition(
   return {
     address: address?.address ?? null,
     netmask: address?.netmask ?? null,
+    interfaces: null,
     softwareUser: computer.find('software_user') ?? null,
     softwareRoot: null,
     instanceRoot: null,

@@ -67,9 +67,14 @@ export class NetworkView {
     return this.#byPlace.get(`${device} ${address}`) ?? [];
   }
 
-  /** A device other than `device` that carries the address; undefined when there is none. */
-  elsewhere(device: string, address: string): string | undefined {
-    return this.#byAddress.get(address)?.find((other) => other !== device);
+  /** A device other than `device` and the excepted that carries it; undefined for none. */
+  elsewhere(
+    device: string,
+    address: string,
+    isExcepted: (other: string) => boolean = () => false,
+  ): string | undefined {
+    const devices = this.#byAddress.get(address);
+    return devices?.find((other) => other !== device && !isExcepted(other));
   }
 
   /** True when the kernel runs duplicate address detection on it now (RFC 4862 5.4). */

@@ -2,6 +2,7 @@
 import { PlanError } from '../errors/slapos-error.ts';
 import { LINK_GROUP_SLAPOS, type NativeLink } from '../host/native-network.ts';
 import type { Computer, Partition } from '../model/computer.ts';
+import type { RecordedAddresses } from './allocation-context.ts';
 import { IFF_UP, type NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import type { AccountPlan } from './plan-accounts.ts';
@@ -22,7 +23,9 @@ export function planDevices(
   network: NetworkView,
   accounts: AccountPlan,
   options: FormatOptions,
+  recorded: ReadonlyArray<Pick<RecordedAddresses, 'interfaces'>> = [],
 ): { readonly steps: readonly Step[]; readonly warnings: readonly string[] } {
+  const bridges = ownBridges(network, options, recorded);
   const wanted = wantedDevices(computer, network, accounts, options);
   refuseFullBridge(wanted, network);
   const creations: Array<StepOf<'deviceCreate'>> = [];
@@ -35,7 +38,7 @@ export function planDevices(
       creations.push({ kind: 'deviceCreate', name, mode, owner });
     }
     if (found !== undefined) warnings.push(...checkDevice(device, found));
-    const former = formerBridge(device, found, network.link(options.interfaceName ?? ''));
+    const former = formerBridge(device, found, bridges);
     const change = linkChange(device, found, former);
     if (change !== null) settings.push({ kind: 'link', change });
   }
@@ -98,14 +101,24 @@ function checkDevice(device: WantedDevice, found: NativeLink): string[] {
   ];
 }
 
+/** The interfaces that taps may be ports of: now, and before the last change. */
+function ownBridges(
+  network: NetworkView,
+  { interfaceName }: FormatOptions,
+  recorded: ReadonlyArray<Pick<RecordedAddresses, 'interfaces'>>,
+): NativeLink[] {
+  const names = new Set([interfaceName, ...recorded.map(({ interfaces }) => interfaces?.ipv4)]);
+  return [...names].flatMap((name) => network.link(name ?? '') ?? []);
+}
+
 /** The bridge that a tap of ours was in while taps were bridged: nothing is routed to a port. */
 function formerBridge(
   device: WantedDevice,
   found: NativeLink | undefined,
-  own: NativeLink | undefined,
+  bridges: readonly NativeLink[],
 ): NativeLink | undefined {
-  const isOurs = found?.group === LINK_GROUP_SLAPOS && found.master === own?.ifindex;
-  return device.bridge === null && isOurs ? own : undefined;
+  if (device.bridge !== null || found?.group !== LINK_GROUP_SLAPOS) return undefined;
+  return bridges.find(({ ifindex }) => ifindex === found.master);
 }
 
 function linkChange(

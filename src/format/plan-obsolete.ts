@@ -2,12 +2,13 @@
  * Addresses and routes that an earlier run recorded and that were replaced since: after a change of
  * the host's prefix they would only mislead. What a switched-off option leaves stays. Pure.
  */
-import type { Computer, HostAddress, Partition, PartitionDevice } from '../model/computer.ts';
+import type { Computer, Partition, PartitionDevice } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
 import { formerPrefixes, leftInPrefixes } from './former-prefix.ts';
 import type { NetworkView } from './network-view.ts';
 import { deleteRoute, type WantedRoute } from './plan-routes.ts';
 import type { Step } from './step.ts';
+import type { StoredInterfaces } from './stored-computer.ts';
 import { rangeRoute, tapRoutes, type WantedAddress } from './wanted-routes.ts';
 
 const MAIN_TABLE = 254;
@@ -24,12 +25,12 @@ interface Wanted {
 export function planObsolete(recorded: readonly RecordedAddresses[], wanted: Wanted): Step[] {
   const routes = new Map<string, WantedRoute>();
   const addresses = new Map<string, { dev: string; address: string }>();
-  for (const { partitions } of recorded) {
+  for (const { partitions, interfaces } of recorded) {
     for (const [index, before] of partitions.entries()) {
       const now = wanted.computer.partitions[index];
       if (now === undefined) continue;
       for (const route of replacedRoutes(before, now)) routes.set(routeKey(route), route);
-      for (const one of replacedAddresses(before, now, wanted.computer)) {
+      for (const one of replacedAddresses(before, now, placesOf(wanted.computer, interfaces))) {
         addresses.set(`${one.dev} ${one.address}`, one);
       }
     }
@@ -66,15 +67,33 @@ function isReplaced(before: PartitionDevice, now: PartitionDevice): boolean {
   return before.ipv6Address !== now.ipv6Address || before.ipv6Network !== now.ipv6Network;
 }
 
-function replacedAddresses(before: Recorded, now: Partition, computer: Computer) {
+/** Where addresses of partitions are, and where they were when they were recorded. */
+interface Places {
+  readonly now: StoredInterfaces;
+  readonly before: StoredInterfaces;
+}
+
+function placesOf({ interface: own }: Computer, before: StoredInterfaces | null): Places {
+  const now = { ipv4: own?.name ?? '', ipv6: own?.ipv6Interface ?? '' };
+  return { now, before: before ?? now };
+}
+
+function replacedAddresses(before: Recorded, now: Partition, places: Places) {
   const devices = [
     ...replacedOnDevice(before.tap, now.tap, ['ipv6Address']),
     ...replacedOnDevice(before.tun, now.tun, ['ipv4Address', 'ipv6Address']),
   ];
   if (now.addresses.length === 0) return devices;
   const kept = new Set(now.addresses.map(({ address }) => address));
-  const replaced = before.addresses.filter(({ address }) => !kept.has(address));
-  return [...devices, ...replaced.map((address) => onInterface(address, computer))];
+  const replaced = before.addresses.filter(({ address }) => {
+    return !kept.has(address) || placeOf(address, places.before) !== placeOf(address, places.now);
+  });
+  const left = replaced.map(({ address }) => ({ dev: placeOf(address, places.before), address }));
+  return [...devices, ...left];
+}
+
+function placeOf(address: string, { ipv4, ipv6 }: StoredInterfaces): string {
+  return address.includes(':') ? ipv6 : ipv4;
 }
 
 function replacedOnDevice(
@@ -87,11 +106,6 @@ function replacedOnDevice(
     const isReplaced = before[key] !== '' && now[key] !== '' && before[key] !== now[key];
     return isReplaced ? [{ dev: before.name, address: before[key] }] : [];
   });
-}
-
-function onInterface({ address }: HostAddress, computer: Computer) {
-  const own = computer.interface;
-  return { dev: (address.includes(':') ? own?.ipv6Interface : own?.name) ?? '', address };
 }
 
 function routeDeletion(route: WantedRoute, network: NetworkView): Step[] {

@@ -60,7 +60,7 @@ export function plan(input: PlanInput): Plan {
   const network = new NetworkView(observed.network);
   const accounts = planAccounts(computer, observed.accounts, options);
   const directories = planDirectories(computer, observed.paths, accounts, options);
-  const devices = planDevices(computer, network, accounts, options);
+  const devices = planDevices(computer, network, accounts, options, input.recorded);
   const released = planRelease({ ...input, ...observed, network });
   const newDevices = devices.steps.filter(({ kind }) => kind === 'deviceCreate').length;
   const udev = planUdevRule(options, observed.udev, newDevices);

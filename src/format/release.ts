@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PlanError } from '../errors/slapos-error.ts';
 import type { AccountState, FileKind } from '../host/host.ts';
 import type { Computer, Partition } from '../model/computer.ts';
+import type { RecordedAddresses } from './allocation-context.ts';
 import { desiredComputer } from './desired.ts';
 import type { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
@@ -59,6 +60,7 @@ export interface ReleaseInput {
   /** The computer without them. */
   readonly computer: Computer;
   readonly released: readonly Partition[];
+  readonly recorded: ReadonlyArray<Pick<RecordedAddresses, 'interfaces'>>;
   readonly folders: ReadonlyMap<string, FoundFolder>;
   readonly accounts: AccountState;
   readonly network: NetworkView;
@@ -143,19 +145,27 @@ function rangeSteps(partition: Partition, { network, computer }: ReleaseInput): 
   );
 }
 
-function addressSteps(partition: Partition, { network, computer }: ReleaseInput): Step[] {
+function addressSteps(partition: Partition, input: ReleaseInput): Step[] {
+  const { network, computer } = input;
   const kept = new Set([
     computer.address,
     ...computer.partitions.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
   ]);
-  return partition.addresses.flatMap(({ address }): Step[] => {
-    const own = computer.interface;
-    const dev = (address.includes(':') ? own?.ipv6Interface : own?.name) ?? '';
-    const found = network.find(dev, address);
-    if (found === undefined || kept.has(address)) return [];
-    const { prefixLength } = found;
-    return [{ kind: 'address', change: { op: 'addrDel', dev, address, prefixLength } }];
+  return partition.addresses.flatMap(({ address }) => {
+    if (kept.has(address)) return [];
+    return [...interfacesOf(input)].flatMap((dev): Step[] => {
+      const found = network.find(dev, address);
+      if (found === undefined) return [];
+      const { prefixLength } = found;
+      return [{ kind: 'address', change: { op: 'addrDel', dev, address, prefixLength } }];
+    });
   });
+}
+
+/** Those that carry addresses of partitions, and those that did before the last change. */
+function interfacesOf({ computer: { interface: own }, recorded }: ReleaseInput): Set<string> {
+  const were = recorded.flatMap(({ interfaces }) => Object.values(interfaces ?? {}));
+  return new Set([own?.name ?? '', own?.ipv6Interface ?? '', ...were]);
 }
 
 function deviceSteps({ tap, tun }: Partition, { network }: ReleaseInput): Step[] {

@@ -27,10 +27,17 @@ export interface StoredPartition {
   readonly capabilities: readonly string[] | null;
 }
 
+/** The interfaces that carried the addresses of partitions. */
+export interface StoredInterfaces {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
 /** What a state or definition file says of the computer; null where it says nothing. */
 export interface StoredComputer {
   readonly address: string | null;
   readonly netmask: string | null;
+  readonly interfaces: StoredInterfaces | null;
   readonly softwareUser: string | null;
   readonly softwareRoot: string | null;
   readonly instanceRoot: string | null;
@@ -48,6 +55,7 @@ export function parseComputerXml(text: string, path: string): StoredComputer {
   return {
     address: computer.textOrNull('address', true),
     netmask: computer.textOrNull('netmask', true),
+    interfaces: parseInterfaces(computer.entryOrNull('interface')),
     softwareUser: computer.textOrNull('software_user'),
     softwareRoot: computer.textOrNull('software_root'),
     instanceRoot: computer.textOrNull('instance_root'),
@@ -73,6 +81,12 @@ function stateError(path: string, problem: string, cause?: unknown): SlaposError
     hint: `Restore it from ${path}.zip, which holds its former contents, or move it away.`,
     context: { file: path },
   });
+}
+
+function parseInterfaces(entry: Entry | null): StoredInterfaces | null {
+  const ipv4 = entry?.textOrNull('name');
+  if (entry === null || !ipv4) return null;
+  return { ipv4, ipv6: entry.textOrNull('ipv6_interface') || ipv4 };
 }
 
 function parsePartition(partition: Entry): StoredPartition {
