@@ -1,176 +1,301 @@
 /**
- * `node format` for real in fresh namespaces, and its peers in the same namespace: the network by
- * `ip -batch` and by one `ip` process an operation, the users by systemd-sysusers, and upstream
- * with its sleeps removed where SLAPOS_PEER_PYTHON names a Python that has it.
+ * `node format` for real, and in the same run what it is measured against: its kernel work against
+ * a plain C loop with the same operations (bench/native/format-floor.c), whole processes against
+ * `ip -batch` with systemd-sysusers, one `ip` process an operation, and upstream with its sleeps
+ * removed where SLAPOS_PEER_PYTHON names a Python that has it. Each in fresh namespaces.
  *
- *     npm run bench -- format [--json] [--partitions 100,300,1000] [--runs 3] [--upstream 20]
+ *     npm run bench -- format [--json] [--partitions 100,300,500] [--runs 3] [--upstream 300]
+ *                             [--kernel-only]
  *
- * There is no duplicate address detection in it (accept_dad = 0), which adds one wait of about 2 s
- * on links with carrier, however many addresses there are. Kernel work against the C floor is the
- * benchmark `netlink`.
+ * Duplicate address detection is off (accept_dad = 0) but in the rows that say otherwise: on a link
+ * with carrier it adds one wait of about 2 s, however many addresses there are.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import {
+  duplicateDetectionScript,
+  floorScript,
+  kernelScript,
+  peerScript,
+  planScript,
+  processScript,
+  upstreamScript,
+} from './support/format-scripts.ts';
+import { renderForFloor, renderForIp } from './support/kernel-operations.ts';
+import { measureKernelWork, planSteps } from './support/measured-format.ts';
+import {
+  addSample,
+  compareRows,
+  type Ratio,
+  type Row,
+  type Samples,
+  summarise,
+} from './support/statistics.ts';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    partitions: { type: 'string', default: '100,300' },
+    partitions: { type: 'string', default: '100,300,500' },
     runs: { type: 'string', default: '3' },
     /** Partitions that upstream formats, 0 for none. */
     upstream: { type: 'string', default: '0' },
+    'kernel-only': { type: 'boolean', default: false },
+    /** What this program is called with inside the namespaces. */
+    steps: { type: 'string' },
+    into: { type: 'string', default: '' },
+    measure: { type: 'string' },
   },
 });
 
-/** Milliseconds of whole processes, but for peak-rss-mb. */
-interface Row {
-  readonly what: string;
-  readonly partitions: number;
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
-}
-
-/** Runs with nothing to do, for one first run. */
-const REPEATS = 3;
-/** One process an operation is only measured up to here: it takes 15 ms a partition and more. */
+/** One process an operation is only measured up to here: it takes 4 to 15 ms a partition. */
 const MOST_FOR_ONE_EACH = 100;
-
+const INSIDE = '/srv/slapos-node/build/bench';
 const packageFolder = join(__dirname, '../..');
+const folder = join(packageFolder, 'build', 'bench');
 
-const PREPARE = `
-    timed() { local name=$1 start=$(date +%s%N); shift; "$@"; local end=$(date +%s%N)
-              awk "BEGIN { print \\"$name\\", ($end - $start) / 1000000 }"; }
-    ip link add br0 type bridge; ip link set br0 up
-    echo 0 > /proc/sys/net/ipv6/conf/br0/accept_dad
-    ip address add 2001:db8:aaaa::1/48 dev br0
-    mkdir -p /srv/peer /srv/before; cp -a /etc /srv/peer/etc; cp -a /etc /srv/before/etc; touch /srv/master
-    node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 /dev/null > /srv/master &
-    until grep -q ready /srv/master; do sleep 0.02; done
-    format() { "$SLAPOS_PACKAGE/bin/slapos" -q node format --now --cfg /srv/slapos.cfg; }`;
+const TITLES: Readonly<Record<string, string>> = {
+  'node-e-0': 'node -e 0',
+  first: 'first run',
+  'nothing-to-do': 'nothing to do',
+  'dry-run': 'dry run of nothing to do',
+  'peak-memory': 'peak memory',
+  'first-with-dad': 'first run with duplicate address detection',
+  'dad-wait': 'of which waiting for it',
+  sysusers: 'systemd-sysusers on /etc',
+  'sysusers-other-tree': 'systemd-sysusers --root of another tree',
+  'ip-batch': 'ip -batch, network only',
+  'ip-one-each': 'one ip process an operation, network only',
+  'upstream-first': 'upstream, first run without its sleeps',
+  'upstream-nothing-to-do': 'upstream, nothing to do',
+};
 
-function configuration(partitions: number): string {
-  return `
-    cat > /srv/slapos.cfg <<'CFG'
-[slapos]
-computer_id = COMP-1
-master_url = http://127.0.0.1:5000/
-software_root = /srv/software
-instance_root = /srv/slapgrid
-[slapformat]
-interface_name = br0
-partition_amount = ${partitions}
-partition_base_name = slappart
-user_base_name = slapuser
-tap_base_name = slaptap
-computer_xml = /srv/slapos.xml
-ipv4_local_network = 10.0.0.0/16
-CFG`;
+const KERNEL = 'kernel work of format';
+const FLOOR = 'kernel work, C floor';
+
+/** Why something is not in the table. */
+const missing: string[] = [];
+
+function hasProgram(name: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
 }
 
-const OURS = `
-    cat > /srv/rss.cjs <<'JS'
-process.on('exit', () => console.log('peak-rss-mb', process.resourceUsage().maxRSS / 1024));
-JS
-    format_dry() { "$SLAPOS_PACKAGE/bin/slapos" -q node format -n --cfg /srv/slapos.cfg > /dev/null; }
-    timed node-e-0 node -e 0
-    timed first format
-    for i in $(seq ${REPEATS}); do timed nothing-to-do format; done
-    timed dry-run format_dry
-    NODE_OPTIONS='--require /srv/rss.cjs' format`;
-
-/** The same users and network again, by others. */
-function peers(partitions: number): string {
-  return `
-    awk -F: '/^slap/ { print "u", $1, $3, "-", $6, $7 }' /etc/passwd > /srv/users.conf
-    timed sysusers-other-tree systemd-sysusers --root=/srv/peer /srv/users.conf 2> /dev/null
-    [ "$(grep -c ^slapuser /srv/peer/etc/passwd)" = ${partitions} ]
-    for file in passwd group shadow gshadow; do cp -p /srv/before/etc/$file /etc/$file; done
-    timed systemd-sysusers systemd-sysusers /srv/users.conf 2> /dev/null
-    [ "$(grep -c ^slapuser /etc/passwd)" = ${partitions} ]
-    ip -o address show scope global | awk '$2 ~ /slaptap|br0/ && $4 !~ /::1\\/48/ {
-      print "address replace", $4, "dev", $2, ($2 ~ /tap/ ? "nodad noprefixroute" : "") }' > /srv/addresses
-    (ip -6 route show proto 83; ip -6 route show proto 83 table local) |
-      sed 's/ linkdown//; s/ pref medium//; s/^/route replace /' > /srv/routes
-    for i in $(seq 0 ${partitions - 1}); do
-      echo "tuntap add dev slaptap$i mode tap user slapuser$i"
-      echo "link set slaptap$i up"
-    done > /srv/links
-    clean() { ip link delete group $1; ip address flush dev br0; ip -6 route flush table local proto 83
-              ip address add 2001:db8:aaaa::1/48 dev br0; }
-    batch() { ip -batch /srv/links && ip -batch /srv/addresses && ip -batch /srv/routes; }
-    each() { cat /srv/links /srv/addresses /srv/routes | while read -r line; do ip $line; done; }
-    clean 20905
-    timed ip-batch batch
-    ${partitions > MOST_FOR_ONE_EACH ? '' : oneEach(partitions)}`;
+function fail(text: string): never {
+  process.stderr.write(`bench format: ${text}\n`);
+  process.exit(1);
 }
 
-function oneEach(partitions: number): string {
-  return `
-    for i in $(seq 0 ${partitions - 1}); do echo "link delete slaptap$i"; done | ip -batch -
-    clean 0 2> /dev/null || true
-    timed ip-one-each each`;
-}
-
-/** Upstream's own command line, without the two seconds that it sleeps for each address. */
-const UPSTREAM = `
-    cat > /srv/upstream.py <<'PY'
-import sys, time
-time.sleep = lambda seconds: None
-sys.argv = ['slapos', 'node', 'format', '--now', '--cfg', '/srv/slapos.cfg']
-from slapos.cli.entry import main
-sys.exit(main())
-PY
-    upstream() { "$SLAPOS_PEER_PYTHON" /srv/upstream.py > /srv/upstream.log 2>&1 || {
-      tail -5 /srv/upstream.log >&2; return 1; }; }
-    timed upstream-first-without-sleeps upstream
-    timed upstream-nothing-to-do upstream`;
-
-function script(partitions: number, isUpstream: boolean): string {
-  const body = isUpstream ? UPSTREAM : OURS + peers(partitions);
-  return `${PREPARE}\n${configuration(partitions)}\n${body}`;
-}
-
-function runOnce(partitions: number, isUpstream: boolean): Array<readonly [string, number]> {
-  const { status, stdout, stderr } = spawnSync(
-    join(packageFolder, 'scripts/in-namespace.sh'),
-    ['bash', '-euc', script(partitions, isUpstream)],
-    { encoding: 'utf8' },
-  );
-  if (status !== 0) throw new Error(`the run ended with ${status}: ${stderr}`);
-  const lines = stdout.trim().split('\n');
-  return lines.map((line) => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])] as const);
-}
-
-function measure(partitions: number, runs: number, isUpstream = false): Row[] {
-  const samples = new Map<string, number[]>();
-  for (let run = 0; run < runs; run += 1) {
-    for (const [what, value] of runOnce(partitions, isUpstream)) {
-      samples.set(what, [...(samples.get(what) ?? []), value]);
-    }
-  }
-  return [...samples].map(([what, unsorted]) => {
-    const sorted = unsorted.toSorted((a, b) => a - b);
-    const at = (position: number) => Math.round((sorted[position] ?? Number.NaN) * 10) / 10;
-    const middle = Math.floor(sorted.length / 2);
-    return { what, partitions, min: at(0), median: at(middle), max: at(sorted.length - 1) };
+/** Lines `NAME VALUE` of a script run in fresh namespaces. */
+function runScript(script: string): Array<readonly [string, string]> {
+  const command = join(packageFolder, 'scripts/in-namespace.sh');
+  const run = spawnSync(command, ['bash', '-euc', script], {
+    cwd: packageFolder,
+    encoding: 'utf8',
   });
+  if (run.status !== 0) fail(`a run ended with ${run.status}: ${run.stderr.trim() || run.error}`);
+  const lines = run.stdout.trim().split('\n');
+  return lines.map((line) => [line.split(' ', 1)[0] ?? '', line.slice(line.indexOf(' ') + 1)]);
 }
 
-const runs = Number(values.runs);
-const upstreamPartitions = process.env['SLAPOS_PEER_PYTHON'] ? Number(values.upstream) : 0;
-const loadBefore = loadavg()[0]?.toFixed(1);
-const rows = [
-  ...values.partitions.split(',').flatMap((count) => measure(Number(count), runs)),
-  ...(upstreamPartitions > 0 ? measure(upstreamPartitions, 1, true) : []),
-];
-const machine =
-  `${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}, Linux ${release()}, Node ${process.version}, ` +
-  `${runs} runs, load ${loadBefore} before and ${loadavg()[0]?.toFixed(1)} after`;
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, rows }, null, 2)}\n`);
-else {
-  process.stdout.write(`${machine}; milliseconds of whole processes\n`);
-  console.table(rows);
+/** The floor, or undefined where no C compiler is. */
+function compileFloor(): string | undefined {
+  const source = join(packageFolder, 'bench/native/format-floor.c');
+  if (!hasProgram('cc')) {
+    missing.push('C floor: no cc (Debian: apt-get install gcc libc6-dev)');
+    return undefined;
+  }
+  const program = join(folder, 'format-floor');
+  execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: 'inherit' });
+  return `${INSIDE}/format-floor`;
 }
+
+interface Peers {
+  readonly floor: string | undefined;
+  readonly hasSysusers: boolean;
+  /** Version of upstream, undefined without it. */
+  readonly upstream: string | undefined;
+}
+
+function findPeers(): Peers {
+  if (process.getuid?.() !== 0) fail('needs root, for private namespaces');
+  if (!hasProgram('ip')) fail('needs iproute2 (Debian: apt-get install iproute2)');
+  const hasSysusers = hasProgram('systemd-sysusers');
+  if (!hasSysusers) missing.push('systemd-sysusers: not installed (Debian: package systemd)');
+  return { floor: compileFloor(), hasSysusers, upstream: findUpstream() };
+}
+
+function findUpstream(): string | undefined {
+  const python = process.env['SLAPOS_PEER_PYTHON'];
+  if (python === undefined || values.upstream === '0') {
+    const how = 'set SLAPOS_PEER_PYTHON to a Python that has slapos.core, and --upstream 300';
+    missing.push(`upstream: not asked for (${how}; 66 s for 300 partitions)`);
+    return undefined;
+  }
+  const code = 'from importlib.metadata import version; print(version("slapos.core"))';
+  const { status, stdout } = spawnSync(python, ['-c', code], { encoding: 'utf8' });
+  if (status === 0) return stdout.trim();
+  missing.push(`upstream: ${python} has no slapos.core (pip install slapos.core)`);
+  return undefined;
+}
+
+/** What a run left behind must be the same for all who claim to do the same. */
+const states = new Map<number, { readonly state: string; readonly by: string }>();
+
+function compareState(partitions: number, state: string, by: string): void {
+  const known = states.get(partitions) ?? { state, by };
+  states.set(partitions, known);
+  if (known.state === state) return;
+  fail(`${by} made another network of ${partitions} partitions than ${known.by}`);
+}
+
+function takeSamples(script: string, samples: Samples, partitions: number, by: string): void {
+  for (const [name, value] of runScript(script)) {
+    if (name === 'state') compareState(partitions, value, by);
+    else if (name in TITLES) addSample(samples, TITLES[name] ?? '', Number(value));
+  }
+}
+
+/** Phases of one run of the kernel's work. */
+function takeKernelSamples(script: string, samples: Samples, partitions: number, by: string): void {
+  for (const [name, value] of runScript(script)) {
+    if (name === 'state') compareState(partitions, value, by);
+    if (!name.startsWith('{')) continue;
+    const { devicesMs, networkMs, dumpMs } = JSON.parse(name) as Record<string, number>;
+    addSample(samples, by, Number(devicesMs) + Number(networkMs));
+    addSample(samples, `${by}: devices`, Number(devicesMs));
+    addSample(samples, `${by}: links, addresses, routes`, Number(networkMs));
+    addSample(samples, `${by}: reading back`, Number(dumpMs));
+  }
+}
+
+function measureKernel(
+  partitions: number,
+  floor: string | undefined,
+  samples: Samples,
+  run: number,
+) {
+  const program = `${INSIDE}/format.js`;
+  const ours = () =>
+    takeKernelSamples(kernelScript(partitions, program), samples, partitions, KERNEL);
+  const theirs = () => {
+    if (floor === undefined) return;
+    const script = floorScript(partitions, floor, `${INSIDE}/floor-${partitions}.txt`);
+    takeKernelSamples(script, samples, partitions, FLOOR);
+  };
+  // In turns, so that neither always comes first.
+  for (const measure of run % 2 === 0 ? [ours, theirs] : [theirs, ours]) measure();
+}
+
+function measureProcesses(partitions: number, peers: Peers, samples: Samples): void {
+  takeSamples(processScript(partitions), samples, partitions, 'node format');
+  takeSamples(duplicateDetectionScript(partitions), samples, partitions, 'node format');
+  const files = {
+    ip: `${INSIDE}/ip-${partitions}.txt`,
+    hasSysusers: peers.hasSysusers,
+    hasOneEach: partitions <= MOST_FOR_ONE_EACH,
+  };
+  takeSamples(peerScript(partitions, files), samples, partitions, 'ip -batch');
+}
+
+function measure(partitions: number, peers: Peers): Row[] {
+  const program = `${INSIDE}/format.js`;
+  runScript(planScript(partitions, program, `${INSIDE}`));
+  const samples: Samples = new Map();
+  for (let run = 0; run < Number(values.runs); run += 1) {
+    measureKernel(partitions, peers.floor, samples, run);
+    if (!values['kernel-only']) measureProcesses(partitions, peers, samples);
+  }
+  return summarise(samples, partitions);
+}
+
+function measureUpstream(partitions: number): Row[] {
+  const samples: Samples = new Map();
+  takeSamples(upstreamScript(partitions), samples, partitions, 'upstream');
+  return summarise(samples, partitions);
+}
+
+function compareAll(rows: readonly Row[], partitions: number): Ratio[] {
+  const title = (name: string) => TITLES[name] ?? '';
+  const ratio = (what: string, over: string[], under: string[], wanted: string) =>
+    compareRows(rows, partitions, { what, over, under }, wanted);
+  const network = title('ip-batch');
+  return [
+    ratio('kernel work / C floor', [KERNEL], [FLOOR], '1.5 at most'),
+    ratio(
+      'first run / ip -batch + systemd-sysusers',
+      [title('first')],
+      [network, title('sysusers')],
+      'less than 1',
+    ),
+    ratio('ip -batch / kernel work', [network], [KERNEL], ''),
+    ratio('one ip process an operation / kernel work', [title('ip-one-each')], [KERNEL], ''),
+    ratio(
+      'upstream / first run',
+      [title('upstream-first')],
+      [title('first')],
+      partitions === 300 ? '200 at least' : '',
+    ),
+    ratio(
+      'upstream / nothing to do',
+      [title('upstream-nothing-to-do')],
+      [title('nothing-to-do')],
+      '',
+    ),
+  ].filter((one) => one !== undefined);
+}
+
+function describeMachine(peers: Peers, loadBefore: number): Record<string, string> {
+  const first = (command: string) =>
+    execFileSync('sh', ['-c', command], { encoding: 'utf8' }).split('\n')[0] ?? '';
+  const load = (value: number | undefined) => value?.toFixed(1) ?? '';
+  return {
+    processors: `${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}`,
+    kernel: release(),
+    node: process.version,
+    iproute2: first('ip -V'),
+    ...(peers.hasSysusers ? { systemd: first('systemd-sysusers --version') } : {}),
+    ...(peers.upstream === undefined ? {} : { upstream: `slapos.core ${peers.upstream}` }),
+    load: `${load(loadBefore)} before, ${load(loadavg()[0])} after`,
+  };
+}
+
+function print(machine: Record<string, string>, rows: readonly Row[], ratios: readonly Ratio[]) {
+  if (values.json) {
+    const all = { benchmark: 'format', machine, rows, ratios, missing };
+    process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+    return;
+  }
+  process.stdout.write(`${Object.values(machine).join(', ')}\n`);
+  console.table(rows);
+  console.table(ratios);
+  for (const line of missing) process.stdout.write(`not measured: ${line}\n`);
+}
+
+function main(): void {
+  const loadBefore = loadavg()[0] ?? Number.NaN;
+  mkdirSync(folder, { recursive: true });
+  const peers = findPeers();
+  const counts = values.partitions.split(',').map(Number);
+  const rows = counts.flatMap((partitions) => measure(partitions, peers));
+  const last = Number(values.upstream);
+  if (peers.upstream !== undefined) rows.push(...measureUpstream(last));
+  const ratios = [...new Set(counts)].flatMap((partitions) => compareAll(rows, partitions));
+  print(describeMachine(peers, loadBefore), rows, ratios);
+}
+
+async function writeSteps(configPath: string, into: string): Promise<void> {
+  const steps = await planSteps(configPath);
+  const count = steps.filter(({ kind }) => kind === 'deviceCreate').length;
+  writeFileSync(join(into, `floor-${count}.txt`), renderForFloor(steps));
+  writeFileSync(join(into, `ip-${count}.txt`), renderForIp(steps));
+}
+
+async function printKernelTimes(configPath: string): Promise<void> {
+  process.stdout.write(`${JSON.stringify(await measureKernelWork(configPath))}\n`);
+}
+
+if (values.steps !== undefined) void writeSteps(values.steps, values.into);
+else if (values.measure !== undefined) void printKernelTimes(values.measure);
+else main();

@@ -1,8 +1,12 @@
-// The floor for the kernel work of `node format`: the same system calls as ours, from a plain C
-// loop that knows everything beforehand. For N partitions with taps (routed mode): N persistent
-// taps, one message for up and group, an IPv6 address on each tap, an IPv4 and an IPv6 address on a
-// bridge, two routes through each tap and a local range. Run in a fresh network namespace.
-//   format-floor N      prints {"tapsMs":…,"networkMs":…,"dumpMs":…}
+// The floor for the kernel work of `node format`: the same operations in the same order, from a
+// plain C loop that knows them all beforehand. Each line of the file is one:
+//   tap|tun NAME UID
+//   link NAME GROUP                                     up, and the group
+//   address DEV ADDRESS PREFIX FLAGS                    IFA_F_* bits
+//   route DEV DESTINATION PREFIX GATEWAY|- TABLE TYPE
+// The order is that of the plan, which is the quickest known: devices, one message for up and
+// group, the taps' own IPv6 before the bridge's, routes last. Run in a fresh network namespace.
+//   format-floor FILE      prints {"devicesMs":…,"networkMs":…,"dumpMs":…}
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +23,25 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH_BYTES = 64 << 10, REPLY_BYTES = 64 << 10, GROUP = 0x51a9, OWNER = 30000 };
+enum {
+  BATCH_BYTES = 64 << 10,
+  REPLY_BYTES = 64 << 10,
+  MESSAGE_BYTES = 256,
+  PROTOCOL = 83,
+  LINE_BYTES = 512,
+  PAUSE_US = 100000,
+};
+
+enum kind { DEVICE, LINK, ADDRESS, ROUTE };
+
+struct operation {
+  enum kind kind;
+  char dev[IFNAMSIZ];
+  short device_flags;
+  uint32_t number;  // owner, group or address flags
+  uint8_t family, prefix_length, table, type, has_gateway;
+  uint8_t address[16], gateway[16];
+};
 
 static int netlink_fd;
 static char batch[BATCH_BYTES];
@@ -38,6 +60,58 @@ static double now_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+// Reading the file: nothing of it is timed.
+
+static uint8_t parse_ip(const char* text, uint8_t* bytes) {
+  uint8_t family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+  if (inet_pton(family, text, bytes) != 1) die(text);
+  return family;
+}
+
+static struct operation parse(const char* line) {
+  struct operation one = {0};
+  char address[64], gateway[64];
+  if (sscanf(line, "address %15s %63s %hhu %u", one.dev, address, &one.prefix_length,
+             &one.number) == 4) {
+    one.kind = ADDRESS;
+    one.family = parse_ip(address, one.address);
+  } else if (sscanf(line, "route %15s %63s %hhu %63s %hhu %hhu", one.dev, address,
+                    &one.prefix_length, gateway, &one.table, &one.type) == 6) {
+    one.kind = ROUTE;
+    one.family = parse_ip(address, one.address);
+    one.has_gateway = strcmp(gateway, "-") != 0;
+    if (one.has_gateway) parse_ip(gateway, one.gateway);
+  } else if (sscanf(line, "link %15s %u", one.dev, &one.number) == 2) {
+    one.kind = LINK;
+  } else if (sscanf(line, "tap %15s %u", one.dev, &one.number) == 2) {
+    one.kind = DEVICE;
+    one.device_flags = IFF_TAP;
+  } else if (sscanf(line, "tun %15s %u", one.dev, &one.number) == 2) {
+    one.kind = DEVICE;
+    one.device_flags = IFF_TUN;
+  } else {
+    fprintf(stderr, "not an operation: %s", line);
+    exit(1);
+  }
+  return one;
+}
+
+static size_t read_operations(const char* path, struct operation** all) {
+  FILE* file = fopen(path, "re");
+  if (file == NULL) die(path);
+  size_t count = 0, room = 0;
+  char line[LINE_BYTES];
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (count == room) *all = realloc(*all, (room = 2 * room + 1024) * sizeof **all);
+    if (*all == NULL) die("realloc");
+    (*all)[count++] = parse(line);
+  }
+  fclose(file);
+  return count;
+}
+
+// Netlink messages, as many as fit into one send; only the last of them asks for an answer.
+
 static void flush_batch(void) {
   if (used == 0) return;
   last->nlmsg_flags |= NLM_F_ACK;
@@ -53,9 +127,9 @@ static void flush_batch(void) {
 }
 
 static void* begin(uint16_t type, uint16_t flags, size_t fixed) {
-  if (used + 256 > sizeof batch) flush_batch();
+  if (used + MESSAGE_BYTES > sizeof batch) flush_batch();
   last = (struct nlmsghdr*)(batch + used);
-  memset(last, 0, 256);
+  memset(last, 0, MESSAGE_BYTES);
   last->nlmsg_type = type;
   last->nlmsg_flags = NLM_F_REQUEST | flags;
   last->nlmsg_len = NLMSG_LENGTH(fixed);
@@ -72,103 +146,71 @@ static void attribute(uint16_t type, const void* data, size_t size) {
 
 static void end(void) { used += NLMSG_ALIGN(last->nlmsg_len); }
 
-static void tap_name(char name[IFNAMSIZ], int i) {
-  snprintf(name, IFNAMSIZ, "slaptap%hd", (short)i);
-}
-
-static void create_tap(int i) {
+static void create_device(const struct operation* one) {
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
   if (fd < 0) die("/dev/net/tun");
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-  tap_name(request.ifr_name, i);
-  if (ioctl(fd, TUNSETIFF, &request) || ioctl(fd, TUNSETOWNER, (unsigned long)(OWNER + i)) ||
+  struct ifreq request = {.ifr_flags = (short)(one->device_flags | IFF_NO_PI)};
+  memcpy(request.ifr_name, one->dev, IFNAMSIZ);
+  if (ioctl(fd, TUNSETIFF, &request) || ioctl(fd, TUNSETOWNER, (unsigned long)one->number) ||
       ioctl(fd, TUNSETPERSIST, 1ul)) {
-    die("tap");
+    die(one->dev);
   }
   close(fd);
 }
 
-static void set_up(unsigned index, uint32_t group) {
+// Devices of neighbouring operations are mostly the same.
+static unsigned index_of(const char* dev) {
+  static char known[IFNAMSIZ];
+  static unsigned index;
+  if (strcmp(dev, known) == 0) return index;
+  struct ifreq request = {0};
+  memcpy(request.ifr_name, dev, IFNAMSIZ);
+  if (ioctl(netlink_fd, SIOCGIFINDEX, &request)) die(dev);
+  memcpy(known, dev, IFNAMSIZ);
+  return index = (unsigned)request.ifr_ifindex;
+}
+
+static void set_up(const struct operation* one) {
   struct ifinfomsg* link = begin(RTM_NEWLINK, 0, sizeof *link);
-  link->ifi_index = (int)index;
+  link->ifi_index = (int)index_of(one->dev);
   link->ifi_flags = link->ifi_change = IFF_UP;
-  attribute(IFLA_GROUP, &group, sizeof group);
+  attribute(IFLA_GROUP, &one->number, sizeof one->number);
   end();
 }
 
-static void add_bridge(void) {
-  struct ifinfomsg* link = begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof *link);
-  (void)link;
-  attribute(IFLA_IFNAME, "slapbr0", 8);
-  char info[12] = {11, 0, IFLA_INFO_KIND, 0, 'b', 'r', 'i', 'd', 'g', 'e', 0};
-  attribute(IFLA_LINKINFO, info, sizeof info);
-  end();
-  flush_batch();
-}
-
-static void add_address(unsigned index, uint8_t family, const void* bytes, uint8_t prefix_length,
-                        uint32_t flags) {
-  size_t size = family == AF_INET ? 4 : 16;
+static void add_address(const struct operation* one) {
+  size_t size = one->family == AF_INET ? 4 : 16;
   struct ifaddrmsg* address = begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *address);
-  address->ifa_family = family;
-  address->ifa_prefixlen = prefix_length;
-  address->ifa_index = index;
-  attribute(IFA_LOCAL, bytes, size);
-  attribute(IFA_ADDRESS, bytes, size);
-  if (flags != 0) attribute(IFA_FLAGS, &flags, sizeof flags);
+  address->ifa_family = one->family;
+  address->ifa_prefixlen = one->prefix_length;
+  address->ifa_index = index_of(one->dev);
+  attribute(IFA_LOCAL, one->address, size);
+  attribute(IFA_ADDRESS, one->address, size);
+  if (one->number != 0) attribute(IFA_FLAGS, &one->number, sizeof one->number);
   end();
 }
 
-static void add_route(unsigned index, const struct in6_addr* to, uint8_t prefix_length,
-                      const struct in6_addr* gateway, uint8_t table, uint8_t type) {
+static void add_route(const struct operation* one) {
+  size_t size = one->family == AF_INET ? 4 : 16;
+  uint32_t index = index_of(one->dev);
   struct rtmsg* route = begin(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof *route);
-  route->rtm_family = AF_INET6;
-  route->rtm_dst_len = prefix_length;
-  route->rtm_table = table;
-  route->rtm_type = type;
-  route->rtm_protocol = 83;
-  attribute(RTA_DST, to, sizeof *to);
-  if (gateway != NULL) attribute(RTA_GATEWAY, gateway, sizeof *gateway);
+  route->rtm_family = one->family;
+  route->rtm_dst_len = one->prefix_length;
+  route->rtm_table = one->table;
+  route->rtm_type = one->type;
+  route->rtm_protocol = PROTOCOL;
+  if (one->family == AF_INET && !one->has_gateway) route->rtm_scope = RT_SCOPE_LINK;
+  attribute(RTA_DST, one->address, size);
+  if (one->has_gateway) attribute(RTA_GATEWAY, one->gateway, size);
   attribute(RTA_OIF, &index, sizeof index);
   end();
 }
 
-// 2001:db8:aaaa:GROUP::, with the low 64 bits all ones, all zero or 1.
-static struct in6_addr in_range(unsigned group, int fill, uint8_t low) {
-  struct in6_addr address = {.s6_addr = {0x20, 0x01, 0x0d, 0xb8, 0xaa, 0xaa}};
-  address.s6_addr[6] = (uint8_t)(group >> 8);
-  address.s6_addr[7] = (uint8_t)group;
-  memset(address.s6_addr + 8, fill, 8);
-  if (fill == 0) address.s6_addr[15] = low;
-  return address;
-}
-
-static void add_network(int count, const unsigned* taps, unsigned bridge) {
-  for (int i = 0; i < count; i++) set_up(taps[i], GROUP);
-  for (int i = 0; i < count; i++) {
-    struct in6_addr own = in_range(0x8001u + (unsigned)i, 0xff, 0);
-    add_address(taps[i], AF_INET6, &own, 64, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
-  }
-  for (int i = 0; i < count; i++) {
-    uint32_t local = htonl(0x0a000000u + (unsigned)i);
-    add_address(bridge, AF_INET, &local, 32, 0);
-  }
-  for (int i = 0; i < count; i++) {
-    struct in6_addr own = in_range(0, 0, 0);
-    own.s6_addr[14] = (uint8_t)((i + 2) >> 8);
-    own.s6_addr[15] = (uint8_t)(i + 2);
-    add_address(bridge, AF_INET6, &own, 48, IFA_F_NODAD);
-  }
-  for (int i = 0; i < count; i++) {
-    struct in6_addr guest = in_range(0x8001u + (unsigned)i, 0, 1);
-    struct in6_addr network = in_range(0x8001u + (unsigned)i, 0, 0);
-    struct in6_addr range = in_range(0x4001u + (unsigned)i, 0, 0);
-    add_route(taps[i], &guest, 128, NULL, RT_TABLE_MAIN, RTN_UNICAST);
-    add_route(taps[i], &network, 64, &guest, RT_TABLE_MAIN, RTN_UNICAST);
-    add_route(1, &range, 64, NULL, RT_TABLE_LOCAL, RTN_LOCAL);
-  }
-  set_up(bridge, 0);
-  flush_batch();
+static void take(const struct operation* one) {
+  if (one->kind == DEVICE) create_device(one);
+  if (one->kind == LINK) set_up(one);
+  if (one->kind == ADDRESS) add_address(one);
+  if (one->kind == ROUTE) add_route(one);
 }
 
 // Reads a whole dump without looking at the records.
@@ -188,41 +230,34 @@ static void dump(uint16_t type, size_t fixed, uint8_t family, uint32_t mask) {
   }
 }
 
-// So that the kernel is not busy with the namespace's links while the next program is measured.
-static void delete_group(void) {
-  uint32_t group = GROUP;
-  begin(RTM_DELLINK, 0, sizeof(struct ifinfomsg));
-  attribute(IFLA_GROUP, &group, sizeof group);
-  end();
-  flush_batch();
-}
-
 int main(int argc, char** argv) {
-  int count = argc > 1 ? atoi(argv[1]) : 100;
-  unsigned* taps = calloc((size_t)count, sizeof *taps);
+  struct operation* all = NULL;
+  size_t count = argc == 2 ? read_operations(argv[1], &all) : 0;
+  if (count == 0) {
+    fprintf(stderr, "usage: format-floor FILE\n");
+    return 2;
+  }
   netlink_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   int one = 1;
   setsockopt(netlink_fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof one);
   setsockopt(netlink_fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
-  add_bridge();
   double start = now_ms();
-  for (int i = 0; i < count; i++) create_tap(i);
+  size_t at = 0;
+  for (; at < count && all[at].kind == DEVICE; at++) take(&all[at]);
   double created = now_ms();
-  for (int i = 0; i < count; i++) {
-    char name[IFNAMSIZ];
-    tap_name(name, i);
-    taps[i] = if_nametoindex(name);
-  }
-  add_network(count, taps, if_nametoindex("slapbr0"));
+  for (; at < count; at++) take(&all[at]);
+  flush_batch();
   double applied = now_ms();
+  // The kernel looks at the carriers of new links for a moment, under the lock that dumps take.
+  usleep(PAUSE_US);
+  double rested = now_ms();
   dump(RTM_GETLINK, sizeof(struct ifinfomsg), AF_UNSPEC, RTEXT_FILTER_SKIP_STATS);
   dump(RTM_GETADDR, sizeof(struct ifaddrmsg), AF_UNSPEC, 0);
   dump(RTM_GETROUTE, sizeof(struct rtmsg), AF_INET, 0);
   dump(RTM_GETROUTE, sizeof(struct rtmsg), AF_INET6, 0);
   double dumped = now_ms();
-  used = 0;
-  delete_group();
-  printf("{\"tapsMs\":%.3f,\"networkMs\":%.3f,\"dumpMs\":%.3f}\n", created - start,
-         applied - created, dumped - applied);
+  printf("{\"devicesMs\":%.3f,\"networkMs\":%.3f,\"dumpMs\":%.3f}\n", created - start,
+         applied - created, dumped - rested);
+  free(all);
   return 0;
 }
