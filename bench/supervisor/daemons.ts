@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHostFiles } from '../../src/host/host-files.ts';
+import { launchDaemon } from '../../src/host/daemon-launcher.ts';
 import { packageRoot } from '../../src/host/native.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { SupervisorClient } from '../../src/supervisor/client.ts';
@@ -27,6 +28,12 @@ export interface RpcDaemon extends Daemon {
   readonly ctl: readonly string[];
 }
 
+/** Another Node for the controller: a script with --cpu-prof or --heap-prof, to see where time goes. */
+function withNode(word: string): string {
+  const node = process.env['SLAPOS_BENCH_NODE'];
+  return word === process.execPath && node !== undefined ? node : word;
+}
+
 const STOP_LIMIT_MS = 120_000;
 
 /** The keeper and controller of this package, started as `slapos node supervisord` does. */
@@ -43,6 +50,7 @@ export class Ours implements RpcDaemon {
       files: createHostFiles(),
       instanceRoot: site.folder,
       log: silentLogger,
+      launch: (file, args, options) => launchDaemon(file, args.map(withNode), options),
     });
     this.client = new SupervisorClient(site.socket);
     const program = join(packageRoot(), 'dist', 'bin', 'supervisorctl.js');
