@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createHostFiles } from '../../src/host/host-files.ts';
 import { launchDaemon } from '../../src/host/daemon-launcher.ts';
+import { createHostFiles } from '../../src/host/host-files.ts';
 import { packageRoot } from '../../src/host/native.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { SupervisorClient } from '../../src/supervisor/client.ts';

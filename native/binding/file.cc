@@ -8,7 +8,6 @@
 #include "binding/register.h"
 #include "core/file/beneath.h"
 #include "core/file/lock.h"
-#include "core/file/log_file.h"
 #include "core/file/remove.h"
 
 namespace slapos::binding {
@@ -130,12 +129,6 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
   return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
 }
 
-Napi::Value OpenLog(const Napi::CallbackInfo& info) {
-  std::string path = StringField(RequestObject(info), "path");
-  return AsyncTask<UniqueFd>::Run(
-      info.Env(), [=] { return OpenLogFile(path); }, HandOver);
-}
-
 Napi::Value Lock(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   try {
@@ -155,7 +148,6 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("writeBeneath", Napi::Function::New(env, Write, "writeBeneath"));
   exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
-  exports.Set("openLogFile", Napi::Function::New(env, OpenLog, "openLogFile"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
 }
 

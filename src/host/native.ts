@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
+import type { NativeLogs } from './native-log.ts';
 import type {
   NativeAddress,
   NativeLink,
@@ -153,7 +154,7 @@ export interface NativeDiskSpace {
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
  */
-export interface NativeAddon {
+export interface NativeAddon extends NativeLogs {
   capabilities(): NativeCapabilities;
 
   /**
@@ -283,12 +284,6 @@ export interface NativeAddon {
   }): Promise<void>;
   /** Removes a file, link or whole tree beneath `root`; does not follow links; ENOENT is fine. */
   removeBeneath(request: { readonly root: string; readonly path: string }): Promise<void>;
-  /**
-   * Opens a log for appending, 0644, in a folder that somebody else may write to: ELOOP for a
-   * link, EMLINK for a file with a second name, EINVAL for what is no regular file. The caller
-   * closes the descriptor.
-   */
-  openLogFile(request: { readonly path: string }): Promise<number>;
 
   /**
    * Takes over the channel that the keeper gave us (`docs/keeper-protocol.md`) and marks it and
@@ -334,7 +329,11 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'writeBeneath',
   'mkdirBeneath',
   'removeBeneath',
-  'openLogFile',
+  'logOpen',
+  'logRotate',
+  'logSweepStart',
+  'logSweepWatch',
+  'logSweepForget',
   'keeperConnect',
   'keeperSend',
   'pipeOpen',

@@ -10,6 +10,7 @@ import type { ExitRecord } from '../host/keeper-event.ts';
 import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event.ts';
 import { EventBus } from './event-bus.ts';
 import { compareGroups } from './group-diff.ts';
+import type { LogWatch } from './log-watch.ts';
 import type { MainLog } from './main-log.ts';
 import { type LogPaths, ManagedProcess, type ProcessOwner } from './managed-process.ts';
 import { isStoppedState } from './process-state.ts';
@@ -40,6 +41,8 @@ export interface ControllerPorts {
   readonly log: MainLog;
   readonly spawner: ProcessSpawner;
   readonly identifier: string;
+  /** Hears of every process that starts or ends. */
+  readonly logWatch: Pick<LogWatch, 'update'>;
   /** Creates the log of a channel whose name is left to the daemon. */
   createAutoLog(processName: string, channel: 'stdout' | 'stderr'): Promise<string>;
 }
@@ -225,6 +228,7 @@ export class Controller implements ProcessOwner {
   remember(process: ManagedProcess): void {
     const key = statusKey(process.groupName, process.config.name);
     this.#ports.keeper.store(key, encodeStatusNote(process.status));
+    this.#ports.logWatch.update(process);
   }
 
   setTimer(delayMs: number, run: () => void): { cancel(): void } {
@@ -241,7 +245,10 @@ export class Controller implements ProcessOwner {
 
   #install(config: GroupConfig, processes: ReadonlyMap<string, ManagedProcess>): void {
     this.#groups.set(config.name, { config, processes });
-    for (const process of processes.values()) this.#byFullName.set(process.fullName, process);
+    for (const process of processes.values()) {
+      this.#byFullName.set(process.fullName, process);
+      this.#ports.logWatch.update(process);
+    }
     if (config.listener !== undefined) this.events.addPool(config.name, config.listener);
   }
 

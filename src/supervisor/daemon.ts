@@ -1,15 +1,16 @@
 /** The controller as a process: puts the parts together and follows the keeper's signals. */
 import type { Server } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
+import { errorMessage } from '../errors/slapos-error.ts';
 import type { KeeperLink } from '../host/keeper.ts';
 import { loadNative } from '../host/native.ts';
-import { createAutoLog, removeAutoLogs } from '../host/program-log.ts';
+import { createAutoLog, removeAutoLogs, startLogSweep } from '../host/program-log.ts';
 import { RotatingFile } from '../host/rotating-file.ts';
 import { ConfigurationReader } from './configuration.ts';
 import { diskFiles } from './configuration-files.ts';
 import { type Clock, Controller, inStartingOrder } from './controller.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
-import { sweepLogs } from './log-sweep.ts';
+import { LogWatch } from './log-watch.ts';
 import { createMainLog, type MainLog } from './main-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
@@ -73,6 +74,10 @@ function canResume({ notes, bootId, isTakeOver, living, exits }: KeeperGreeting)
   return isTakeOver || living.size > 0 || exits.length > 0;
 }
 
+function warnOfLog(log: MainLog, path: string, error: Error): void {
+  log.write('WARN', `cannot rotate ${path}: ${errorMessage(error)}`);
+}
+
 class Daemon {
   readonly #options: DaemonOptions;
   readonly #reader: ConfigurationReader;
@@ -103,6 +108,7 @@ class Daemon {
       clock: systemClock,
       log,
       identifier: daemon.identifier,
+      logWatch: new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error))),
       spawner: new KeeperSpawner({
         keeper: link,
         addon: loadNative(),
@@ -130,7 +136,6 @@ class Daemon {
     this.#listenToKeeper();
     await this.#listen();
     this.#link.ready();
-    sweepLogs(this.#controller);
     if (greeting.isStopping) this.#leave('SHUTDOWN');
   }
 

@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   existsSync,
   linkSync,
   lstatSync,
@@ -183,9 +184,14 @@ requires('root', 'netns')('files beneath a folder of somebody else', () => {
         files.list(root, 'a'),
       ]);
       for (const name of ['a', 'b', 'c']) await files.remove(root, name);
-      closeSync(await loadNative().openLogFile({ path: at('log') }));
+      const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+      closeSync(await loadNative().logOpen({ path: at('log'), flags }));
       await loadNative()
-        .openLogFile({ path: at('none/log') })
+        .logOpen({ path: at('none/log'), flags })
+        .catch(() => {});
+      await loadNative().logRotate({ path: at('log'), maxBytes: 0, backups: 1 });
+      await loadNative()
+        .logRotate({ path: at('none/log'), maxBytes: 0, backups: 1 })
         .catch(() => {});
     };
     await useAll();

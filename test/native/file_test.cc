@@ -9,7 +9,6 @@
 
 #include "core/file/beneath.h"
 #include "core/file/lock.h"
-#include "core/file/log_file.h"
 #include "core/file/remove.h"
 #include "native/check.h"
 
@@ -150,24 +149,4 @@ TEST(a_lock_belongs_to_its_descriptor) {
   first.Reset();
   CHECK(TryLock(second.Get(), false));
   CHECK_THROWS(EBADF, TryLock(-1, true));
-}
-
-TEST(a_log_is_a_plain_file_with_one_name) {
-  Scratch scratch;
-  std::string log = scratch.Path("root/a.log");
-  for (int round = 0; round < 2; round++) {
-    UniqueFd fd = OpenLogFile(log);
-    CHECK_EQ(::write(fd.Get(), "line\n", 5), 5);
-    CHECK_EQ(::fcntl(fd.Get(), F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND);
-  }
-  CHECK_EQ(scratch.Get("root/a.log"), "line\nline\n");
-  fs::create_symlink("a.log", scratch.Path("root/b.log"));
-  CHECK_THROWS(ELOOP, OpenLogFile(scratch.Path("root/b.log")));
-  fs::create_hard_link(log, scratch.Path("root/c.log"));
-  CHECK_THROWS(EMLINK, OpenLogFile(log));
-  CHECK_EQ(::mkfifo(scratch.Path("root/p.log").c_str(), 0600), 0);
-  CHECK_THROWS(ENXIO, OpenLogFile(scratch.Path("root/p.log")));
-  CHECK_THROWS(EISDIR, OpenLogFile(scratch.Path("root/d")));
-  CHECK_THROWS(ENOENT, OpenLogFile(scratch.Path("none/a.log")));
-  CHECK_THROWS(EINVAL, OpenLogFile("a.log"));
 }

@@ -113,6 +113,14 @@ export class SupervisorBench {
   readonly lines: string[] = [];
   readonly events: string[] = [];
   readonly controller: Controller;
+  /** Names of the processes whose logs are watched. */
+  readonly watched = new Set<string>();
+  readonly logWatch = {
+    update: (process: ManagedProcess) => {
+      if (process.status.pid === 0) this.watched.delete(process.fullName);
+      else this.watched.add(process.fullName);
+    },
+  };
   #serial = 0;
 
   constructor(keeper = new FakeKeeper()) {
@@ -128,6 +136,7 @@ export class SupervisorBench {
       clock: this.clock,
       log,
       spawner: this.spawner,
+      logWatch: this.logWatch,
       identifier: 'supervisor',
       createAutoLog: async (name, channel) => `/tmp/${name}-${channel}.log`,
     });

@@ -12,31 +12,73 @@ namespace slapos {
 
 namespace {
 
-constexpr mode_t kLogMode = 0644;
+constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
 
-void RequirePlainFile(int fd, const std::string& path) {
+// Nobody but us can change what stands in it.
+bool IsOurs(int folder) {
+  struct stat status = {};
+  if (::fstat(folder, &status) != 0) return false;
+  bool is_owner = status.st_uid == 0 || status.st_uid == ::geteuid();
+  return is_owner && (status.st_mode & kOthersWrite) == 0;
+}
+
+bool IsLink(int folder, const std::string& name) {
+  struct stat status = {};
+  return ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(status.st_mode);
+}
+
+void Descend(LogPlace* place, const std::string& part) {
+  int follow = place->is_trusted ? 0 : O_NOFOLLOW;
+  if (!place->is_trusted && part == "..") throw SysError(EINVAL, "open", place->path);
+  UniqueFd next(
+      ::openat(place->folder.Get(), part.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | follow));
+  if (!next) {
+    bool is_link = errno == ENOTDIR && follow != 0 && IsLink(place->folder.Get(), part);
+    if (is_link) errno = ELOOP;
+    ThrowErrno("open", place->path);
+  }
+  place->folder = std::move(next);
+  place->is_trusted = place->is_trusted && IsOurs(place->folder.Get());
+}
+
+void RequirePlainFile(int fd, const std::string& path, const std::optional<uid_t>& owner) {
   struct stat status = {};
   if (::fstat(fd, &status) != 0) ThrowErrno("fstat", path);
   if (!S_ISREG(status.st_mode)) throw SysError(EINVAL, "open", path + " is not a regular file");
   if (status.st_nlink != 1) throw SysError(EMLINK, "open", path + " has another name");
+  if (owner && status.st_uid != *owner && status.st_uid != ::geteuid()) {
+    throw SysError(EPERM, "open", path + " belongs to uid " + std::to_string(status.st_uid));
+  }
 }
 
 }  // namespace
 
-UniqueFd OpenLogFile(const std::string& path) {
-  size_t slash = path.rfind('/');
-  if (slash == std::string::npos || slash + 1 == path.size()) throw SysError(EINVAL, "open", path);
-  std::string folder_name = path.substr(0, slash + 1);
-  UniqueFd folder(::open(folder_name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) ThrowErrno("open", folder_name);
-  // O_NONBLOCK: a fifo without reader fails with ENXIO instead of waiting for one.
-  UniqueFd file(::openat(
-      folder.Get(), path.c_str() + slash + 1,
-      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, kLogMode));
-  if (!file) ThrowErrno("open", path);
-  RequirePlainFile(file.Get(), path);
-  // The service must see an ordinary descriptor.
-  if (::fcntl(file.Get(), F_SETFL, O_APPEND) != 0) ThrowErrno("fcntl", path);
+LogPlace FindLog(const std::string& path) {
+  if (path.empty() || path[0] != '/') throw SysError(EINVAL, "open", path);
+  LogPlace place{path, UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)), "", false};
+  if (!place.folder) ThrowErrno("open", "/");
+  place.is_trusted = IsOurs(place.folder.Get());
+  size_t start = 1;
+  for (size_t slash; (slash = path.find('/', start)) != std::string::npos; start = slash + 1) {
+    std::string part = path.substr(start, slash - start);
+    if (!part.empty() && part != ".") Descend(&place, part);
+  }
+  place.name = path.substr(start);
+  if (place.name.empty() || place.name == "." || place.name == "..") {
+    throw SysError(EINVAL, "open", path);
+  }
+  return place;
+}
+
+UniqueFd OpenLog(const LogPlace& place, int flags, mode_t mode, std::optional<uid_t> owner) {
+  int follow = place.is_trusted ? 0 : O_NOFOLLOW;
+  UniqueFd file(::openat(place.folder.Get(), place.name.c_str(),
+                         flags | follow | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, mode));
+  if (!file) ThrowErrno("open", place.path);
+  if (!place.is_trusted) RequirePlainFile(file.Get(), place.path, owner);
+  // A service must see an ordinary descriptor.
+  if (::fcntl(file.Get(), F_SETFL, flags & O_APPEND) != 0) ThrowErrno("fcntl", place.path);
   return file;
 }
 
