@@ -33,7 +33,7 @@ ipv4_local_network = 10.0.0.0/16
 log_file = /srv/format.log
 CFG
 touch /srv/master
-node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 /dev/null > /srv/master &
+node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 > /srv/master &
 until grep -q ready /srv/master; do sleep 0.05; done
 milliseconds() { date -d "${1/,/.}" +%s%3N; }
 stamp() { grep "$1" /srv/format.log | tail -1 | sed 's/^\[\([^]]*\)\].*/\1/'; }

@@ -10,6 +10,8 @@ import type {
   PartitionDevice,
 } from '../model/computer.ts';
 import { encodeMarshal } from '../slap/marshal.ts';
+import type { MarshalValue } from '../slap/marshal-value.ts';
+import { partitionFragment } from './partition-fragment.ts';
 
 /** A document of nested values, keys as on disk. Every container is made afresh. */
 type Document = { readonly [key: string]: DocumentValue };
@@ -17,12 +19,18 @@ type DocumentValue = string | number | boolean | null | readonly DocumentValue[]
 
 /** The text of `slapos.xml`. */
 export function renderComputerXml(computer: Computer): string {
-  return encodeMarshal(computerDocument(computer), { indent: true });
+  return encodeMarshal(marshalDocument(computer), { indent: true });
 }
 
 /** The document of `loadComputerConfigurationFromXML`. */
 export function renderComputerPost(computer: Computer): string {
-  return encodeMarshal(computerDocument(computer));
+  return encodeMarshal(marshalDocument(computer));
+}
+
+function marshalDocument({ partitions, ...computer }: Computer): MarshalValue {
+  const document = computerDocument({ ...computer, partitions: [] });
+  if (partitions.length === 0) return document;
+  return { ...document, partition_list: [partitionFragment(partitions, partitionDocument)] };
 }
 
 /** The text of `.slapos-resource`, without a final newline. */

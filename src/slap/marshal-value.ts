@@ -8,6 +8,7 @@ export type MarshalValue =
   | MarshalFloat
   | MarshalTuple
   | MarshalObject
+  | MarshalFragment
   | readonly MarshalValue[]
   | { readonly [key: string]: MarshalValue }
   | MarshalMap;
@@ -53,5 +54,20 @@ export class MarshalObject {
     this.className = className;
     this.initArgs = initArgs;
     this.attributes = attributes;
+  }
+}
+
+/** How a value stands in a document: what it is indented by, and the last id before it. */
+export interface MarshalForm {
+  readonly isIndented: boolean;
+  readonly indent: string;
+  readonly lastId: number;
+}
+
+/** A value that writes itself, for what can be written faster than piece by piece. */
+export class MarshalFragment {
+  readonly write: (form: MarshalForm) => { readonly text: string; readonly lastId: number };
+  constructor(write: MarshalFragment['write']) {
+    this.write = write;
   }
 }

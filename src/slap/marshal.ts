@@ -5,13 +5,15 @@
 import { pythonFloat } from '../model/python-number.ts';
 import {
   MarshalFloat,
+  type MarshalForm,
+  MarshalFragment,
   type MarshalMap,
   MarshalObject,
   MarshalTuple,
   type MarshalValue,
 } from './marshal-value.ts';
 import { sortedEntries } from './python-text.ts';
-import { checkXmlText, escapeNonAscii } from './xml-text.ts';
+import { escapeTwice } from './xml-text.ts';
 
 const MARSHAL_MODULE = 'slapos.slap.slap';
 /** Integers from this size on are `long` instead of `int`. */
@@ -29,10 +31,20 @@ export interface MarshalOptions {
  * @throws SlaposError SLAPOS_ERR_SLAP_XML for a text that XML cannot carry.
  */
 export function encodeMarshal(value: MarshalValue, options: MarshalOptions = {}): string {
-  const writer = new Writer(options.indent === true);
+  const writer = new Writer({ isIndented: options.indent === true, indent: '', lastId: 1 });
   writer.open('<marshal>');
   writer.value(value);
   writer.close('</marshal>');
+  return writer.text();
+}
+
+/**
+ * A value as it stands within a document.
+ * @throws SlaposError SLAPOS_ERR_SLAP_XML for a text that XML cannot carry.
+ */
+export function encodeMarshalPart(value: MarshalValue, form: MarshalForm): string {
+  const writer = new Writer(form);
+  writer.value(value);
   return writer.text();
 }
 
@@ -46,11 +58,13 @@ class Writer {
   #text = '';
   readonly #ids = new Map<object, number>();
   readonly #isIndented: boolean;
-  #lastId = 1;
-  #indent = '';
+  #lastId: number;
+  #indent: string;
 
-  constructor(isIndented: boolean) {
+  constructor({ isIndented, indent, lastId }: MarshalForm) {
     this.#isIndented = isIndented;
+    this.#indent = indent;
+    this.#lastId = lastId;
   }
 
   text(): string {
@@ -71,7 +85,15 @@ class Writer {
     const scalar = this.#scalar(value);
     if (scalar !== null) this.#line(scalar);
     else if (value instanceof MarshalTuple) this.#items('tuple', '', value.items);
+    else if (value instanceof MarshalFragment) this.#fragment(value);
     else this.#container(value as object);
+  }
+
+  #fragment(fragment: MarshalFragment): void {
+    const form = { isIndented: this.#isIndented, indent: this.#indent, lastId: this.#lastId };
+    const { text, lastId } = fragment.write(form);
+    this.#text += text;
+    this.#lastId = lastId;
   }
 
   #container(container: object): void {
@@ -143,20 +165,4 @@ class Writer {
 function integerElement(value: bigint): string {
   const isLong = value >= LONG_LIMIT || value <= -LONG_LIMIT;
   return isLong ? `<long>${value}</long>` : `<int>${value}</int>`;
-}
-
-const DOUBLE_ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;amp;',
-  '<': '&amp;lt;',
-  '>': '&amp;gt;',
-  '\r': '&#13;',
-};
-
-/** The text of a string is escaped once by the format and once more as XML. */
-function escapeTwice(text: string): string {
-  // Most strings are plain names: one test instead of three passes.
-  if (/^[\x20-\x25\x27-\x3b=\x3f-\x7e]*$/.test(text)) return text;
-  return escapeNonAscii(
-    checkXmlText(text).replace(/[&<>\r]/g, (char) => DOUBLE_ESCAPES[char] ?? char),
-  );
 }

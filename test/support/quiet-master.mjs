@@ -1,10 +1,15 @@
-// A Master that accepts everything: answers `done` and appends each request as one line of JSON.
-//   node quiet-master.mjs PORT FILE
+// A Master that accepts everything: answers `done` and appends each request as one line of JSON to
+// a file when one is named; without, it costs next to nothing.
+//   node quiet-master.mjs PORT [FILE]
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const [port, file] = process.argv.slice(2);
 createServer(async (request, response) => {
+  if (file === undefined) {
+    request.resume().on('end', () => response.end('done'));
+    return;
+  }
   let body = '';
   for await (const piece of request.setEncoding('utf8')) body += piece;
   appendFileSync(file, `${JSON.stringify({ url: request.url, body })}\n`);
