@@ -7,8 +7,10 @@
 #include "binding/async.h"
 #include "binding/register.h"
 #include "core/file/beneath.h"
+#include "core/file/folder.h"
 #include "core/file/lock.h"
 #include "core/file/remove.h"
+#include "core/file/replacement.h"
 
 namespace slapos::binding {
 
@@ -29,9 +31,12 @@ Ownership ReadOwnership(const Napi::Object& object) {
   return result;
 }
 
-std::string ReadBytes(const Napi::Object& object, const char* name) {
+std::string ReadContent(const Napi::Object& object, const char* name) {
   Napi::Value value = object.Get(name);
-  if (!value.IsTypedArray()) throw Napi::TypeError::New(object.Env(), "field 'data' must be bytes");
+  if (value.IsString()) return value.ToString();
+  if (!value.IsTypedArray()) {
+    throw Napi::TypeError::New(object.Env(), std::string("field '") + name + "' must be bytes");
+  }
   Napi::TypedArray array = value.As<Napi::TypedArray>();
   const auto* start = static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
   return std::string(start, array.ByteLength());
@@ -93,17 +98,32 @@ Napi::Value ReadTexts(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return ReadAll(root, paths, max_bytes); }, ToTexts);
 }
 
-Napi::Value Write(const Napi::CallbackInfo& info) {
+using Failures = std::vector<std::optional<SysError>>;
+
+Napi::Value WriteAll(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   std::string root = StringField(object, "root");
-  std::string path = StringField(object, "path");
-  auto data = std::make_shared<std::string>(ReadBytes(object, "data"));
-  Ownership ownership = ReadOwnership(object);
-  auto work = [=] {
-    WriteBeneath(root, path, *data, ownership);
-    return Nothing();
-  };
-  return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
+  Napi::Array array = ArrayField(object, "files");
+  auto files = std::make_shared<std::vector<FileToWrite>>();
+  for (uint32_t index = 0; index < array.Length(); index++) {
+    Napi::HandleScope scope(info.Env());
+    Napi::Object file = ElementObject(array, index, "files");
+    files->push_back({StringField(file, "path"), ReadContent(file, "data"), ReadOwnership(file)});
+  }
+  return AsyncTask<Failures>::Run(
+      info.Env(), [=] { return WriteAllBeneath(root, *files); }, ToOutcomes);
+}
+
+Napi::Value CreateAll(const Napi::CallbackInfo& info) {
+  Napi::Array array = ArrayField(RequestObject(info), "folders");
+  std::vector<FolderToCreate> folders;
+  for (uint32_t index = 0; index < array.Length(); index++) {
+    Napi::HandleScope scope(info.Env());
+    Napi::Object folder = ElementObject(array, index, "folders");
+    folders.push_back({StringField(folder, "path"), ReadOwnership(folder)});
+  }
+  return AsyncTask<Failures>::Run(
+      info.Env(), [folders] { return CreateFolders(folders); }, ToOutcomes);
 }
 
 Napi::Value Mkdir(const Napi::CallbackInfo& info) {
@@ -145,7 +165,8 @@ Napi::Value Lock(const Napi::CallbackInfo& info) {
 void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("openBeneath", Napi::Function::New(env, Open, "openBeneath"));
   exports.Set("readTextsBeneath", Napi::Function::New(env, ReadTexts, "readTextsBeneath"));
-  exports.Set("writeBeneath", Napi::Function::New(env, Write, "writeBeneath"));
+  exports.Set("writeAllBeneath", Napi::Function::New(env, WriteAll, "writeAllBeneath"));
+  exports.Set("foldersCreate", Napi::Function::New(env, CreateAll, "foldersCreate"));
   exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));

@@ -5,57 +5,39 @@
  * the next run, which plans the rest.
  */
 import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import type { OperationResult } from '../host/host.ts';
 import { LINK_GROUP_RELEASED, type NetlinkOperation } from '../host/native-network.ts';
 import type { Computer } from '../model/computer.ts';
+import {
+  appendHistory,
+  changeDirectory,
+  createDirectories,
+  removeFile,
+  writeFiles,
+} from './apply-files.ts';
 import { Attribution, isStateFile } from './attribution.ts';
+import {
+  type ApplyHooks,
+  type Effect,
+  each,
+  errorsOf,
+  type Reach,
+  type Taken,
+  together,
+} from './effect.ts';
 import { concernsAll, type FailedStep, type Leftover } from './incomplete.ts';
 import type { FormatPorts } from './ports.ts';
-import type { Owner, Step, StepKind, StepOf } from './step.ts';
-import { appendZipEntry, historyStamp } from './zip-history.ts';
+import type { Step, StepKind, StepOf } from './step.ts';
 
 /** Measured: the kernel takes about 2 s for one address or five hundred. */
 const DAD_TIMEOUT_MS = 10_000;
-const HISTORY_MODE = 0o644;
 const PARALLEL_FILES = 32;
 /** Devices in one call: with udev at its usual rules each costs 7 ms. */
 const DEVICES_AT_ONCE = 64;
-
-export interface ApplyHooks {
-  /** Called before each batch. */
-  onBatch(batch: { readonly kind: StepKind; readonly count: number; readonly done: number }): void;
-  /** Called while a batch lasts; `done` counts the steps of all batches. */
-  onAdvance(done: number): void;
-  onWarning(message: string): void;
-  /** For the stamp in the names of history entries. */
-  now(): Date;
-  readonly signal: AbortSignal;
-}
 
 export interface ApplyOutcome extends Leftover {
   /** Addresses that another machine answered for. When not empty, later steps were not taken. */
   readonly duplicates: readonly string[];
 }
-
-interface Reach {
-  readonly ports: FormatPorts;
-  readonly hooks: ApplyHooks;
-  /** So many steps of this batch are done. */
-  advance(taken: number): void;
-}
-
-/** What came of a batch. */
-interface Taken {
-  /** One for each step, in order; none for a batch that went well. */
-  readonly errors?: ReadonlyArray<SlaposError | undefined>;
-  /** Addresses that another machine has. */
-  readonly duplicates?: readonly string[];
-}
-
-type Effect<Kind extends StepKind> = (
-  steps: ReadonlyArray<StepOf<Kind>>,
-  reach: Reach,
-) => Promise<Taken>;
 
 const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
   accounts: (steps, reach) =>
@@ -94,8 +76,7 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
   sysctl: (steps, reach) =>
     each(steps, 1, reach, ({ name, value }) => reach.ports.host.sysctl.write(name, value)),
   awaitDad,
-  fileWrite: (steps, reach) =>
-    each(steps, PARALLEL_FILES, reach, (step) => writeFile(reach.ports, step)),
+  fileWrite: writeFiles,
   historyAppend: (steps, reach) => each(steps, 1, reach, (step) => appendHistory(step, reach)),
   fileRemove: (steps, reach) => each(steps, 1, reach, (step) => removeFile(reach.ports, step)),
 };
@@ -223,88 +204,14 @@ export function batches(steps: readonly Step[]): Batch[] {
   return all;
 }
 
-/** Does something with each item, some at a time, in order of starting. */
-async function each<Item>(
-  items: readonly Item[],
-  parallel: number,
-  reach: Pick<Reach, 'advance'>,
-  act: (item: Item) => Promise<void>,
-): Promise<Taken> {
-  const errors: Array<SlaposError | undefined> = [];
-  for (let start = 0; start < items.length; start += parallel) {
-    const some = items.slice(start, start + parallel);
-    errors.push(...(await Promise.all(some.map((item) => refusalOf(act(item))))));
-    reach.advance(errors.length);
-  }
-  return { errors };
-}
-
-async function refusalOf(act: Promise<void>): Promise<SlaposError | undefined> {
-  try {
-    await act;
-    return undefined;
-  } catch (error) {
-    if (isSlaposError(error)) return error;
-    throw error;
-  }
-}
-
-/** Parents, which come first in a plan, one by one; folders that need no parents together. */
-async function createDirectories(
-  steps: ReadonlyArray<StepOf<'directoryCreate'>>,
-  reach: Reach,
-): Promise<Taken> {
-  const { files } = reach.ports.host;
-  const errors: Array<SlaposError | undefined> = [];
-  for (const run of runsOf(steps, ({ isRecursive }) => isRecursive)) {
-    const isRecursive = run[0]?.isRecursive === true;
-    const before = errors.length;
-    const told = { advance: (taken: number) => reach.advance(before + taken) };
-    const taken = await each(run, isRecursive ? 1 : PARALLEL_FILES, told, async (step) => {
-      const { path, mode, owner } = step;
-      await files.mkdir(path, { mode, isRecursive });
-      if (owner !== null) await files.chown(path, owner.uid, owner.gid);
-    });
-    errors.push(...(taken.errors ?? []));
-    if (isRecursive && errors.some((error) => error !== undefined)) break;
-  }
-  return { errors };
-}
-
-/** Runs of items that stand together and agree. */
-function runsOf<Item>(items: readonly Item[], keyOf: (item: Item) => unknown): Item[][] {
-  const runs: Item[][] = [];
-  for (const item of items) {
-    const last = runs.at(-1);
-    if (last?.[0] !== undefined && keyOf(last[0]) === keyOf(item)) last.push(item);
-    else runs.push([item]);
-  }
-  return runs;
-}
-
-/** Owner before mode: chown(2) may clear bits of the mode. */
-async function changeDirectory(
-  { host }: FormatPorts,
-  path: string,
-  mode: number | null,
-  owner: Owner | null,
-): Promise<void> {
-  if (owner !== null) await host.files.chown(path, owner.uid, owner.gid);
-  if (mode !== null) await host.files.chmod(path, mode);
-}
-
 async function createDevices(
   steps: ReadonlyArray<StepOf<'deviceCreate'>>,
-  { ports, advance }: Reach,
+  reach: Reach,
 ): Promise<Taken> {
   const devices = steps.map(({ name, mode, owner }) => ({ name, mode, ownerUid: owner.uid }));
-  const results: Array<OperationResult<unknown>> = [];
-  for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
-    const some = devices.slice(start, start + DEVICES_AT_ONCE);
-    results.push(...(await ports.host.taps.create(some)));
-    advance(results.length);
-  }
-  return errorsOf(results);
+  return together(devices, DEVICES_AT_ONCE, reach, async (some) =>
+    errorsOf(await reach.ports.host.taps.create(some)),
+  );
 }
 
 async function deleteDevices(
@@ -328,10 +235,6 @@ async function applyNetwork(
   return errorsOf(await ports.host.network.apply(operations));
 }
 
-function errorsOf(results: ReadonlyArray<OperationResult<unknown>>): Taken {
-  return { errors: results.map(({ error }) => error) };
-}
-
 async function awaitDad(
   steps: ReadonlyArray<StepOf<'awaitDad'>>,
   { ports, hooks }: Reach,
@@ -346,36 +249,4 @@ async function awaitDad(
     );
   }
   return { duplicates: bad.map(({ address }) => address) };
-}
-
-async function writeFile(ports: FormatPorts, step: StepOf<'fileWrite'>): Promise<void> {
-  const { path, content, mode, beneath } = step;
-  if (beneath === null) return ports.host.files.write(path, content, { mode });
-  await ports.partitionFiles.write(beneath, path.slice(beneath.length + 1), content, { mode });
-}
-
-async function removeFile(ports: FormatPorts, step: StepOf<'fileRemove'>): Promise<void> {
-  const { path, beneath } = step;
-  if (beneath === null) return ports.host.files.remove(path);
-  await ports.partitionFiles.remove(beneath, path.slice(beneath.length + 1));
-}
-
-/** An archive that cannot be appended to is set aside once; the history never stops a format. */
-async function appendHistory(step: StepOf<'historyAppend'>, { ports, hooks }: Reach) {
-  const { files } = ports.host;
-  const { path, entryBaseName, content } = step;
-  const now = hooks.now();
-  const stamp = historyStamp(now);
-  const entry = { name: `${entryBaseName}.${stamp}`, content, modified: now };
-  const archive = await files.read(path);
-  let next: Buffer;
-  try {
-    next = appendZipEntry(archive, entry);
-  } catch {
-    const aside = `${path}_broken_${stamp}`;
-    hooks.onWarning(`${path} is no zip archive: it becomes ${aside}.`);
-    await files.write(aside, archive ?? '', { mode: HISTORY_MODE });
-    next = appendZipEntry(undefined, entry);
-  }
-  await files.write(path, next, { mode: HISTORY_MODE });
 }

@@ -1,6 +1,7 @@
 /** What format needs of the machine; `src/cli/node/format.ts` wires it, tests put fakes there. */
 import type { HostError } from '../errors/slapos-error.ts';
-import type { Host, WriteOptions } from '../host/host.ts';
+import type { FileToWrite } from '../host/file.ts';
+import type { Host } from '../host/host.ts';
 
 /** Files in folders that partitions own: no link is followed (see `src/host/file.ts`). */
 export interface PartitionFiles {
@@ -10,12 +11,11 @@ export interface PartitionFiles {
     paths: readonly string[],
     limit: { readonly maxBytes: number },
   ): Promise<ReadonlyArray<string | HostError | undefined>>;
-  write(
+  /** Replaces each file atomically: why not, where one cannot be written. */
+  writeAll(
     root: string,
-    path: string,
-    data: string | Uint8Array,
-    options: WriteOptions,
-  ): Promise<void>;
+    files: readonly FileToWrite[],
+  ): Promise<ReadonlyArray<HostError | undefined>>;
   remove(root: string, path: string): Promise<void>;
 }
 

@@ -34,6 +34,11 @@ export interface FolderEntry {
   readonly kind: FileKind;
 }
 
+export interface FileToWrite extends WriteOptions {
+  readonly path: string;
+  readonly data: string | Uint8Array;
+}
+
 export interface LinkOwner {
   readonly uid: number;
   readonly gid: number;
@@ -67,6 +72,11 @@ export interface BeneathFiles {
     data: string | Uint8Array,
     options: WriteOptions,
   ): Promise<void>;
+  /** Like {@link write} for many files, in their order: the error where one cannot be written. */
+  writeAll(
+    root: string,
+    files: readonly FileToWrite[],
+  ): Promise<ReadonlyArray<HostError | undefined>>;
   /**
    * Creates a folder or gives an existing one this mode and owner; parents must exist. An existing
    * folder of another owner is refused unless its parent is ours.
@@ -82,7 +92,7 @@ export interface BeneathFiles {
 
 type FileAddon = Pick<
   NativeAddon,
-  'openBeneath' | 'readTextsBeneath' | 'writeBeneath' | 'mkdirBeneath' | 'removeBeneath'
+  'openBeneath' | 'readTextsBeneath' | 'writeAllBeneath' | 'mkdirBeneath' | 'removeBeneath'
 >;
 
 const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENOTDIR', 'EMLINK']);
@@ -95,10 +105,11 @@ export function createBeneathFiles(addon: () => FileAddon = loadNative): Beneath
     list: (root, path) => listFolder(addon(), root, path),
     stat: (root, path) =>
       withFd(addon(), 'look at', root, path, O_PATH, async (fd) => toFileStatus(await fstatFd(fd))),
-    write: (root, path, data, options) =>
-      guard('write', root, path, () =>
-        addon().writeBeneath({ root, path, data: toBytes(data), ...options }),
-      ),
+    async write(root, path, data, options) {
+      const [error] = await writeAll(addon(), root, [{ path, data, ...options }]);
+      if (error !== undefined) throw error;
+    },
+    writeAll: (root, files) => writeAll(addon(), root, files),
     mkdir: (root, path, options) =>
       guard('create the folder', root, path, () =>
         addon().mkdirBeneath({ root, path, ...options }),
@@ -111,8 +122,16 @@ export function createBeneathFiles(addon: () => FileAddon = loadNative): Beneath
   };
 }
 
-function toBytes(data: string | Uint8Array): Uint8Array {
-  return typeof data === 'string' ? Buffer.from(data) : data;
+async function writeAll(
+  addon: FileAddon,
+  root: string,
+  files: readonly FileToWrite[],
+): Promise<Array<HostError | undefined>> {
+  const outcomes = await addon.writeAllBeneath({ root, files });
+  return files.map(({ path }, index) => {
+    const outcome = outcomes[index];
+    return outcome ? refusal('write', `${root}/${path}`, outcome) : undefined;
+  });
 }
 
 /** Refusals of the addon and of Node's own file calls alike. */

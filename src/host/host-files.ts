@@ -18,6 +18,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { errorCode, HostError } from '../errors/slapos-error.ts';
 import type { FileKind, FileStatus, HostFiles, WriteOptions } from './host.ts';
+import { loadNative } from './native.ts';
+import { type RefusalTexts, refusalError } from './native-failure.ts';
 
 const PERMISSION_BITS = 0o7777;
 
@@ -28,6 +30,8 @@ const HINTS: Readonly<Record<string, string>> = {
   EROFS: 'The file system is mounted read-only.',
   ENOENT: 'Create the folder first.',
 };
+
+const TEXTS: RefusalTexts = { code: 'SLAPOS_ERR_FILE', hints: HINTS };
 
 function fileError(what: string, cause: unknown): HostError {
   const { errno = 0, syscall = '', code = '' } = cause as NodeJS.ErrnoException;
@@ -155,6 +159,14 @@ export function createHostFiles(): HostFiles {
     statAll: (paths) => doing('look at folders', async () => paths.map(statNow)),
     mkdir: (path, { mode, isRecursive = false }) =>
       doing(`create folder ${path}`, () => makeFolder(path, mode, isRecursive)),
+    makeFolders: async (folders) => {
+      const outcomes = await loadNative().foldersCreate({ folders });
+      return folders.map((operation, index) => {
+        const outcome = outcomes[index];
+        const what = `create folder ${operation.path}`;
+        return { operation, error: outcome ? refusalError(TEXTS, what, outcome) : undefined };
+      });
+    },
     chmod: (path, mode) => doing(`change the mode of ${path}`, () => chmod(path, mode)),
     chown: (path, uid, gid) => doing(`change the owner of ${path}`, () => chown(path, uid, gid)),
     write: (path, data, options) => doing(`write ${path}`, () => replaceFile(path, data, options)),

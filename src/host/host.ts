@@ -178,6 +178,13 @@ export interface HostFiles {
     path: string,
     options: { readonly mode: number; readonly isRecursive?: boolean },
   ): Promise<void>;
+  /**
+   * Creates folders whose parents exist, or gives existing ones this mode and owner, in one go. An
+   * operation that the kernel refused carries the error; the others were done.
+   */
+  makeFolders(
+    folders: readonly FolderToMake[],
+  ): Promise<ReadonlyArray<OperationResult<FolderToMake>>>;
   chmod(path: string, mode: number): Promise<void>;
   chown(path: string, uid: number, gid: number): Promise<void>;
   /**
@@ -189,6 +196,10 @@ export interface HostFiles {
   writeControl(path: string, value: string): Promise<void>;
   /** Removes a file or an empty folder, or a whole tree if asked. Missing is fine. */
   remove(path: string, options?: { readonly isRecursive?: boolean }): Promise<void>;
+}
+
+export interface FolderToMake extends WriteOptions {
+  readonly path: string;
 }
 
 export interface WriteOptions {

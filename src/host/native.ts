@@ -150,6 +150,13 @@ export interface NativeDiskSpace {
   readonly availableBlocks: number;
 }
 
+/** Owner and permission bits of a file; an id that is not given stays as it is. */
+export interface NativeOwnership {
+  readonly mode: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 /**
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
@@ -260,17 +267,22 @@ export interface NativeAddon extends NativeLogs {
     readonly maxBytes: number;
   }): Promise<ReadonlyArray<string | NativeOutcome>>;
   /**
-   * Writes a file atomically beneath `root`: temporary file in the same folder, owner, mode,
-   * fsync(2), renameat(2), fsync of the folder. Never follows a symbolic link.
+   * Writes files atomically beneath `root`, each for itself: temporary file in the same folder,
+   * owner, mode, fsync(2), renameat(2), fsync of the folder. Never follows a symbolic link.
    */
-  writeBeneath(request: {
+  writeAllBeneath(request: {
     readonly root: string;
-    readonly path: string;
-    readonly data: Uint8Array;
-    readonly mode: number;
-    readonly uid?: number;
-    readonly gid?: number;
-  }): Promise<void>;
+    readonly files: ReadonlyArray<
+      NativeOwnership & { readonly path: string; readonly data: string | Uint8Array }
+    >;
+  }): Promise<readonly NativeOutcome[]>;
+  /**
+   * Creates folders whose parents are trusted, or gives existing ones this owner and mode, each for
+   * itself. A link of that name is refused.
+   */
+  foldersCreate(request: {
+    readonly folders: ReadonlyArray<NativeOwnership & { readonly path: string }>;
+  }): Promise<readonly NativeOutcome[]>;
   /**
    * mkdirat(2) beneath `root` with owner and mode set through the descriptor. An existing folder is
    * given them too, but its owner changes only when the parent folder is ours: else EPERM.
@@ -326,7 +338,8 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'lockTry',
   'openBeneath',
   'readTextsBeneath',
-  'writeBeneath',
+  'writeAllBeneath',
+  'foldersCreate',
   'mkdirBeneath',
   'removeBeneath',
   'logOpen',

@@ -70,11 +70,16 @@ export function openSlapConnection(options: SlapClientOptions): SlapConnection {
   };
 }
 
-async function loadTransport(options: SlapClientOptions): Promise<HttpTransport> {
+/** Loads what the first request needs: 10 ms, for a moment when this thread has nothing to do. */
+export async function loadHttp(): Promise<typeof import('./http-transport.ts')> {
   // undici parses HTTP in WebAssembly. For the few answers of a command, optimising that code in
   // the background would cost 40 to 70 ms and 30 MB: a process ends no sooner than that is done.
   setFlagsFromString('--liftoff-only');
-  const { openHttpTransport } = await import('./http-transport.ts');
+  return import('./http-transport.ts');
+}
+
+async function loadTransport(options: SlapClientOptions): Promise<HttpTransport> {
+  const { openHttpTransport } = await loadHttp();
   return openHttpTransport({
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     timeoutMs: options.timeoutMs ?? 60_000,

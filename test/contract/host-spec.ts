@@ -161,6 +161,27 @@ export function describeHost(make: () => Promise<HostUnderTest>): void {
     expect(await files.list(`${folder}/made`)).toEqual(['deep']);
   });
 
+  it('makes folders in one go, each for itself', async () => {
+    const { host, folder } = await make();
+    const { files } = host;
+    await files.mkdir(`${folder}/old`, { mode: 0o755 });
+    const results = await files.makeFolders([
+      { path: `${folder}/old`, mode: 0o750, uid: 31001, gid: 31002 },
+      { path: `${folder}/missing/deep`, mode: 0o750 },
+      { path: `${folder}/fresh`, mode: 0o700, uid: 31001, gid: 31002 },
+    ]);
+    expect(results.map(({ error }) => error?.code)).toEqual([
+      undefined,
+      'SLAPOS_ERR_FILE',
+      undefined,
+    ]);
+    const found = await files.statAll([`${folder}/old`, `${folder}/fresh`]);
+    expect(found).toMatchObject([
+      { kind: 'directory', mode: 0o750, uid: 31001, gid: 31002 },
+      { kind: 'directory', mode: 0o700, uid: 31001, gid: 31002 },
+    ]);
+  });
+
   it('sets a kernel parameter, and knows when there is none', async () => {
     const { host } = await make();
     await host.sysctl.write('net.ipv6.ip_nonlocal_bind', '1');

@@ -8,8 +8,10 @@
 #include <fstream>
 
 #include "core/file/beneath.h"
+#include "core/file/folder.h"
 #include "core/file/lock.h"
 #include "core/file/remove.h"
+#include "core/file/replacement.h"
 #include "native/check.h"
 
 using namespace slapos;
@@ -56,6 +58,12 @@ int OpenError(const Scratch& scratch, const std::string& path, int flags, WalkMe
   }
 }
 
+int WriteError(const Scratch& scratch, const std::string& path, const std::string& data,
+               const Ownership& ownership) {
+  auto failures = WriteAllBeneath(scratch.Root(), {{path, data, ownership}});
+  return failures[0] ? failures[0]->err() : 0;
+}
+
 }  // namespace
 
 TEST(both_walks_agree_and_stay_inside) {
@@ -88,18 +96,55 @@ TEST(writing_replaces_whole_files_and_links) {
   Scratch scratch;
   ::umask(077);
   fs::create_symlink(scratch.Path("outside/secret"), scratch.Path("root/link"));
-  WriteBeneath(scratch.Root(), "link", "new", {0644});
-  WriteBeneath(scratch.Root(), "d/e/f", std::string(100000, 'x'), {0600});
+  CHECK(WriteError(scratch, "link", "new", {0644}) == 0);
+  CHECK(WriteError(scratch, "d/e/f", std::string(100000, 'x'), {0600}) == 0);
   CHECK_EQ(scratch.Get("root/link"), "new");
   CHECK_EQ(scratch.Get("outside/secret"), "secret");
   CHECK_EQ(scratch.Get("root/d/e/f").size(), 100000u);
   CHECK_EQ(static_cast<int>(fs::status(scratch.Path("root/link")).permissions()), 0644);
-  CHECK_THROWS(EISDIR, WriteBeneath(scratch.Root(), "d", "x", {0644}));
-  CHECK_THROWS(ENOTDIR, WriteBeneath(scratch.Root(), "out/x", "x", {0644}));
+  CHECK(WriteError(scratch, "d", "x", {0644}) == EISDIR);
+  CHECK(WriteError(scratch, "out/x", "x", {0644}) == ENOTDIR);
   for (const auto& entry : fs::directory_iterator(scratch.Root())) {
     CHECK(entry.path().filename().string().find(".tmp") == std::string::npos);
   }
   ::umask(022);
+}
+
+TEST(many_files_are_written_each_for_itself) {
+  Scratch scratch;
+  std::vector<FileToWrite> files;
+  for (int index = 0; index < 250; index++) {
+    std::string path = index % 50 == 7 ? "none/x" : "d/f" + std::to_string(index);
+    files.push_back({path, std::to_string(index), {0640}});
+  }
+  auto failures = WriteAllBeneath(scratch.Root(), files);
+  for (int index = 0; index < 250; index++) {
+    bool is_refused = index % 50 == 7;
+    CHECK_EQ(failures[index].has_value(), is_refused);
+    if (is_refused) continue;
+    CHECK_EQ(scratch.Get("root/d/f" + std::to_string(index)), std::to_string(index));
+  }
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(scratch.Path("root/d"))) count++;
+  CHECK_EQ(count, 245u + 1);
+}
+
+TEST(folders_are_made_together_and_never_through_a_link) {
+  Scratch scratch;
+  std::string root = scratch.Root();
+  ::umask(077);
+  auto failures = CreateFolders({{root + "/made", {0751}},
+                                 {root + "/d", {0705}},
+                                 {root + "/out", {0700}},
+                                 {root + "/none/deep", {0700}},
+                                 {root + "/d/e/f", {0700}}});
+  ::umask(022);
+  CHECK(!failures[0] && !failures[1]);
+  CHECK_EQ(static_cast<int>(fs::status(root + "/made").permissions()), 0751);
+  CHECK_EQ(static_cast<int>(fs::status(root + "/d").permissions()), 0705);
+  CHECK(failures[2] && (failures[2]->err() == ELOOP || failures[2]->err() == ENOTDIR));
+  CHECK(failures[3] && failures[3]->err() == ENOENT);
+  CHECK(failures[4] && failures[4]->err() == ENOTDIR);
 }
 
 TEST(folders_are_made_with_their_mode) {

@@ -3,14 +3,13 @@
  * folders and files to run `node format` against. `crashAfter` makes it die after so many changes,
  * as a process killed between two of them would leave the real one.
  */
-import { dirname } from 'node:path';
 import { HostError } from '../../src/errors/slapos-error.ts';
 import type { PartitionFiles } from '../../src/format/ports.ts';
 import type {
   AccountState,
-  FileStatus,
   GroupEntry,
   Host,
+  HostFiles,
   NameAnswer,
   NameQuery,
   NetworkState,
@@ -27,17 +26,13 @@ import type {
 } from '../../src/host/native-network.ts';
 import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
 import { applyUsers } from './fake-accounts.ts';
+import { type FakeFile, FakeFiles, fakePartitionFiles } from './fake-files.ts';
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 const IFA_F_DADFAILED = 0x08;
 
 export class CrashError extends Error {}
-
-interface FakeFile {
-  content: string;
-  mode: number;
-}
 
 export class FakeHost implements Host {
   readonly links: NativeLink[] = [];
@@ -186,62 +181,7 @@ export class FakeHost implements Host {
     },
   };
 
-  readonly files = {
-    read: async (path: string) => {
-      const file = this.fileTable.get(path);
-      return file === undefined ? undefined : Buffer.from(file.content, 'latin1');
-    },
-    readText: async (path: string) => this.fileTable.get(path)?.content,
-    list: async (path: string) => {
-      if (!this.folders.has(path)) return undefined;
-      const inside = [...this.folders.keys(), ...this.fileTable.keys()];
-      return inside
-        .filter((one) => one !== '/' && dirname(one) === path)
-        .map((one) => one.slice(one.lastIndexOf('/') + 1))
-        .sort();
-    },
-    stat: async (path: string): Promise<FileStatus | undefined> => {
-      const folder = this.folders.get(path);
-      if (folder !== undefined) {
-        return { ...folder, kind: 'directory', sizeBytes: 0, modifiedMs: 0 };
-      }
-      const file = this.fileTable.get(path);
-      if (file === undefined) return undefined;
-      return { kind: 'file', mode: file.mode, uid: 0, gid: 0, sizeBytes: 0, modifiedMs: 0 };
-    },
-    statAll: (paths: readonly string[]) => Promise.all(paths.map((path) => this.files.stat(path))),
-    mkdir: async (path: string, { mode, isRecursive }: { mode: number; isRecursive?: boolean }) => {
-      if (this.folders.has(path)) return;
-      if (!this.folders.has(dirname(path))) {
-        if (isRecursive !== true) throw fileError(`no folder for ${path}`);
-        await this.files.mkdir(dirname(path), { mode, isRecursive });
-      }
-      this.#change();
-      this.folders.set(path, { mode, uid: 0, gid: 0 });
-    },
-    chmod: async (path: string, mode: number) => {
-      this.#change();
-      this.folders.set(path, { ...this.#folder(path), mode });
-    },
-    chown: async (path: string, uid: number, gid: number) => {
-      this.#change();
-      this.folders.set(path, { ...this.#folder(path), uid, gid });
-    },
-    write: async (path: string, data: string | Uint8Array, { mode }: { mode: number }) => {
-      this.#folder(dirname(path));
-      this.#change();
-      const content = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
-      this.fileTable.set(path, { content, mode });
-    },
-    writeControl: (path: string, value: string) => this.files.write(path, value, { mode: 0o644 }),
-    remove: async (path: string) => {
-      this.#change();
-      this.fileTable.delete(path);
-      if (!this.folders.has(path)) return;
-      if ((await this.files.list(path))?.length !== 0) throw fileError(`${path} is not empty`);
-      this.folders.delete(path);
-    },
-  };
+  readonly files: HostFiles = new FakeFiles(this, () => this.#change());
 
   readonly sysctl = {
     read: async (name: string) => this.settings.get(name),
@@ -251,22 +191,11 @@ export class FakeHost implements Host {
     },
   };
 
-  readonly partitionFiles: PartitionFiles = {
-    readTexts: (root, paths) =>
-      Promise.all(paths.map((path) => this.files.readText(`${root}/${path}`))),
-    write: (root, path, data, options) => this.files.write(`${root}/${path}`, data, options),
-    remove: (root, path) => this.files.remove(`${root}/${path}`),
-  };
+  readonly partitionFiles: PartitionFiles = fakePartitionFiles(this.files);
 
   #change(): void {
     if (this.crashAfter !== undefined && this.changes >= this.crashAfter) throw new CrashError();
     this.changes += 1;
-  }
-
-  #folder(path: string) {
-    const folder = this.folders.get(path);
-    if (folder === undefined) throw fileError(`no folder ${path}`);
-    return folder;
   }
 
   #link(name: string): NativeLink {
@@ -392,8 +321,4 @@ export class FakeHost implements Host {
     list.splice(at, 1);
     return undefined;
   }
-}
-
-function fileError(problem: string): HostError {
-  return new HostError('SLAPOS_ERR_FILE', problem, {});
 }

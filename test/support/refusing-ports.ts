@@ -3,8 +3,9 @@
  * address, route or device asked for, as a kernel without memory would. The refused one is not done.
  */
 import { HostError } from '../../src/errors/slapos-error.ts';
-import type { FormatPorts } from '../../src/format/ports.ts';
-import type { Host, OperationResult } from '../../src/host/host.ts';
+import type { FormatPorts, PartitionFiles } from '../../src/format/ports.ts';
+import type { FileToWrite } from '../../src/host/file.ts';
+import type { FolderToMake, Host, OperationResult } from '../../src/host/host.ts';
 
 export interface RefusingPorts {
   readonly ports: FormatPorts;
@@ -56,16 +57,25 @@ export function refusingPorts(inner: FormatPorts, refuseAt?: number): RefusingPo
     create: batch((devices) => host.taps.create(devices)),
     delete: batch((devices) => host.taps.delete(devices)),
   };
+  const partitionFiles = single(inner.partitionFiles, 'partitionFiles');
+  const makeFolders = batch<FolderToMake>((folders) => host.files.makeFolders(folders));
+  const writeAll: PartitionFiles['writeAll'] = async (root, files) => {
+    const write = batch<FileToWrite>(async (some) => {
+      const errors = await inner.partitionFiles.writeAll(root, some);
+      return some.map((operation, index) => ({ operation, error: errors[index] }));
+    });
+    return (await write(files)).map(({ error }) => error);
+  };
   return {
     ports: {
       host: {
         network,
         taps,
         accounts: single(host.accounts, 'accounts'),
-        files: single(host.files, 'files'),
+        files: { ...single(host.files, 'files'), makeFolders },
         sysctl: single(host.sysctl, 'sysctl'),
       },
-      partitionFiles: single(inner.partitionFiles, 'partitionFiles'),
+      partitionFiles: { ...partitionFiles, writeAll },
     },
     calls: () => calls,
     refused: () => refused,

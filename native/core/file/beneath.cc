@@ -92,73 +92,21 @@ UniqueFd WalkAtOnce(int folder, const std::string& path, int flags, mode_t mode)
   }
 }
 
-void Own(int fd, const Ownership& ownership, const std::string& path) {
-  bool changes_owner = ownership.uid != kKeepUid || ownership.gid != kKeepGid;
-  if (changes_owner && ::fchown(fd, ownership.uid, ownership.gid) != 0) ThrowErrno("fchown", path);
-  // After the owner, because chown(2) drops the set-id bits.
-  if (::fchmod(fd, ownership.mode) != 0) ThrowErrno("fchmod", path);
-}
-
-std::string RandomName(const std::string& name) {
-  uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) < 0) ThrowErrno("getrandom");
-  static const char kDigits[] = "0123456789abcdefghijklmnopqrstuv";
-  std::string suffix;
-  for (int index = 0; index < 12; index++, random >>= 5) suffix += kDigits[random & 31];
-  return "." + name.substr(0, 200) + "." + suffix + ".tmp";
-}
-
-void WriteAll(int fd, std::string_view data, const std::string& path) {
-  while (!data.empty()) {
-    ssize_t written = ::write(fd, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) ThrowErrno("write", path);
-    data.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
 // Removes a temporary name unless the work was finished.
-class TemporaryName {
+class TemporaryFolder {
  public:
-  TemporaryName(int folder, const std::string& name, int flags)
-      : folder_(folder), name_(name), flags_(flags) {}
-  ~TemporaryName() {
-    if (folder_ >= 0) ::unlinkat(folder_, name_.c_str(), flags_);
+  TemporaryFolder(int parent, const std::string& name) : parent_(parent), name_(name) {}
+  ~TemporaryFolder() {
+    if (parent_ >= 0) ::unlinkat(parent_, name_.c_str(), AT_REMOVEDIR);
   }
-  TemporaryName(const TemporaryName&) = delete;
-  TemporaryName& operator=(const TemporaryName&) = delete;
-  void Keep() { folder_ = -1; }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  void Keep() { parent_ = -1; }
 
  private:
-  int folder_;
+  int parent_;
   const std::string& name_;
-  int flags_;
 };
-
-// Gives a complete file without name (open(2) O_TMPFILE) its place. link(2) replaces nothing, so it
-// has a name of its own for a moment: always the same, so that what a killed writer left there goes
-// with the next write. What another writer puts there meanwhile is complete as well.
-void PutInPlace(int fd, const Location& place, const std::string& path) {
-  int parent = place.parent.Get();
-  std::string self = "/proc/self/fd/" + std::to_string(fd);
-  std::string fixed = "." + place.name.substr(0, 200) + ".slapos-new";
-  for (int attempt = 0; attempt < kRaceRetries; attempt++) {
-    // The folder's owner may have put a folder in the way of the fixed name.
-    std::string name = attempt < kRaceRetries / 2 ? fixed : RandomName(place.name);
-    ::unlinkat(parent, name.c_str(), 0);
-    if (::linkat(AT_FDCWD, self.c_str(), parent, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-      if (errno != EEXIST) ThrowErrno("linkat", path);
-      continue;
-    }
-    TemporaryName temporary(parent, name, 0);
-    if (::renameat(parent, name.c_str(), parent, place.name.c_str()) == 0) {
-      temporary.Keep();
-      return;
-    }
-    if (errno != ENOENT) ThrowErrno("renameat", path);
-  }
-  throw SysError(EEXIST, "linkat", path);
-}
 
 bool IsEmptyFolder(int fd) {
   UniqueFd copy(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -184,14 +132,14 @@ bool IsOurNewFolder(int fd) {
 
 // False when the name is taken.
 bool CreateFolder(const Location& place, const std::string& path, const Ownership& ownership) {
-  std::string name = RandomName(place.name);
+  std::string name = TemporaryNameFor(place.name);
   int parent = place.parent.Get();
   if (::mkdirat(parent, name.c_str(), 0700) != 0) ThrowErrno("mkdirat", path);
-  TemporaryName temporary(parent, name, AT_REMOVEDIR);
+  TemporaryFolder temporary(parent, name);
   UniqueFd folder = OpenFolder(parent, name);
   if (!folder) ThrowErrno("openat", path);
   if (!IsOurNewFolder(folder.Get())) throw SysError(EPERM, "mkdirat", path + " was replaced");
-  Own(folder.Get(), ownership, path);
+  ApplyOwnership(folder.Get(), ownership, path);
   if (::syscall(SYS_renameat2, parent, name.c_str(), parent, place.name.c_str(),
                 1U /* RENAME_NOREPLACE */) == 0) {
     temporary.Keep();
@@ -213,10 +161,26 @@ void AdoptFolder(const Location& place, const std::string& path, const Ownership
   if (status.st_uid != wanted && parent.st_uid != ::geteuid()) {
     throw SysError(EPERM, "fchown", path + " belongs to uid " + std::to_string(status.st_uid));
   }
-  Own(folder.Get(), ownership, path);
+  ApplyOwnership(folder.Get(), ownership, path);
 }
 
 }  // namespace
+
+void ApplyOwnership(int fd, const Ownership& ownership, const std::string& path) {
+  bool changes_owner = ownership.uid != kKeepUid || ownership.gid != kKeepGid;
+  if (changes_owner && ::fchown(fd, ownership.uid, ownership.gid) != 0) ThrowErrno("fchown", path);
+  // After the owner, because chown(2) drops the set-id bits.
+  if (::fchmod(fd, ownership.mode) != 0) ThrowErrno("fchmod", path);
+}
+
+std::string TemporaryNameFor(const std::string& name) {
+  uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) < 0) ThrowErrno("getrandom");
+  static const char kDigits[] = "0123456789abcdefghijklmnopqrstuv";
+  std::string suffix;
+  for (int index = 0; index < 12; index++, random >>= 5) suffix += kDigits[random & 31];
+  return "." + name.substr(0, 200) + "." + suffix + ".tmp";
+}
 
 UniqueFd OpenBeneath(const std::string& root, const std::string& path, int flags, mode_t mode,
                      WalkMethod method) {
@@ -267,32 +231,6 @@ std::optional<std::string> ReadBeneath(const std::string& root, const std::strin
   }
   content.resize(used);
   return content;
-}
-
-void WriteBeneath(const std::string& root, const std::string& path, std::string_view data,
-                  const Ownership& ownership) {
-  Location place = OpenParent(root, path);
-  int parent = place.parent.Get();
-  std::string full = root + "/" + path;
-  UniqueFd file(::openat(parent, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
-  bool is_nameless = static_cast<bool>(file);
-  std::string name = RandomName(place.name);
-  if (!file) {
-    file = UniqueFd(
-        ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  }
-  if (!file) ThrowErrno("openat", full);
-  TemporaryName temporary(is_nameless ? -1 : parent, name, 0);
-  WriteAll(file.Get(), data, full);
-  Own(file.Get(), ownership, full);
-  if (::fsync(file.Get()) != 0) ThrowErrno("fsync", full);
-  if (is_nameless) {
-    PutInPlace(file.Get(), place, full);
-  } else if (::renameat(parent, name.c_str(), parent, place.name.c_str()) != 0) {
-    ThrowErrno("renameat", full);
-  }
-  temporary.Keep();
-  if (::fsync(parent) != 0) ThrowErrno("fsync", full);
 }
 
 void MkdirBeneath(const std::string& root, const std::string& path, const Ownership& ownership) {

@@ -45,10 +45,11 @@ struct Ownership {
   gid_t gid = kKeepGid;
 };
 
-// Replaces a file: temporary file in the same folder, owner, mode, fsync(2), renameat(2), fsync of
-// the folder. A link of that name is replaced, not followed.
-void WriteBeneath(const std::string& root, const std::string& path, std::string_view data,
-                  const Ownership& ownership);
+// Owner, then mode, which chown(2) may have narrowed. `path` is for the error.
+void ApplyOwnership(int fd, const Ownership& ownership, const std::string& path);
+
+// A name that nobody can guess, for what is about to be called `name`.
+std::string TemporaryNameFor(const std::string& name);
 
 // Creates a folder, or gives an existing one this mode and owner. An existing folder changes owner
 // only where nobody else could have put it there: when the parent is ours; else EPERM.

@@ -1,6 +1,6 @@
 /** Handler of `slapos node format` (spec/format.md 4): wires the verb to the machine. */
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { parseDialect } from '../../config/dialect.ts';
 import {
   BusyError,
@@ -11,6 +11,7 @@ import {
 } from '../../errors/slapos-error.ts';
 import type { DefinitionSections } from '../../format/definition.ts';
 import { renderComputerPost } from '../../format/document.ts';
+import type { ApplyHooks } from '../../format/effect.ts';
 import { type Facts, readOsType } from '../../format/facts.ts';
 import { type FormatInput, formatComputer, type Prepared, prepare } from '../../format/format.ts';
 import { checkManagers } from '../../format/managers.ts';
@@ -24,7 +25,7 @@ import { createBeneathFiles } from '../../host/file.ts';
 import { type FileLock, tryLock } from '../../host/lock.ts';
 import { loadNative } from '../../host/native.ts';
 import type { Computer } from '../../model/computer.ts';
-import { createSlapClient } from '../../slap/slap-client.ts';
+import { createSlapClient, loadHttp } from '../../slap/slap-client.ts';
 import type { CommandContext } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { PACKAGE_VERSION } from '../version.ts';
@@ -160,14 +161,18 @@ async function takeLock(options: FormatOptions, { host }: FormatPorts): Promise<
 
 async function formatAndReport(context: CommandContext, input: Input): Promise<number> {
   const { log, signal } = context;
-  const facts = readPublicIpv4(fetchText, PUBLIC_ADDRESS_DEADLINE_MS).then(readFacts);
+  const facts = askPublicIpv4().then(readFacts);
   const progress = createFormatProgress(log, context.statusLine);
   const hooks = {
     onPlan: (prepared: Prepared) => {
       announce(context, prepared);
       progress.begin(prepared.steps.length);
     },
-    onBatch: progress.batch,
+    onBatch: (batch: Parameters<ApplyHooks['onBatch']>[0]) => {
+      progress.batch(batch);
+      // The kernel works for tens of milliseconds, this thread does not: the report comes next.
+      if (batch.kind === 'deviceCreate') void loadHttp();
+    },
     onAdvance: progress.advance,
     onWarning: (message: string) => log.warning(message),
     now: () => new Date(),
@@ -178,6 +183,12 @@ async function formatAndReport(context: CommandContext, input: Input): Promise<n
   const isReported = await report(context, input.options, computer);
   log.info(`Computer ${computer.reference} prepared: ${computer.partitions.length} partitions.`);
   return isReported ? EXIT.ok : EXIT.usage;
+}
+
+/** After the files of the state were asked for: this thread has nothing to do while they come. */
+async function askPublicIpv4(): Promise<string | null> {
+  await setImmediate();
+  return readPublicIpv4(fetchText, PUBLIC_ADDRESS_DEADLINE_MS);
 }
 
 function announce({ log }: CommandContext, { steps, warnings, notes }: Prepared): void {

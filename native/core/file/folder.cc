@@ -1,0 +1,35 @@
+// mkdir(2), with owner and mode set through a descriptor: the umask has no say.
+#include "core/file/folder.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace slapos {
+
+namespace {
+
+void CreateFolder(const FolderToCreate& folder) {
+  const std::string& path = folder.path;
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) ThrowErrno("mkdir", path);
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) ThrowErrno("open", path);
+  ApplyOwnership(fd.Get(), folder.ownership, path);
+}
+
+}  // namespace
+
+std::vector<std::optional<SysError>> CreateFolders(const std::vector<FolderToCreate>& folders) {
+  std::vector<std::optional<SysError>> failures(folders.size());
+  for (size_t index = 0; index < folders.size(); index++) {
+    try {
+      CreateFolder(folders[index]);
+    } catch (const SysError& error) {
+      failures[index] = error;
+    }
+  }
+  return failures;
+}
+
+}  // namespace slapos
