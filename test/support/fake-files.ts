@@ -15,99 +15,83 @@ interface FakeTree {
   readonly fileTable: Map<string, FakeFile>;
 }
 
-export class FakeFiles implements HostFiles {
-  readonly #tree: FakeTree;
-  readonly #change: () => void;
-
-  /** @param change Called before each change; may throw. */
-  constructor(tree: FakeTree, change: () => void) {
-    this.#tree = tree;
-    this.#change = change;
-  }
-
-  async read(path: string) {
-    const file = this.#tree.fileTable.get(path);
-    return file === undefined ? undefined : Buffer.from(file.content, 'latin1');
-  }
-
-  async readText(path: string) {
-    return this.#tree.fileTable.get(path)?.content;
-  }
-
-  async list(path: string) {
-    if (!this.#tree.folders.has(path)) return undefined;
-    const inside = [...this.#tree.folders.keys(), ...this.#tree.fileTable.keys()];
-    return inside
-      .filter((one) => one !== '/' && dirname(one) === path)
-      .map((one) => one.slice(one.lastIndexOf('/') + 1))
-      .sort();
-  }
-
-  async stat(path: string): Promise<FileStatus | undefined> {
-    const folder = this.#tree.folders.get(path);
-    if (folder !== undefined) {
-      return { ...folder, kind: 'directory', sizeBytes: 0, modifiedMs: 0 };
-    }
-    const file = this.#tree.fileTable.get(path);
-    if (file === undefined) return undefined;
-    return { kind: 'file', mode: file.mode, uid: 0, gid: 0, sizeBytes: 0, modifiedMs: 0 };
-  }
-
-  statAll(paths: readonly string[]) {
-    return Promise.all(paths.map((path) => this.stat(path)));
-  }
-
-  async mkdir(path: string, { mode, isRecursive }: { mode: number; isRecursive?: boolean }) {
-    if (this.#tree.folders.has(path)) return;
-    if (!this.#tree.folders.has(dirname(path))) {
-      if (isRecursive !== true) throw fileError(`no folder for ${path}`);
-      await this.mkdir(dirname(path), { mode, isRecursive });
-    }
-    this.#change();
-    this.#tree.folders.set(path, { mode, uid: 0, gid: 0 });
-  }
-
-  makeFolders(folders: readonly FolderToMake[]) {
-    return eachForItself(folders, async ({ path, mode, uid = 0, gid = 0 }) => {
-      if (!this.#tree.folders.has(path)) await this.mkdir(path, { mode });
-      this.#change();
-      this.#tree.folders.set(path, { mode, uid, gid });
-    });
-  }
-  async chmod(path: string, mode: number) {
-    this.#change();
-    this.#tree.folders.set(path, { ...this.#folder(path), mode });
-  }
-
-  async chown(path: string, uid: number, gid: number) {
-    this.#change();
-    this.#tree.folders.set(path, { ...this.#folder(path), uid, gid });
-  }
-
-  async write(path: string, data: string | Uint8Array, { mode }: { mode: number }) {
-    this.#folder(dirname(path));
-    this.#change();
-    const content = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
-    this.#tree.fileTable.set(path, { content, mode });
-  }
-
-  writeControl(path: string, value: string) {
-    return this.write(path, value, { mode: 0o644 });
-  }
-
-  async remove(path: string) {
-    this.#change();
-    this.#tree.fileTable.delete(path);
-    if (!this.#tree.folders.has(path)) return;
-    if ((await this.list(path))?.length !== 0) throw fileError(`${path} is not empty`);
-    this.#tree.folders.delete(path);
-  }
-
-  #folder(path: string) {
-    const folder = this.#tree.folders.get(path);
+/** @param change Called before each change; may throw. */
+export function fakeFiles(tree: FakeTree, change: () => void): HostFiles {
+  const folderAt = (path: string) => {
+    const folder = tree.folders.get(path);
     if (folder === undefined) throw fileError(`no folder ${path}`);
     return folder;
-  }
+  };
+  const files: HostFiles = {
+    async read(path: string) {
+      const file = tree.fileTable.get(path);
+      return file === undefined ? undefined : Buffer.from(file.content, 'latin1');
+    },
+    async readText(path: string) {
+      return tree.fileTable.get(path)?.content;
+    },
+    async list(path: string) {
+      if (!tree.folders.has(path)) return undefined;
+      const inside = [...tree.folders.keys(), ...tree.fileTable.keys()];
+      return inside
+        .filter((one) => one !== '/' && dirname(one) === path)
+        .map((one) => one.slice(one.lastIndexOf('/') + 1))
+        .sort();
+    },
+    async stat(path: string): Promise<FileStatus | undefined> {
+      const folder = tree.folders.get(path);
+      if (folder !== undefined) {
+        return { ...folder, kind: 'directory', sizeBytes: 0, modifiedMs: 0 };
+      }
+      const file = tree.fileTable.get(path);
+      if (file === undefined) return undefined;
+      return { kind: 'file', mode: file.mode, uid: 0, gid: 0, sizeBytes: 0, modifiedMs: 0 };
+    },
+    statAll(paths: readonly string[]) {
+      return Promise.all(paths.map((path) => files.stat(path)));
+    },
+    async mkdir(path: string, { mode, isRecursive }: { mode: number; isRecursive?: boolean }) {
+      if (tree.folders.has(path)) return;
+      if (!tree.folders.has(dirname(path))) {
+        if (isRecursive !== true) throw fileError(`no folder for ${path}`);
+        await files.mkdir(dirname(path), { mode, isRecursive });
+      }
+      change();
+      tree.folders.set(path, { mode, uid: 0, gid: 0 });
+    },
+    makeFolders(folders: readonly FolderToMake[]) {
+      return eachForItself(folders, async ({ path, mode, uid = 0, gid = 0 }) => {
+        if (!tree.folders.has(path)) await files.mkdir(path, { mode });
+        change();
+        tree.folders.set(path, { mode, uid, gid });
+      });
+    },
+    async chmod(path: string, mode: number) {
+      change();
+      tree.folders.set(path, { ...folderAt(path), mode });
+    },
+    async chown(path: string, uid: number, gid: number) {
+      change();
+      tree.folders.set(path, { ...folderAt(path), uid, gid });
+    },
+    async write(path: string, data: string | Uint8Array, { mode }: { mode: number }) {
+      folderAt(dirname(path));
+      change();
+      const content = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+      tree.fileTable.set(path, { content, mode });
+    },
+    writeControl(path: string, value: string) {
+      return files.write(path, value, { mode: 0o644 });
+    },
+    async remove(path: string) {
+      change();
+      tree.fileTable.delete(path);
+      if (!tree.folders.has(path)) return;
+      if ((await files.list(path))?.length !== 0) throw fileError(`${path} is not empty`);
+      tree.folders.delete(path);
+    },
+  };
+  return files;
 }
 
 export function fakePartitionFiles(files: HostFiles): PartitionFiles {

@@ -26,7 +26,7 @@ import type {
 } from '../../src/host/native-network.ts';
 import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
 import { applyUsers } from './fake-accounts.ts';
-import { type FakeFile, FakeFiles, fakePartitionFiles } from './fake-files.ts';
+import { type FakeFile, fakeFiles, fakePartitionFiles } from './fake-files.ts';
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -181,7 +181,7 @@ export class FakeHost implements Host {
     },
   };
 
-  readonly files: HostFiles = new FakeFiles(this, () => this.#change());
+  readonly files: HostFiles = fakeFiles(this, () => this.#change());
 
   readonly sysctl = {
     read: async (name: string) => this.settings.get(name),
