@@ -16,6 +16,7 @@ Napi::Object Register(Napi::Env env, Napi::Object exports) {
   slapos::binding::RegisterLog(env, exports);
   slapos::binding::RegisterProc(env, exports);
   slapos::binding::RegisterKeeper(env, exports);
+  slapos::binding::RegisterSocket(env, exports);
   return exports;
 }
 

@@ -13,6 +13,7 @@ const executables = [
   'bin/slapos.ts',
   'bin/supervisor-controller.ts',
   'bin/supervisorctl.ts',
+  'bin/supervisord.ts',
   'bin/slapos-watchdog.ts',
   'index.ts',
 ];

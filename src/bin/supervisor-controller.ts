@@ -17,6 +17,16 @@ function environment(): Record<string, string> {
   );
 }
 
+/** `key=value` words of the command line. */
+function overrides(words: readonly string[] = []): ReadonlyMap<string, string> {
+  return new Map(
+    words.map((word) => {
+      const equals = word.indexOf('=');
+      return [word.slice(0, equals), word.slice(equals + 1)];
+    }),
+  );
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: {
@@ -24,6 +34,7 @@ function main(): void {
       'keeper-fd': { type: 'string' },
       'listen-fd': { type: 'string' },
       nodaemon: { type: 'boolean' },
+      set: { type: 'string', multiple: true },
     },
   });
   const { configuration: configurationPath, 'keeper-fd': keeperFd, 'listen-fd': listenFd } = values;
@@ -32,6 +43,7 @@ function main(): void {
   }
   runDaemon({
     configurationPath,
+    overrides: overrides(values.set),
     keeperFd: Number(keeperFd),
     listenFd: listenFd === undefined ? undefined : Number(listenFd),
     echo: values.nodaemon === true ? (line) => process.stdout.write(line) : undefined,

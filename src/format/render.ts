@@ -18,7 +18,6 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
     [
       `set link ${change.dev}`,
       ...(change.isUp === true ? ['up'] : []),
-      ...(change.isUp !== true && change.group !== undefined ? [`group ${change.group}`] : []),
       ...(change.master === undefined ? [] : [masterText(change.master)]),
     ].join(' '),
   ],

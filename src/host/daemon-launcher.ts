@@ -32,21 +32,34 @@ export function watchdogProgram(): string {
   return `'${process.execPath}' '${join(packageRoot(), 'dist', 'bin', 'slapos-watchdog.js')}'`;
 }
 
-/** Starts a program with an empty environment and waits for its exit. */
+export interface LaunchOptions {
+  readonly isForeground: boolean;
+  readonly signal?: AbortSignal;
+  /** Default: empty. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: `/`. */
+  readonly cwd?: string;
+  /** Default: the caller's own. Supplementary groups are dropped. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/** Starts a program and waits for its exit. */
 export type DaemonLauncher = (
   program: string,
   args: readonly string[],
-  options: { readonly isForeground: boolean; readonly signal?: AbortSignal },
+  options: LaunchOptions,
 ) => Promise<DaemonOutcome>;
 
 /**
  * The real launcher. In the foreground the standard streams are ours and an abort becomes SIGTERM;
  * otherwise output is gathered, and the call ends when the program has put itself in background.
  */
-export const launchDaemon: DaemonLauncher = (program, args, { isForeground, signal }) => {
+export const launchDaemon: DaemonLauncher = (program, args, options) => {
+  const { isForeground, signal, env = {}, cwd = '/', user = {} } = options;
   return new Promise((resolve) => {
     const output = isForeground ? 'inherit' : 'pipe';
-    const child = spawn(program, args, { cwd: '/', env: {}, stdio: ['ignore', output, output] });
+    const stdio = ['ignore', output, output] as const;
+    const child = spawn(program, args, { cwd, env, stdio: [...stdio], ...user });
     const chunks: Buffer[] = [];
     child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -17,6 +17,7 @@ import type {
   NetlinkOperation,
   TuntapDevice,
 } from './native-network.ts';
+import type { NativeSockets } from './native-socket.ts';
 
 /** Shape of every error that crosses the boundary; like Node's own system errors. */
 export interface NativeFailure extends Error {
@@ -161,7 +162,7 @@ export interface NativeOwnership {
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
  */
-export interface NativeAddon extends NativeLogs {
+export interface NativeAddon extends NativeLogs, NativeSockets {
   capabilities(): NativeCapabilities;
 
   /**
@@ -350,6 +351,9 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'keeperConnect',
   'keeperSend',
   'pipeOpen',
+  'peerCredentials',
+  'datagramSend',
+  'socketListen',
 ];
 
 const ADDON_FILE = join('build', 'Release', 'slapos_native.node');

@@ -18,6 +18,7 @@ import { compareGroups } from './group-diff.ts';
 import { type IniFile, IniSyntaxError } from './ini.ts';
 import {
   ConfigurationError,
+  type DaemonConfig,
   type FileProblem,
   type GroupConfig,
   type SupervisorConfig,
@@ -39,8 +40,16 @@ export interface ConfigurationPorts {
   readonly hostName: string;
   readonly cwd: string;
   readonly temporaryFolder: string;
-  /** uid of a user by name or number, and a text that changes with the user database. */
-  readonly users: { findUid(user: string): number | undefined; version(): string };
+  readonly users: {
+    /** uid of a user by name or number. */
+    findUid(user: string): number | undefined;
+    /** Ids of `user` or `user:group`, by name or number. */
+    findOwner(text: string): { readonly uid: number; readonly gid: number } | undefined;
+    /** A text that changes with the user database. */
+    version(): string;
+  };
+  /** Keys of `[supervisord]` given on the command line: they win over the file. */
+  readonly overrides?: ReadonlyMap<string, string>;
 }
 
 interface Unit {
@@ -162,9 +171,20 @@ export class ConfigurationReader {
     for (const { file } of errors) {
       if (!files.some(({ path }) => path === file)) groups.push(...this.#previous([file]));
     }
-    const daemon = parseDaemon(sections, { ...this.#ports, expansions: around.expansions });
-    warnings.push(...listUnsupported(sections, groups));
+    const daemon = this.#readDaemon(sections, around);
+    warnings.push(...listUnsupported(sections));
     return { path: this.#path, daemon, groups: unique(groups), errors, warnings };
+  }
+
+  #readDaemon(sections: Map<string, Section>, { expansions }: Surroundings): DaemonConfig {
+    const { users, overrides } = this.#ports;
+    const section = sections.get('supervisord');
+    if (section !== undefined && overrides !== undefined) {
+      const values = new Map([...section.values, ...overrides]);
+      sections.set('supervisord', { ...section, values });
+    }
+    const findOwner = (text: string) => users.findOwner(text);
+    return parseDaemon(sections, { ...this.#ports, expansions, findOwner });
   }
 
   #loadMain(): IniFile {
@@ -297,29 +317,11 @@ export class ConfigurationReader {
 }
 
 /** What supervisord would do and this daemon does not, said once per reading. */
-function listUnsupported(sections: Sections, groups: readonly GroupConfig[]): string[] {
+function listUnsupported(sections: Sections): string[] {
   const names = [...sections.keys()].filter((name) =>
     /^(fcgi-program|inet_http_server)\b/.test(name),
   );
-  const secured = [...sections.values()].filter(({ name, values }) => {
-    return /^unix_http_server\b/.test(name) && values.has('password');
-  });
-  const channels = groups
-    .flatMap(({ processes }) => processes)
-    .filter(({ stdout, stderr }) => {
-      return [stdout, stderr].some((channel) => {
-        return channel.captureMaxBytes > 0 || channel.isEventsEnabled || channel.isSyslog;
-      });
-    });
-  return [
-    ...names.map((name) => `[${name}] is not supported: ignored`),
-    ...secured.map(
-      ({ name }) => `[${name}] password is not supported: the mode of the socket guards it`,
-    ),
-    ...channels.map(
-      ({ name }) => `${name}: capture, log events and syslog are not supported: ignored`,
-    ),
-  ];
+  return [...names.map((name) => `[${name}] is not supported: ignored`)];
 }
 
 /** One group per name, the first one given, in starting order. */

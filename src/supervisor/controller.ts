@@ -10,11 +10,13 @@ import type { ExitRecord } from '../host/keeper-event.ts';
 import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event.ts';
 import { EventBus } from './event-bus.ts';
 import { compareGroups } from './group-diff.ts';
+import type { ListenerState } from './listener-protocol.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { MainLog } from './main-log.ts';
 import { type LogPaths, ManagedProcess, type ProcessOwner } from './managed-process.ts';
 import { isStoppedState } from './process-state.ts';
 import type { GroupConfig, ListenerConfig, ProcessConfig } from './program-config.ts';
+import { type OutputFds, type ServiceOutputPorts, ServiceOutputs } from './service-output.ts';
 import type { ProcessSpawner, SpawnOutcome } from './spawner.ts';
 import type { MachineContext, ProcessEffect } from './state-machine.ts';
 import {
@@ -27,6 +29,7 @@ import {
   type RestoredGroup,
   statusKey,
 } from './state-notes.ts';
+import { Ticks } from './ticks.ts';
 
 export interface Clock {
   wallMs(): number;
@@ -43,6 +46,8 @@ export interface ControllerPorts {
   readonly identifier: string;
   /** Hears of every process that starts or ends. */
   readonly logWatch: Pick<LogWatch, 'update'>;
+  /** For processes whose output passes through the daemon. */
+  readonly output: Pick<ServiceOutputPorts, 'isAnsiStripped' | 'openLog' | 'writeSyslog'>;
   /** Creates the log of a channel whose name is left to the daemon. */
   createAutoLog(processName: string, channel: 'stdout' | 'stderr'): Promise<string>;
 }
@@ -59,14 +64,17 @@ export interface LivingProcess {
   readonly pid: number;
   readonly startTicks: number;
   readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
+  readonly outputs?: OutputFds;
 }
 
 export class Controller implements ProcessOwner {
   readonly events: EventBus;
+  readonly outputs: ServiceOutputs;
   readonly log: MainLog;
   readonly spawner: ProcessSpawner;
   readonly #ports: ControllerPorts;
   readonly #groups = new Map<string, ManagedGroup>();
+  readonly #ticks: Ticks;
   readonly #byFullName = new Map<string, ManagedProcess>();
   /** Processes whose spawn is under way, with the exit that came meanwhile. */
   readonly #spawning = new Map<ManagedProcess, ExitRecord | undefined>();
@@ -79,6 +87,16 @@ export class Controller implements ProcessOwner {
     this.log = ports.log;
     this.spawner = ports.spawner;
     this.events = new EventBus(ports.identifier, ports.log);
+    const emit = (event: SupervisorEvent) => this.emit(event);
+    this.outputs = new ServiceOutputs({ ...ports.output, log: ports.log, emit });
+    const { clock } = ports;
+    this.#ticks = new Ticks({
+      wallMs: () => clock.wallMs(),
+      setTimer: (delayMs, run) => clock.setTimer(delayMs, run),
+      isWanted: (name) => this.events.isWanted(name),
+      emit,
+    });
+    this.events.onPools = () => this.#ticks.update();
     this.events.onListenerState = (group, name, state) => {
       this.#ports.keeper.store(listenerKey(group, name), state === undefined ? '' : state);
     };
@@ -116,6 +134,12 @@ export class Controller implements ProcessOwner {
 
   /** Adds a group and starts what starts by itself. */
   async addGroup(config: GroupConfig): Promise<void> {
+    await this.prepareGroup(config);
+    this.startByItself(config.name);
+  }
+
+  /** Adds a group without starting anything. */
+  async prepareGroup(config: GroupConfig): Promise<void> {
     const processes = new Map<string, ManagedProcess>();
     for (const each of config.processes) {
       const logs = await this.#chooseLogs(each, config.listener !== undefined);
@@ -126,8 +150,13 @@ export class Controller implements ProcessOwner {
     this.#install(config, processes);
     this.#ports.keeper.store(groupKey(config.name), encodeGroupNote(config));
     this.emit(renderGroupEvent('ADDED', config.name));
+  }
+
+  /** Starts what starts by itself, in a group that was just prepared. */
+  startByItself(name: string): void {
     if (this.#mood !== 'RUNNING') return;
-    for (const process of [...processes.values()].sort(byPriority)) {
+    const processes = this.#groups.get(name)?.processes.values() ?? [];
+    for (const process of [...processes].sort(byPriority)) {
       if (process.config.isAutostart) process.dispatch({ kind: 'start' });
     }
   }
@@ -156,8 +185,8 @@ export class Controller implements ProcessOwner {
     this.#install(config, processes);
     for (const { config, listenerState } of restored.processes) {
       const child = living.get(`${restored.name}:${config.name}`);
-      if (child?.pipes === undefined) continue;
-      this.events.attach(restored.name, config.name, child.pipes, listenerState);
+      const process = processes.get(config.name);
+      if (process !== undefined && child !== undefined) this.#follow(process, child, listenerState);
     }
   }
 
@@ -264,6 +293,7 @@ export class Controller implements ProcessOwner {
   #finish(process: ManagedProcess, record: ExitRecord): void {
     if (process.status.pid !== record.pid || process.status.startTicks !== record.startTicks)
       return;
+    this.outputs.finish(process);
     this.events.detach(process.groupName, process.config.name);
     const { status, signal, hasDumpedCore, isLost } = record;
     const agoMs = Math.max(0, this.nowMs - record.timeMs);
@@ -286,10 +316,22 @@ export class Controller implements ProcessOwner {
   }
 
   #settleSpawn(process: ManagedProcess, outcome: Extract<SpawnOutcome, { kind: 'spawned' }>): void {
-    const { pid, startTicks, failure, pipes } = outcome;
+    const { pid, startTicks, failure } = outcome;
     if (failure !== undefined) this.#execFailures.set(process, failure);
-    if (pipes !== undefined) this.events.attach(process.groupName, process.config.name, pipes);
+    this.#follow(process, outcome);
     process.dispatch({ kind: 'spawned', pid, startTicks });
+  }
+
+  /** Reads what a process sends us, if it does. */
+  #follow(
+    process: ManagedProcess,
+    { pipes, outputs }: Pick<LivingProcess, 'pipes' | 'outputs'>,
+    state?: ListenerState,
+  ): void {
+    if (outputs !== undefined) this.outputs.attach(process, outputs);
+    if (pipes === undefined) return;
+    const log = this.#ports.output.openLog(process, 'stdout');
+    this.events.attach(process.groupName, process.config.name, pipes, log, state);
   }
 
   async #signal(process: ManagedProcess, signal: number, isGroup: boolean): Promise<void> {

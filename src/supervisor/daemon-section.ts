@@ -4,7 +4,14 @@ import { parseEnvironment } from './environment.ts';
 import { type Expansions, expand } from './expansion.ts';
 import { ConfigurationError, type DaemonConfig } from './program-config.ts';
 import { inSection, type Section } from './program-sections.ts';
-import { parseBoolean, parseByteSize, parseInteger, ValueError } from './value-types.ts';
+import { parseServers } from './server-sections.ts';
+import {
+  parseBoolean,
+  parseByteSize,
+  parseInteger,
+  parseOctal,
+  ValueError,
+} from './value-types.ts';
 
 const LEVELS = ['critical', 'error', 'warn', 'info', 'debug', 'trace', 'blather'] as const;
 
@@ -12,12 +19,13 @@ export interface DaemonSurroundings {
   readonly expansions: Expansions;
   readonly cwd: string;
   readonly temporaryFolder: string;
+  /** Ids of `user` or `user:group`; undefined when unknown. */
+  findOwner(text: string): { readonly uid: number; readonly gid: number } | undefined;
 }
 
 type Get = (key: string) => string | undefined;
 
-function reader(section: Section | undefined, expansions: Expansions): Get {
-  if (section === undefined) return () => undefined;
+function reader(section: Section, expansions: Expansions): Get {
   const names = new Map(expansions).set('here', section.here);
   return (key) => {
     const value = section.values.get(key);
@@ -32,9 +40,9 @@ function logLevel(get: Get): string {
   throw new ValueError(`bad logger level name '${word}'`);
 }
 
-function daemonKeys(get: Get, server: Get, around: DaemonSurroundings): DaemonConfig {
+function daemonKeys(get: Get, around: DaemonSurroundings): Omit<DaemonConfig, 'servers'> {
   const absolute = (path: string) => (isAbsolute(path) ? path : join(around.cwd, path));
-  const socket = server('file');
+  const directory = get('directory');
   return {
     logFile: absolute(get('logfile') ?? 'supervisord.log'),
     logMaxBytes: parseByteSize(get('logfile_maxbytes') ?? '50MB'),
@@ -45,7 +53,12 @@ function daemonKeys(get: Get, server: Get, around: DaemonSurroundings): DaemonCo
     childLogDir: absolute(get('childlogdir') ?? around.temporaryFolder),
     isCleanupSkipped: parseBoolean(get('nocleanup') ?? 'false'),
     environment: Object.fromEntries(parseEnvironment(get('environment') ?? '')),
-    socketPath: socket === undefined ? undefined : absolute(socket),
+    isInForeground: parseBoolean(get('nodaemon') ?? 'false'),
+    isSilent: parseBoolean(get('silent') ?? 'false'),
+    user: get('user'),
+    umask: parseOctal(get('umask') ?? '022'),
+    directory: directory === undefined ? undefined : absolute(directory),
+    isAnsiStripped: parseBoolean(get('strip_ansi') ?? 'false'),
   };
 }
 
@@ -61,12 +74,9 @@ export function parseDaemon(
   if (section === undefined) {
     throw new ConfigurationError('.ini file does not include supervisord section');
   }
-  const servers = [...sections.values()].filter(({ name }) => /^unix_http_server(:|$)/.test(name));
   try {
-    return inSection(section, () => {
-      const server = reader(servers[0], around.expansions);
-      return daemonKeys(reader(section, around.expansions), server, around);
-    });
+    const keys = inSection(section, () => daemonKeys(reader(section, around.expansions), around));
+    return { ...keys, servers: parseServers(sections.values(), around) };
   } catch (error) {
     if (error instanceof ValueError) throw new ConfigurationError(error.message);
     throw error;

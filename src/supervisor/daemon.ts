@@ -6,12 +6,14 @@ import type { KeeperLink } from '../host/keeper.ts';
 import { loadNative } from '../host/native.ts';
 import { createAutoLog, removeAutoLogs, startLogSweep } from '../host/program-log.ts';
 import { RotatingFile } from '../host/rotating-file.ts';
+import { writeSyslog } from '../host/syslog.ts';
 import { ConfigurationReader } from './configuration.ts';
 import { diskFiles } from './configuration-files.ts';
 import { type Clock, Controller, inStartingOrder } from './controller.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
 import { LogWatch } from './log-watch.ts';
 import { createMainLog, type MainLog } from './main-log.ts';
+import { openOutputLog } from './output-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
 import { createRpcServer } from './rpc-server.ts';
@@ -24,6 +26,8 @@ import { signalName } from './value-types.ts';
 
 export interface DaemonOptions {
   readonly configurationPath: string;
+  /** Keys of `[supervisord]` that win over the file. */
+  readonly overrides: ReadonlyMap<string, string>;
   readonly keeperFd: number;
   readonly listenFd: number | undefined;
   /** Lines of the main log go here too (`-n`). */
@@ -57,6 +61,13 @@ function serviceEnvironment(
   return hasLocale ? merged : { LC_CTYPE: 'C.UTF-8', ...merged };
 }
 
+/** How services reach us: the first unix socket, else the first port. */
+function serverUrl({ servers: [first] }: DaemonConfig): string {
+  if (first === undefined) return '';
+  if (first.kind === 'unix') return `unix://${first.path}`;
+  return `http://${first.host === '' ? 'localhost' : first.host}:${first.port}`;
+}
+
 function openMainLog(daemon: DaemonConfig, echo: DaemonOptions['echo']): MainLog {
   const { logFile: path, logMaxBytes: maxBytes, logBackups: backups, logLevel: level } = daemon;
   const file = new RotatingFile({ path, maxBytes, backups });
@@ -67,6 +78,9 @@ function report(config: SupervisorConfig, log: MainLog): void {
   for (const warning of config.warnings) log.write('WARN', warning);
   for (const { message } of config.errors) log.write('ERRO', message);
 }
+
+/** Levels at which the output of processes is copied into the main log. */
+const COPYING_LEVELS: ReadonlySet<string> = new Set(['debug', 'trace', 'blather']);
 
 /** Notes of this boot, unless everything had been stopped. */
 function canResume({ notes, bootId, isTakeOver, living, exits }: KeeperGreeting): boolean {
@@ -109,12 +123,20 @@ class Daemon {
       log,
       identifier: daemon.identifier,
       logWatch: new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error))),
+      output: {
+        isAnsiStripped: daemon.isAnsiStripped,
+        openLog: (each, channel) => openOutputLog(each, channel, options.ownUid, log),
+        writeSyslog: (lines) => writeSyslog('supervisord', lines),
+      },
       spawner: new KeeperSpawner({
         keeper: link,
         addon: loadNative(),
         env: serviceEnvironment(options.env, daemon),
-        serverUrl: daemon.socketPath === undefined ? '' : `unix://${daemon.socketPath}`,
+        serverUrl: serverUrl(daemon),
+        cwd: options.cwd,
         ownUid: options.ownUid,
+        isAnsiStripped: daemon.isAnsiStripped,
+        isOutputCopied: COPYING_LEVELS.has(daemon.logLevel),
         findAccount: (uid) => users.findAccount(uid),
       }),
       createAutoLog: (name, channel) => {
@@ -161,8 +183,10 @@ class Daemon {
     }
     this.#log.write('INFO', "RPC interface 'supervisor' initialized");
     this.#log.write('INFO', `supervisord started with pid ${greeting.keeperPid}`);
-    for (const group of inStartingOrder(groups)) await this.#controller.addGroup(group);
+    const ordered = inStartingOrder(groups);
+    for (const group of ordered) await this.#controller.prepareGroup(group);
     this.#controller.emit({ name: 'SUPERVISOR_STATE_CHANGE_RUNNING', payload: '' });
+    for (const { name } of ordered) this.#controller.startByItself(name);
   }
 
   #listenToKeeper(): void {
@@ -193,6 +217,7 @@ class Daemon {
     if (signal === SIGUSR2) {
       this.#log.write('INFO', `received ${name} indicating log reopen request`);
       this.#log.reopen();
+      this.#controller.outputs.reopen();
       this.#log.write('INFO', 'supervisord logreopen');
       return;
     }
@@ -251,9 +276,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     cwd: options.cwd,
     temporaryFolder: options.env['TMPDIR'] ?? tmpdir(),
     users: new UserTable(),
+    overrides: options.overrides,
   });
   const config = reader.read();
-  const log = openMainLog(config.daemon, options.echo);
+  const log = openMainLog(config.daemon, config.daemon.isSilent ? undefined : options.echo);
   const { keeperFd: fd, listenFd } = options;
   const intake = await meetKeeper({ fd, ...(listenFd === undefined ? {} : { listenFd }) });
   await new Daemon(options, reader, config, log, intake).run();

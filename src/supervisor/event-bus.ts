@@ -5,19 +5,25 @@ import { EventSerials, type ListenerPipes, ListenerPool } from './listener-pool.
 import type { ListenerState } from './listener-protocol.ts';
 import type { MainLog } from './main-log.ts';
 import type { ListenerConfig } from './program-config.ts';
+import type { OutputLog } from './service-output.ts';
 
 /** The two pipes over descriptors; a listener that does not read makes us buffer, not wait. */
-function openPipes(fds: { readonly stdinFd: number; readonly stdoutFd: number }): ListenerPipes {
+function openPipes(
+  fds: { readonly stdinFd: number; readonly stdoutFd: number },
+  log: OutputLog,
+): ListenerPipes {
   const input = new Socket({ fd: fds.stdinFd, readable: false, writable: true });
   const output = new Socket({ fd: fds.stdoutFd, readable: true, writable: false });
   // Its end is told by its exit.
   for (const socket of [input, output]) socket.on('error', () => {});
+  output.on('data', (chunk: Buffer) => log.write(chunk));
   return {
     write: (text) => input.write(text),
     onData: (listener) => output.on('data', listener),
     close() {
       input.destroy();
       output.destroy();
+      log.close();
     },
   };
 }
@@ -31,6 +37,9 @@ export class EventBus {
   /** Called when a listener said something; undefined when it ended. */
   onListenerState: (group: string, name: string, state: ListenerState | undefined) => void =
     () => {};
+
+  /** Called when pools came or went. */
+  onPools: () => void = () => {};
 
   constructor(identifier: string, log: MainLog) {
     this.#identifier = identifier;
@@ -46,10 +55,17 @@ export class EventBus {
     const pool = new ListenerPool(names, config, this.#log);
     pool.onState = (name, state) => this.onListenerState(group, name, state);
     this.#pools.set(group, pool);
+    this.onPools();
   }
 
   removePool(group: string): void {
     this.#pools.delete(group);
+    this.onPools();
+  }
+
+  /** True when some pool subscribed to events of this name. */
+  isWanted(name: string): boolean {
+    return [...this.#pools.values()].some((pool) => pool.accepts({ name, payload: '' }));
   }
 
   emit(event: SupervisorEvent): void {
@@ -59,13 +75,18 @@ export class EventBus {
     for (const pool of pools) pool.push(event, serial);
   }
 
+  /**
+   * A listener runs.
+   * @param log gets what the listener says too.
+   */
   attach(
     group: string,
     name: string,
     fds: { readonly stdinFd: number; readonly stdoutFd: number },
+    log: OutputLog,
     state?: ListenerState,
   ): void {
-    this.#pools.get(group)?.attach(name, openPipes(fds), state);
+    this.#pools.get(group)?.attach(name, openPipes(fds, log), state);
   }
 
   detach(group: string, name: string): void {

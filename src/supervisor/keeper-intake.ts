@@ -5,6 +5,7 @@
 import { connectKeeper, type KeeperLink, type LinkEvent } from '../host/keeper.ts';
 import type { ExitRecord } from '../host/keeper-event.ts';
 import type { LivingProcess } from './controller.ts';
+import { ourEnds } from './spawner.ts';
 
 export interface KeeperGreeting {
   readonly keeperPid: number;
@@ -23,13 +24,6 @@ export interface KeeperIntake {
   listen(listener: (event: LinkEvent) => void): void;
 }
 
-function pipesOf(kept: ReadonlyArray<{ readonly label: string; readonly fd: number }>) {
-  const fdOf = (label: string) => kept.find((each) => each.label === label)?.fd;
-  const stdinFd = fdOf('stdin');
-  const stdoutFd = fdOf('stdout');
-  return stdinFd === undefined || stdoutFd === undefined ? {} : { pipes: { stdinFd, stdoutFd } };
-}
-
 class Gathering {
   welcome: Extract<LinkEvent, { kind: 'welcome' }> | undefined;
   readonly notes = new Map<string, string>();
@@ -42,7 +36,11 @@ class Gathering {
     else if (event.kind === 'exit') this.exits.push(event.exit);
     else if (event.kind === 'child') {
       const { name, pid, startTicks } = event.process;
-      this.living.set(name, { pid, startTicks, ...pipesOf(event.kept) });
+      this.living.set(name, {
+        pid,
+        startTicks,
+        ...ourEnds(new Map(event.kept.map(({ label, fd }) => [label, fd]))),
+      });
     }
   }
 

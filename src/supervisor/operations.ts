@@ -51,7 +51,8 @@ function isSpawnSettled(status: ProcessStatus): boolean {
 }
 
 /**
- * Starts a process. With `isWaiting`, resolves when it is RUNNING.
+ * Starts a process. With `isWaiting`, resolves when it is RUNNING; `onWait` is called before time
+ * has to pass for that.
  * @throws RpcFault NO_FILE, NOT_EXECUTABLE, ALREADY_STARTED, FAILED, SPAWN_ERROR,
  * ABNORMAL_TERMINATION
  */
@@ -60,6 +61,7 @@ export async function startProcess(
   process: ManagedProcess,
   namespec: string,
   isWaiting: boolean,
+  onWait: () => void = () => {},
 ): Promise<void> {
   const command = controller.spawner.resolve(process.config);
   if (command.kind === 'failed') {
@@ -80,23 +82,27 @@ export async function startProcess(
     throw fault('SPAWN_ERROR', namespec);
   }
   if (!isWaiting || process.config.startSecs <= 0) return;
+  onWait();
   const status = await process.until((each) => each.state !== 'STARTING');
   if (status.state === 'RUNNING') return;
   throw fault(status.spawnError === '' ? 'ABNORMAL_TERMINATION' : 'SPAWN_ERROR', namespec);
 }
 
 /**
- * Stops a process. With `isWaiting`, resolves when it has ended.
+ * Stops a process. With `isWaiting`, resolves when it has ended, after a call of `onWait`.
  * @throws RpcFault NOT_RUNNING
  */
 export async function stopProcess(
   process: ManagedProcess,
   namespec: string,
   isWaiting: boolean,
+  onWait: () => void = () => {},
 ): Promise<void> {
   if (!isStoppable(process)) throw fault('NOT_RUNNING', namespec);
   process.dispatch({ kind: 'stop' });
-  if (isWaiting) await process.until((status) => isStoppedState(status.state));
+  if (!isWaiting) return;
+  onWait();
+  await process.until((status) => isStoppedState(status.state));
 }
 
 /**
@@ -124,22 +130,36 @@ function callStatus(process: ManagedProcess, refusal: RpcFault | undefined): Rpc
   };
 }
 
-/** Does something to several processes at the same time; refusals become rows. */
+/**
+ * Does something to several processes at the same time; refusals become rows. First come the rows
+ * of those that were done with at once, as given, then those that had to be waited for in the order
+ * in which they were ready: supervisorctl prints them so.
+ */
 export async function forEachProcess(
   processes: readonly ManagedProcess[],
-  run: (process: ManagedProcess, namespec: string) => Promise<void>,
+  run: (process: ManagedProcess, namespec: string, onWait: () => void) => Promise<void>,
 ): Promise<RpcValue[]> {
-  return Promise.all(
+  const late: RpcValue[] = [];
+  const rows = await Promise.all(
     processes.map(async (process) => {
-      try {
-        await run(process, process.namespec);
-        return callStatus(process, undefined);
-      } catch (error) {
-        if (!isRpcFault(error)) throw error;
-        return callStatus(process, error);
-      }
+      let isLate = false;
+      const onWait = () => {
+        isLate = true;
+      };
+      const refusal = await run(process, process.namespec, onWait).then(
+        () => undefined,
+        (error: unknown) => {
+          if (isRpcFault(error)) return error;
+          throw error;
+        },
+      );
+      const row = callStatus(process, refusal);
+      if (!isLate) return [row];
+      late.push(row);
+      return [];
     }),
   );
+  return [...rows.flat(), ...late];
 }
 
 /** Processes of a group in starting order. */

@@ -53,6 +53,30 @@ export interface GroupConfig {
   readonly listener?: ListenerConfig;
 }
 
+/** What a client of a server must show. */
+export interface Credentials {
+  readonly username: string;
+  /** In clear, or `{SHA}` and the SHA-1 digest in hexadecimal. */
+  readonly password: string;
+}
+
+/** One place where the daemon listens. */
+export type ServerConfig =
+  | {
+      readonly kind: 'unix';
+      readonly path: string;
+      readonly mode: number;
+      readonly owner?: { readonly uid: number; readonly gid: number };
+      readonly credentials?: Credentials;
+    }
+  | {
+      readonly kind: 'inet';
+      /** Empty for every address. */
+      readonly host: string;
+      readonly port: number;
+      readonly credentials?: Credentials;
+    };
+
 /** `[supervisord]`, `[unix_http_server]` and `[supervisorctl]` as far as the daemon uses them. */
 export interface DaemonConfig {
   readonly logFile: string;
@@ -64,7 +88,16 @@ export interface DaemonConfig {
   readonly childLogDir: string;
   readonly isCleanupSkipped: boolean;
   readonly environment: Readonly<Record<string, string>>;
-  readonly socketPath: string | undefined;
+  /** Unix sockets first. */
+  readonly servers: readonly ServerConfig[];
+  readonly isInForeground: boolean;
+  /** In the foreground, no lines on standard output. */
+  readonly isSilent: boolean;
+  /** User that the daemon itself becomes, by name or number. */
+  readonly user: string | undefined;
+  readonly umask: number;
+  readonly directory: string | undefined;
+  readonly isAnsiStripped: boolean;
 }
 
 /** Everything that one reading of the files gave. */

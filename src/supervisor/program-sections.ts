@@ -120,12 +120,7 @@ function programEnvironment(reader: SectionReader): Record<string, string> {
   return Object.fromEntries(environment);
 }
 
-function oneProcess(
-  section: Section,
-  names: Expansions,
-  around: Surroundings,
-  defaultPriority: number,
-): ProcessConfig {
+function oneProcess(section: Section, names: Expansions, around: Surroundings): ProcessConfig {
   const reader = new SectionReader(section, names);
   const environment = programEnvironment(reader);
   const command = reader.text('command');
@@ -136,7 +131,7 @@ function oneProcess(
     name: parseName(reader.text('process_name') ?? String(names.get('program_name'))),
     program: String(names.get('program_name')),
     command,
-    priority: reader.get('priority', parseInteger, defaultPriority),
+    priority: reader.get('priority', parseInteger, 999),
     isAutostart: reader.get('autostart', parseBoolean, true),
     autoRestart: reader.get('autorestart', parseAutoRestart, 'unexpected' as const),
     startSecs: reader.get('startsecs', parseInteger, 1),
@@ -161,7 +156,6 @@ export function parseProgram(
   section: Section,
   groupName: string,
   around: Surroundings,
-  defaultPriority = 999,
 ): ProcessConfig[] {
   const program = parseName(section.name.slice(section.name.indexOf(':') + 1));
   const names = new Map<string, string | number>(around.expansions);
@@ -174,12 +168,7 @@ export function parseProgram(
   }
   names.set('numprocs', count);
   return Array.from({ length: count }, (_, index) => {
-    return oneProcess(
-      section,
-      new Map(names).set('process_num', first + index),
-      around,
-      defaultPriority,
-    );
+    return oneProcess(section, new Map(names).set('process_num', first + index), around);
   });
 }
 
@@ -241,8 +230,9 @@ function listenerKeys(section: Section, around: Surroundings): ListenerConfig {
 export function parseListener(section: Section, around: Surroundings): GroupConfig {
   const name = parseName(section.name.slice('eventlistener:'.length));
   const listener = listenerKeys(section, around);
-  const processes = parseProgram(section, name, around, -1);
-  const priority = processes[0]?.priority ?? -1;
+  const processes = parseProgram(section, name, around);
+  const reader = new SectionReader(section, around.expansions);
+  const priority = reader.get('priority', parseInteger, -1);
   return { name, priority, processes: uniqueByName(processes), listener };
 }
 

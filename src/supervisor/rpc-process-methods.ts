@@ -25,14 +25,18 @@ function startAll(
   processes: readonly ManagedProcess[],
   isWaiting: boolean,
 ): Promise<RpcValue[]> {
-  return forEachProcess(processes.filter(isStartable), (process, name) => {
-    return startProcess(controller, process, name, isWaiting);
+  return forEachProcess(processes.filter(isStartable), (process, name, onWait) => {
+    return startProcess(controller, process, name, isWaiting, onWait);
   });
 }
 
-function stopAll(processes: readonly ManagedProcess[], isWaiting: boolean): Promise<RpcValue[]> {
-  return forEachProcess(processes.filter(isStoppable), (process, name) => {
-    return stopProcess(process, name, isWaiting);
+function stopAll(
+  _: RpcContext,
+  processes: readonly ManagedProcess[],
+  isWaiting: boolean,
+): Promise<RpcValue[]> {
+  return forEachProcess(processes.filter(isStoppable), (process, name, onWait) => {
+    return stopProcess(process, name, isWaiting, onWait);
   });
 }
 
@@ -47,11 +51,11 @@ function parseSignalFault(text: string): number {
 function signalAll(
   { controller }: RpcContext,
   processes: readonly ManagedProcess[],
-  signal: number,
+  text: string,
 ): Promise<RpcValue[]> {
   const targets = processes.filter(({ status }) => isSignallableState(status.state));
-  return forEachProcess(targets, (process, name) => {
-    return signalProcess(controller, process, name, signal);
+  return forEachProcess(targets, async (process, name) => {
+    await signalProcess(controller, process, name, parseSignalFault(text));
   });
 }
 
@@ -64,16 +68,15 @@ async function start(context: RpcContext, name: string, isWaiting: boolean): Pro
 
 async function stop(context: RpcContext, name: string, isWaiting: boolean): Promise<RpcValue> {
   const { group, process } = findTarget(context.controller, name);
-  if (process === undefined) return stopAll(processesOf(group), isWaiting);
+  if (process === undefined) return stopAll(context, processesOf(group), isWaiting);
   await stopProcess(process, name, isWaiting);
   return true;
 }
 
 async function signal(context: RpcContext, name: string, text: string): Promise<RpcValue> {
   const { group, process } = findTarget(context.controller, name);
-  const number = parseSignalFault(text);
-  if (process === undefined) return signalAll(context, processesOf(group), number);
-  await signalProcess(context.controller, process, name, number);
+  if (process === undefined) return signalAll(context, processesOf(group), text);
+  await signalProcess(context.controller, process, name, parseSignalFault(text));
   return true;
 }
 
@@ -104,77 +107,54 @@ const NAME = ['name', 'string'] as const;
 const WAIT = ['wait', 'boolean'] as const;
 const SIGNAL = ['signal', 'string'] as const;
 
-const START_METHODS: readonly RpcMethod[] = [
-  {
-    name: 'supervisor.startProcess',
-    returns: 'boolean',
-    params: [NAME, WAIT],
-    optional: 1,
-    help: 'Start a process, or every process of a group given as group:*.',
-    run(context, values) {
-      const params = new Params(values);
-      return start(context, params.text(0), params.flag(1, true));
+/** What starting and stopping have in common: one process, a group, all. */
+function runMethods(
+  verb: 'start' | 'stop',
+  one: (context: RpcContext, name: string, isWaiting: boolean) => Promise<RpcValue>,
+  several: (
+    context: RpcContext,
+    processes: readonly ManagedProcess[],
+    isWaiting: boolean,
+  ) => Promise<RpcValue[]>,
+): RpcMethod[] {
+  const title = verb === 'start' ? 'Start' : 'Stop';
+  return [
+    {
+      name: `supervisor.${verb}Process`,
+      returns: 'boolean',
+      params: [NAME, WAIT],
+      optional: 1,
+      help: `${title} a process, or every process of a group given as group:*.`,
+      run(context, values) {
+        const params = new Params(values);
+        return one(context, params.text(0), params.flag(1, true));
+      },
     },
-  },
-  {
-    name: 'supervisor.startProcessGroup',
-    returns: 'array',
-    params: [NAME, WAIT],
-    optional: 1,
-    help: 'Start every process of a group.',
-    run(context, values) {
-      const params = new Params(values);
-      const group = findGroup(context.controller, params.text(0));
-      return startAll(context, processesOf(group), params.flag(1, true));
+    {
+      name: `supervisor.${verb}ProcessGroup`,
+      returns: 'array',
+      params: [NAME, WAIT],
+      optional: 1,
+      help: `${title} every process of a group.`,
+      run(context, values) {
+        const params = new Params(values);
+        const group = findGroup(context.controller, params.text(0));
+        return several(context, processesOf(group), params.flag(1, true));
+      },
     },
-  },
-  {
-    name: 'supervisor.startAllProcesses',
-    returns: 'array',
-    params: [WAIT],
-    optional: 1,
-    help: 'Start every process.',
-    run(context, values) {
-      return startAll(context, allProcesses(context.controller), new Params(values).flag(0, true));
+    {
+      name: `supervisor.${verb}AllProcesses`,
+      returns: 'array',
+      params: [WAIT],
+      optional: 1,
+      help: `${title} every process.`,
+      run(context, values) {
+        const isWaiting = new Params(values).flag(0, true);
+        return several(context, allProcesses(context.controller), isWaiting);
+      },
     },
-  },
-];
-
-const STOP_METHODS: readonly RpcMethod[] = [
-  {
-    name: 'supervisor.stopProcess',
-    returns: 'boolean',
-    params: [NAME, WAIT],
-    optional: 1,
-    help: 'Stop a process, or every process of a group given as group:*.',
-    run(context, values) {
-      const params = new Params(values);
-      return stop(context, params.text(0), params.flag(1, true));
-    },
-  },
-  {
-    name: 'supervisor.stopProcessGroup',
-    returns: 'array',
-    params: [NAME, WAIT],
-    optional: 1,
-    help: 'Stop every process of a group.',
-    run(context, values) {
-      const params = new Params(values);
-      const group = findGroup(context.controller, params.text(0));
-      return stopAll(processesOf(group), params.flag(1, true));
-    },
-  },
-  {
-    name: 'supervisor.stopAllProcesses',
-    returns: 'array',
-    params: [WAIT],
-    optional: 1,
-    help: 'Stop every process.',
-    run(context, values) {
-      return stopAll(allProcesses(context.controller), new Params(values).flag(0, true));
-    },
-  },
-];
+  ];
+}
 
 const SIGNAL_METHODS: readonly RpcMethod[] = [
   {
@@ -195,7 +175,7 @@ const SIGNAL_METHODS: readonly RpcMethod[] = [
     run(context, values) {
       const params = new Params(values);
       const group = findGroup(context.controller, params.text(0));
-      return signalAll(context, processesOf(group), parseSignalFault(params.text(1)));
+      return signalAll(context, processesOf(group), params.text(1));
     },
   },
   {
@@ -204,8 +184,7 @@ const SIGNAL_METHODS: readonly RpcMethod[] = [
     params: [SIGNAL],
     help: 'Send a signal to every process.',
     run(context, values) {
-      const number = parseSignalFault(new Params(values).text(0));
-      return signalAll(context, allProcesses(context.controller), number);
+      return signalAll(context, allProcesses(context.controller), new Params(values).text(0));
     },
   },
 ];
@@ -238,8 +217,8 @@ const INFO_METHODS: readonly RpcMethod[] = [
 ];
 
 export const PROCESS_METHODS: readonly RpcMethod[] = [
-  ...START_METHODS,
-  ...STOP_METHODS,
+  ...runMethods('start', start, startAll),
+  ...runMethods('stop', stop, stopAll),
   ...SIGNAL_METHODS,
   ...INFO_METHODS,
 ];

@@ -5,6 +5,7 @@ import type { NativeAddon } from '../host/native.ts';
 import { logErrorCode, openProgramLog } from '../host/program-log.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { ProcessConfig } from './program-config.ts';
+import { type Channel, needsPipe, OUTPUT_LABELS, type OutputFds } from './service-output.ts';
 import {
   type CommandFiles,
   planEnvironment,
@@ -28,6 +29,8 @@ export type SpawnOutcome =
       readonly failure?: string;
       /** Our ends of the pipes of a listener. */
       readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
+      /** Our ends of the pipes of channels in pipe mode. */
+      readonly outputs?: OutputFds;
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -43,7 +46,12 @@ export interface SpawnerOptions {
   /** Environment that every process gets. */
   readonly env: Readonly<Record<string, string>>;
   readonly serverUrl: string;
+  /** Folder of processes that have none of their own. */
+  readonly cwd: string;
   readonly ownUid: number;
+  /** What makes the output of every process pass through the daemon. */
+  readonly isAnsiStripped: boolean;
+  readonly isOutputCopied: boolean;
   findAccount(uid: number): Account | undefined;
 }
 
@@ -86,6 +94,29 @@ class Descriptors {
 
 type Streams = Pick<ServiceSpawn, 'stdin' | 'stdout' | 'stderr' | 'keep'>;
 
+interface KeptEnd {
+  readonly label: string;
+  readonly fd: number;
+}
+
+/** The ends of pipes that stay with us, by label. */
+export function ourEnds(fds: ReadonlyMap<string, number>): {
+  readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
+  readonly outputs?: OutputFds;
+} {
+  const stdinFd = fds.get('stdin');
+  const stdoutFd = fds.get('stdout');
+  const isListener = stdinFd !== undefined && stdoutFd !== undefined;
+  const outputs = (['stdout', 'stderr'] as const).flatMap((channel) => {
+    const fd = fds.get(OUTPUT_LABELS[channel]);
+    return fd === undefined ? [] : [[channel, fd] as const];
+  });
+  return {
+    ...(isListener ? { pipes: { stdinFd, stdoutFd } } : {}),
+    ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
+  };
+}
+
 export class KeeperSpawner implements ProcessSpawner {
   readonly #options: SpawnerOptions;
   readonly #queue: Array<() => void> = [];
@@ -118,10 +149,10 @@ export class KeeperSpawner implements ProcessSpawner {
     try {
       const streams = await this.#openStreams(process, isListener, owned);
       const outcome = await this.#ask(process, command, { ...user, ...streams });
-      if (outcome.kind === 'failed' || !isListener) return outcome;
-      kept = (streams.keep ?? []).map(({ fd }) => fd);
-      const [stdinFd = -1, stdoutFd = -1] = kept;
-      return { ...outcome, pipes: { stdinFd, stdoutFd } };
+      if (outcome.kind === 'failed') return outcome;
+      const ends = streams.keep ?? [];
+      kept = ends.map(({ fd }) => fd);
+      return { ...outcome, ...ourEnds(new Map(ends.map(({ label, fd }) => [label, fd]))) };
     } catch (error) {
       const code = logErrorCode(error);
       const name = process.config.name;
@@ -146,36 +177,54 @@ export class KeeperSpawner implements ProcessSpawner {
     isListener: boolean,
     owned: Descriptors,
   ): Promise<Streams> {
-    const { stdout, stderr } = process.logs;
-    const { isStderrRedirected, uid = this.#options.ownUid } = process.config;
-    if (isListener) return this.#openListenerStreams(stderr, uid, owned);
-    const input = this.#options.addon.pipeOpen({ isKeptOpen: true });
-    owned.own(input.writeFd);
-    const streams: { stdin: number; stdout?: number; stderr?: number } = {
-      stdin: owned.own(input.readFd),
-    };
-    if (stdout !== '') streams.stdout = owned.own(await openProgramLog(stdout, uid));
-    if (isStderrRedirected) {
-      if (streams.stdout !== undefined) streams.stderr = streams.stdout;
-    } else if (stderr !== '') streams.stderr = owned.own(await openProgramLog(stderr, uid));
-    return streams;
+    const keep: KeptEnd[] = [];
+    const streams: Streams = isListener
+      ? this.#openProtocol(owned, keep)
+      : {
+          stdin: this.#openInput(owned),
+          ...(await this.#openOutput(process, 'stdout', owned, keep)),
+        };
+    if (process.config.isStderrRedirected && !isListener) {
+      const { stdout } = streams;
+      return { ...streams, ...(stdout === undefined ? {} : { stderr: stdout }), keep };
+    }
+    return { ...streams, ...(await this.#openOutput(process, 'stderr', owned, keep)), keep };
   }
 
-  /** Events go in by standard input, the protocol comes out by standard output. */
-  async #openListenerStreams(stderr: string, uid: number, owned: Descriptors): Promise<Streams> {
+  /** A pipe that never ends, even when the daemon does. */
+  #openInput(owned: Descriptors): number {
+    const { readFd, writeFd } = this.#options.addon.pipeOpen({ isKeptOpen: true });
+    owned.own(writeFd);
+    return owned.own(readFd);
+  }
+
+  /** Where a channel goes: its log, or a pipe that we read; nothing for /dev/null. */
+  async #openOutput(
+    process: ManagedProcess,
+    channel: Channel,
+    owned: Descriptors,
+    keep: KeptEnd[],
+  ): Promise<OutputFds> {
+    const path = process.logs[channel];
+    const uid = process.config.uid ?? this.#options.ownUid;
+    // In pipe mode too: a log that cannot be opened is why a process is not started.
+    const log = path === '' ? undefined : owned.own(await openProgramLog(path, uid));
+    if (!needsPipe(process.config[channel], this.#options)) {
+      return log === undefined ? {} : { [channel]: log };
+    }
+    const { readFd, writeFd } = this.#options.addon.pipeOpen({});
+    keep.push({ label: OUTPUT_LABELS[channel], fd: owned.own(readFd) });
+    return { [channel]: owned.own(writeFd) };
+  }
+
+  /** Of a listener: events go in by standard input, the protocol comes out by standard output. */
+  #openProtocol(owned: Descriptors, keep: KeptEnd[]): Streams {
     const { addon } = this.#options;
     const input = addon.pipeOpen({});
     const output = addon.pipeOpen({});
     for (const fd of [input.readFd, input.writeFd, output.readFd, output.writeFd]) owned.own(fd);
-    return {
-      stdin: input.readFd,
-      stdout: output.writeFd,
-      ...(stderr === '' ? {} : { stderr: owned.own(await openProgramLog(stderr, uid)) }),
-      keep: [
-        { label: 'stdin', fd: input.writeFd },
-        { label: 'stdout', fd: output.readFd },
-      ],
-    };
+    keep.push({ label: 'stdin', fd: input.writeFd }, { label: 'stdout', fd: output.readFd });
+    return { stdin: input.readFd, stdout: output.writeFd };
   }
 
   async #ask(
@@ -189,7 +238,7 @@ export class KeeperSpawner implements ProcessSpawner {
       file: command.file,
       args: command.args,
       env: planEnvironment(config, process.groupName, this.#options),
-      cwd: config.directory ?? '/',
+      cwd: config.directory ?? this.#options.cwd,
       umask: config.umask ?? 0o022,
       ...more,
     });

@@ -31,6 +31,20 @@ export class UserTable {
     return users.find((each) => (isNumber ? each.uid === Number(user) : each.name === user))?.uid;
   }
 
+  /** Ids of `user` or `user:group`, each by name or number; the user's primary group by default. */
+  findOwner(text: string): { readonly uid: number; readonly gid: number } | undefined {
+    const { users, groups } = this.#read();
+    const [userName = '', groupName] = text.split(':');
+    const byNumber = (name: string) => /^\d+$/.test(name);
+    const uid = this.findUid(userName);
+    if (uid === undefined) return undefined;
+    const group = groups.find(({ name, gid }) => {
+      return byNumber(groupName ?? '') ? gid === Number(groupName) : name === groupName;
+    });
+    const gid = groupName === undefined ? users.find((each) => each.uid === uid)?.gid : group?.gid;
+    return gid === undefined ? undefined : { uid, gid };
+  }
+
   /** Ids that a process of this user takes. */
   findAccount(uid: number): Account | undefined {
     const { users, groups } = this.#read();

@@ -234,10 +234,7 @@ export class FakeHost implements Host {
       case 'addrDel':
         return this.#removeOne(
           this.addressList,
-          (one) =>
-            one.ifindex === this.#link(operation.dev).ifindex &&
-            one.address === operation.address &&
-            one.prefixLength === operation.prefixLength,
+          (one) => one.address === operation.address && one.prefixLength === operation.prefixLength,
         );
       case 'routeAdd':
         return this.#addRoute(operation);
@@ -247,7 +244,6 @@ export class FakeHost implements Host {
           (one) =>
             one.destination === operation.destination &&
             one.prefixLength === operation.prefixLength &&
-            one.ifindex === this.#link(operation.dev).ifindex &&
             one.gateway === (operation.gateway ?? ''),
         );
       default:

@@ -138,6 +138,11 @@ export class SupervisorBench {
       spawner: this.spawner,
       logWatch: this.logWatch,
       identifier: 'supervisor',
+      output: {
+        isAnsiStripped: false,
+        openLog: () => ({ write() {}, reopen() {}, close() {} }),
+        writeSyslog() {},
+      },
       createAutoLog: async (name, channel) => `/tmp/${name}-${channel}.log`,
     });
     const { emit } = this.controller;

@@ -51,6 +51,7 @@ function setUp() {
     temporaryFolder: '/tmp',
     users: {
       findUid: (user) => ({ '1001': 1001, bob: 7 })[user],
+      findOwner: (text) => (text === 'bob' ? { uid: 7, gid: 8 } : undefined),
       version: () => '1',
     },
   });
@@ -95,7 +96,7 @@ describe('ConfigurationReader', () => {
     const config = reader.read();
     expect(config.daemon).toMatchObject({
       pidFile: '/r/pid',
-      socketPath: '/r/sv.sock',
+      servers: [{ kind: 'unix', path: '/r/sv.sock', mode: 0o700 }],
       logFile: '/supervisord.log',
       identifier: 'supervisor',
       environment: { SITE: 'paris' },
@@ -223,12 +224,8 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
 
   it('says what it does not support', () => {
     const { files, reader } = setUp();
-    const programs = '[program:a]\ncommand=/a\nstdout_syslog=true\n[program:b]\ncommand=/b\n';
-    files.write('/r/conf.d/a.conf', `${programs}[inet_http_server]\nport=9001\n`);
-    expect(reader.read().warnings).toEqual([
-      '[inet_http_server] is not supported: ignored',
-      'a: capture, log events and syslog are not supported: ignored',
-    ]);
+    files.write('/r/conf.d/a.conf', '[inet_http_server]\nport=9001\n');
+    expect(reader.read().warnings).toEqual(['[inet_http_server] is not supported: ignored']);
   });
 
   it('reads listeners', () => {

@@ -181,7 +181,9 @@ describe('stopping', () => {
     );
     await settle();
     const { group } = findTarget(bench.controller, 'g:*');
-    const done = forEachProcess(processesOf(group), (each, name) => stopProcess(each, name, true));
+    const done = forEachProcess(processesOf(group), (each, name, onWait) =>
+      stopProcess(each, name, true, onWait),
+    );
     expect(bench.keeper.signals).toEqual([
       { pid: 101, startTicks: 1010, signal: 15, isGroup: true },
       { pid: 102, startTicks: 1020, signal: 15, isGroup: false },
@@ -189,8 +191,8 @@ describe('stopping', () => {
     bench.end('g:b');
     bench.end('g:a');
     expect(await done).toEqual([
-      { name: 'a', group: 'g', status: 80, description: 'OK' },
       { name: 'b', group: 'g', status: 80, description: 'OK' },
+      { name: 'a', group: 'g', status: 80, description: 'OK' },
     ]);
     await expect(stopProcess(bench.process('g:a'), 'g:a', true)).rejects.toEqual(
       fault(70, 'NOT_RUNNING: g:a'),
