@@ -12,7 +12,6 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
@@ -26,6 +25,16 @@ import {
 } from './support/format-scripts.ts';
 import { renderForFloor, renderForIp } from './support/kernel-operations.ts';
 import { measureKernelWork, planSteps } from './support/measured-format.ts';
+import {
+  describeMachine,
+  fail,
+  firstLineOf,
+  hasProgram,
+  INSIDE,
+  outputFolder,
+  packageFolder,
+  runScript,
+} from './support/namespace-run.ts';
 import {
   addSample,
   compareRows,
@@ -52,9 +61,6 @@ const { values } = parseArgs({
 
 /** One process an operation is only measured up to here: it takes 4 to 15 ms a partition. */
 const MOST_FOR_ONE_EACH = 100;
-const INSIDE = '/srv/slapos-node/build/bench';
-const packageFolder = join(__dirname, '../..');
-const folder = join(packageFolder, 'build', 'bench');
 
 const TITLES: Readonly<Record<string, string>> = {
   'node-e-0': 'node -e 0',
@@ -78,27 +84,6 @@ const FLOOR = 'kernel work, C floor';
 /** Why something is not in the table. */
 const missing: string[] = [];
 
-function hasProgram(name: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
-}
-
-function fail(text: string): never {
-  process.stderr.write(`bench format: ${text}\n`);
-  process.exit(1);
-}
-
-/** Lines `NAME VALUE` of a script run in fresh namespaces. */
-function runScript(script: string): Array<readonly [string, string]> {
-  const command = join(packageFolder, 'scripts/in-namespace.sh');
-  const run = spawnSync(command, ['bash', '-euc', script], {
-    cwd: packageFolder,
-    encoding: 'utf8',
-  });
-  if (run.status !== 0) fail(`a run ended with ${run.status}: ${run.stderr.trim() || run.error}`);
-  const lines = run.stdout.trim().split('\n');
-  return lines.map((line) => [line.split(' ', 1)[0] ?? '', line.slice(line.indexOf(' ') + 1)]);
-}
-
 /** The floor, or undefined where no C compiler is. */
 function compileFloor(): string | undefined {
   const source = join(packageFolder, 'bench/native/format-floor.c');
@@ -106,7 +91,7 @@ function compileFloor(): string | undefined {
     missing.push('C floor: no cc (Debian: apt-get install gcc libc6-dev)');
     return undefined;
   }
-  const program = join(folder, 'format-floor');
+  const program = join(outputFolder, 'format-floor');
   execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: 'inherit' });
   return `${INSIDE}/format-floor`;
 }
@@ -246,18 +231,11 @@ function compareAll(rows: readonly Row[], partitions: number): Ratio[] {
   ].filter((one) => one !== undefined);
 }
 
-function describeMachine(peers: Peers, loadBefore: number): Record<string, string> {
-  const first = (command: string) =>
-    execFileSync('sh', ['-c', command], { encoding: 'utf8' }).split('\n')[0] ?? '';
-  const load = (value: number | undefined) => value?.toFixed(1) ?? '';
+function describePeers(peers: Peers): Record<string, string> {
   return {
-    processors: `${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}`,
-    kernel: release(),
-    node: process.version,
-    iproute2: first('ip -V'),
-    ...(peers.hasSysusers ? { systemd: first('systemd-sysusers --version') } : {}),
+    iproute2: firstLineOf('ip', '-V'),
+    ...(peers.hasSysusers ? { systemd: firstLineOf('systemd-sysusers', '--version') } : {}),
     ...(peers.upstream === undefined ? {} : { upstream: `slapos.core ${peers.upstream}` }),
-    load: `${load(loadBefore)} before, ${load(loadavg()[0])} after`,
   };
 }
 
@@ -274,15 +252,14 @@ function print(machine: Record<string, string>, rows: readonly Row[], ratios: re
 }
 
 function main(): void {
-  const loadBefore = loadavg()[0] ?? Number.NaN;
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(outputFolder, { recursive: true });
   const peers = findPeers();
   const counts = values.partitions.split(',').map(Number);
   const rows = counts.flatMap((partitions) => measure(partitions, peers));
   const last = Number(values.upstream);
   if (peers.upstream !== undefined) rows.push(...measureUpstream(last));
   const ratios = [...new Set(counts)].flatMap((partitions) => compareAll(rows, partitions));
-  print(describeMachine(peers, loadBefore), rows, ratios);
+  print(describeMachine(describePeers(peers)), rows, ratios);
 }
 
 async function writeSteps(configPath: string, into: string): Promise<void> {

@@ -9,7 +9,7 @@ const GROUP = 20905;
  * A bridge with a prefix, and the configuration.
  * @param hasCarrier with a port that is up, so that the kernel looks for duplicate addresses
  */
-function prepareNode(partitions: number, hasCarrier = false): string {
+export function prepareNode(partitions: number, hasCarrier = false): string {
   const port = `ip link add v0 type veth peer name v1
     ip link set v0 master br0 up; ip link set v1 up`;
   return `
@@ -39,9 +39,9 @@ CFG
 }
 
 /** A Master that says yes to everything. */
-const MASTER = `
+export const MASTER = `
     touch /srv/master
-    node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 /dev/null > /srv/master &
+    node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 > /srv/master &
     until grep -q ready /srv/master; do sleep 0.02; done`;
 
 /** A digest of the network that was made: the same for all who did the same. */

@@ -3,7 +3,7 @@
 export interface Row {
   readonly what: string;
   readonly partitions: number;
-  readonly unit: 'ms' | 'MB';
+  readonly unit: 'ms' | 'MB' | 'count';
   readonly runs: number;
   readonly min: number;
   readonly median: number;

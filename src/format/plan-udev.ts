@@ -26,8 +26,10 @@ const RULE_MODE = 0o644;
 const FOLDER_MODE = 0o755;
 
 /**
- * One line (udev(7)): `:=` makes the empty list of programs final. udevd reads its rules again by
- * itself, at the first event three seconds or more after it last looked.
+ * One line (udev(7)): `:=` makes the list of programs final, with a built-in one that costs nothing
+ * and finds nothing. An empty list cannot be written: udevd 252 takes `RUN:=""` for a program with
+ * an empty name and writes two lines about it for each device. udevd reads its rules again by itself,
+ * at the first event three seconds or more after it last looked.
  * @throws PlanError SLAPOS_ERR_PLAN_CONFLICT when tap_base_name has characters of udev's patterns.
  */
 export function renderUdevRule({ tapBaseName }: FormatOptions): string {
@@ -41,7 +43,7 @@ export function renderUdevRule({ tapBaseName }: FormatOptions): string {
     );
   }
   const names = `${tapBaseName}[0-9]*|slaptun[0-9]*`;
-  return `ACTION=="add", SUBSYSTEM=="net", KERNEL=="${names}", RUN:=""\n`;
+  return `ACTION=="add", SUBSYSTEM=="net", KERNEL=="${names}", RUN{builtin}:="path_id"\n`;
 }
 
 /** Steps that install the rule when it was asked for, or a hint that it could be. */

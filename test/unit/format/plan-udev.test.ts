@@ -6,11 +6,12 @@ function options(installsUdevRule: boolean, tapBaseName = 'slaptap'): FormatOpti
   return { installsUdevRule, tapBaseName } as FormatOptions;
 }
 
-const RULE = 'ACTION=="add", SUBSYSTEM=="net", KERNEL=="slaptap[0-9]*|slaptun[0-9]*", RUN:=""\n';
+const RULE =
+  'ACTION=="add", SUBSYSTEM=="net", KERNEL=="slaptap[0-9]*|slaptun[0-9]*", RUN{builtin}:="path_id"\n';
 const udev = { isRunning: true, rule: null, hasRuleFolder: true };
 
 describe('the udev rule', () => {
-  it('is one line for our devices, with a final empty list of programs', () => {
+  it('is one line for our devices, with a final list of programs that starts none', () => {
     expect(renderUdevRule(options(true))).toBe(RULE);
   });
 
