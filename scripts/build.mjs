@@ -59,6 +59,24 @@ const lazyChildProcess = {
   },
 };
 
+/**
+ * undici loads node:http2 for connections that we never open (allowH2 stays false), and does without
+ * where there is none: loading it would take as long as the rest of undici.
+ */
+const withoutHttp2 = {
+  name: 'without-http2',
+  setup(context) {
+    context.onResolve({ filter: /^node:http2$/ }, (args) =>
+      /node_modules.undici/.test(args.importer)
+        ? { path: args.path, namespace: 'no-builtin' }
+        : undefined,
+    );
+    context.onLoad({ filter: /.*/, namespace: 'no-builtin' }, () => ({
+      contents: 'exports.constants = {};',
+    }));
+  },
+};
+
 async function bundle(entry, found) {
   await build({
     entryPoints: [entry],
@@ -73,7 +91,7 @@ async function bundle(entry, found) {
     loader: { '.sql': 'text', '.html': 'text', '.css': 'text' },
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [lazyBundles(found), lazyChildProcess],
+    plugins: [lazyBundles(found), lazyChildProcess, withoutHttp2],
   });
 }
 
