@@ -2,7 +2,7 @@
 // Bundles each executable and each lazily loaded module of src/ into one CommonJS file under
 // dist/, at the same relative path. A relative `import()` in the source is a bundle of its own, so
 // that starting one command never parses another (measured in docs/benchmarks.md).
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,6 +11,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, 'src');
 const executables = [
   'bin/slapos.ts',
+  'bin/load-compiled.ts',
   'bin/supervisor-controller.ts',
   'bin/supervisorctl.ts',
   'bin/supervisord.ts',
@@ -77,10 +78,22 @@ const withoutHttp2 = {
   },
 };
 
+/** What others load lazily becomes a stub and its code: `src/bin/load-compiled.ts` says why. */
 async function bundle(entry, found) {
+  const output = join(root, 'dist', relative(source, entry));
+  const isLazy = !executables.includes(relative(source, entry));
+  if (isLazy) {
+    const loader = relative(dirname(output), join(root, 'dist/bin/load-compiled.js'));
+    const path = loader.startsWith('.') ? loader : `./${loader}`;
+    await mkdir(dirname(output), { recursive: true });
+    await writeFile(
+      output.replace(/\.ts$/, '.js'),
+      `require('${path}').loadCompiled(module, __filename);\n`,
+    );
+  }
   await build({
     entryPoints: [entry],
-    outfile: join(root, 'dist', relative(source, entry)).replace(/\.ts$/, '.js'),
+    outfile: output.replace(/\.ts$/, isLazy ? '.code.js' : '.js'),
     bundle: true,
     platform: 'node',
     target: 'node20',
@@ -101,4 +114,5 @@ const found = new Set(
   executables.map((file) => join(source, file)).filter((file) => existsSync(file)),
 );
 for (const entry of found) await bundle(entry, found);
+await import('./compile-cache.mjs');
 process.stdout.write(`built ${found.size} bundles in dist/\n`);
