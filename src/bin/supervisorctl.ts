@@ -12,7 +12,7 @@ runSupervisorctl(process.argv.slice(2), {
   cwd: process.cwd(),
   input: process.stdin,
   output: process.stdout,
-  isTerminal: process.stdin.isTTY === true,
+  isTerminal: process.stdin.isTTY === true && process.stdout.isTTY === true,
 }).then(
   (status) => {
     process.exitCode = status;

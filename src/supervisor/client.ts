@@ -46,6 +46,10 @@ export class HttpStatusError extends Error {
   }
 }
 
+export function isHttpStatusError(error: unknown): error is HttpStatusError {
+  return errorCode(error) === 'XML_RPC_HTTP';
+}
+
 interface Answer {
   readonly status: number;
   readonly reason: string;

@@ -1,6 +1,7 @@
 /** Finds and runs methods; `system.*` (spec/supervisor.md 4.1 and 4.3). */
 import { fault } from './fault.ts';
 import { DAEMON_METHODS } from './rpc-daemon-methods.ts';
+import { EXPLAIN_METHODS } from './rpc-explain-methods.ts';
 import { LOG_METHODS } from './rpc-log-methods.ts';
 import { checkArity, Params, type RpcContext, type RpcMethod } from './rpc-method.ts';
 import { PROCESS_METHODS } from './rpc-process-methods.ts';
@@ -80,10 +81,13 @@ const SYSTEM_METHODS: readonly RpcMethod[] = [
 ];
 
 const METHODS: ReadonlyMap<string, RpcMethod> = new Map(
-  [...PROCESS_METHODS, ...LOG_METHODS, ...DAEMON_METHODS, ...SYSTEM_METHODS].map((method) => [
-    method.name,
-    method,
-  ]),
+  [
+    ...PROCESS_METHODS,
+    ...LOG_METHODS,
+    ...DAEMON_METHODS,
+    ...EXPLAIN_METHODS,
+    ...SYSTEM_METHODS,
+  ].map((method) => [method.name, method]),
 );
 
 /** Upstream's names sorted, then our own. */

@@ -65,6 +65,9 @@ export function parseAutoRestart(text: string): AutoRestart {
 
 const SIGNALS = constants.signals as Readonly<Record<string, number>>;
 
+/** Names without SIG. */
+export const SIGNAL_NAMES: readonly string[] = Object.keys(SIGNALS).map((name) => name.slice(3));
+
 /** Number of a signal given by name, with or without SIG, or by number. */
 export function parseSignal(text: string): number {
   const word = text.trim().toUpperCase();

@@ -1,13 +1,15 @@
 /** Every action of supervisorctl, `help`, and running one line. */
 import { errorMessage } from '../../errors/slapos-error.ts';
+import { isHttpStatusError, isUnreachable, SupervisorClient } from '../client.ts';
 import { quote } from '../ini.ts';
 import { isRpcFault } from '../xml-rpc.ts';
 import { DAEMON_ACTIONS } from './daemon-actions.ts';
 import { GROUP_ACTIONS } from './group-actions.ts';
 import { LOG_ACTIONS } from './log-actions.ts';
 import { PROCESS_ACTIONS } from './process-actions.ts';
-import { type CtlAction, type CtlSession, EXIT, line } from './session.ts';
+import { type CtlAction, type CtlSession, EXIT, line, unreachableCode } from './session.ts';
 import { STATUS_ACTION } from './status-action.ts';
+import { parseTypedLine } from './typed-line.ts';
 
 const HELP_WIDTH = 79;
 
@@ -15,16 +17,24 @@ const HELP_ACTION: CtlAction = {
   name: 'help',
   help: 'help\t\tPrint a list of available actions\nhelp <action>\tPrint help for <action>',
   async run(session, args) {
-    const [name] = args;
-    if (name === undefined) return line(session, renderTopics());
+    if (args.length === 0) return line(session, renderTopics());
+    const name = args.join(' ');
     const action = ACTIONS.get(name);
     if (action === undefined) line(session, `*** No help on ${name}`);
     else line(session, action.help);
+    if (session.isTerminal && action?.moreHelp !== undefined) line(session, action.moreHelp);
   },
 };
 
 function endShell(name: string): CtlAction {
-  return { name, help: `${name}\tExit the supervisor shell.`, run: async () => {} };
+  return {
+    name,
+    help: `${name}\tExit the supervisor shell.`,
+    async run(session) {
+      line(session, '');
+      session.isEnded = true;
+    },
+  };
 }
 
 const ACTIONS: ReadonlyMap<string, CtlAction> = new Map(
@@ -39,6 +49,9 @@ const ACTIONS: ReadonlyMap<string, CtlAction> = new Map(
     endShell('quit'),
   ].map((action) => [action.name, action]),
 );
+
+/** The end of input as a word. */
+const END_ACTION = endShell('EOF');
 
 /** Names of the actions, sorted. */
 export function actionNames(): string[] {
@@ -70,26 +83,70 @@ function renderTopics(): string {
 
 /** An error nobody expected, in the form that callers of upstream look for. */
 function tellError(session: CtlSession, error: unknown): void {
-  const text = isRpcFault(error)
-    ? `<class 'xmlrpc.client.Fault'>, <Fault ${error.faultCode}: ${quote(error.message)}>`
-    : `<class '${error instanceof Error ? error.name : 'Error'}'>, ${errorMessage(error)}`;
-  line(session, `error: ${text}: file: supervisorctl line: 0`);
+  line(session, `error: ${renderError(session, error)}: file: supervisorctl line: 0`);
   session.exitStatus = EXIT.GENERIC;
 }
 
-/** Runs one action given as words. */
-export async function runAction(session: CtlSession, words: readonly string[]): Promise<void> {
-  const [name, ...args] = words;
-  if (name === undefined) return;
-  const action = ACTIONS.get(name);
-  if (action === undefined) {
-    line(session, `*** Unknown syntax: ${words.join(' ')}`);
-    session.exitStatus = EXIT.GENERIC;
-    return;
+/** How Python tells of what often hinders a connection. */
+const CONNECTION_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: "<class 'FileNotFoundError'>, [Errno 2] No such file or directory",
+  ECONNREFUSED: "<class 'ConnectionRefusedError'>, [Errno 111] Connection refused",
+  EACCES: "<class 'PermissionError'>, [Errno 13] Permission denied",
+};
+
+function renderError(session: CtlSession, error: unknown): string {
+  if (isRpcFault(error)) {
+    return `<class 'xmlrpc.client.Fault'>, <Fault ${error.faultCode}: ${quote(error.message)}>`;
   }
+  if (isHttpStatusError(error)) {
+    const place = `${session.client.target.host ?? ''}/RPC2`;
+    const reason = `${error.status} ${error.message}`;
+    return `<class 'xmlrpc.client.ProtocolError'>, <ProtocolError for ${place}: ${reason}>`;
+  }
+  const known = isUnreachable(error) ? CONNECTION_ERRORS[unreachableCode(error)] : undefined;
+  if (known !== undefined) return known;
+  return `<class '${error instanceof Error ? error.name : 'Error'}'>, ${errorMessage(error)}`;
+}
+
+/** Asks who somebody is; false at the end of input. */
+async function login(session: CtlSession): Promise<boolean> {
+  const username = await session.ask('Username:');
+  if (username === undefined) return false;
+  const password = await session.ask('Password:', true);
+  if (password === undefined) return false;
+  line(session, '');
+  const { target } = session.client;
+  session.client.close();
+  session.client = new SupervisorClient({ ...target, username, password });
+  return true;
+}
+
+async function runKnown(
+  session: CtlSession,
+  action: CtlAction,
+  args: readonly string[],
+): Promise<void> {
   try {
     await action.run(session, args);
   } catch (error) {
-    tellError(session, error);
+    if (session.signal.aborted) {
+      session.exitStatus = EXIT.INTERRUPTED;
+      return line(session, '');
+    }
+    if (!isHttpStatusError(error) || error.status !== 401) return tellError(session, error);
+    line(session, 'Server requires authentication');
+    if (!session.isInteractive) return tellError(session, error);
+    if (await login(session)) await runKnown(session, action, args);
   }
+}
+
+/** Runs one line as it was typed. */
+export async function runLine(session: CtlSession, typed: string): Promise<void> {
+  const parsed = parseTypedLine(typed);
+  if (parsed === undefined) return;
+  const { name, args, text } = parsed;
+  const action = name === 'EOF' ? END_ACTION : ACTIONS.get(name);
+  if (action !== undefined) return runKnown(session, action, args);
+  line(session, `*** Unknown syntax: ${text}`);
+  session.exitStatus = EXIT.GENERIC;
 }

@@ -62,26 +62,29 @@ interface EndVerb {
   readonly question: string;
   readonly done: string;
   readonly help: string;
+  /** Exit status when it is shutting down already. */
+  readonly lateStatus: number;
+  /** What is said of a daemon that cannot be reached, by errno code. */
+  readonly unreachable: Readonly<Record<string, string>>;
 }
 
 async function end(session: CtlSession, verb: EndVerb): Promise<void> {
   if (session.isInteractive) {
     const answer = await session.ask(verb.question);
-    if (!/^y(es)?$/i.test(answer.trim())) return;
+    if (!/^y(es)?$/i.test(answer?.trim() ?? '')) return;
   }
   try {
     await session.client.call(verb.method);
     line(session, verb.done);
   } catch (error) {
-    const { address } = session.client;
     if (isRpcFault(error) && error.faultCode === FAULTS.SHUTDOWN_STATE) {
       line(session, 'ERROR: already shutting down');
-    } else if (isUnreachable(error) && unreachableCode(error) === 'ECONNREFUSED') {
-      line(session, `ERROR: ${address} refused connection (already shut down?)`);
-    } else if (isUnreachable(error) && unreachableCode(error) === 'ENOENT') {
-      line(session, `ERROR: ${address} no such file (already shut down?)`);
-    } else throw error;
-    session.exitStatus = EXIT.GENERIC;
+      session.exitStatus = verb.lateStatus;
+      return;
+    }
+    const why = isUnreachable(error) ? verb.unreachable[unreachableCode(error)] : undefined;
+    if (why === undefined) throw error;
+    refuseBriefly(session, `ERROR: ${session.client.address} ${why} (already shut down?)`);
   }
 }
 
@@ -91,7 +94,7 @@ function endAction(verb: EndVerb): CtlAction {
     help: verb.help,
     async run(session, args) {
       if (args.length > 0) return refuse(session, this, `${verb.word} accepts no arguments`);
-      if (await isUp(session)) await end(session, verb);
+      await end(session, verb);
     },
   };
 }
@@ -102,6 +105,8 @@ const SHUTDOWN_ACTION = endAction({
   question: 'Really shut the remote supervisord process down y/N? ',
   done: 'Shut down',
   help: 'shutdown \tShut the remote supervisord down.',
+  lateStatus: 0,
+  unreachable: { ECONNREFUSED: 'refused connection', ENOENT: 'no such file' },
 });
 
 const RELOAD_ACTION = endAction({
@@ -110,6 +115,8 @@ const RELOAD_ACTION = endAction({
   question: 'Really restart the remote supervisord process y/N? ',
   done: 'Restarted supervisord',
   help: 'reload \t\tRestart the remote supervisord.',
+  lateStatus: EXIT.GENERIC,
+  unreachable: {},
 });
 
 const OPEN_ACTION: CtlAction = {

@@ -3,7 +3,15 @@ import type { CallStatus, ProcessInfo } from '../client.ts';
 import { FAULTS } from '../fault.ts';
 import { namespec } from '../spawn-plan.ts';
 import { isRpcFault } from '../xml-rpc.ts';
-import { type CtlAction, type CtlSession, EXIT, faultOf, isUp, line, refuse } from './session.ts';
+import {
+  type CtlAction,
+  type CtlSession,
+  EXIT,
+  faultOf,
+  line,
+  refuse,
+  refuseBriefly,
+} from './session.ts';
 
 type Changes = readonly [added: string[], changed: string[], removed: string[]];
 
@@ -17,7 +25,6 @@ const REREAD_ACTION: CtlAction = {
   help: "reread \t\t\tReload the daemon's configuration files without add/remove",
   async run(session, args) {
     if (args.length > 0) return refuse(session, this, 'reread accepts no arguments');
-    if (!(await isUp(session))) return;
     try {
       const [added, changed, removed] = await reloadConfig(session);
       const lines = [
@@ -70,7 +77,6 @@ const UPDATE_ACTION: CtlAction = {
     'update all\t\tReload config and add/remove as necessary, and will restart affected programs\n' +
     'update <gname> [...]\tUpdate specific groups',
   async run(session, args) {
-    if (!(await isUp(session))) return;
     let changes: Changes;
     try {
       changes = await reloadConfig(session);
@@ -113,7 +119,6 @@ function groupAction(verb: GroupVerb): CtlAction {
     name: verb.word,
     help: verb.help,
     async run(session, args) {
-      if (!(await isUp(session))) return;
       for (const name of args) {
         const refusal = await faultOf(() => session.client.call(verb.method, name));
         if (refusal === undefined) {
@@ -168,8 +173,14 @@ const AVAIL_ACTION: CtlAction = {
   help: 'avail\t\t\tDisplay all configured processes',
   async run(session, args) {
     if (args.length > 0) return refuse(session, this, 'avail accepts no arguments');
-    if (!(await isUp(session))) return;
-    const infos = await session.client.call<ConfigInfo[]>('supervisor.getAllConfigInfo');
+    let infos: readonly ConfigInfo[] = [];
+    const refusal = await faultOf(async () => {
+      infos = await session.client.call<ConfigInfo[]>('supervisor.getAllConfigInfo');
+    });
+    if (refusal?.faultCode === FAULTS.SHUTDOWN_STATE) {
+      return refuseBriefly(session, 'ERROR: supervisor shutting down');
+    }
+    if (refusal !== undefined) throw refusal;
     for (const info of infos) {
       const columns = [
         namespec(info.group, info.name).padEnd(32),

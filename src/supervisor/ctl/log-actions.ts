@@ -45,9 +45,15 @@ function follow(
   });
 }
 
+/** Address of a log; the colon of a name stays as it is. */
+function logPath(name: string, channel: string): string {
+  return `/logtail/${encodeURIComponent(name).replaceAll('%3A', ':')}/${channel}`;
+}
+
 async function followOrTell(session: CtlSession, path: string): Promise<void> {
   line(session, '==> Press Ctrl-C to exit <==');
   const status = await follow(session.client, path, session);
+  if (session.signal.aborted) line(session, '');
   if (status === 200) return;
   const { address } = session.client;
   session.writeError(`${address}${path} Cannot read, status code ${status}\n`);
@@ -107,7 +113,7 @@ async function showTail(
   channel: 'stdout' | 'stderr',
 ): Promise<void> {
   if (modifier.kind === 'follow') {
-    return followOrTell(session, `/logtail/${encodeURIComponent(name)}/${channel}`);
+    return followOrTell(session, logPath(name, channel));
   }
   const method = channel === 'stdout' ? 'readProcessStdoutLog' : 'readProcessStderrLog';
   await readEnd(session, name, () => {
@@ -134,8 +140,9 @@ const TAIL_ACTION: CtlAction = {
     // `-f` may also stand behind the name, as in `slapos node tail NAME -f`.
     const isLate = modifier.kind === 'bytes' && rest.at(-1) === '-f' && rest.length > 1;
     const words = isLate ? rest.slice(0, -1) : rest;
-    const [name, channel = 'stdout'] = words;
-    if (name === undefined) return refuse(session, this, 'tail requires process name');
+    const channel = words.length > 1 ? (words.at(-1) as string) : 'stdout';
+    const [name] = words;
+    if (name === undefined) return refuseBriefly(session, 'Error: tail requires process name');
     if (!isChannel(channel)) return refuseBriefly(session, `Error: bad channel ${quote(channel)}`);
     await showTail(session, isLate ? { kind: 'follow' } : modifier, name, channel);
   },
@@ -161,25 +168,39 @@ const MAINTAIL_ACTION: CtlAction = {
   },
 };
 
-/** Shows both logs and sends typed lines until Ctrl-C. */
-async function foreground(session: CtlSession, name: string): Promise<void> {
-  const path = `/logtail/${encodeURIComponent(name)}`;
-  const send = async () => {
-    while (!session.signal.aborted) {
-      const text = await session.ask('');
+/** Sends typed lines until the end of input; false when the process is not there any more. */
+async function sendLines(session: CtlSession, name: string): Promise<boolean> {
+  for (;;) {
+    const text = await session.ask('');
+    if (text === undefined || session.signal.aborted) return true;
+    try {
       await session.client.call('supervisor.sendProcessStdin', name, `${text}\n`);
+    } catch (error) {
+      if (!isRpcFault(error)) throw error;
+      if (error.faultCode === FAULTS.NOT_RUNNING) return false;
+      line(session, `ERROR: ${error.message}`);
+      return true;
     }
-  };
-  await Promise.race([
-    Promise.all([
-      follow(session.client, `${path}/stdout`, session),
-      follow(session.client, `${path}/stderr`, {
-        write: (text) => session.writeError(text),
-        signal: session.signal,
-      }),
-    ]),
-    send(),
-  ]);
+    const info = await session.client.call<ProcessInfo>('supervisor.getProcessInfo', name);
+    if (info.statename !== 'RUNNING') return false;
+  }
+}
+
+/** Shows both logs and sends typed lines until Ctrl-C or the end of input. */
+async function foreground(session: CtlSession, name: string): Promise<void> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([session.signal, ended.signal]);
+  const streams = { write: (text: string) => session.write(text), signal };
+  const followed = (['stdout', 'stderr'] as const).map((channel) => {
+    return follow(session.client, logPath(name, channel), streams).catch(() => 0);
+  });
+  try {
+    if (!(await sendLines(session, name))) line(session, 'Process got killed');
+    line(session, 'Exiting foreground');
+  } finally {
+    ended.abort();
+    await Promise.all(followed);
+  }
 }
 
 /** True when the process runs; otherwise says why not. */

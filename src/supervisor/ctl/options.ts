@@ -20,7 +20,12 @@ export interface CtlOptions {
   readonly words: readonly string[];
 }
 
-const OPTIONS: Readonly<Record<string, { readonly key: string; readonly hasValue: boolean }>> = {
+interface Option {
+  readonly key: string;
+  readonly hasValue: boolean;
+}
+
+const OPTIONS: Readonly<Record<string, Option>> = {
   '-c': { key: 'configuration', hasValue: true },
   '--configuration': { key: 'configuration', hasValue: true },
   '-s': { key: 'serverurl', hasValue: true },
@@ -52,6 +57,19 @@ function splitOption(word: string): { readonly flag: string; readonly value: str
   return { flag: word.slice(0, 2), value: word.length > 2 ? word.slice(2) : undefined };
 }
 
+/** An option by its name, or a long one by an unambiguous beginning of it. */
+function findOption(flag: string): Option & { readonly name: string } {
+  const exact = OPTIONS[flag];
+  if (exact !== undefined) return { name: flag, ...exact };
+  const found = flag.startsWith('--')
+    ? Object.entries(OPTIONS).filter(([name]) => name.startsWith(flag))
+    : [];
+  const [only] = found;
+  if (only === undefined) throw new CtlUsageError(`option ${flag} not recognized`);
+  if (found.length > 1) throw new CtlUsageError(`option ${flag} not a unique prefix`);
+  return { name: only[0], ...only[1] };
+}
+
 function parseWords(argv: readonly string[]): Words {
   const values = new Map<string, string>();
   let at = 0;
@@ -60,14 +78,16 @@ function parseWords(argv: readonly string[]): Words {
     if (word === '--') return { values, rest: argv.slice(at + 1) };
     if (!word.startsWith('-') || word === '-') break;
     const { flag, value } = splitOption(word);
-    const option = OPTIONS[flag];
-    if (option === undefined) throw new CtlUsageError(`option ${flag} not recognized`);
+    const option = findOption(flag);
     if (!option.hasValue) {
+      if (value !== undefined && word.startsWith('--')) {
+        throw new CtlUsageError(`option ${option.name} must not have an argument`);
+      }
       values.set(option.key, '1');
       continue;
     }
     const given = value ?? argv[++at];
-    if (given === undefined) throw new CtlUsageError(`option ${flag} requires argument`);
+    if (given === undefined) throw new CtlUsageError(`option ${option.name} requires argument`);
     values.set(option.key, given);
   }
   return { values, rest: argv.slice(at) };
@@ -107,7 +127,7 @@ function parseTarget(url: string): ClientTarget {
   try {
     return parseServerUrl(url);
   } catch {
-    throw new CtlUsageError(`bad server url ${url}`);
+    throw new CtlUsageError(`invalid value for -s '${url}': value '${url}' is not a URL`);
   }
 }
 

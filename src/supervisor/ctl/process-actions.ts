@@ -124,16 +124,15 @@ async function onGroup(session: CtlSession, verb: Verb, group: string): Promise<
     );
   } catch (error) {
     if (!isRpcFault(error)) throw error;
-    if (error.faultCode === FAULTS.BAD_NAME) {
-      line(session, `${group}: ERROR (no such group)`);
-      session.exitStatus = verb.noGroupStatus;
-    } else if (error.faultCode in verb.faults) tell(session, verb, group, error.faultCode);
-    else throw error;
+    if (error.faultCode !== FAULTS.BAD_NAME) throw error;
+    line(session, `${group}: ERROR (no such group)`);
+    session.exitStatus = verb.noGroupStatus;
   }
 }
 
 async function onProcess(session: CtlSession, verb: Verb, name: string): Promise<void> {
-  const { group, process = '' } = splitName(name);
+  // A group where a process is wanted: upstream's word for none.
+  const { group, process = 'None' } = splitName(name);
   const shown = namespec(group, process);
   try {
     await session.client.call(verb.methods.one, name, ...verb.params);

@@ -1,7 +1,6 @@
 /** What the actions of supervisorctl share: the connection, the output, the exit status. */
 import { errorCode } from '../../errors/slapos-error.ts';
 import { isUnreachable, type SupervisorClient } from '../client.ts';
-import { FAULTS } from '../fault.ts';
 import { namespec } from '../spawn-plan.ts';
 import { isRpcFault, type RpcFault } from '../xml-rpc.ts';
 
@@ -17,10 +16,14 @@ export interface CtlSession extends CtlStreams {
   /** Another one after `open`. */
   client: SupervisorClient;
   readonly isInteractive: boolean;
+  /** True when a person looks at what is written. */
+  readonly isTerminal: boolean;
   /** What the process ends with; actions set it when something went wrong. */
   exitStatus: number;
-  /** Asks a question and returns the answer; only when interactive. */
-  ask(question: string): Promise<string>;
+  /** Set by `exit`. */
+  isEnded: boolean;
+  /** The next line of input; undefined at its end. With `isSecret` it is not shown. */
+  ask(question: string, isSecret?: boolean): Promise<string | undefined>;
 }
 
 /** Exit statuses of spec/supervisor.md 5, named as in the LSB. */
@@ -30,12 +33,16 @@ export const EXIT = {
   STOPPED_PROCESS: 3,
   UNKNOWN: 4,
   NOT_RUNNING: 7,
+  /** As for a process that SIGINT ended. */
+  INTERRUPTED: 130,
 } as const;
 
 export interface CtlAction {
   readonly name: string;
   /** Lines of usage, each with its meaning after tabs. */
   readonly help: string;
+  /** Lines on what only ours takes, shown on a terminal. */
+  readonly moreHelp?: string;
   run(session: CtlSession, args: readonly string[]): Promise<void>;
 }
 
@@ -90,7 +97,6 @@ export async function isUp(session: CtlSession): Promise<boolean> {
     await session.client.call('supervisor.getVersion');
     return true;
   } catch (error) {
-    if (isRpcFault(error) && error.faultCode === FAULTS.SHUTDOWN_STATE) return true;
     if (!isUnreachable(error)) throw error;
     const code = unreachableCode(error);
     const { address } = session.client;

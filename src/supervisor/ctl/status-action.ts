@@ -1,11 +1,29 @@
 /** `status` (spec/supervisor.md 5). */
 import type { ProcessInfo } from '../client.ts';
+import { FAULTS } from '../fault.ts';
 import { namespec } from '../spawn-plan.ts';
+import { isRpcFault } from '../xml-rpc.ts';
 import { type CtlAction, type CtlSession, EXIT, isUp, line, splitName } from './session.ts';
 
 const MIN_NAME_WIDTH = 30;
 const STATE_WIDTH = 10;
 const STOPPED_CODES: ReadonlySet<number> = new Set([0, 100, 200, 1000]);
+
+/** A row of `slapos.explainProcesses`. */
+export interface ProcessReason {
+  readonly name: string;
+  readonly group: string;
+  readonly last_exit: {
+    readonly known: boolean;
+    /** Seconds since the epoch, 0 for never. */
+    readonly time: number;
+    readonly status: number;
+    /** Name of the signal, or ''. */
+    readonly signal: string;
+    readonly core: boolean;
+  };
+  readonly last_line: string;
+}
 
 /** The table of processes, one line each. */
 export function renderStatus(infos: readonly ProcessInfo[]): string[] {
@@ -37,12 +55,102 @@ export function selectProcesses(
   return { found, errors };
 }
 
-/** Takes `--format json` out of the words. */
-function takeFormat(args: readonly string[]): { isJson: boolean; names: readonly string[] } {
-  const at = args.indexOf('--format');
-  if (at >= 0) return { isJson: args[at + 1] === 'json', names: args.toSpliced(at, 2) };
-  const names = args.filter((word) => !word.startsWith('--format='));
-  return { isJson: args.includes('--format=json'), names };
+function renderTime(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
+/** `exit status 3 at 2026-11-20 23:33:12`; '' when it never ended. */
+export function renderLastExit({ last_exit: exit }: ProcessReason): string {
+  if (exit.time === 0) return '';
+  const how = exit.signal === '' ? `exit status ${exit.status}` : `killed by ${exit.signal}`;
+  const what = exit.known ? `${how}${exit.core ? ' (core dumped)' : ''}` : 'ended unseen';
+  return `${what} at ${renderTime(exit.time)}`;
+}
+
+/** The line below a process that says why it does not run; undefined when nothing is known. */
+export function renderReason(reason: ProcessReason | undefined): string | undefined {
+  if (reason === undefined) return undefined;
+  const parts = [
+    renderLastExit(reason),
+    reason.last_line === '' ? '' : `last line: ${reason.last_line}`,
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? undefined : `    ${parts.join('; ')}`;
+}
+
+/** What of a process is worth a reason without having been asked for: a failure. */
+function isFailure({ statename, spawnerr }: ProcessInfo): boolean {
+  if (statename === 'EXITED') return spawnerr !== '';
+  return statename === 'FATAL' || statename === 'BACKOFF';
+}
+
+function isDown({ statename }: ProcessInfo): boolean {
+  return ['EXITED', 'FATAL', 'BACKOFF', 'STOPPED'].includes(statename);
+}
+
+type Reasons = ReadonlyMap<string, ProcessReason>;
+
+/** Reasons by namespec; none when the supervisor is a stock one, which does not tell. */
+async function readReasons(session: CtlSession, infos: readonly ProcessInfo[]): Promise<Reasons> {
+  if (infos.length === 0) return new Map();
+  const names = infos.map(({ group, name }) => `${group}:${name}`);
+  try {
+    const rows = await session.client.call<ProcessReason[]>('slapos.explainProcesses', names);
+    return new Map(rows.map((row) => [namespec(row.group, row.name), row]));
+  } catch (error) {
+    if (isRpcFault(error) && error.faultCode === FAULTS.UNKNOWN_METHOD) return new Map();
+    throw error;
+  }
+}
+
+function withReason(info: ProcessInfo, reasons: Reasons): object {
+  const reason = reasons.get(namespec(info.group, info.name));
+  if (reason === undefined) return info;
+  const { last_exit: exit, last_line: lastLine } = reason;
+  return { ...info, last_exit: exit.time === 0 ? null : exit, last_line: lastLine };
+}
+
+interface StatusOptions {
+  readonly isJson: boolean;
+  readonly isVerbose: boolean;
+  readonly names: readonly string[];
+}
+
+/** Takes `--format json` and `-v` out of the words. */
+function takeOptions(args: readonly string[]): StatusOptions {
+  const names: string[] = [];
+  let format = '';
+  let isVerbose = false;
+  for (let at = 0; at < args.length; at += 1) {
+    const word = args[at] as string;
+    if (word === '--format') format = args[++at] ?? '';
+    else if (word.startsWith('--format=')) format = word.slice('--format='.length);
+    else if (word === '-v' || word === '--verbose') isVerbose = true;
+    else names.push(word);
+  }
+  return { isJson: format === 'json', isVerbose, names };
+}
+
+/** The lines of upstream and, on a terminal or when asked for, why something does not run. */
+async function showTable(
+  session: CtlSession,
+  infos: readonly ProcessInfo[],
+  isVerbose: boolean,
+): Promise<void> {
+  const wanted = isVerbose
+    ? infos.filter(isDown)
+    : session.isTerminal
+      ? infos.filter(isFailure)
+      : [];
+  const reasons = await readReasons(session, wanted);
+  for (const [index, text] of renderStatus(infos).entries()) {
+    line(session, text);
+    const { group, name } = infos[index] as ProcessInfo;
+    const reason = renderReason(reasons.get(namespec(group, name)));
+    if (reason !== undefined) line(session, reason);
+  }
 }
 
 async function status(session: CtlSession, args: readonly string[]): Promise<void> {
@@ -50,15 +158,26 @@ async function status(session: CtlSession, args: readonly string[]): Promise<voi
     session.exitStatus = EXIT.UNKNOWN;
     return;
   }
-  const { isJson, names } = takeFormat(args);
+  const { isJson, isVerbose, names } = takeOptions(args);
   const infos = await session.client.call<ProcessInfo[]>('supervisor.getAllProcessInfo');
   const isAll = names.length === 0 || names.includes('all');
   const { found, errors } = isAll ? { found: infos, errors: [] } : selectProcesses(infos, names);
   if (errors.length > 0) session.exitStatus = EXIT.UNKNOWN;
+  for (const error of errors) {
+    if (isJson) session.writeError(`${error}\n`);
+    else line(session, error);
+  }
   if (isJson) {
-    for (const error of errors) session.writeError(`${error}\n`);
-    line(session, JSON.stringify(found, null, 2));
-  } else for (const text of [...errors, ...renderStatus(found)]) line(session, text);
+    const reasons = await readReasons(session, found);
+    line(
+      session,
+      JSON.stringify(
+        found.map((info) => withReason(info, reasons)),
+        null,
+        2,
+      ),
+    );
+  } else await showTable(session, found, isVerbose);
   if (found.some((info) => STOPPED_CODES.has(info.state))) {
     session.exitStatus = EXIT.STOPPED_PROCESS;
   }
@@ -71,5 +190,8 @@ export const STATUS_ACTION: CtlAction = {
     'status <gname>:*\tGet status for all processes in a group\n' +
     'status <name> <name>\tGet status for multiple named processes\n' +
     'status\t\t\tGet all process status info',
+  moreHelp:
+    'status -v [...]\t\tSay of all that do not run how they ended, and the last line of their log\n' +
+    'status --format json [...]\tThe same for programs',
   run: status,
 };

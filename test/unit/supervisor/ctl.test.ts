@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProcessInfo } from '../../../src/supervisor/client.ts';
-import { runAction } from '../../../src/supervisor/ctl/actions.ts';
+import { runLine } from '../../../src/supervisor/ctl/actions.ts';
 import { readCtlOptions } from '../../../src/supervisor/ctl/options.ts';
 import type { CtlSession } from '../../../src/supervisor/ctl/session.ts';
 import { renderStatus, selectProcesses } from '../../../src/supervisor/ctl/status-action.ts';
@@ -43,6 +43,8 @@ function session(answers: Record<string, RpcValue | RpcFault>) {
     writeError: () => {},
     signal: new AbortController().signal,
     isInteractive: false,
+    isTerminal: false,
+    isEnded: false,
     exitStatus: 0,
     ask: async () => '',
   };
@@ -72,7 +74,7 @@ describe('status', () => {
   it('exits 0, 3 for a stopped process, 4 for an unknown name, 3 winning', async () => {
     const run = async (...names: string[]) => {
       const made = session({ getAllProcessInfo: [{ ...RUNNING }, { ...STOPPED }] });
-      await runAction(made.session, ['status', ...names]);
+      await runLine(made.session, ['status', ...names].join(' '));
       return made.session.exitStatus;
     };
     expect(await run('slappart0:foo-on-watch')).toBe(0);
@@ -82,8 +84,12 @@ describe('status', () => {
   });
 
   it('prints JSON', async () => {
-    const made = session({ getAllProcessInfo: [{ ...RUNNING }, { ...STOPPED }] });
-    await runAction(made.session, ['status', '--format', 'json', 'slappart0:*']);
+    const answers = { getAllProcessInfo: [{ ...RUNNING }, { ...STOPPED }] };
+    const made = session({
+      ...answers,
+      'slapos.explainProcesses': new RpcFault(1, 'UNKNOWN_METHOD'),
+    });
+    await runLine(made.session, ['status', '--format', 'json', 'slappart0:*'].join(' '));
     expect(JSON.parse(made.text())).toEqual([RUNNING]);
     expect(made.session.exitStatus).toBe(0);
   });
@@ -94,7 +100,7 @@ describe('start and stop', () => {
     const run = async (word: string, faultCode: number) => {
       const method = word === 'start' ? 'startProcess' : 'stopProcess';
       const made = session({ [method]: new RpcFault(faultCode, 'X: g:p') });
-      await runAction(made.session, [word, 'g:p']);
+      await runLine(made.session, [word, 'g:p'].join(' '));
       return [made.text().trim(), made.session.exitStatus];
     };
     expect(await run('start', 10)).toEqual(['g:p: ERROR (no such process)', 1]);
@@ -109,15 +115,15 @@ describe('start and stop', () => {
   it('says which groups are unknown', async () => {
     const badName = new RpcFault(10, 'BAD_NAME: g');
     const made = session({ startProcessGroup: badName, stopProcessGroup: badName });
-    await runAction(made.session, ['start', 'g:']);
+    await runLine(made.session, ['start', 'g:'].join(' '));
     expect([made.text(), made.session.exitStatus]).toEqual(['g: ERROR (no such group)\n', 2]);
-    await runAction(made.session, ['stop', 'g:*']);
+    await runLine(made.session, ['stop', 'g:*'].join(' '));
     expect(made.session.exitStatus).toBe(1);
   });
 
   it('prints an unexpected fault in the form of upstream', async () => {
     const made = session({ reloadConfig: new RpcFault(92, 'CANT_REREAD: bad') });
-    await runAction(made.session, ['update']);
+    await runLine(made.session, ['update'].join(' '));
     expect(made.text()).toMatch(
       /^error: <class 'xmlrpc\.client\.Fault'>, <Fault 92: 'CANT_REREAD: bad'>: file: .* line: \d+\n$/,
     );
