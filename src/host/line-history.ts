@@ -34,7 +34,7 @@ async function openOwn(path: string, flags: number): Promise<FileHandle | undefi
 function lastLines(text: string, count: number): string[] {
   return text
     .split('\n')
-    .filter((line) => line !== '')
+    .filter((line) => line !== '' && line.length <= MAX_LINE)
     .slice(-count);
 }
 
