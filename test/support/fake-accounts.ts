@@ -1,5 +1,5 @@
 /** The account files of a FakeHost. */
-import type { GroupEntry, PasswdEntry } from '../../src/host/host.ts';
+import type { GroupEntry, NameAnswer, NameQuery, PasswdEntry } from '../../src/host/host.ts';
 import type { AccountTransaction } from '../../src/host/native.ts';
 
 interface FakeAccounts {
@@ -31,4 +31,16 @@ export function applyUsers(accounts: FakeAccounts, transaction: AccountTransacti
     const entry = accounts.groups.get(group) as GroupEntry;
     accounts.groups.set(group, { ...entry, members: [...entry.members, user] });
   }
+}
+
+/** What a name service that knows these answers. */
+export function findNames(known: NameAnswer, query: NameQuery): NameAnswer {
+  return {
+    users: known.users.filter(({ name, uid }) => isAsked(query.users, name, uid)),
+    groups: known.groups.filter(({ name, gid }) => isAsked(query.groups, name, gid)),
+  };
+}
+
+function isAsked(keys: ReadonlyArray<string | number>, name: string, id: number): boolean {
+  return keys.includes(name) || keys.includes(id);
 }

@@ -25,7 +25,7 @@ import type {
   TuntapDevice,
 } from '../../src/host/native-network.ts';
 import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
-import { applyUsers } from './fake-accounts.ts';
+import { applyUsers, findNames } from './fake-accounts.ts';
 import { type FakeFile, fakeFiles, fakePartitionFiles } from './fake-files.ts';
 
 const IFF_UP = 0x1;
@@ -162,14 +162,7 @@ export class FakeHost implements Host {
       shadow: [...this.passwords].map(([name, password]) => ({ name, password })),
       gshadow: undefined,
     }),
-    lookUp: async ({ users, groups }: NameQuery): Promise<NameAnswer> => ({
-      users: this.outside.users.filter(({ name, uid }) =>
-        [name, uid].some((key) => users.includes(key)),
-      ),
-      groups: this.outside.groups.filter(({ name, gid }) =>
-        [name, gid].some((key) => groups.includes(key)),
-      ),
-    }),
+    lookUp: async (query: NameQuery): Promise<NameAnswer> => findNames(this.outside, query),
     apply: async (transaction: AccountTransaction): Promise<void> => {
       this.#change();
       for (const group of transaction.addGroups) {

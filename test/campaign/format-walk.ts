@@ -1,0 +1,34 @@
+/**
+ * `node format` on machines whose configuration and network change again and again, with reboots and
+ * runs that are killed, compared with fresh machines of the last configuration.
+ *
+ *     npm run campaign -- format-walk [--walks 200] [--stages 8] [--seed S]
+ *
+ * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a machine is not
+ * as it must be.
+ */
+import { parseArgs } from 'node:util';
+import { runWalkCampaign } from '../support/format-walk-run.ts';
+
+const isFull = process.env['CAMPAIGN'] === 'full';
+const { values } = parseArgs({
+  options: {
+    walks: { type: 'string', default: isFull ? '200' : '10' },
+    stages: { type: 'string', default: isFull ? '8' : '5' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+});
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const [walks, stages, seed] = [values.walks, values.stages, values.seed].map(Number);
+if (!walks || !stages || seed === undefined || Number.isNaN(seed)) {
+  throw new Error('--walks, --stages and --seed are whole numbers');
+}
+print(`format-walk: ${walks} walks of ${stages} stages, seed ${seed}`);
+const found = runWalkCampaign({ walks, stages, seed, onLine: print });
+for (const line of found) print(line);
+print(
+  found.length === 0
+    ? 'All machines are as fresh ones.'
+    : `${found.length} differences; repeat with --seed ${seed}.`,
+);
+process.exitCode = found.length === 0 ? 0 : 1;
