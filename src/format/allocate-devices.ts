@@ -32,7 +32,7 @@ export function allocateDevices(
     ...partition,
     tap:
       tapMode === 'none'
-        ? partition.tap
+        ? withoutOutdated(partition.tap, partition.reference, context)
         : {
             ...partition.tap,
             ...tapIpv4(partition, index),
@@ -42,6 +42,17 @@ export function allocateDevices(
           },
     tun: partition.tun && tunAddresses(partition, partition.tun, index, tunIpv4[index], context),
   }));
+}
+
+/** What is recorded of a device that is not numbered now, unless its prefix is gone. */
+function withoutOutdated(
+  device: PartitionDevice,
+  reference: string,
+  context: AllocationContext,
+): PartitionDevice {
+  if (device.ipv6Address === '' || isCurrent(device.ipv6Address, context)) return device;
+  context.outdated.add(reference);
+  return { ...device, ...NO_IPV6 };
 }
 
 /** With a gateway interface each tap gets an address of its network, without one none. */
@@ -133,14 +144,12 @@ function tunAddresses(
       `${partition.reference}: tun network ${tun.ipv4Network} becomes ${ipv4?.ipv4Network}.`,
     );
   }
-  const isKept = tun.ipv6Address !== '' && isCurrent(tun.ipv6Address, context);
-  if (isKept || !context.options.isTunIpv6) return { ...tun, ...ipv4 };
-  if (tun.ipv6Address !== '') context.outdated.add(partition.reference);
+  const known = { ...withoutOutdated(tun, partition.reference, context), ...ipv4 };
+  if (known.ipv6Address !== '' || !context.options.isTunIpv6) return known;
   const range = giveSubRange(context, 'tun', index, partition.reference);
   const address = renderIpv6(firstAddress(range.address, range.prefixLength));
   return {
-    ...tun,
-    ...ipv4,
+    ...known,
     ipv6Address: address,
     ipv6Netmask: renderIpv6Netmask(range.prefixLength),
     ipv6Network: `${address}/${range.prefixLength}`,

@@ -26,7 +26,9 @@ export interface RecordedAddresses {
   readonly netmask: string | null;
   /** Where the addresses of partitions were put then. */
   readonly interfaces: StoredInterfaces | null;
-  readonly partitions: ReadonlyArray<Pick<Partition, 'addresses' | 'ipv6Range' | 'tap' | 'tun'>>;
+  readonly partitions: ReadonlyArray<
+    Pick<Partition, 'reference' | 'addresses' | 'ipv6Range' | 'tap' | 'tun'>
+  >;
 }
 
 export interface AllocationContext extends AllocationInput {

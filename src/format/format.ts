@@ -164,7 +164,10 @@ function startingPoint(input: FormatInput, { xml, pending }: State): StoredCompu
   }
   const isOlder = (xml?.partitions.length ?? 0) > partitionAmount;
   if (pending === undefined || isOlder) return xml;
-  return { ...pending, partitions: pending.partitions.slice(0, partitionAmount) };
+  // A release that was cut off and is not wanted any more: the state still has its partitions.
+  const unreleased = xml?.partitions.slice(pending.partitions.length) ?? [];
+  const partitions = [...pending.partitions, ...unreleased].slice(0, partitionAmount);
+  return { ...pending, partitions };
 }
 
 function withStorages(computer: Computer, storages: readonly string[]): Computer {

@@ -27,7 +27,8 @@ export function formerPrefixes(recorded: readonly Recorded[], computer: Computer
   });
 }
 
-function prefixOf({ address, netmask }: Recorded): Ipv6Prefix | undefined {
+/** The network of a computer's own address; undefined when it has none. */
+export function prefixOf({ address, netmask }: Recorded): Ipv6Prefix | undefined {
   const value = parseIpv6(address ?? '');
   const prefixLength = parseIpv6Netmask(netmask ?? '');
   if (value === null || prefixLength === null) return undefined;

@@ -7,6 +7,7 @@ import type { Computer, Partition } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
 import type { FoundAccounts } from './id-pool.ts';
 import { type FoundCpusets, planCpusets } from './managers.ts';
+import { networkAfter } from './network-after.ts';
 import { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import { planAccounts } from './plan-accounts.ts';
@@ -16,7 +17,7 @@ import { planDirectories } from './plan-directories.ts';
 import { planResourceFiles, planStateFiles, type StateFiles } from './plan-files.ts';
 import { planNetwork } from './plan-network.ts';
 import { planUdevRule, type UdevState } from './plan-udev.ts';
-import { type FoundFolder, planRelease } from './release.ts';
+import { type FoundFolder, planRegroup, planRelease } from './release.ts';
 import type { Step } from './step.ts';
 
 /** The host as it was found: one netlink dump, one read of the account files, folder by folder. */
@@ -57,15 +58,17 @@ export interface Plan {
 /** @throws PlanError when something in the way cannot be changed; nothing is touched. */
 export function plan(input: PlanInput): Plan {
   const { computer, observed, options } = input;
-  const network = new NetworkView(observed.network);
+  const before = new NetworkView(observed.network);
+  const released = planRelease({ ...input, ...observed, network: before });
+  const network = new NetworkView(networkAfter(observed.network, released));
   const accounts = planAccounts(computer, observed.accounts, options);
   const directories = planDirectories(computer, observed.paths, accounts, options);
   const devices = planDevices(computer, network, accounts, options, input.recorded);
-  const released = planRelease({ ...input, ...observed, network });
   const newDevices = devices.steps.filter(({ kind }) => kind === 'deviceCreate').length;
   const udev = planUdevRule(options, observed.udev, newDevices);
   const changes = [
     ...udev.steps,
+    ...planRegroup(before, input.released),
     ...released,
     ...accounts.steps,
     ...directories,

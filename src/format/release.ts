@@ -5,15 +5,19 @@
 import { join } from 'node:path';
 import { PlanError } from '../errors/slapos-error.ts';
 import type { AccountState, FileKind } from '../host/host.ts';
-import type { Computer, Partition } from '../model/computer.ts';
+import { LINK_GROUP_RELEASED, LINK_GROUP_SLAPOS } from '../host/native-network.ts';
+import type { Computer, Ipv6Range, Partition } from '../model/computer.ts';
+import { renderIpv6 } from '../model/ip-address.ts';
+import { subRange } from './address.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
 import { desiredComputer } from './desired.ts';
+import { prefixOf } from './former-prefix.ts';
 import type { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import { RESOURCE_FILE } from './plan-files.ts';
 import { deleteRoute } from './plan-routes.ts';
 import type { Step } from './step.ts';
-import type { StoredComputer, StoredPartition } from './stored-computer.ts';
+import { rangeFromNetwork, type StoredComputer, type StoredPartition } from './stored-computer.ts';
 import { rangeRoute } from './wanted-routes.ts';
 
 /** A folder of a partition to release, as it was found. */
@@ -60,7 +64,7 @@ export interface ReleaseInput {
   /** The computer without them. */
   readonly computer: Computer;
   readonly released: readonly Partition[];
-  readonly recorded: ReadonlyArray<Pick<RecordedAddresses, 'interfaces'>>;
+  readonly recorded: readonly RecordedAddresses[];
   readonly folders: ReadonlyMap<string, FoundFolder>;
   readonly accounts: AccountState;
   readonly network: NetworkView;
@@ -118,21 +122,29 @@ function shorten(names: readonly string[]): string {
 }
 
 function networkSteps(input: ReleaseInput): Step[] {
-  const { released } = input;
+  const addresses = recordedOf(input).flatMap((one) => one.addresses.map(({ address }) => address));
+  const ranges = new Map(rangesOf(input).map((range) => [range.network, range]));
   return [
-    ...released.flatMap((partition) => rangeSteps(partition, input)),
-    ...released.flatMap((partition) => addressSteps(partition, input)),
-    ...released.flatMap((partition) => deviceSteps(partition, input)),
+    ...[...ranges.values()].flatMap((range) => rangeSteps(range, input)),
+    ...[...new Set(addresses)].flatMap((address) => addressSteps(address, input)),
+    ...input.released.flatMap((partition) => deviceSteps(partition, input)),
   ];
 }
 
-/** Routes and addresses of taps and tuns go with the devices. */
-function rangeSteps(partition: Partition, { network, computer }: ReleaseInput): Step[] {
-  const isKept = computer.partitions.some(
-    ({ ipv6Range }) => ipv6Range?.network === partition.ipv6Range?.network,
+/** All that was ever written of them: a run that was cut off may have been changing the prefix. */
+function recordedOf({ released, recorded }: ReleaseInput): RecordedAddresses['partitions'] {
+  const names = new Set(released.map(({ reference }) => reference));
+  const others = recorded.flatMap(({ partitions }) =>
+    partitions.filter(({ reference }) => names.has(reference)),
   );
+  return [...released, ...others];
+}
+
+/** Routes and addresses of taps and tuns go with the devices. */
+function rangeSteps(ipv6Range: Ipv6Range, { network, computer }: ReleaseInput): Step[] {
+  const isKept = computer.partitions.some((kept) => kept.ipv6Range?.network === ipv6Range.network);
   if (isKept) return [];
-  return rangeRoute(partition).flatMap(({ dev, destination, prefixLength, table }) =>
+  return rangeRoute({ ipv6Range }).flatMap(({ dev, destination, prefixLength, table }) =>
     network.routes
       .filter(
         (found) =>
@@ -145,20 +157,32 @@ function rangeSteps(partition: Partition, { network, computer }: ReleaseInput): 
   );
 }
 
-function addressSteps(partition: Partition, input: ReleaseInput): Step[] {
+/** What is recorded, and the regular range: a route stays when ranges are switched off. */
+function rangesOf(input: ReleaseInput): Ipv6Range[] {
+  const { released, computer, options } = input;
+  const recorded = recordedOf(input).flatMap(({ ipv6Range }) => ipv6Range ?? []);
+  const base = prefixOf(computer);
+  const end = computer.partitions.length + released.length;
+  const regular = released.flatMap(({ ipv6Range }, position) => {
+    if (ipv6Range !== null || base === undefined) return [];
+    const range = subRange(base, options.ipv6PrefixShift, 'partition', end - 1 - position);
+    if (typeof range === 'string') return [];
+    return rangeFromNetwork(`${renderIpv6(range.address)}/${range.prefixLength}`) ?? [];
+  });
+  return [...recorded, ...regular];
+}
+
+function addressSteps(address: string, input: ReleaseInput): Step[] {
   const { network, computer } = input;
-  const kept = new Set([
-    computer.address,
-    ...computer.partitions.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
-  ]);
-  return partition.addresses.flatMap(({ address }) => {
-    if (kept.has(address)) return [];
-    return [...interfacesOf(input)].flatMap((dev): Step[] => {
-      const found = network.find(dev, address);
-      if (found === undefined) return [];
-      const { prefixLength } = found;
-      return [{ kind: 'address', change: { op: 'addrDel', dev, address, prefixLength } }];
-    });
+  const isKept = computer.partitions.some(({ addresses }) =>
+    addresses.some((kept) => kept.address === address),
+  );
+  if (isKept || address === computer.address) return [];
+  return [...interfacesOf(input)].flatMap((dev): Step[] => {
+    const found = network.find(dev, address);
+    if (found === undefined) return [];
+    const { prefixLength } = found;
+    return [{ kind: 'address', change: { op: 'addrDel', dev, address, prefixLength } }];
   });
 }
 
@@ -176,6 +200,20 @@ function deviceSteps({ tap, tun }: Partition, { network }: ReleaseInput): Step[]
   return devices
     .filter(({ name, mode }) => network.link(name)?.tunMode === mode)
     .map((device) => ({ kind: 'deviceDelete', ...device }));
+}
+
+/**
+ * A release that was killed before it deleted leaves its devices in the group that the next one
+ * deletes: those that stay go back first.
+ */
+export function planRegroup(network: NetworkView, released: readonly Partition[]): Step[] {
+  const gone = new Set(released.flatMap(({ tap, tun }) => [tap.name, tun?.name]));
+  return [...network.links()]
+    .filter(({ group, name }) => group === LINK_GROUP_RELEASED && !gone.has(name))
+    .map(({ name: dev }) => {
+      const change = { op: 'linkSet' as const, dev, group: LINK_GROUP_SLAPOS };
+      return { kind: 'link', change };
+    });
 }
 
 function folderSteps(partition: Partition, { folders, computer }: ReleaseInput): Step[] {

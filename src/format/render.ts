@@ -18,6 +18,7 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
     [
       `set link ${change.dev}`,
       ...(change.isUp === true ? ['up'] : []),
+      ...(change.isUp !== true && change.group !== undefined ? [`group ${change.group}`] : []),
       ...(change.master === undefined ? [] : [masterText(change.master)]),
     ].join(' '),
   ],

@@ -227,7 +227,10 @@ export class FakeHost implements Host {
       case 'addrDel':
         return this.#removeOne(
           this.addressList,
-          (one) => one.address === operation.address && one.prefixLength === operation.prefixLength,
+          (one) =>
+            one.ifindex === this.#link(operation.dev).ifindex &&
+            one.address === operation.address &&
+            one.prefixLength === operation.prefixLength,
         );
       case 'routeAdd':
         return this.#addRoute(operation);
@@ -237,6 +240,7 @@ export class FakeHost implements Host {
           (one) =>
             one.destination === operation.destination &&
             one.prefixLength === operation.prefixLength &&
+            one.ifindex === this.#link(operation.dev).ifindex &&
             one.gateway === (operation.gateway ?? ''),
         );
       default:

@@ -311,6 +311,18 @@ describe('a change of prefix', () => {
     ]);
   });
 
+  it('leaves nothing of the former prefix in what is recorded of devices that are off', async () => {
+    const host = bridgeHost();
+    await runFormat(formatInput(host, formatOptions({ create_tun: 'true' })));
+    host.removeAddress('2001:db8:aaaa::1');
+    host.addAddress('br0', '2001:db8:bbbb::1', 48);
+    const off = formatOptions({ create_tun: 'true', create_tap: 'false', tun_ipv6: 'false' });
+    const { computer } = await runFormat(formatInput(host, off));
+    expect(JSON.stringify(computer)).not.toContain('2001:db8:aaaa');
+    expect(computer.partitions[0]?.tun?.ipv4Address).toBe('172.16.0.1');
+    expect(await plannedKinds(formatInput(host, off))).toEqual([]);
+  });
+
   it('keeps the IPv4 addresses', async () => {
     const { host, computer } = await renumberedHost();
     const ipv4 = (one: typeof computer) => one.partitions.map(({ addresses }) => addresses[0]);

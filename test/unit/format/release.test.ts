@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { prepare } from '../../../src/format/format.ts';
+import { LINK_GROUP_RELEASED, type NativeLink } from '../../../src/host/native-network.ts';
 import { CrashError, FakeHost } from '../../support/fake-host.ts';
 import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
 
@@ -102,5 +103,73 @@ describe('releasing partitions', () => {
     const host = newHost();
     await runFormat(inputFor(host, 2));
     expect(await plannedKinds(inputFor(host, 2, RELEASE))).toEqual([]);
+  });
+
+  it('may come with a change of prefix', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 3));
+    host.removeAddress('2001:db8:aaaa::1');
+    host.addAddress('br0', '2001:db8:bbbb::1', 48);
+    await runFormat(inputFor(host, 1, RELEASE));
+    expect(comparable(host)).not.toMatch(/db8:aaaa|slaptap[12]/);
+    expect(await plannedKinds(inputFor(host, 1))).toEqual([]);
+  });
+
+  it('takes away what a killed change of prefix left of them, in either prefix', async () => {
+    for (let point = 0; point < 40; point += 1) {
+      const host = newHost();
+      await runFormat(inputFor(host, 3));
+      host.removeAddress('2001:db8:aaaa::1');
+      host.addAddress('br0', '2001:db8:bbbb::1', 48);
+      host.crashAfter = host.changes + point;
+      await runFormat(inputFor(host, 3)).catch((error) => expect(error).toBeInstanceOf(CrashError));
+      host.crashAfter = undefined;
+      await runFormat(inputFor(host, 1, RELEASE));
+      const text = comparable(host);
+      expect(text, `killed after ${point}`).not.toMatch(/db8:aaaa|slapt..[12]|db8:bbbb::[34]"/);
+    }
+  });
+
+  it('takes away the range of one whose ranges were switched off', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 2));
+    const options = (amount: string) =>
+      formatOptions(
+        { ...SETTINGS, partition_has_ipv6_range: 'false', partition_amount: amount },
+        RELEASE,
+      );
+    await runFormat(formatInput(host, options('2')));
+    await runFormat(formatInput(host, options('1')));
+    const ranges = host.routeList.filter(({ table }) => table === 255);
+    expect(ranges.map(({ destination }) => destination)).toEqual(['2001:db8:aaaa:4001::']);
+  });
+
+  it('that was killed is called off when the partitions are wanted again', async () => {
+    const whole = newHost();
+    await runFormat(inputFor(whole, 3));
+    const expected = comparable(whole);
+    for (let point = 0; point < 25; point += 1) {
+      const host = newHost();
+      await runFormat(inputFor(host, 3));
+      host.crashAfter = host.changes + point;
+      await runFormat(inputFor(host, 1, RELEASE)).catch((error) =>
+        expect(error).toBeInstanceOf(CrashError),
+      );
+      host.crashAfter = undefined;
+      await runFormat(inputFor(host, 3, RELEASE));
+      expect(comparable(host), `killed after ${point}`).toBe(expected);
+    }
+  });
+
+  it('that was killed on the way to deleting devices costs no other device later', async () => {
+    const host = newHost();
+    await runFormat(inputFor(host, 3));
+    const at = host.links.findIndex(({ name }) => name === 'slaptap0');
+    host.links[at] = { ...(host.links[at] as NativeLink), group: LINK_GROUP_RELEASED };
+    await runFormat(inputFor(host, 2, RELEASE));
+    const names = host.links.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['slaptap0', 'slaptun0', 'slaptap1', 'slaptun1']));
+    expect(names).not.toContain('slaptap2');
+    expect(await plannedKinds(inputFor(host, 2))).toEqual([]);
   });
 });
