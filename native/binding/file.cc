@@ -54,24 +54,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return OpenBeneath(root, path, flags, mode, method); }, HandOver);
 }
 
-struct ReadOutcome {
-  std::optional<std::string> content;
-  std::optional<SysError> failure;
-};
 using ReadOutcomes = std::vector<ReadOutcome>;
-
-ReadOutcomes ReadAll(const std::string& root, const std::vector<std::string>& paths,
-                     size_t max_bytes) {
-  ReadOutcomes outcomes(paths.size());
-  for (size_t i = 0; i < paths.size(); ++i) {
-    try {
-      outcomes[i].content = ReadBeneath(root, paths[i], max_bytes);
-    } catch (const SysError& error) {
-      outcomes[i].failure = error;
-    }
-  }
-  return outcomes;
-}
 
 Napi::Value ToTexts(Napi::Env env, ReadOutcomes& outcomes) {
   Napi::Array array = Napi::Array::New(env, outcomes.size());
@@ -95,7 +78,7 @@ Napi::Value ReadTexts(const Napi::CallbackInfo& info) {
   std::vector<std::string> paths;
   for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(array.Get(i).ToString());
   return AsyncTask<ReadOutcomes>::Run(
-      info.Env(), [=] { return ReadAll(root, paths, max_bytes); }, ToTexts);
+      info.Env(), [=] { return ReadAllBeneath(root, paths, max_bytes); }, ToTexts);
 }
 
 using Failures = std::vector<std::optional<SysError>>;

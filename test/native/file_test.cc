@@ -1,53 +1,22 @@
-// Walking, writing and removing beneath a folder; both ways of walking must agree.
+// Walking, reading and removing beneath a folder; both ways of walking must agree.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "core/file/beneath.h"
 #include "core/file/folder.h"
 #include "core/file/lock.h"
 #include "core/file/remove.h"
-#include "core/file/replacement.h"
 #include "native/check.h"
+#include "native/scratch.h"
 
 using namespace slapos;
+using slapos::test::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
-
-// A folder of its own for each test.
-class Scratch {
- public:
-  Scratch() {
-    char name[] = "/tmp/slapos-native-XXXXXX";
-    CHECK(::mkdtemp(name) != nullptr);
-    base_ = name;
-    fs::create_directories(base_ + "/root/d/e");
-    fs::create_directory(base_ + "/outside");
-    Put("outside/secret", "secret");
-    Put("root/d/e/f", "f");
-    fs::create_symlink("../outside", base_ + "/root/out");
-    fs::create_symlink("d", base_ + "/root/in");
-  }
-  ~Scratch() { fs::remove_all(base_); }
-
-  std::string Root() const { return base_ + "/root"; }
-  std::string Path(const std::string& path) const { return base_ + "/" + path; }
-  void Put(const std::string& path, const std::string& text) const {
-    std::ofstream(Path(path)) << text;
-  }
-  std::string Get(const std::string& path) const {
-    std::ifstream stream(Path(path));
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-
- private:
-  std::string base_;
-};
 
 int OpenError(const Scratch& scratch, const std::string& path, int flags, WalkMethod method) {
   try {
@@ -56,12 +25,6 @@ int OpenError(const Scratch& scratch, const std::string& path, int flags, WalkMe
   } catch (const SysError& error) {
     return error.err();
   }
-}
-
-int WriteError(const Scratch& scratch, const std::string& path, const std::string& data,
-               const Ownership& ownership) {
-  auto failures = WriteAllBeneath(scratch.Root(), {{path, data, ownership}});
-  return failures[0] ? failures[0]->err() : 0;
 }
 
 }  // namespace
@@ -92,41 +55,38 @@ TEST(a_link_itself_can_be_looked_at) {
   }
 }
 
-TEST(writing_replaces_whole_files_and_links) {
+TEST(many_files_are_read_each_for_itself) {
   Scratch scratch;
-  ::umask(077);
-  fs::create_symlink(scratch.Path("outside/secret"), scratch.Path("root/link"));
-  CHECK(WriteError(scratch, "link", "new", {0644}) == 0);
-  CHECK(WriteError(scratch, "d/e/f", std::string(100000, 'x'), {0600}) == 0);
-  CHECK_EQ(scratch.Get("root/link"), "new");
-  CHECK_EQ(scratch.Get("outside/secret"), "secret");
-  CHECK_EQ(scratch.Get("root/d/e/f").size(), 100000u);
-  CHECK_EQ(static_cast<int>(fs::status(scratch.Path("root/link")).permissions()), 0644);
-  CHECK(WriteError(scratch, "d", "x", {0644}) == EISDIR);
-  CHECK(WriteError(scratch, "out/x", "x", {0644}) == ENOTDIR);
-  for (const auto& entry : fs::directory_iterator(scratch.Root())) {
-    CHECK(entry.path().filename().string().find(".tmp") == std::string::npos);
+  scratch.Put("root/empty", "");
+  scratch.Put("root/just", std::string(4096, 'j'));
+  scratch.Put("root/long", std::string(4097, 'l'));
+  scratch.Put("root/zeros", std::string("a\0b", 3));
+  CHECK_EQ(::mkfifo(scratch.Path("root/fifo").c_str(), 0600), 0);
+  const std::pair<const char*, int> refused[] = {
+      {"long", EFBIG},     {"fifo", ELOOP},       {"d", ELOOP},
+      {"in/e/f", ELOOP},   {"out/secret", ELOOP}, {"../outside/secret", EINVAL},
+      {"d/e/f/g", ENOTDIR}};
+  std::vector<std::string> paths = {"d/e/f", "empty", "just", "zeros", "none", "d/none"};
+  for (const auto& [path, err] : refused) paths.push_back(path);
+  auto outcomes = ReadAllBeneath(scratch.Root(), paths, 4096);
+  CHECK_EQ(outcomes.size(), paths.size());
+  CHECK_EQ(*outcomes[0].content, "f");
+  CHECK_EQ(*outcomes[1].content, "");
+  CHECK_EQ(*outcomes[2].content, std::string(4096, 'j'));
+  CHECK_EQ(*outcomes[3].content, std::string("a\0b", 3));
+  for (size_t index : {4, 5}) CHECK(!outcomes[index].content && !outcomes[index].failure);
+  for (size_t index = 0; index < std::size(refused); index++) {
+    const ReadOutcome& one = outcomes[6 + index];
+    CHECK(!one.content && one.failure);
+    CHECK_EQ(ErrnoName(one.failure->err()), ErrnoName(refused[index].second));
   }
-  ::umask(022);
+  CHECK_EQ(ReadAllBeneath(scratch.Root(), {}, 1).size(), 0u);
 }
 
-TEST(many_files_are_written_each_for_itself) {
-  Scratch scratch;
-  std::vector<FileToWrite> files;
-  for (int index = 0; index < 250; index++) {
-    std::string path = index % 50 == 7 ? "none/x" : "d/f" + std::to_string(index);
-    files.push_back({path, std::to_string(index), {0640}});
-  }
-  auto failures = WriteAllBeneath(scratch.Root(), files);
-  for (int index = 0; index < 250; index++) {
-    bool is_refused = index % 50 == 7;
-    CHECK_EQ(failures[index].has_value(), is_refused);
-    if (is_refused) continue;
-    CHECK_EQ(scratch.Get("root/d/f" + std::to_string(index)), std::to_string(index));
-  }
-  size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(scratch.Path("root/d"))) count++;
-  CHECK_EQ(count, 245u + 1);
+TEST(a_file_without_a_size_is_read_to_its_end) {
+  std::string maps = *ReadBeneath("/proc/self", "maps", 1 << 24);
+  CHECK(maps.size() > 1000 && maps.back() == '\n');
+  CHECK_THROWS(EFBIG, ReadBeneath("/proc/self", "maps", 100));
 }
 
 TEST(folders_are_made_together_and_never_through_a_link) {

@@ -233,6 +233,19 @@ std::optional<std::string> ReadBeneath(const std::string& root, const std::strin
   return content;
 }
 
+std::vector<ReadOutcome> ReadAllBeneath(const std::string& root,
+                                        const std::vector<std::string>& paths, size_t max_bytes) {
+  std::vector<ReadOutcome> outcomes(paths.size());
+  for (size_t index = 0; index < paths.size(); index++) {
+    try {
+      outcomes[index].content = ReadBeneath(root, paths[index], max_bytes);
+    } catch (const SysError& error) {
+      outcomes[index].failure = error;
+    }
+  }
+  return outcomes;
+}
+
 void MkdirBeneath(const std::string& root, const std::string& path, const Ownership& ownership) {
   Location place = OpenParent(root, path);
   std::string full = root + "/" + path;

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/sys/sys_error.h"
 #include "core/sys/unique_fd.h"
 
 namespace slapos {
@@ -34,6 +36,16 @@ Location OpenParent(const std::string& root, const std::string& path,
 // file is ELOOP, as a link would be; one longer than `max_bytes` is EFBIG.
 std::optional<std::string> ReadBeneath(const std::string& root, const std::string& path,
                                        size_t max_bytes);
+
+// Content or failure; neither for what does not exist.
+struct ReadOutcome {
+  std::optional<std::string> content;
+  std::optional<SysError> failure;
+};
+
+// Many files, each for itself.
+std::vector<ReadOutcome> ReadAllBeneath(const std::string& root,
+                                        const std::vector<std::string>& paths, size_t max_bytes);
 
 constexpr uid_t kKeepUid = static_cast<uid_t>(-1);
 constexpr gid_t kKeepGid = static_cast<gid_t>(-1);
