@@ -4,6 +4,8 @@ import type { Computer } from '../model/computer.ts';
 import { type FoundAccounts, IdPool } from './id-pool.ts';
 import type { FormatOptions } from './options.ts';
 
+const NOTHING: NameAnswer = { users: [], groups: [] };
+
 type Accounts = Pick<HostAccounts, 'read' | 'lookUp'>;
 
 export async function observeAccounts(
@@ -12,15 +14,20 @@ export async function observeAccounts(
   options: Pick<FormatOptions, 'areUsersAltered'>,
 ): Promise<FoundAccounts> {
   const local = await host.read();
-  const missing = missingNames(computer, local, options);
-  const known = await host.lookUp(missing);
+  const { users, groups } = missingNames(computer, local, options);
+  // Nearly always nothing is known of the names: then these are the ids they get.
+  const likely = options.areUsersAltered
+    ? nextIds({ ...local, outside: NOTHING }, new Set([...users, ...groups]).size)
+    : [];
+  const known = await host.lookUp({
+    users: [...users, ...likely],
+    groups: [...groups, ...likely],
+  });
   if (!options.areUsersAltered) return { ...local, outside: known };
-  const needed = new Set([
-    ...namesBut(missing.users, known.users),
-    ...namesBut(missing.groups, known.groups),
-  ]);
+  const needed = new Set([...namesBut(users, known.users), ...namesBut(groups, known.groups)]);
   const half = await host.lookUp(halfMadeIds(local, needed));
-  return { ...local, outside: await askForIds(host, local, add(known, half), needed.size) };
+  const outside = add(known, half);
+  return { ...local, outside: await askForIds(host, { ...local, outside }, needed.size, likely) };
 }
 
 /** Names of users and their groups that the account files lack. */
@@ -53,17 +60,20 @@ function halfMadeIds({ users, groups }: AccountState, needed: ReadonlySet<string
   };
 }
 
-/** Asks for the ids that will be given next, and for twice as many further ones as some are taken. */
+/**
+ * Asks for the ids that will be given next, and for twice as many further ones as some are taken.
+ * @param known Ids that were asked for already.
+ */
 async function askForIds(
   host: Accounts,
-  local: AccountState,
-  known: NameAnswer,
+  found: FoundAccounts,
   needed: number,
+  known: readonly number[],
 ): Promise<NameAnswer> {
-  const asked = new Set<number>();
-  let outside = known;
+  const asked = new Set(known);
+  let { outside } = found;
   for (let amount = needed; amount > 0; amount *= 2) {
-    const next = nextIds({ ...local, outside }, amount);
+    const next = nextIds({ ...found, outside }, amount);
     if (next.slice(0, needed).every((id) => asked.has(id))) break;
     const ids = next.filter((id) => !asked.has(id));
     for (const id of ids) asked.add(id);

@@ -27,6 +27,8 @@ const KEYS_AT_ONCE = 4000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** getent(1): "one or more supplied keys could not be found". */
 const NOT_ALL_FOUND = 2;
+/** systemd's users are those of this machine: a list of them costs what three questions do. */
+const LISTED_SOURCE = 'systemd';
 /** In passwd and group themselves, which are read as files. */
 const LOCAL_SOURCE = 'files';
 
@@ -57,7 +59,20 @@ export async function lookUpNames(
     ask('passwd', users, text, options),
     ask('group', groups, text, options),
   ]);
-  return { users: parsePasswd(passwd), groups: parseGroup(group) };
+  const wantedUsers = new Set(users.map(String));
+  const wantedGroups = new Set(groups.map(String));
+  return {
+    users: parsePasswd(passwd).filter(({ name, uid }) => {
+      return wantedUsers.has(name) || wantedUsers.has(String(uid));
+    }),
+    groups: parseGroup(group).filter(({ name, gid }) => {
+      return wantedGroups.has(name) || wantedGroups.has(String(gid));
+    }),
+  };
+}
+
+function isListed(source: string): boolean {
+  return source === LISTED_SOURCE;
 }
 
 async function readSwitch(path: string): Promise<string> {
@@ -76,24 +91,35 @@ async function ask(
   switchText: string,
   options: NameServiceOptions,
 ): Promise<string> {
-  if (parseNameSources(switchText, database).length === 0) return '';
+  const sources = parseNameSources(switchText, database);
+  if (sources.length === 0) return '';
   const deadline = Date.now() + (options.timeoutMs ?? TIMEOUT_MS);
+  const getent = options.getent ?? 'getent';
+  const words = (some: readonly string[]) => [
+    '-s',
+    `${database}:${some.join(' ')}`,
+    '--',
+    database,
+  ];
   const answers: string[] = [];
+  const [listed, others] = [sources.filter(isListed), sources.filter((one) => !isListed(one))];
+  if (listed.length > 0) answers.push(await runGetent(getent, words(listed), deadline));
+  if (others.length === 0) return answers.join('');
   for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
     const some = keys.slice(start, start + KEYS_AT_ONCE).map(String);
-    answers.push(await runGetent(options.getent ?? 'getent', database, some, deadline));
+    // Not the local files once more, which getent would read from the start for each key.
+    answers.push(await runGetent(getent, [...words(others), ...some], deadline));
   }
   return answers.join('');
 }
 
 async function runGetent(
   program: string,
-  database: Database,
-  keys: readonly string[],
+  words: readonly string[],
   deadline: number,
 ): Promise<string> {
   const { spawn } = await import('node:child_process');
-  const child = spawn(program, ['--', database, ...keys], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'ignore'] });
   return new Promise((resolve, reject) => {
     const give = (error: HostError) => {
       abandon(child);
@@ -101,7 +127,7 @@ async function runGetent(
       reject(error);
     };
     const timer = setTimeout(
-      () => give(failure(`the name service (${database}) does not answer`)),
+      () => give(failure(`the name service does not answer`)),
       Math.max(0, deadline - Date.now()),
     );
     const pieces: Buffer[] = [];
@@ -109,13 +135,13 @@ async function runGetent(
     child.stdout.on('data', (piece: Buffer) => {
       pieces.push(piece);
       sizeBytes += piece.length;
-      if (sizeBytes > MAX_ANSWER_BYTES) give(failure(`${program} ${database} answers too much`));
+      if (sizeBytes > MAX_ANSWER_BYTES) give(failure(`${program} answers too much`));
     });
     child.on('error', (error) => give(failure(`${program} cannot be run`, error)));
     child.on('close', (status, signal) => {
       clearTimeout(timer);
       if (status === 0 || status === NOT_ALL_FOUND) resolve(Buffer.concat(pieces).toString('utf8'));
-      else give(failure(`${program} ${database} ended with ${signal ?? status}`));
+      else give(failure(`${program} ended with ${signal ?? status}`));
     });
   });
 }

@@ -38,8 +38,9 @@ describe('asking the name service', () => {
   it('gives the users and groups that are found', async () => {
     const options = program(
       'some',
-      `[ "$1" = -- ] || exit 9
-      shift
+      `[ "$1 $3" = '-s --' ] || exit 9
+      case $2 in "$4:"*) ;; *) exit 9 ;; esac
+      shift 3
       echo "$*" >> ${folder}/asked
       case $1 in
         passwd) echo 'slapuser0:*:5000:5001:A,B:/home/0:/bin/bash' ;;
@@ -63,6 +64,23 @@ describe('asking the name service', () => {
     });
   });
 
+  it('lists what systemd knows and asks the others for each key', async () => {
+    const switchPath = join(folder, 'listed');
+    writeFileSync(switchPath, 'passwd: files systemd test\ngroup: files systemd\n');
+    const { getent } = program(
+      'lists',
+      `case "$*" in
+        '-s passwd:systemd -- passwd') echo 'slapuser0:*:5000:5001::/:'; echo 'other:*:1:1::/:' ;;
+        '-s passwd:test -- passwd slapuser0 20000') echo 'guest:*:20000:20000::/:' ;;
+        '-s group:systemd -- group') echo 'other:*:5001:' ;;
+        *) exit 9 ;;
+      esac`,
+    );
+    const { users, groups } = await lookUpNames(query, { getent, switchPath });
+    expect(users.map(({ name }) => name)).toEqual(['slapuser0', 'guest']);
+    expect(groups).toEqual([]);
+  });
+
   it('asks nobody where there are only the local files, or no nsswitch.conf', async () => {
     const { getent } = program('never', 'exit 9');
     for (const switchPath of [join(folder, 'local'), join(folder, 'missing')]) {
@@ -75,7 +93,7 @@ describe('asking the name service', () => {
     const options = program('count', `echo "n$#:x:$#:1:::"; exit 2`);
     const users = Array.from({ length: 9000 }, (_, index) => index);
     const found = await lookUpNames({ users, groups: [] }, options);
-    expect(found.users.map(({ uid }) => uid)).toEqual([4002, 4002, 1002]);
+    expect(found.users.map(({ uid }) => uid)).toEqual([4004, 4004, 1004]);
   });
 
   it('does not wait for one that does not answer', async () => {
