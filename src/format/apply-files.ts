@@ -13,7 +13,6 @@ import {
 } from './effect.ts';
 import type { FormatPorts } from './ports.ts';
 import type { Owner, StepOf } from './step.ts';
-import { appendZipEntry, historyStamp } from './zip-history.ts';
 
 const HISTORY_MODE = 0o644;
 const FILES_AT_ONCE = 256;
@@ -98,6 +97,7 @@ export async function removeFile(ports: FormatPorts, step: StepOf<'fileRemove'>)
 /** An archive that cannot be appended to is set aside once; the history never stops a format. */
 export async function appendHistory(step: StepOf<'historyAppend'>, { ports, hooks }: Reach) {
   const { files } = ports.host;
+  const { appendZipEntry, historyStamp } = await import('./zip-history.ts');
   const { path, entryBaseName, content } = step;
   const now = hooks.now();
   const stamp = historyStamp(now);

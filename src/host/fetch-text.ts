@@ -1,7 +1,7 @@
 /** A small HTTP GET without undici, which takes 100 ms to load. */
 import { Resolver } from 'node:dns/promises';
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { parseIpv4, parseIpv6 } from '../model/ip-address.ts';
 
 const MAX_ANSWER_CHARACTERS = 64 * 1024;
 
@@ -42,7 +42,8 @@ type Lookup = (
 ) => void;
 
 async function resolveHost(host: string, signal: AbortSignal): Promise<string> {
-  if (isIP(host) !== 0) return host;
+  // The patterns of net.isIP take 3 ms to compile.
+  if (parseIpv4(host) !== null || parseIpv6(host) !== null) return host;
   const resolver = new Resolver();
   const cancel = () => resolver.cancel();
   signal.addEventListener('abort', cancel, { once: true });

@@ -2,7 +2,6 @@
  * The SLAP protocol over HTTP (spec/slap-protocol.md 3 and 4): implements {@link SlapMaster}.
  * One object per Master; connections are opened with the first request and kept alive.
  */
-import { setFlagsFromString } from 'node:v8';
 import { errorCode, MasterError } from '../errors/slapos-error.ts';
 import {
   parseAddressPairs,
@@ -74,6 +73,7 @@ export function openSlapConnection(options: SlapClientOptions): SlapConnection {
 export async function loadHttp(): Promise<typeof import('./http-transport.ts')> {
   // undici parses HTTP in WebAssembly. For the few answers of a command, optimising that code in
   // the background would cost 40 to 70 ms and 30 MB: a process ends no sooner than that is done.
+  const { setFlagsFromString } = await import('node:v8');
   setFlagsFromString('--liftoff-only');
   return import('./http-transport.ts');
 }
