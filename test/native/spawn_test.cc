@@ -1,11 +1,15 @@
 // Spawning: the child checklist, step errors, pidfds; as root also the change of user.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
 
 #include "core/spawn/exit_watcher.h"
@@ -61,6 +65,35 @@ std::string Output(Spawner& spawner, SpawnRequest request) {
   CHECK_EQ(Await(child).status, 0);
   return text;
 }
+
+// A file system whose server never answers, as that of a host that went away, in a mount namespace
+// of this process; gone when it is destroyed.
+class DeadFileSystem {
+ public:
+  DeadFileSystem() {
+    if (::geteuid() != 0) throw slapos::test::Skip{"needs root"};
+    server_.Reset(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+    bool is_private =
+        ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    std::string options =
+        "fd=" + std::to_string(server_.Get()) + ",rootmode=40000,user_id=0,group_id=0";
+    CHECK(::mkdtemp(path_.data()) != nullptr);
+    if (!server_ || !is_private ||
+        ::mount("dead", path_.c_str(), "fuse", 0, options.c_str()) != 0) {
+      ::rmdir(path_.c_str());
+      throw slapos::test::Skip{"FUSE cannot be mounted here"};
+    }
+  }
+  ~DeadFileSystem() {
+    ::umount2(path_.c_str(), MNT_DETACH);
+    ::rmdir(path_.c_str());
+  }
+  const std::string& Path() const { return path_; }
+
+ private:
+  UniqueFd server_;
+  std::string path_ = "/tmp/slapos-dead-XXXXXX";
+};
 
 }  // namespace
 
@@ -172,6 +205,28 @@ TEST(a_spawner_that_goes_away_drops_what_waits) {
     }
   }
   CHECK(started <= 50);
+}
+
+TEST(a_child_that_does_not_reach_exec_does_not_hold_up_others) {
+  DeadFileSystem dead;
+  std::atomic<int> stuck = 5;
+  {
+    Spawner spawner;
+    for (int index = 0; index < 5; index++) {
+      SpawnRequest request = Shell("exit 0");
+      if (index % 2 == 0) request.file = dead.Path() + "/program";
+      if (index % 2 == 1) request.cwd = dead.Path() + "/home";
+      spawner.Submit(std::move(request), [&stuck](const SpawnRequest&, SpawnResult) { stuck--; });
+    }
+    auto start = std::chrono::steady_clock::now();
+    for (int index = 0; index < 20; index++) {
+      CHECK_EQ(Await(StartChild(spawner, Shell("exit 3"))).status, 3);
+    }
+    auto waited = std::chrono::steady_clock::now() - start;
+    CHECK(waited < std::chrono::seconds(2));
+    CHECK_EQ(stuck.load(), 5);
+  }
+  CHECK_EQ(stuck.load(), 0);
 }
 
 TEST(the_watcher_hears_every_end_and_signals_groups) {

@@ -23,6 +23,8 @@ constexpr auto kPatience = std::chrono::milliseconds(20);
 constexpr auto kGuardTick = std::chrono::milliseconds(5);
 constexpr unsigned kMaxTicks = 3000;
 constexpr unsigned kMaxStops = 60;
+// How many commands are started side by side as long as none is held up.
+constexpr size_t kUsualWorkers = 1;
 
 UniqueFd OpenNull() {
   UniqueFd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -53,8 +55,7 @@ void RunPlan(void* plan) { static_cast<ChildPlan*>(plan)->RunInChild(); }
 
 Spawner::Spawner() : shares_descriptors_(ProbeCapabilities().close_range) {
   Reserve();
-  stack_ = std::make_unique<ChildStack>();
-  thread_ = StartBlocked([this] { Run(); });
+  for (size_t count = 0; count < kUsualWorkers; count++) StartWorker();
   guard_ = StartBlocked([this] { Guard(); });
 }
 
@@ -66,17 +67,28 @@ Spawner::~Spawner() {
   }
   wake_.notify_all();
   guard_wake_.notify_all();
-  thread_.join();
+  // The guard goes last of all: it ends what a worker waits for. It starts none any more.
+  for (size_t index = 0; index < running_; index++) workers_[index].thread.join();
+  guard_wake_.notify_all();
   guard_.join();
 }
 
 void Spawner::Reserve() {
   null_ = OpenNull();
-  for (UniqueFd& slot : slots_) {
-    slot.Reset(::fcntl(null_.Get(), F_DUPFD_CLOEXEC, 3));
-    if (!slot) ThrowErrno("fcntl", "F_DUPFD_CLOEXEC");
-    first_hidden_ = std::max(first_hidden_, static_cast<unsigned>(slot.Get()) + 1);
+  for (Worker& worker : workers_) {
+    for (UniqueFd& slot : worker.slots) {
+      slot.Reset(::fcntl(null_.Get(), F_DUPFD_CLOEXEC, 3));
+      if (!slot) ThrowErrno("fcntl", "F_DUPFD_CLOEXEC");
+      first_hidden_ = std::max(first_hidden_, static_cast<unsigned>(slot.Get()) + 1);
+    }
   }
+}
+
+void Spawner::StartWorker() {
+  Worker* worker = &workers_[running_];
+  worker->stack = std::make_unique<ChildStack>();
+  worker->thread = StartBlocked([this, worker] { Run(worker); });
+  running_++;
 }
 
 void Spawner::Submit(SpawnRequest request, Done done) {
@@ -87,85 +99,115 @@ void Spawner::Submit(SpawnRequest request, Done done) {
   wake_.notify_one();
 }
 
-void Spawner::Run() {
+void Spawner::Run(Worker* worker) {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return is_stopping_ || !jobs_.empty(); });
-    if (is_stopping_) break;
+    if (is_stopping_) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
-    if (!is_busy_) guard_wake_.notify_one();
-    is_busy_ = true;
-    job_number_++;
+    if (!HasBusy()) guard_wake_.notify_one();
+    worker->is_busy = true;
+    worker->since = Clock::now();
+    worker->ticks = worker->stops = 0;
     lock.unlock();
-    SpawnResult result = Start(job.request);
+    SpawnResult result = Start(worker, job.request);
     job.done(job.request, std::move(result));
     lock.lock();
-    is_busy_ = !jobs_.empty();
+    worker->is_busy = false;
   }
-  is_busy_ = false;
-  guard_wake_.notify_one();
 }
 
-// A process of the child's new user may stop it between setresuid and exec, and this thread with
-// it; a file system that does not answer holds it in chdir or exec.
+bool Spawner::HasBusy() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const Worker& worker) { return worker.is_busy; });
+}
+
+// A process of the child's new user may stop it between setresuid and exec, and its thread with it;
+// a file system that does not answer holds it in chdir or exec.
 void Spawner::Guard() {
   std::unique_lock lock(mutex_);
-  while (!is_stopping_ || is_busy_) {
-    if (!is_busy_) {
-      guard_wake_.wait(lock, [this] { return is_stopping_ || is_busy_; });
+  while (!is_stopping_ || HasBusy()) {
+    if (!HasBusy()) {
+      guard_wake_.wait(lock, [this] { return is_stopping_ || HasBusy(); });
       continue;
     }
-    uint64_t job = job_number_;
-    guard_wake_.wait_for(lock, kPatience);
-    for (unsigned tick = 0, stops = 0; job == job_number_ && pidfd_under_way() >= 0; tick++) {
-      if (IsStopped(pidfd_under_way())) stops++;
-      bool is_late = tick > kMaxTicks || stops > kMaxStops || is_stopping_;
-      ::syscall(SYS_pidfd_send_signal, pidfd_under_way(), is_late ? SIGKILL : SIGCONT, nullptr, 0);
-      guard_wake_.wait_for(lock, kGuardTick);
+    guard_wake_.wait_until(lock, NextLook());
+    size_t late = 0;
+    for (Worker& worker : workers_) {
+      if (!worker.is_busy || Clock::now() - worker.since < kPatience) continue;
+      late++;
+      LookAfter(&worker);
+    }
+    if (late < running_ || running_ == kMaxWorkers || jobs_.empty() || is_stopping_) continue;
+    try {
+      StartWorker();
+    } catch (const std::exception&) {
+      // No memory or no thread to be had: the queue waits for those that there are.
     }
   }
 }
 
-SpawnResult Spawner::Start(SpawnRequest& request) {
+// When a busy worker is to be looked at: once its patience is over, then in each tick.
+Spawner::Clock::time_point Spawner::NextLook() const {
+  Clock::time_point now = Clock::now();
+  Clock::time_point next = now + kPatience;
+  for (const Worker& worker : workers_) {
+    if (!worker.is_busy) continue;
+    next = std::min(next, std::max<Clock::time_point>(worker.since + kPatience, now + kGuardTick));
+  }
+  return next;
+}
+
+void Spawner::LookAfter(Worker* worker) {
+  int child = worker->ChildUnderWay();
+  if (child < 0) return;
+  if (IsStopped(child)) worker->stops++;
+  bool is_late = worker->ticks++ > kMaxTicks || worker->stops > kMaxStops || is_stopping_;
+  ::syscall(SYS_pidfd_send_signal, child, is_late ? SIGKILL : SIGCONT, nullptr, 0);
+}
+
+SpawnResult Spawner::Start(Worker* worker, SpawnRequest& request) {
   try {
-    FillSlots(request);
-    SpawnedChild child = Clone(request, shares_descriptors_);
-    ClearSlots();
+    FillSlots(worker, request);
+    SpawnedChild child = Clone(worker, request);
+    ClearSlots(worker);
     return child;
   } catch (const SysError& error) {
-    ClearSlots();
+    ClearSlots(worker);
     return error;
   }
 }
 
-SpawnedChild Spawner::Clone(SpawnRequest& request, bool share_descriptors) {
+SpawnedChild Spawner::Clone(Worker* worker, SpawnRequest& request) {
   std::vector<int> slots;
   for (size_t index = 0; index < 3 + request.extra.size(); index++) {
-    slots.push_back(slots_[index].Get());
+    slots.push_back(worker->slots[index].Get());
   }
-  ChildPlan plan(request, std::move(slots), first_hidden_, share_descriptors);
+  ChildPlan plan(request, std::move(slots), first_hidden_, shares_descriptors_);
   SpawnedChild child;
-  child.pid = CloneChild(*stack_, share_descriptors, RunPlan, &plan, &pidfd_);
+  child.pid = CloneChild(*worker->stack, shares_descriptors_, RunPlan, &plan, &worker->pidfd);
   std::lock_guard lock(mutex_);
-  child.pidfd.Reset(pidfd_);
-  pidfd_ = -1;
+  child.pidfd.Reset(worker->pidfd);
+  worker->pidfd = -1;
   if (plan.HasFailed()) child.failure = plan.Failure();
   return child;
 }
 
-void Spawner::FillSlots(SpawnRequest& request) {
+void Spawner::FillSlots(Worker* worker, SpawnRequest& request) {
   if (request.extra.size() > kMaxExtraFds) throw SysError(E2BIG, "spawn", "extra descriptors");
   for (size_t index = 0; index < 3 + request.extra.size(); index++) {
     const UniqueFd& source = index < 3 ? request.stdio[index] : request.extra[index - 3];
     int from = source ? source.Get() : null_.Get();
-    if (::dup3(from, slots_[index].Get(), O_CLOEXEC) < 0) ThrowErrno("dup3", "stdio of the child");
+    if (::dup3(from, worker->slots[index].Get(), O_CLOEXEC) < 0) {
+      ThrowErrno("dup3", "stdio of the child");
+    }
   }
 }
 
 // Pipe ends must not outlive the request in our own table: the reader would never see the end.
-void Spawner::ClearSlots() {
-  for (UniqueFd& slot : slots_) ::dup3(null_.Get(), slot.Get(), O_CLOEXEC);
+void Spawner::ClearSlots(Worker* worker) {
+  for (UniqueFd& slot : worker->slots) ::dup3(null_.Get(), slot.Get(), O_CLOEXEC);
 }
 
 }  // namespace slapos
