@@ -66,13 +66,17 @@ function cpuNs(pid: number): number {
   return total;
 }
 
+/** Time on a processor so far, of these processes together, in milliseconds. */
+export function cpuMs(pids: readonly number[]): number {
+  return pids.reduce((total, pid) => total + cpuNs(pid), 0) / 1e6;
+}
+
 /** Percent of one processor that these processes use together. */
 export async function cpuPercent(pids: readonly number[], seconds: number): Promise<number> {
-  const sum = () => pids.reduce((total, pid) => total + cpuNs(pid), 0);
-  const before = sum();
+  const before = cpuMs(pids);
   const startMs = performance.now();
   await sleep(seconds * 1000);
-  return ((sum() - before) / 1e6 / (performance.now() - startMs)) * 100;
+  return ((cpuMs(pids) - before) / (performance.now() - startMs)) * 100;
 }
 
 /** Resident memory of these processes together, in MB: each page counted once per process. */

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessInfo } from '../../src/supervisor/client.ts';
 import { type Daemon, Ours, type RpcDaemon } from './daemons.ts';
-import { cpuPercent, type Figure, pssMb, rssMb, sumUp, timed, until } from './readings.ts';
+import { cpuMs, cpuPercent, type Figure, pssMb, rssMb, sumUp, timed, until } from './readings.ts';
 import { Site, type SiteOptions } from './site.ts';
 
 export interface Plan {
@@ -108,6 +108,8 @@ export async function measureCalls(
   plan: Plan,
 ): Promise<Figure[]> {
   const startMs: number[] = [];
+  const startCpuMs: number[] = [];
+  const memoryMb: number[] = [];
   const statusMs: number[] = [];
   const infoMs: number[] = [];
   const stopMs: number[] = [];
@@ -118,13 +120,16 @@ export async function measureCalls(
       who = daemon.who;
       await daemon.start(site);
       await daemon.client.call('supervisor.getState');
+      const before = cpuMs(daemon.pids());
       startMs.push(await timed(() => daemon.client.call('supervisor.startAllProcesses', true)));
+      startCpuMs.push(cpuMs(daemon.pids()) - before);
       await awaitServices(site);
       await requireRunning(daemon, services);
       for (let round = 0; round < 3; round += 1) {
         statusMs.push(await timed(async () => runStatus(daemon, services)));
         infoMs.push(await timed(() => daemon.client.call('supervisor.getAllProcessInfo')));
       }
+      memoryMb.push(rssMb(daemon.pids()));
       stopMs.push(await timed(() => daemon.client.call('supervisor.stopAllProcesses', true)));
       await daemon.stop();
     });
@@ -132,8 +137,10 @@ export async function measureCalls(
   const label = (what: string) => ({ what, who, services, unit: 'ms' });
   return [
     sumUp(label('startAllProcesses, STOPPED to RUNNING'), startMs),
+    sumUp(label('processor time of that'), startCpuMs),
     sumUp(label('supervisorctl status, whole process'), statusMs),
     sumUp(label('getAllProcessInfo'), infoMs),
+    sumUp({ ...label('resident memory after that'), unit: 'MB' }, memoryMb),
     sumUp(label('stopAllProcesses'), stopMs),
   ];
 }

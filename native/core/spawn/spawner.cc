@@ -24,7 +24,7 @@ constexpr auto kGuardTick = std::chrono::milliseconds(5);
 constexpr unsigned kMaxTicks = 3000;
 constexpr unsigned kMaxStops = 60;
 // How many commands are started side by side as long as none is held up.
-constexpr size_t kUsualWorkers = 1;
+constexpr size_t kUsualWorkers = 2;
 
 UniqueFd OpenNull() {
   UniqueFd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
