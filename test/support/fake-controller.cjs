@@ -2,11 +2,12 @@
 // A client sends {"verb", "fields", "fds"} to be passed to the keeper, or a command of its own:
 // {"do": "ready" | "crash" | "exit" | "open" | "pipe"}. Every message of the keeper, also those of
 // the past, goes to every client as {"verb", "fields", "fds"}.
-const { writeSync } = require('node:fs');
+const { constants, writeSync } = require('node:fs');
 const { createServer } = require('node:net');
 
 const option = (name) => process.argv[process.argv.indexOf(name) + 1];
 const addon = require(process.env.FAKE_ADDON);
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 const seen = [];
 const clients = new Set();
 
@@ -37,7 +38,7 @@ const commands = {
   shout: ({ text }) => writeSync(2, text),
   open: async ({ path }) => {
     try {
-      tell({ verb: 'opened', fields: [['fd', await addon.openLogFile({ path })]] });
+      tell({ verb: 'opened', fields: [['fd', await addon.logOpen({ path, flags: APPEND })]] });
     } catch (error) {
       tell({ verb: 'opened', fields: [['code', error.code]] });
     }
