@@ -8,6 +8,7 @@ import nodeModule from 'node:module';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -75,12 +76,15 @@ alter_network = false
 function learn(folder, options) {
   const hook = join(root, 'scripts/compile-cache-hook.cjs');
   const words = ['-q', 'node', 'format', '--now', '--cfg', join(folder, 'slapos.cfg'), ...options];
-  return spawnSync(process.execPath, ['-r', hook, join(root, 'bin/slapos'), ...words], {
+  return spawnSync(join(root, 'bin/slapos'), words, {
+    env: { ...process.env, NODE_OPTIONS: `--require "${hook}"` },
     encoding: 'utf8',
     timeout: 20_000,
   });
 }
 
+// As `bin/slapos` says: V8 takes nothing that was made with other flags.
+setFlagsFromString('--max-semi-space-size=8');
 for (const name of readdirSync(dist, { recursive: true })) {
   if (!name.endsWith('.code.js')) continue;
   const filename = join(dist, name);

@@ -236,7 +236,10 @@ whenChanged(
   ['build/Release/slapos_native.node'],
   buildNative,
 );
-whenChanged('bundles', ['src', 'scripts/build.mjs', 'package.json'], ['dist/bin/slapos.js'], () => {
+const bundleSources = ['src', 'bin', 'package.json'].concat(
+  ['build.mjs', 'compile-cache.mjs', 'compile-cache-hook.cjs'].map((name) => `scripts/${name}`),
+);
+whenChanged('bundles', bundleSources, ['dist/bin/slapos.js'], () => {
   if (!run(process.execPath, ['scripts/build.mjs'])) fail('the bundles could not be built');
 });
 prepareBuildout();
