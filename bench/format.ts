@@ -4,7 +4,7 @@
  * `ip -batch` with systemd-sysusers, one `ip` process an operation, and upstream with its sleeps
  * removed where SLAPOS_PEER_PYTHON names a Python that has it. Each in fresh namespaces.
  *
- *     npm run bench -- format [--json] [--partitions 100,300,500] [--runs 3] [--upstream 300]
+ *     npm run bench -- format [--json|--markdown] [--partitions 100,300,500] [--runs 3] [--upstream 300]
  *                             [--kernel-only]
  *
  * Duplicate address detection is off (accept_dad = 0) but in the rows that say otherwise: on a link
@@ -24,6 +24,7 @@ import {
   upstreamScript,
 } from './support/format-scripts.ts';
 import { renderForFloor, renderForIp } from './support/kernel-operations.ts';
+import { renderRatios, renderRows } from './support/markdown.ts';
 import { measureKernelWork, planSteps } from './support/measured-format.ts';
 import {
   describeMachine,
@@ -47,6 +48,8 @@ import {
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
+    /** Tables for docs/benchmarks.md. */
+    markdown: { type: 'boolean', default: false },
     partitions: { type: 'string', default: '100,300,500' },
     runs: { type: 'string', default: '3' },
     /** Partitions that upstream formats, 0 for none. */
@@ -220,7 +223,7 @@ function compareAll(rows: readonly Row[], partitions: number): Ratio[] {
       'upstream / first run',
       [title('upstream-first')],
       [title('first')],
-      partitions === 300 ? '200 at least' : '',
+      '200 at least at 300',
     ),
     ratio(
       'upstream / nothing to do',
@@ -246,8 +249,12 @@ function print(machine: Record<string, string>, rows: readonly Row[], ratios: re
     return;
   }
   process.stdout.write(`${Object.values(machine).join(', ')}\n`);
-  console.table(rows);
-  console.table(ratios);
+  if (values.markdown) {
+    process.stdout.write(`\n${renderRows(rows)}\n${renderRatios(ratios)}\n`);
+  } else {
+    console.table(rows);
+    console.table(ratios);
+  }
   for (const line of missing) process.stdout.write(`not measured: ${line}\n`);
 }
 

@@ -3,12 +3,22 @@ import type { GridHost } from '../host/grid-host.ts';
 import type { Logger } from '../log/logger.ts';
 import type { SlapMaster } from '../slap/master.ts';
 
+/** How far a pass is. */
+export interface GridProgress {
+  readonly done: number;
+  readonly total: number;
+  /** What is being done, or what is counted. */
+  readonly label: string;
+}
+
 /** Everything that a pass of a grid command works with. */
 export interface GridContext {
   readonly options: GridOptions;
   readonly master: SlapMaster;
   readonly host: GridHost;
   readonly log: Logger;
+  /** Told as often as something is done; shows it where there is a terminal. */
+  readonly progress: (state: GridProgress) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;
   readonly random: () => number;

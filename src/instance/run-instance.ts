@@ -58,13 +58,25 @@ async function beginAll(
   wishes: readonly SlapPartition[],
 ): Promise<readonly Passage[]> {
   let lost: PartitionOutcome | undefined;
+  const count = counter(context, wishes.length, 'partitions prepared');
   return mapBounded(wishes, context.jobs, async (wish) => {
     if (lost !== undefined) return passed(wish, lost);
     const passage = await begin(context, wish);
+    count();
     if (passage.outcome?.kind === 'offline') lost = passage.outcome;
     else if (isMasterLost(passage.prepared?.error)) lost = { kind: 'offline', message: '' };
     return passage;
   });
+}
+
+/** Tells how many are done each time that one more is. */
+function counter({ progress }: GridContext, total: number, label: string): () => void {
+  let done = 0;
+  progress({ done, total, label });
+  return () => {
+    done += 1;
+    progress({ done, total, label });
+  };
 }
 
 /** A passage that is over. */
@@ -114,6 +126,7 @@ async function finishAll(
 ): Promise<readonly PartitionReport[]> {
   const needsUpdate = passages.some(({ prepared }) => prepared?.services.needsUpdate);
   const updated = needsUpdate ? updateOnce(openSupervisor) : openSupervisor;
+  const count = counter(context, passages.length, 'partitions finished');
   return mapBounded(passages, context.jobs, async ({ outcome, prepared, release, wish }) => {
     try {
       const final =
@@ -124,6 +137,7 @@ async function finishAll(
       return { partitionId: wish.partitionId, softwareType, outcome: final };
     } finally {
       release();
+      count();
     }
   });
 }

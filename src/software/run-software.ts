@@ -8,6 +8,8 @@ import { installSoftware } from './install.ts';
 import { listGarbage, planSoftware, renderCompleted, type SoftwareStep } from './release.ts';
 
 const COMPLETED = '.completed';
+/** What takes time, in the words of the progress bar. */
+const VERBS = { build: 'installing', keep: undefined, destroy: 'removing' } as const;
 
 /**
  * @returns 0, or 1 when at least one release failed.
@@ -21,8 +23,15 @@ export async function runSoftware(context: GridContext): Promise<number> {
   const steps = planSoftware(computer.softwareReleases, options.softwareRoot, options, (path) =>
     completed.has(path),
   );
+  const total = steps.filter(({ kind }) => VERBS[kind] !== undefined).length;
   let exitCode = 0;
+  let done = 0;
   for (const step of steps) {
+    const verb = VERBS[step.kind];
+    if (verb !== undefined) {
+      context.progress({ done, total, label: `${verb} ${step.url}` });
+      done += 1;
+    }
     if (!(await applyStep(context, step))) exitCode = 1;
   }
   if (options.isGarbageCollect) await collectGarbage(context, computer);

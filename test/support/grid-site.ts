@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { readGridOptions } from '../../src/config/grid-options.ts';
 import { parseConfig } from '../../src/config/read.ts';
-import type { GridContext } from '../../src/grid/context.ts';
+import type { GridContext, GridProgress } from '../../src/grid/context.ts';
 import { createGridHost } from '../../src/host/create-grid-host.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { SlapMaster, SlapPartition } from '../../src/slap/master.ts';
@@ -101,6 +101,7 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
   master.partitions = names.map((partitionId) => slapPartition({ partitionId }));
   const supervisor = createStandInSupervisor(instanceRoot);
   const log = recordingLogger();
+  const progress: GridProgress[] = [];
   const text = `[slapos]\ncomputer_id = COMP-1\nmaster_url = http://master/\nsoftware_root = ${softwareRoot}\ninstance_root = ${instanceRoot}\ninstance_min_free_space = 0\nsoftware_min_free_space = 0\n${settings}`;
   return {
     root: site,
@@ -109,6 +110,8 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
     master,
     supervisor,
     log,
+    /** What a progress bar would have been told. */
+    progress,
     openSupervisor: async () => supervisor,
     path: (...parts: readonly string[]) => join(instanceRoot, ...parts),
     read: (...parts: readonly string[]) => readFileSync(join(instanceRoot, ...parts), 'utf8'),
@@ -140,6 +143,7 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
         master: given.master ?? master,
         host: createGridHost(),
         log,
+        progress: (state) => void progress.push(state),
         env: { PATH: '/usr/bin:/bin', LANG: 'fr_FR', PYTHONPATH: '/x' },
         now: () => new Date(),
         random: Math.random,

@@ -18,6 +18,7 @@ import { createSlapClient } from '../../slap/slap-client.ts';
 import { writeSupervisorFiles } from '../../supervisor/launch.ts';
 import type { CommandContext } from '../command.ts';
 import { withPidfile } from '../pidfile.ts';
+import { createProgressBar, type ProgressBar } from '../progress-bar.ts';
 
 /** The pass itself. */
 export type GridPass = (
@@ -45,7 +46,8 @@ async function runPass(
   options: GridOptions,
   pass: GridPass,
 ): Promise<number> {
-  const context = createGridContext(command, options);
+  const bar = openBar(command, options);
+  const context = createGridContext(command, options, bar);
   for (const text of options.unavailable) command.log.warning(`Not available yet: ${text}.`);
   await checkFolders(context);
   const files = createHostFiles();
@@ -69,18 +71,30 @@ async function runPass(
   try {
     return await pass(context, openSupervisor);
   } finally {
+    bar?.end();
     (await supervisor?.catch(() => undefined))?.close();
     await context.master.close();
   }
 }
 
-function createGridContext(command: CommandContext, options: GridOptions): GridContext {
+/** A debugger owns the terminal. */
+function openBar({ statusLine }: CommandContext, options: GridOptions): ProgressBar | undefined {
+  if (statusLine === undefined || options.isBuildoutDebug) return undefined;
+  return createProgressBar(statusLine);
+}
+
+function createGridContext(
+  command: CommandContext,
+  options: GridOptions,
+  bar: ProgressBar | undefined,
+): GridContext {
   const { certificate, masterCaFile, masterUrl } = options;
   return {
     options,
     master: createSlapClient({ masterUrl, ...certificate, caFile: masterCaFile }),
     host: createGridHost(),
     log: command.log,
+    progress: (state) => bar?.show(state),
     env: command.env,
     now: () => new Date(),
     random: Math.random,

@@ -64,6 +64,15 @@ requires('root', 'netns')('node instance', () => {
     expect([profile.mode & 0o777, profile.uid, profile.gid]).toEqual([0o640, 0, partitionUid(0)]);
   });
 
+  it('tells how far it is', async () => {
+    await pass();
+    const told = site.progress.map(({ done, total, label }) => `${done}/${total} ${label}`);
+    expect(told).toEqual([
+      ...[0, 1, 2].map((done) => `${done}/2 partitions prepared`),
+      ...[0, 1, 2].map((done) => `${done}/2 partitions finished`),
+    ]);
+  });
+
   it('runs buildout as the partition, in a clean environment, with umask 027', async () => {
     await pass();
     const environment = site.read('slappart0', 'environment').split('\n');

@@ -63,6 +63,7 @@ requires('root', 'netns')('node software', () => {
       `reportBuildingSoftware ${SOFTWARE}`,
       `reportAvailableSoftware ${SOFTWARE}`,
     ]);
+    expect(site.progress).toEqual([{ done: 0, total: 1, label: `installing ${SOFTWARE}` }]);
     const parameters = `buildout:extends-cache=${path}/extends-cache buildout:directory=${path} -N -c ${path}/buildout.cfg`;
     expect(runs()).toEqual([`bootstrap ${parameters} bootstrap`, `buildout -U ${parameters}`]);
     expect(file('.completed')).toMatch(/^\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$/);
