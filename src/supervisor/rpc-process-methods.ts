@@ -15,6 +15,7 @@ import {
   stopProcess,
 } from './operations.ts';
 import { renderConfigInfo, renderProcessInfo } from './process-info.ts';
+import { inListingOrder } from './process-info-xml.ts';
 import { isSignallableState } from './process-state.ts';
 import { Params, type RpcContext, type RpcMethod } from './rpc-method.ts';
 import { parseSignal } from './value-types.ts';
@@ -84,13 +85,11 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** For calls within others; alone it is answered by {@link ProcessInfoXml}. */
 function allProcessInfo({ controller }: RpcContext): RpcValue {
-  return controller
-    .processes()
-    .sort((a, b) => {
-      return compareText(a.groupName, b.groupName) || compareText(a.config.name, b.config.name);
-    })
-    .map((process) => ({ ...renderProcessInfo(process, controller.nowMs) }));
+  return inListingOrder(controller).map((process) => {
+    return { ...renderProcessInfo(process, controller.nowMs) };
+  });
 }
 
 function allConfigInfo({ controller, wantedGroups }: RpcContext): RpcValue {

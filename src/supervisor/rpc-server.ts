@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { errorMessage } from '../errors/slapos-error.ts';
 import { streamLog } from './log-stream.ts';
 import { findProcess } from './operations.ts';
+import { ProcessInfoXml } from './process-info-xml.ts';
 import { callMethod } from './rpc-dispatch.ts';
 import type { RpcContext } from './rpc-method.ts';
 import {
@@ -39,12 +40,21 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-async function answer(context: RpcContext, call: RpcCall): Promise<string> {
+const infoXml = new ProcessInfoXml();
+
+/** The one call whose answer grows with the number of processes. */
+function isListing({ controller }: RpcContext, { method, params }: RpcCall): boolean {
+  const isIt = method === 'supervisor.getAllProcessInfo' && params.length === 0;
+  return isIt && controller.mood === 'RUNNING';
+}
+
+async function answer(context: RpcContext, call: RpcCall): Promise<Buffer[]> {
+  if (isListing(context, call)) return infoXml.encodeAll(context.controller);
   try {
-    return encodeReply(encodeValue(await callMethod(context, call)));
+    return [Buffer.from(encodeReply(encodeValue(await callMethod(context, call))))];
   } catch (error) {
     if (!isRpcFault(error)) throw error;
-    return encodeFault(error.faultCode, error.message);
+    return [Buffer.from(encodeFault(error.faultCode, error.message))];
   }
 }
 
@@ -64,9 +74,11 @@ async function serveRpc(
     context.log.write('ERRO', `bad request on /RPC2: ${errorMessage(error)}`);
     return sendPage(response, 400, 'Bad Request');
   }
-  const body = Buffer.from(await answer(context, call));
-  response.writeHead(200, { 'content-type': 'text/xml', 'content-length': body.length });
-  response.end(body);
+  const parts = await answer(context, call);
+  const length = parts.reduce((total, part) => total + part.length, 0);
+  response.writeHead(200, { 'content-type': 'text/xml', 'content-length': length });
+  for (const part of parts) response.write(part);
+  response.end();
 }
 
 /** Path of the log that a `/logtail/NAME/CHANNEL` address means; '' when there is none. */

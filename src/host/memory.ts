@@ -1,0 +1,55 @@
+/** Gives memory back that a burst of work left behind. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** A collection shrinks the heap by steps only: so many of them, so far apart. */
+const COLLECTIONS = 3;
+const PAUSE_MS = 500;
+/** Heap beyond what the last rounds left that is worth a round. */
+const WORTH_BYTES = 8 * 1024 * 1024;
+
+/**
+ * V8 keeps the heap of a burst for minutes when nothing happens afterwards. `touch` tells of work;
+ * once there was none for `quietMs`, garbage is collected until the heap is small again, if it grew
+ * by more than 8 MB since the last time. No timer runs while nothing happens.
+ */
+export class MemoryRelease {
+  readonly #quietMs: number;
+  readonly #collect: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #settledBytes = 0;
+
+  constructor(quietMs: number, collect: () => void = garbageCollector()) {
+    this.#quietMs = quietMs;
+    this.#collect = collect;
+  }
+
+  touch(): void {
+    if (this.#timer !== undefined) this.#timer.refresh();
+    else this.#timer = setTimeout(() => this.#release(), this.#quietMs).unref();
+  }
+
+  #release(): void {
+    this.#timer = undefined;
+    if (heapBytes() < this.#settledBytes + WORTH_BYTES) return;
+    this.#collectAgain(COLLECTIONS);
+  }
+
+  #collectAgain(times: number): void {
+    this.#collect();
+    this.#settledBytes = heapBytes();
+    if (times > 1) setTimeout(() => this.#collectAgain(times - 1), PAUSE_MS).unref();
+  }
+}
+
+function heapBytes(): number {
+  return process.memoryUsage().heapTotal;
+}
+
+/** V8's own gc(), which is not visible to programs unless asked for. */
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  setFlagsFromString('--no-expose-gc');
+  return collect;
+}
