@@ -18,7 +18,7 @@ export interface Plan {
 
 type MakeDaemon = () => Daemon;
 
-const SETTLE_MS = 3000;
+const SETTLE_MS = 20_000;
 
 function siteOptions(plan: Plan, services: number, isAutostart: boolean): SiteOptions {
   const { parent, service, perGroup } = plan;

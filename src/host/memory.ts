@@ -2,9 +2,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** A collection shrinks the heap by steps only: so many of them, so far apart. */
+/**
+ * The heap shrinks by steps: its young part only when little was allocated in the last 5 s (V8 11,
+ * Heap::ReduceNewSpaceSize).
+ */
 const COLLECTIONS = 3;
-const PAUSE_MS = 500;
+const PAUSE_MS = 6000;
 /** Heap beyond what the last rounds left that is worth a round. */
 const WORTH_BYTES = 8 * 1024 * 1024;
 
@@ -15,11 +18,11 @@ const WORTH_BYTES = 8 * 1024 * 1024;
  */
 export class MemoryRelease {
   readonly #quietMs: number;
-  readonly #collect: () => void;
+  #collect: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settledBytes = 0;
 
-  constructor(quietMs: number, collect: () => void = garbageCollector()) {
+  constructor(quietMs: number, collect?: () => void) {
     this.#quietMs = quietMs;
     this.#collect = collect;
   }
@@ -36,6 +39,7 @@ export class MemoryRelease {
   }
 
   #collectAgain(times: number): void {
+    this.#collect ??= garbageCollector();
     this.#collect();
     this.#settledBytes = heapBytes();
     if (times > 1) setTimeout(() => this.#collectAgain(times - 1), PAUSE_MS).unref();

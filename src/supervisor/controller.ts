@@ -11,7 +11,6 @@ import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './even
 import { EventBus } from './event-bus.ts';
 import { compareGroups } from './group-diff.ts';
 import type { ListenerState } from './listener-protocol.ts';
-import type { LogWatch } from './log-watch.ts';
 import type { MainLog } from './main-log.ts';
 import { type LogPaths, ManagedProcess, type ProcessOwner } from './managed-process.ts';
 import { isStoppedState } from './process-state.ts';
@@ -44,8 +43,8 @@ export interface ControllerPorts {
   readonly log: MainLog;
   readonly spawner: ProcessSpawner;
   readonly identifier: string;
-  /** Hears of every process that starts or ends. */
-  readonly logWatch: Pick<LogWatch, 'update'>;
+  /** Hears of every process that is added and of every change of a status. */
+  onChange(process: ManagedProcess): void;
   /** For processes whose output passes through the daemon. */
   readonly output: Pick<ServiceOutputPorts, 'isAnsiStripped' | 'openLog' | 'writeSyslog'>;
   /** Creates the log of a channel whose name is left to the daemon. */
@@ -257,7 +256,7 @@ export class Controller implements ProcessOwner {
   remember(process: ManagedProcess): void {
     const key = statusKey(process.groupName, process.config.name);
     this.#ports.keeper.store(key, encodeStatusNote(process.status));
-    this.#ports.logWatch.update(process);
+    this.#ports.onChange(process);
   }
 
   setTimer(delayMs: number, run: () => void): { cancel(): void } {
@@ -276,7 +275,7 @@ export class Controller implements ProcessOwner {
     this.#groups.set(config.name, { config, processes });
     for (const process of processes.values()) {
       this.#byFullName.set(process.fullName, process);
-      this.#ports.logWatch.update(process);
+      this.#ports.onChange(process);
     }
     if (config.listener !== undefined) this.events.addPool(config.name, config.listener);
   }

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { KeeperLink } from '../host/keeper.ts';
+import { MemoryRelease } from '../host/memory.ts';
 import { loadNative } from '../host/native.ts';
 import { createAutoLog, removeAutoLogs, startLogSweep } from '../host/program-log.ts';
 import { RotatingFile } from '../host/rotating-file.ts';
@@ -39,6 +40,8 @@ export interface DaemonOptions {
   exit(status: number): void;
 }
 
+/** How long nothing must happen before memory is given back. */
+const QUIET_MS = 2000;
 const SIGHUP = 1;
 const SIGUSR2 = 12;
 
@@ -100,6 +103,7 @@ class Daemon {
   readonly #controller: Controller;
   readonly #server: Server;
   #config: SupervisorConfig;
+  readonly #memory = new MemoryRelease(QUIET_MS);
   #isLeaving = false;
 
   constructor(
@@ -115,6 +119,7 @@ class Daemon {
     this.#log = log;
     this.#intake = intake;
     const users = new UserTable();
+    const logWatch = new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error)));
     const { daemon } = config;
     const { link } = intake;
     this.#controller = new Controller({
@@ -122,7 +127,10 @@ class Daemon {
       clock: systemClock,
       log,
       identifier: daemon.identifier,
-      logWatch: new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error))),
+      onChange: (process) => {
+        logWatch.update(process);
+        this.#memory.touch();
+      },
       output: {
         isAnsiStripped: daemon.isAnsiStripped,
         openLog: (each, channel) => openOutputLog(each, channel, options.ownUid, log),
@@ -144,6 +152,7 @@ class Daemon {
       },
     });
     this.#server = createRpcServer(this.#rpcContext());
+    this.#server.on('request', () => this.#memory.touch());
   }
 
   get #link(): KeeperLink {

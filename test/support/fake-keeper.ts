@@ -113,14 +113,8 @@ export class SupervisorBench {
   readonly lines: string[] = [];
   readonly events: string[] = [];
   readonly controller: Controller;
-  /** Names of the processes whose logs are watched. */
-  readonly watched = new Set<string>();
-  readonly logWatch = {
-    update: (process: ManagedProcess) => {
-      if (process.status.pid === 0) this.watched.delete(process.fullName);
-      else this.watched.add(process.fullName);
-    },
-  };
+  /** Names of the processes that run, as told by the controller. */
+  readonly running = new Set<string>();
   #serial = 0;
 
   constructor(keeper = new FakeKeeper()) {
@@ -136,7 +130,10 @@ export class SupervisorBench {
       clock: this.clock,
       log,
       spawner: this.spawner,
-      logWatch: this.logWatch,
+      onChange: (process) => {
+        if (process.status.pid === 0) this.running.delete(process.fullName);
+        else this.running.add(process.fullName);
+      },
       identifier: 'supervisor',
       output: {
         isAnsiStripped: false,
