@@ -7,6 +7,7 @@
 #include "core/netlink/apply.h"
 #include "core/netlink/dad.h"
 #include "core/netlink/dump.h"
+#include "core/netlink/neighbour.h"
 
 namespace slapos::binding {
 
@@ -19,6 +20,12 @@ using Outcomes = std::vector<std::optional<SysError>>;
 constexpr int64_t kTableMain = 254;
 constexpr int64_t kTypeUnicast = 1;
 constexpr int64_t kProtocolSlapos = 83;
+
+// Most records have none of what is optional: it is left out then, which keeps large dumps fast.
+template <typename Value>
+void SetUnless(Napi::Object& record, const char* name, const Value& value, const Value& usual) {
+  if (value != usual) record.Set(name, value);
+}
 
 Napi::Object LinkRecord(Napi::Env env, const netlink::Link& link) {
   Napi::Object record = Napi::Object::New(env);
@@ -34,6 +41,7 @@ Napi::Object LinkRecord(Napi::Env env, const netlink::Link& link) {
   record.Set("tunMode", link.tun_mode);
   record.Set("tunOwner", static_cast<double>(link.tun_owner));
   record.Set("isTunPersistent", link.is_tun_persistent);
+  SetUnless(record, "portDelayMs", link.port_delay_ms, 0u);
   return record;
 }
 
@@ -45,7 +53,28 @@ Napi::Object AddressRecord(Napi::Env env, const netlink::Address& address) {
   record.Set("prefixLength", static_cast<uint32_t>(address.prefix_length));
   record.Set("scope", static_cast<uint32_t>(address.scope));
   record.Set("flags", address.flags);
+  SetUnless(record, "peer", address.peer, {});
+  SetUnless(record, "broadcast", address.broadcast, {});
+  SetUnless(record, "label", address.label, {});
+  SetUnless(record, "metric", address.metric, 0u);
+  SetUnless(record, "preferredSeconds", address.preferred_seconds, netlink::kForever);
+  SetUnless(record, "validSeconds", address.valid_seconds, netlink::kForever);
   return record;
+}
+
+std::string HexText(const std::vector<uint8_t>& bytes) {
+  static const char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (uint8_t byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+std::string ObstacleName(netlink::RouteObstacle obstacle) {
+  static const char* const kNames[] = {"", "multipath", "nexthop", "encapsulation", "source"};
+  return kNames[static_cast<int>(obstacle)];
 }
 
 Napi::Object RouteRecord(Napi::Env env, const netlink::Route& route) {
@@ -59,6 +88,13 @@ Napi::Object RouteRecord(Napi::Env env, const netlink::Route& route) {
   record.Set("protocol", static_cast<uint32_t>(route.protocol));
   record.Set("type", static_cast<uint32_t>(route.type));
   record.Set("metric", route.priority);
+  SetUnless<uint32_t>(record, "scope", route.scope, 0);
+  SetUnless<uint32_t>(record, "tos", route.tos, 0);
+  SetUnless(record, "flags", route.flags, 0u);
+  SetUnless(record, "preferredSource", route.preferred_source, {});
+  SetUnless(record, "expiresSeconds", route.expires_seconds, 0u);
+  SetUnless(record, "attributes", HexText(route.attributes), {});
+  SetUnless(record, "obstacle", ObstacleName(route.obstacle), {});
   return record;
 }
 
@@ -92,15 +128,11 @@ Napi::Value NetlinkDump(const Napi::CallbackInfo& info) {
 
 OperationKind KindField(const Napi::Object& source) {
   static const std::map<std::string, OperationKind> kKinds = {
-      {"linkAdd", OperationKind::kLinkAdd},
-      {"linkSet", OperationKind::kLinkSet},
-      {"linkDel", OperationKind::kLinkDel},
-      {"linkDelGroup", OperationKind::kLinkDelGroup},
-      {"addrAdd", OperationKind::kAddrAdd},
-      {"addrReplace", OperationKind::kAddrReplace},
-      {"addrDel", OperationKind::kAddrDel},
-      {"routeAdd", OperationKind::kRouteAdd},
-      {"routeReplace", OperationKind::kRouteReplace},
+      {"linkAdd", OperationKind::kLinkAdd},         {"linkSet", OperationKind::kLinkSet},
+      {"linkDel", OperationKind::kLinkDel},         {"linkDelGroup", OperationKind::kLinkDelGroup},
+      {"addrAdd", OperationKind::kAddrAdd},         {"addrReplace", OperationKind::kAddrReplace},
+      {"addrDel", OperationKind::kAddrDel},         {"routeAdd", OperationKind::kRouteAdd},
+      {"routeAppend", OperationKind::kRouteAppend}, {"routeReplace", OperationKind::kRouteReplace},
       {"routeDel", OperationKind::kRouteDel},
   };
   auto found = kKinds.find(StringField(source, "op"));
@@ -132,10 +164,36 @@ void ReadLinkFields(const Napi::Object& source, Operation& operation) {
   operation.group = NumberField<uint32_t>(source, "group", 0);
 }
 
+std::vector<uint8_t> HexField(const Napi::Object& source, const char* name) {
+  std::string text = StringField(source, name, "");
+  bool is_hex = text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!is_hex || text.size() % 2 != 0) {
+    throw Napi::TypeError::New(source.Env(),
+                               std::string("field '") + name + "' must be hex digits");
+  }
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < text.size(); i += 2) {
+    bytes.push_back(static_cast<uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+void ReadCommonFields(const Napi::Object& source, Operation& operation) {
+  if (HasField(source, "scope")) operation.scope = NumberField<uint8_t>(source, "scope", 0);
+  operation.flags = NumberField<uint32_t>(source, "flags", 0);
+  operation.metric = NumberField<uint32_t>(source, "metric", 0);
+}
+
 void ReadAddressFields(const Napi::Object& source, Operation& operation) {
   operation.address = StringField(source, "address");
   operation.is_nodad = BoolField(source, "isNodad", false);
   operation.is_no_prefix_route = BoolField(source, "isNoPrefixRoute", false);
+  operation.peer = StringField(source, "peer", "");
+  operation.broadcast = StringField(source, "broadcast", "");
+  operation.label = StringField(source, "label", "");
+  operation.preferred_seconds =
+      NumberField<uint32_t>(source, "preferredSeconds", netlink::kForever);
+  operation.valid_seconds = NumberField<uint32_t>(source, "validSeconds", netlink::kForever);
 }
 
 void ReadRouteFields(const Napi::Object& source, Operation& operation) {
@@ -147,8 +205,11 @@ void ReadRouteFields(const Napi::Object& source, Operation& operation) {
   operation.gateway = StringField(source, "gateway", "");
   operation.table = NumberField<uint32_t>(source, "table", kTableMain);
   operation.type = NumberField<uint8_t>(source, "type", kTypeUnicast);
-  operation.metric = NumberField<uint32_t>(source, "metric", 0);
   operation.protocol = NumberField<uint8_t>(source, "protocol", kProtocolSlapos);
+  operation.preferred_source = StringField(source, "preferredSource", "");
+  operation.tos = NumberField<uint8_t>(source, "tos", 0);
+  operation.expires_seconds = NumberField<uint32_t>(source, "expiresSeconds", 0);
+  operation.attributes = HexField(source, "attributes");
 }
 
 Operation ReadOperation(const Napi::Object& source) {
@@ -164,6 +225,7 @@ Operation ReadOperation(const Napi::Object& source) {
     return operation;
   }
   operation.prefix_length = static_cast<uint8_t>(NumberField<uint8_t>(source, "prefixLength", 255));
+  ReadCommonFields(source, operation);
   bool is_address = operation.kind <= OperationKind::kAddrDel;
   is_address ? ReadAddressFields(source, operation) : ReadRouteFields(source, operation);
   return operation;
@@ -213,12 +275,37 @@ Napi::Value NetlinkAwaitDad(const Napi::CallbackInfo& info) {
       [](Napi::Env env, Results& results) { return RecordArray(env, results, DadRecord); });
 }
 
+Napi::Value NetlinkAwaitNeighbours(const Napi::CallbackInfo& info) {
+  using Texts = std::vector<std::string>;
+  Napi::Object request = RequestObject(info);
+  std::string dev = StringField(request, "dev");
+  Texts addresses;
+  Napi::Array array = ArrayField(request, "addresses");
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    if (!array.Get(i).IsString()) throw Napi::TypeError::New(info.Env(), "an address is a string");
+    addresses.push_back(array.Get(i).As<Napi::String>());
+  }
+  std::chrono::milliseconds timeout(NumberField<uint32_t>(request, "timeoutMs", 0));
+  return ThreadTask<Texts>::Run(
+      info.Env(), "netlinkAwaitNeighbours",
+      [dev, addresses = std::move(addresses), timeout](int cancel_fd) {
+        return netlink::AwaitNeighbours(dev, addresses, timeout, cancel_fd);
+      },
+      [](Napi::Env env, Texts& texts) -> Napi::Value {
+        Napi::Array result = Napi::Array::New(env, texts.size());
+        for (size_t i = 0; i < texts.size(); ++i) result.Set(static_cast<uint32_t>(i), texts[i]);
+        return result;
+      });
+}
+
 }  // namespace
 
 void RegisterNetlink(Napi::Env env, Napi::Object exports) {
   exports.Set("netlinkDump", Napi::Function::New(env, NetlinkDump, "netlinkDump"));
   exports.Set("netlinkApply", Napi::Function::New(env, NetlinkApply, "netlinkApply"));
   exports.Set("netlinkAwaitDad", Napi::Function::New(env, NetlinkAwaitDad, "netlinkAwaitDad"));
+  exports.Set("netlinkAwaitNeighbours",
+              Napi::Function::New(env, NetlinkAwaitNeighbours, "netlinkAwaitNeighbours"));
 }
 
 }  // namespace slapos::binding

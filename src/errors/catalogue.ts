@@ -21,6 +21,8 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_NATIVE: 'The native addon is missing or does not match this version.',
   SLAPOS_ERR_HOST: 'The kernel refused an operation.',
   SLAPOS_ERR_NETLINK: 'The kernel refused a network change.',
+  SLAPOS_ERR_GATEWAY_LOST:
+    'The default gateway does not answer through the bridge: all was undone.',
   SLAPOS_ERR_TUNTAP: 'The kernel refused to create or change a tap or tun device.',
   SLAPOS_ERR_ACCOUNT: 'Users and groups could not be changed.',
   SLAPOS_ERR_SPAWN: 'A command could not be started.',

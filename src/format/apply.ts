@@ -14,6 +14,7 @@ import {
   removeFile,
   writeFiles,
 } from './apply-files.ts';
+import { moveUplink, restoreUplink, writeUplinkJournal } from './apply-uplink.ts';
 import { Attribution, isStateFile } from './attribution.ts';
 import {
   type ApplyHooks,
@@ -54,6 +55,11 @@ const EFFECTS: { readonly [Kind in StepKind]: Effect<Kind> } = {
       steps.map(({ name: dev, mac }) => ({ op: 'linkAdd', dev, kind: 'bridge', mac })),
       reach,
     ),
+  uplinkJournal: (steps, reach) =>
+    each(steps, 1, reach, (step) => writeUplinkJournal(step, reach.ports)),
+  uplinkMove: (steps, reach) => each(steps, 1, reach, (step) => moveUplink(step, reach.ports)),
+  uplinkRestore: (steps, reach) =>
+    each(steps, 1, reach, (step) => restoreUplink(step, reach.ports)),
   deviceCreate: createDevices,
   deviceDelete: deleteDevices,
   link: (steps, reach) =>

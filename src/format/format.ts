@@ -16,13 +16,13 @@ import { desiredComputer } from './desired.ts';
 import type { ApplyHooks } from './effect.ts';
 import type { Facts } from './facts.ts';
 import { renumberingNotes } from './former-prefix.ts';
-import { incompleteError } from './incomplete.ts';
+import { incompleteError, type Leftover } from './incomplete.ts';
 import { type FoundCpusets, observeCpusets } from './managers.ts';
 import { NetworkView } from './network-view.ts';
 import { observe, observeStorages, readStateFiles } from './observe.ts';
 import type { FormatOptions } from './options.ts';
 import { type Observed, plan } from './plan.ts';
-import { planBridge } from './plan-bridge.ts';
+import { type BridgePlan, planBridge } from './plan-bridge.ts';
 import { externalStorages } from './plan-directories.ts';
 import { pendingPath, type StateFiles } from './plan-files.ts';
 import type { FormatPorts } from './ports.ts';
@@ -32,6 +32,9 @@ import { parseComputerXml, type StoredComputer } from './stored-computer.ts';
 
 /** Rounds of adding addresses and finding that other machines have them. */
 const MAX_ROUNDS = 5;
+const RESTORING_NOTE =
+  'undo the move to a bridge that a run began and the configuration does not ask for any more; ' +
+  'everything else comes after it';
 
 export interface FormatInput {
   readonly options: FormatOptions;
@@ -50,6 +53,8 @@ export interface Prepared {
   readonly warnings: readonly string[];
   /** What the steps amount to where that is not plain from them: a change of prefix. */
   readonly notes: readonly string[];
+  /** True when the steps only put back what a run that was cut off moved: decide again then. */
+  readonly isRestoring?: boolean;
 }
 
 /** State files as text and as what they say. */
@@ -93,8 +98,9 @@ interface Decision {
 function decide(input: FormatInput, decision: Decision): Prepared {
   const { options } = input;
   const { state, named, released, cpusets, duplicates, facts } = decision;
-  const { network, machineId } = decision.observed;
-  const bridge = planBridge(options, network, machineId);
+  const { machineId } = decision.observed;
+  const bridge = planBridge(options, decision.observed);
+  if (bridge.isRestoring) return restoring(named, bridge);
   const observed = { ...decision.observed, network: bridge.network };
   const recorded = [state.xml, state.pending].filter((one) => one !== undefined);
   const allocation = allocate(named, {
@@ -124,6 +130,11 @@ function decide(input: FormatInput, decision: Decision): Prepared {
       ...renumberingNotes(recorded[0], computer, allocation.renumbered),
     ],
   };
+}
+
+/** Everything else is decided when the network is as it was. */
+function restoring(computer: Computer, { create }: BridgePlan): Prepared {
+  return { computer, steps: create, warnings: [], notes: [RESTORING_NOTE], isRestoring: true };
 }
 
 async function readState({ ports, options, log }: FormatInput): Promise<State> {
@@ -205,7 +216,9 @@ export async function formatComputer(
     hooks.onPlan(prepared);
     const outcome = await apply(prepared.steps, prepared.computer, input.ports, hooks);
     if (outcome.duplicates.length === 0) {
+      refuseLostUplink(outcome);
       if (outcome.failures.length > 0) throw incompleteError(prepared.computer, outcome);
+      if (prepared.isRestoring === true) continue;
       return prepared.computer;
     }
     for (const address of outcome.duplicates) duplicates.add(address);
@@ -216,4 +229,10 @@ export async function formatComputer(
     {},
     { hint: 'Check that no other host uses the same IPv6 prefix on this link.' },
   );
+}
+
+/** The host is as it was then: what that means for partitions has not changed. */
+function refuseLostUplink({ failures }: Leftover): void {
+  const lost = failures.find(({ step }) => step.kind === 'uplinkMove');
+  if (lost !== undefined) throw lost.error;
 }

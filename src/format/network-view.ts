@@ -4,7 +4,7 @@ import type { NativeAddress, NativeLink, NativeRoute } from '../host/native-netw
 
 /** IFF_* of netdevice(7). */
 export const IFF_UP = 0x1;
-const IFF_LOOPBACK = 0x8;
+export const IFF_LOOPBACK = 0x8;
 const IFF_NOARP = 0x80;
 /** IFA_F_* of rtnetlink(7). */
 const IFA_F_TEMPORARY = 0x01;

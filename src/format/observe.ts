@@ -6,13 +6,18 @@ import type { Computer, Partition } from '../model/computer.ts';
 import { observeAccounts } from './observe-accounts.ts';
 import type { FormatOptions } from './options.ts';
 import type { Observed } from './plan.ts';
+import type { FoundUplink } from './plan-bridge.ts';
 import { directoryPaths } from './plan-directories.ts';
 import { pendingPath, RESOURCE_FILE, resourcePath, type StateFiles } from './plan-files.ts';
 import { NONLOCAL_BIND } from './plan-network.ts';
 import { UDEV_CONTROL_PATH, UDEV_RULE_PATH, type UdevState } from './plan-udev.ts';
 import type { FormatPorts } from './ports.ts';
 import { type FoundFolder, releasedFolders } from './release.ts';
+import { journalPath } from './uplink-journal.ts';
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+/** A name that cannot lead elsewhere in /sys. */
+const INTERFACE_NAME = /^[^/\s]{1,15}$/;
 const MACHINE_ID = '/etc/machine-id';
 const STORAGE = /^data(?:.*data)?\d+$/;
 /** Far above what a partition's description can need. */
@@ -64,7 +69,7 @@ export async function observe(
   released: readonly Partition[] = [],
 ): Promise<Observed> {
   const { host } = ports;
-  const [network, accounts, paths, resources, nonlocalBind, machineId, folders, udev] =
+  const [network, accounts, paths, resources, nonlocalBind, machineId, folders, udev, uplink] =
     await Promise.all([
       host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
       observeAccounts(host.accounts, computer, options),
@@ -74,6 +79,7 @@ export async function observe(
       host.files.readText(MACHINE_ID),
       observeFolders(ports, released.flatMap(releasedFolders)),
       observeUdev(ports),
+      observeUplink(ports, options),
     ]);
   return {
     network,
@@ -84,6 +90,25 @@ export async function observe(
     folders,
     machineId: machineId?.trim() ?? '',
     udev,
+    uplink,
+  };
+}
+
+/** The journal of a move to the bridge, and which ports are wireless (cfg80211 marks them). */
+async function observeUplink(
+  { host }: FormatPorts,
+  { computerXml, bridgePorts }: FormatOptions,
+): Promise<FoundUplink> {
+  const journal = (await host.files.readText(journalPath(computerXml))) ?? null;
+  if (journal === null && bridgePorts.length === 0) {
+    return { journal, bootId: '', wireless: new Set() };
+  }
+  const names = bridgePorts.filter((name) => INTERFACE_NAME.test(name));
+  const marks = await host.files.statAll(names.map((name) => `/sys/class/net/${name}/phy80211`));
+  return {
+    journal,
+    bootId: ((await host.files.readText(BOOT_ID)) ?? '').trim(),
+    wireless: new Set(names.filter((_, index) => marks[index] !== undefined)),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { isAbsolute, join, normalize } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { ConfigError, PlanError } from '../errors/slapos-error.ts';
+import { ConfigError } from '../errors/slapos-error.ts';
 import { parseIpv4Cidr } from '../model/ip-address.ts';
 
 export type TapMode = 'auto' | 'routed' | 'bridged';
@@ -34,6 +34,8 @@ export interface FormatOptions {
   readonly isTunIpv6: boolean;
   /** Whether the bridge that interface_name names is made when it is missing. */
   readonly isBridgeCreated: boolean;
+  /** Interfaces that join that bridge with all that they carry; each once. */
+  readonly bridgePorts: readonly string[];
   readonly hasIpv6Range: boolean;
   readonly ipv6PrefixShift: number;
   readonly softwareUser: string;
@@ -117,7 +119,6 @@ export function mergeOptions(
  */
 export function parseOptions(merged: MergedOptions, cwd: string): FormatOptions {
   refuseRemovedKeys(merged);
-  refuseBridgePorts(merged);
   const booleans = parseBooleans(merged);
   const required = parseRequired(merged);
   const path = (key: string) => absolute(merged.get(key), cwd);
@@ -130,6 +131,7 @@ export function parseOptions(merged: MergedOptions, cwd: string): FormatOptions 
     computerJson: path('computer_json'),
     partitionAmount,
     interfaceName: text('interface_name'),
+    bridgePorts: parseBridgePorts(merged, booleans.isBridgeCreated),
     ipv6Interface: merged.get('ipv6_interface') ?? null,
     ipv4LocalNetwork: parseLocalNetwork(merged, booleans.isNetworkAltered),
     partitionBaseName: merged.get('partition_base_name') ?? 'slappart',
@@ -173,12 +175,24 @@ function refuseRemovedKeys(merged: MergedOptions): void {
   }
 }
 
-function refuseBridgePorts(merged: MergedOptions): void {
-  if (!merged.get('bridge_ports')) return;
-  throw new PlanError('SLAPOS_ERR_NOT_AVAILABLE', 'bridge_ports is not available yet.', {
-    hint: 'Leave it out and attach the ports by the network configuration of the host.',
-    context: { key: 'bridge_ports' },
-  });
+function parseBridgePorts(merged: MergedOptions, isBridgeCreated: boolean): readonly string[] {
+  const value = merged.get('bridge_ports') ?? '';
+  const ports = [...new Set(value.split(/[\s,]+/).filter((name) => name !== ''))];
+  if (ports.length === 0) return ports;
+  const refuse = (key: string, problem: string, hint: string) => {
+    const text = `${key} = ${merged.get(key)} ${problem} (${merged.origin(key)}).`;
+    return new ConfigError('SLAPOS_ERR_CONFIG_VALUE', text, { hint, context: { key } });
+  };
+  if (!isBridgeCreated) {
+    const hint = 'Set create_bridge = true, or remove bridge_ports.';
+    throw refuse('bridge_ports', 'does nothing without create_bridge', hint);
+  }
+  for (const key of ['ipv6_interface', 'tap_gateway_interface']) {
+    if (!ports.includes(merged.get(key) ?? '')) continue;
+    const hint = `Name ${merged.get('interface_name')} with ${key}, or another interface.`;
+    throw refuse(key, 'is in bridge_ports and gives its addresses to the bridge', hint);
+  }
+  return ports;
 }
 
 function parseBooleans(merged: MergedOptions) {

@@ -5,38 +5,141 @@ import type { NetworkState } from '../host/host.ts';
 import type { NativeLink } from '../host/native-network.ts';
 import { IFF_UP } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
+import { backwardOperations, type PortsInput, planPorts } from './plan-ports.ts';
 import type { Step } from './step.ts';
+import { journalPath, parseJournal, type UplinkJournal } from './uplink-journal.ts';
 
 export interface BridgePlan {
   /** The network as it is once the bridge exists. */
   readonly network: NetworkState;
+  /** The bridge, and its ports with what they carried. */
   readonly create: readonly Step[];
-  /** Taken when ports and addresses are there: a bridge that is down takes them faster. */
+  /** Taken when taps and addresses are there: a bridge that is down takes them faster. */
   readonly up: readonly Step[];
+  /**
+   * True when `create` takes back what a run that was cut off moved and nobody wants any more: to
+   * be done before anything else is decided.
+   */
+  readonly isRestoring: boolean;
+}
+
+/** What was found of a move of ports. */
+export interface FoundUplink {
+  /** Text of the journal that a run left. */
+  readonly journal: string | null;
+  readonly bootId: string;
+  readonly wireless: ReadonlySet<string>;
+}
+
+export interface BridgeInput {
+  readonly network: NetworkState;
+  readonly machineId: string;
+  readonly uplink: FoundUplink;
 }
 
 /** No link has it: the kernel counts from 1. */
 const FUTURE_IFINDEX = -1;
 
-/** @throws PlanError when something else has the name. */
-export function planBridge(
-  options: FormatOptions,
-  network: NetworkState,
-  machineId: string,
-): BridgePlan {
+/** @throws PlanError when something else has the name, or a port cannot join. */
+export function planBridge(options: FormatOptions, found: BridgeInput): BridgePlan {
+  const { network } = found;
+  const nothing = { network, create: [], up: [], isRestoring: false };
+  if (!options.isNetworkAltered) return nothing;
+  const journal = validJournal(found.uplink);
+  if (journal !== undefined && !isWanted(journal, options)) {
+    return { ...nothing, create: [restoreStep(journal, options)], isRestoring: true };
+  }
+  const isVoid = found.uplink.journal !== null && journal === undefined;
+  const forget = isVoid ? [forgetStep(options)] : [];
   const name = options.interfaceName;
-  if (!options.isBridgeCreated || !options.isNetworkAltered || name === null) {
-    return { network, create: [], up: [] };
-  }
-  const found = network.links.find((link) => link.name === name);
-  const up: Step[] = [{ kind: 'link', change: { op: 'linkSet', dev: name, isUp: true } }];
-  if (found === undefined) {
-    const mac = bridgeMac(machineId, name);
-    const links = [...network.links, futureBridge(name, mac)];
-    return { network: { ...network, links }, create: [{ kind: 'bridgeCreate', name, mac }], up };
-  }
-  if (found.kind !== 'bridge') throw notABridge(name);
-  return { network, create: [], up: (found.flags & IFF_UP) === 0 ? up : [] };
+  if (!options.isBridgeCreated || name === null) return { ...nothing, create: forget };
+  const plan = planWanted(options, found, journal);
+  const isReplaced = plan.create.some(({ kind }) => kind === 'uplinkJournal');
+  return isReplaced ? plan : { ...plan, create: [...forget, ...plan.create] };
+}
+
+/** Undefined for one that cannot be read or tells of a kernel that is gone. */
+function validJournal({ journal, bootId }: FoundUplink): UplinkJournal | undefined {
+  const parsed = journal === null ? undefined : parseJournal(journal);
+  return parsed?.bootId === bootId ? parsed : undefined;
+}
+
+function isWanted({ bridge, ports }: UplinkJournal, options: FormatOptions): boolean {
+  if (!options.isBridgeCreated || bridge !== options.interfaceName) return false;
+  return ports.every(({ name }) => options.bridgePorts.includes(name));
+}
+
+function restoreStep(journal: UplinkJournal, options: FormatOptions): Step {
+  const { bridge, ports } = journal;
+  return {
+    kind: 'uplinkRestore',
+    bridge,
+    ports: ports.map(({ name }) => name),
+    backward: backwardOperations(journal),
+    journal: journalPath(options.computerXml),
+  };
+}
+
+function forgetStep({ computerXml }: FormatOptions): Step {
+  return { kind: 'uplinkJournal', path: journalPath(computerXml), content: null };
+}
+
+function planWanted(
+  options: FormatOptions,
+  found: BridgeInput,
+  journal: UplinkJournal | undefined,
+): BridgePlan {
+  const name = options.interfaceName ?? '';
+  const link = found.network.links.find((one) => one.name === name);
+  if (link !== undefined && link.kind !== 'bridge') throw notABridge(name);
+  const bridge = link ?? futureBridge(name, wantedMac(options, found));
+  const links = link === undefined ? [...found.network.links, bridge] : found.network.links;
+  const up: Step[] =
+    (bridge.flags & IFF_UP) === 0
+      ? [{ kind: 'link', change: { op: 'linkSet', dev: name, isUp: true } }]
+      : [];
+  const create: Step[] =
+    link === undefined ? [{ kind: 'bridgeCreate', name, mac: bridge.mac }] : [];
+  const ports = planPorts(portsInput(options, found, { bridge, links, journal }));
+  // Routes need a bridge that is up.
+  const isFirst = options.bridgePorts.length > 0;
+  return {
+    network: ports.network,
+    create: [...ports.journal, ...create, ...(isFirst ? up : []), ...ports.move],
+    up: isFirst ? [] : up,
+    isRestoring: false,
+  };
+}
+
+function portsInput(
+  options: FormatOptions,
+  { network, uplink }: BridgeInput,
+  rest: Pick<PortsInput, 'bridge' | 'journal'> & { readonly links: readonly NativeLink[] },
+): PortsInput {
+  return {
+    bridge: rest.bridge,
+    journal: rest.journal,
+    names: options.bridgePorts,
+    network: { ...network, links: rest.links },
+    computerXml: options.computerXml,
+    bootId: uplink.bootId,
+    wireless: uplink.wireless,
+    journalText: uplink.journal,
+  };
+}
+
+/**
+ * That of the port which leads to the world, else of the first: what other machines and the DHCP
+ * server know stays true. Without ports one of our own.
+ */
+function wantedMac({ bridgePorts, interfaceName }: FormatOptions, found: BridgeInput): string {
+  const { links, routes, addresses } = found.network;
+  const ports = links.filter(({ name }) => bridgePorts.includes(name));
+  const isUplink = ({ ifindex }: NativeLink) =>
+    routes.some((route) => route.ifindex === ifindex && route.prefixLength === 0);
+  const hasAddress = ({ ifindex }: NativeLink) => addresses.some((one) => one.ifindex === ifindex);
+  const port = ports.find(isUplink) ?? ports.find(hasAddress) ?? ports[0];
+  return port?.mac ?? bridgeMac(found.machineId, interfaceName ?? '');
 }
 
 /**

@@ -11,7 +11,7 @@ import { networkAfter } from './network-after.ts';
 import { NetworkView } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import { planAccounts } from './plan-accounts.ts';
-import type { BridgePlan } from './plan-bridge.ts';
+import type { BridgePlan, FoundUplink } from './plan-bridge.ts';
 import { planDevices } from './plan-devices.ts';
 import { planDirectories } from './plan-directories.ts';
 import { planResourceFiles, planStateFiles, type StateFiles } from './plan-files.ts';
@@ -36,6 +36,7 @@ export interface Observed {
   /** Folders of partitions to release that exist. */
   readonly folders: ReadonlyMap<string, FoundFolder>;
   readonly udev: UdevState;
+  readonly uplink: FoundUplink;
 }
 
 export interface PlanInput {

@@ -1,6 +1,7 @@
 /** A plan as text, one line a step, and as JSON. Pure. */
 import type { AccountTransaction } from '../host/native.ts';
-import type { AddressChange, RouteChange, Step, StepKind, StepOf } from './step.ts';
+import type { NetlinkOperation } from '../host/native-network.ts';
+import type { AddressChange, LinkSet, RouteChange, Step, StepKind, StepOf } from './step.ts';
 
 const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } = {
   accounts: ({ transaction }) => accountLines(transaction),
@@ -13,15 +14,22 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
   ],
   deviceCreate: ({ name, mode, owner }) => [`create ${mode} ${name} owner ${owner.name}`],
   bridgeCreate: ({ name, mac }) => [`create bridge ${name} mac ${mac}`],
-  deviceDelete: ({ name, mode }) => [`delete ${mode} ${name}`],
-  link: ({ change }) => [
-    [
-      `set link ${change.dev}`,
-      ...(change.isUp === true ? ['up'] : []),
-      ...(change.isUp !== true && change.group !== undefined ? [`group ${change.group}`] : []),
-      ...(change.master === undefined ? [] : [masterText(change.master)]),
-    ].join(' '),
+  uplinkJournal: ({ path, content }) => [
+    content === null ? `remove ${path}` : `write ${path} (${Buffer.byteLength(content)} bytes)`,
   ],
+  uplinkMove: ({ bridge, forward, gateways, journal }) => [
+    ...forward.flatMap(operationLines),
+    ...(gateways.length === 0
+      ? []
+      : [`wait for ${gateways.join(' and ')} to answer through ${bridge}, else undo all of it`]),
+    `remove ${journal}`,
+  ],
+  uplinkRestore: ({ backward, journal }) => [
+    ...backward.flatMap(operationLines),
+    `remove ${journal}`,
+  ],
+  deviceDelete: ({ name, mode }) => [`delete ${mode} ${name}`],
+  link: ({ change }) => [linkLine(change)],
   address: ({ change }) => [addressLine(change)],
   route: ({ change }) => [routeLine(change)],
   controlWrite: ({ path, value }) => [`set ${path} = ${value}`],
@@ -35,6 +43,36 @@ const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } =
 };
 
 const masterText = (bridge: string): string => (bridge === '' ? 'nomaster' : `master ${bridge}`);
+
+/** An operation of a batch that is one step. */
+function operationLines(operation: NetlinkOperation): string[] {
+  switch (operation.op) {
+    case 'linkSet':
+      return [linkLine(operation)];
+    case 'linkDel':
+      return [`delete link ${operation.dev}`];
+    case 'addrAdd':
+    case 'addrDel':
+    case 'addrReplace':
+      return [addressLine(operation)];
+    case 'routeAdd':
+    case 'routeAppend':
+    case 'routeDel':
+    case 'routeReplace':
+      return [routeLine(operation)];
+    default:
+      return [operation.op];
+  }
+}
+
+function linkLine(change: LinkSet): string {
+  return [
+    `set link ${change.dev}`,
+    ...(change.isUp === true ? ['up'] : []),
+    ...(change.isUp !== true && change.group !== undefined ? [`group ${change.group}`] : []),
+    ...(change.master === undefined ? [] : [masterText(change.master)]),
+  ].join(' ');
+}
 
 /** Lines of one step, without newlines. */
 export function renderStep(step: Step): string[] {
@@ -96,11 +134,23 @@ function routeLine(change: RouteChange): string {
   return [
     change.op === 'routeDel' ? 'delete route' : 'add route',
     ...(change.table === LOCAL_TABLE ? ['local'] : []),
-    `${change.destination}/${change.prefixLength}`,
+    change.destination === '' ? 'default' : `${change.destination}/${change.prefixLength}`,
     ...(change.gateway ? [`via ${change.gateway}`] : []),
     `dev ${change.dev}`,
+    ...(isOtherTable(change) ? [`table ${change.table}`] : []),
+    ...(change.preferredSource === undefined ? [] : [`src ${change.preferredSource}`]),
+    ...(isUsualMetric(change) ? [] : [`metric ${change.metric}`]),
   ].join(' ');
 }
+
+const MAIN_TABLE = 254;
+
+const isOtherTable = ({ table = MAIN_TABLE }: RouteChange): boolean =>
+  table !== MAIN_TABLE && table !== LOCAL_TABLE;
+
+/** 0 of IPv4, and what the kernel gives IPv6 routes (IP6_RT_PRIO_USER). */
+const isUsualMetric = ({ metric = 0, family }: RouteChange): boolean =>
+  metric === 0 || (family === 6 && metric === 1024);
 
 const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
   accounts: 'users and groups',
@@ -108,6 +158,9 @@ const BATCH_TEXTS: Readonly<Record<StepKind, string>> = {
   directoryChange: 'owners and modes of folders',
   deviceCreate: 'tap and tun devices',
   bridgeCreate: 'bridges',
+  uplinkJournal: 'journal of the move to the bridge',
+  uplinkMove: 'moving to the bridge, waiting for the gateway',
+  uplinkRestore: 'putting back what was moved to a bridge',
   deviceDelete: 'devices to delete',
   link: 'links to set up',
   address: 'addresses',

@@ -13,7 +13,7 @@ export type AddressChange = Extract<
 >;
 export type RouteChange = Extract<
   NetlinkOperation,
-  { op: 'routeAdd' | 'routeReplace' | 'routeDel' }
+  { op: 'routeAdd' | 'routeAppend' | 'routeReplace' | 'routeDel' }
 >;
 
 export interface Owner {
@@ -38,6 +38,28 @@ interface StepPayloads {
     readonly owner: Owner | null;
   };
   bridgeCreate: { readonly name: string; readonly mac: string };
+  /** Writes, or with null removes, the journal of a move to the bridge. */
+  uplinkJournal: { readonly path: string; readonly content: string | null };
+  /**
+   * Gives the bridge its ports with all that they carry, in one batch, and waits for the default
+   * gateways. Undoes it all when one of them is lost. Then the journal goes.
+   */
+  uplinkMove: {
+    readonly bridge: string;
+    readonly ports: readonly string[];
+    readonly forward: readonly NetlinkOperation[];
+    readonly backward: readonly NetlinkOperation[];
+    readonly gateways: readonly string[];
+    readonly timeoutMs: number;
+    readonly journal: string;
+  };
+  /** Gives ports back what a run that was cut off moved to a bridge that is not wanted any more. */
+  uplinkRestore: {
+    readonly bridge: string;
+    readonly ports: readonly string[];
+    readonly backward: readonly NetlinkOperation[];
+    readonly journal: string;
+  };
   deviceCreate: {
     readonly name: string;
     readonly mode: 'tap' | 'tun';

@@ -61,6 +61,16 @@ export interface HostNetwork {
    * @throws HostError SLAPOS_ERR_NETLINK
    */
   awaitDad(addresses: readonly DadAddress[], timeoutMs: number): Promise<readonly DadResult[]>;
+  /**
+   * Asks neighbours on a device, IPv4 or IPv6, for their link-layer address, whatever is known of
+   * them, and waits for all answers, `timeoutMs` at most. Resolves to those that did not answer.
+   * @throws HostError SLAPOS_ERR_NETLINK
+   */
+  awaitNeighbours(
+    dev: string,
+    addresses: readonly string[],
+    timeoutMs: number,
+  ): Promise<readonly string[]>;
 }
 
 export interface HostTaps {

@@ -20,6 +20,8 @@ export interface NativeLink {
   /** tun/tap only: owning uid; -1 when there is none, and then every user may open it. */
   readonly tunOwner: number;
   readonly isTunPersistent: boolean;
+  /** Bridges that run the spanning tree protocol: how long a new port forwards nothing. */
+  readonly portDelayMs?: number;
 }
 
 /** One address (RTM_NEWADDR). */
@@ -32,6 +34,18 @@ export interface NativeAddress {
   readonly scope: number;
   /** IFA_F_* bits: 0x40 tentative, 0x08 dadfailed, 0x80 permanent, 0x20 deprecated, 0x01 temporary. */
   readonly flags: number;
+  /** Other end of a point-to-point address. */
+  readonly peer?: string;
+  /** IPv4 only. */
+  readonly broadcast?: string;
+  /** IPv4 only: the name of the device, which may have `:text` behind it. */
+  readonly label?: string;
+  /** Of the route that comes with the address; absent: the usual one. */
+  readonly metric?: number;
+  /** Absent: for ever. */
+  readonly preferredSeconds?: number;
+  /** Absent: for ever. */
+  readonly validSeconds?: number;
 }
 
 /** One route (RTM_NEWROUTE). */
@@ -50,6 +64,20 @@ export interface NativeRoute {
   /** RTN_*: 1 unicast, 2 local. */
   readonly type: number;
   readonly metric: number;
+  /** rtnetlink scope, as for addresses; absent: universe, which every IPv6 route has. */
+  readonly scope?: number;
+  /** Absent: 0. */
+  readonly tos?: number;
+  /** RTNH_F_* bits: 4 onlink, 16 linkdown; absent: none. */
+  readonly flags?: number;
+  /** Source address of what is sent over it, when the route says. */
+  readonly preferredSource?: string;
+  /** IPv6 only; absent: never. */
+  readonly expiresSeconds?: number;
+  /** Hex of attributes carried unread: RTA_METRICS, RTA_FLOW and RTA_PREF. */
+  readonly attributes?: string;
+  /** Why the route cannot be written again from this record. */
+  readonly obstacle?: 'multipath' | 'nexthop' | 'encapsulation' | 'source';
 }
 
 /** Number under which our routes stand in the kernel (`ip route` shows it as `proto 83`). */
@@ -82,9 +110,20 @@ export type NetlinkOperation =
       readonly isNodad?: boolean;
       /** IFA_F_NOPREFIXROUTE. */
       readonly isNoPrefixRoute?: boolean;
+      /** More IFA_F_* bits. */
+      readonly flags?: number;
+      /** Absent: what fits the address. */
+      readonly scope?: number;
+      readonly peer?: string;
+      readonly broadcast?: string;
+      readonly label?: string;
+      readonly metric?: number;
+      readonly preferredSeconds?: number;
+      readonly validSeconds?: number;
     }
   | {
-      readonly op: 'routeAdd' | 'routeReplace' | 'routeDel';
+      /** routeAppend: beside one to the same destination over another device. */
+      readonly op: 'routeAdd' | 'routeAppend' | 'routeReplace' | 'routeDel';
       readonly dev: string;
       readonly family: 4 | 6;
       readonly destination: string;
@@ -97,7 +136,22 @@ export type NetlinkOperation =
       readonly metric?: number;
       /** Default {@link RTPROT_SLAPOS}. */
       readonly protocol?: number;
+      /** Absent: what fits the route. */
+      readonly scope?: number;
+      readonly tos?: number;
+      /** RTNH_F_* bits. */
+      readonly flags?: number;
+      readonly preferredSource?: string;
+      readonly expiresSeconds?: number;
+      /** As {@link NativeRoute} has it. */
+      readonly attributes?: string;
     };
+
+export interface NeighbourQuestion {
+  readonly dev: string;
+  readonly addresses: readonly string[];
+  readonly timeoutMs: number;
+}
 
 export interface TuntapDevice {
   readonly name: string;

@@ -14,6 +14,7 @@ import type {
   NativeAddress,
   NativeLink,
   NativeRoute,
+  NeighbourQuestion,
   NetlinkOperation,
   TuntapDevice,
 } from './native-network.ts';
@@ -200,6 +201,9 @@ export interface NativeAddon extends NativeLogs, NativeSockets {
     }>
   >;
 
+  /** Asks neighbours for their link-layer address; resolves to those that did not answer. */
+  netlinkAwaitNeighbours(request: NeighbourQuestion): Promise<string[]>;
+
   /** Creates persistent devices owned by a user (TUNSETIFF, TUNSETOWNER, TUNSETPERSIST). */
   tuntapCreate(request: { readonly devices: readonly TuntapDevice[] }): Promise<NativeOutcome[]>;
   /** Makes devices non-persistent, so that they vanish. */
@@ -327,6 +331,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'netlinkDump',
   'netlinkApply',
   'netlinkAwaitDad',
+  'netlinkAwaitNeighbours',
   'tuntapCreate',
   'tuntapDelete',
   'accountApply',

@@ -4,7 +4,10 @@ import { loadNative, type NativeAddon, type NativeOutcome } from './native.ts';
 import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
 import type { NetlinkOperation } from './native-network.ts';
 
-type NetlinkAddon = Pick<NativeAddon, 'netlinkDump' | 'netlinkApply' | 'netlinkAwaitDad'>;
+type NetlinkAddon = Pick<
+  NativeAddon,
+  'netlinkDump' | 'netlinkApply' | 'netlinkAwaitDad' | 'netlinkAwaitNeighbours'
+>;
 
 const TEXTS: RefusalTexts = {
   code: 'SLAPOS_ERR_NETLINK',
@@ -56,6 +59,7 @@ const DEEDS = {
   addrReplace: 'set',
   addrDel: 'delete',
   routeAdd: 'add',
+  routeAppend: 'add',
   routeReplace: 'set',
   routeDel: 'delete',
 } as const satisfies Record<NetlinkOperation['op'], string>;
@@ -89,6 +93,12 @@ export function createNetwork(addon: () => NetlinkAddon = loadNative): HostNetwo
       if (addresses.length === 0) return [];
       return callNative(TEXTS, 'wait for duplicate address detection', () =>
         addon().netlinkAwaitDad({ addresses, timeoutMs }),
+      );
+    },
+    async awaitNeighbours(dev, addresses, timeoutMs) {
+      if (addresses.length === 0) return [];
+      return callNative(TEXTS, `ask for neighbours on ${dev}`, () =>
+        addon().netlinkAwaitNeighbours({ dev, addresses, timeoutMs }),
       );
     },
   };

@@ -1,9 +1,11 @@
 // Fuzz target: whatever the kernel, or somebody in its place, sends must be decoded without a
-// crash, a read beyond the end or a walk that does not end.
+// crash, a read beyond the end or a walk that does not end. What is decoded and can be written
+// again must come back the same.
 #include <cstddef>
 #include <cstdint>
 
 #include "core/netlink/decode.h"
+#include "native/written_again.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace slapos::netlink;
@@ -15,7 +17,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // Also as if it were of another type: the decoders may not rely on the header.
     DecodeLink(message->payload);
     DecodeAddress(message->payload);
+    DecodeNeighbour(message->payload);
     DecodeRoute(message->payload, dump.routes);
+  }
+  for (const Address& address : dump.addresses) {
+    if (!ReadsBack(address)) __builtin_trap();
+  }
+  for (const Route& route : dump.routes) {
+    if (route.obstacle == RouteObstacle::kNone && !ReadsBack(route)) __builtin_trap();
   }
   return 0;
 }

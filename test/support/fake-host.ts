@@ -3,6 +3,7 @@
  * folders and files to run `node format` against. `crashAfter` makes it die after so many changes,
  * as a process killed between two of them would leave the real one.
  */
+import { constants as osConstants } from 'node:os';
 import { HostError } from '../../src/errors/slapos-error.ts';
 import type { PartitionFiles } from '../../src/format/ports.ts';
 import type {
@@ -20,24 +21,18 @@ import type { AccountTransaction } from '../../src/host/native.ts';
 import type {
   NativeAddress,
   NativeLink,
-  NativeRoute,
   NetlinkOperation,
   TuntapDevice,
 } from '../../src/host/native-network.ts';
-import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
 import { applyUsers, findNames } from './fake-accounts.ts';
 import { type FakeFile, fakeFiles, fakePartitionFiles } from './fake-files.ts';
+import { FakeLinks, IFF_LOOPBACK, IFF_UP } from './fake-links.ts';
 
-const IFF_UP = 0x1;
-const IFF_LOOPBACK = 0x8;
 const IFA_F_DADFAILED = 0x08;
 
 export class CrashError extends Error {}
 
-export class FakeHost implements Host {
-  readonly links: NativeLink[] = [];
-  readonly addressList: NativeAddress[] = [];
-  readonly routeList: NativeRoute[] = [];
+export class FakeHost extends FakeLinks implements Host {
   readonly users = new Map<string, PasswdEntry>();
   readonly groups = new Map<string, GroupEntry>();
   readonly passwords = new Map<string, string>();
@@ -46,6 +41,8 @@ export class FakeHost implements Host {
   readonly settings = new Map<string, string>([['net.ipv6.ip_nonlocal_bind', '0']]);
   /** Users and groups that only a name service knows. */
   readonly outside: { users: PasswdEntry[]; groups: GroupEntry[] } = { users: [], groups: [] };
+  /** Neighbours that answer, on whatever device. */
+  readonly neighbours = new Set<string>();
   /** Addresses that another machine answers for. */
   readonly foreign = new Set<string>();
   /** Changes left before the machine dies; undefined for never. */
@@ -53,6 +50,7 @@ export class FakeHost implements Host {
   changes = 0;
 
   constructor() {
+    super();
     this.addLink('lo', { flags: IFF_UP | IFF_LOOPBACK });
     this.folders.set('/', { mode: 0o755, uid: 0, gid: 0 });
     this.fileTable.set('/etc/machine-id', { content: 'fake\n', mode: 0o444 });
@@ -70,35 +68,6 @@ export class FakeHost implements Host {
       this.groups.set(name, { name, password: 'x', gid: id, members: [] });
       this.passwords.set(name, '*');
     }
-  }
-
-  addLink(name: string, facts: Partial<NativeLink> = {}): void {
-    this.links.push({
-      ifindex: Math.max(0, ...this.links.map(({ ifindex }) => ifindex)) + 1,
-      name,
-      flags: IFF_UP,
-      hasCarrier: true,
-      master: 0,
-      kind: '',
-      mac: '02:00:00:00:00:01',
-      mtu: 1500,
-      group: 0,
-      tunMode: '',
-      tunOwner: -1,
-      isTunPersistent: false,
-      ...facts,
-    });
-  }
-
-  addAddress(dev: string, address: string, prefixLength: number, flags = 0x80): void {
-    const family = address.includes(':') ? 6 : 4;
-    const ifindex = this.#link(dev).ifindex;
-    this.addressList.push({ ifindex, family, address, prefixLength, scope: 0, flags });
-  }
-
-  removeAddress(address: string): void {
-    const at = this.addressList.findIndex((one) => one.address === address);
-    if (at >= 0) this.addressList.splice(at, 1);
   }
 
   /** Everything that a run may change, to compare two machines. */
@@ -130,7 +99,7 @@ export class FakeHost implements Host {
       routes: [...this.routeList],
     }),
     apply: async (operations: readonly NetlinkOperation[]) =>
-      this.#batch(operations, (operation) => this.#applyNetlink(operation)),
+      this.#batch(operations, (operation) => this.applyNetlink(operation)),
     awaitDad: async (addresses: ReadonlyArray<{ dev: string; address: string }>) =>
       addresses.flatMap(({ dev, address }) => {
         if (!this.foreign.has(address)) return [];
@@ -141,6 +110,8 @@ export class FakeHost implements Host {
         };
         return [{ dev, address, state: 'dadfailed' as const }];
       }),
+    awaitNeighbours: async (_dev: string, addresses: readonly string[]) =>
+      addresses.filter((address) => !this.neighbours.has(address)),
   };
 
   readonly taps = {
@@ -191,12 +162,6 @@ export class FakeHost implements Host {
     this.changes += 1;
   }
 
-  #link(name: string): NativeLink {
-    const link = this.links.find((one) => one.name === name);
-    if (link === undefined) throw new Error(`no link ${name}`);
-    return link;
-  }
-
   async #batch<Operation>(
     operations: readonly Operation[],
     act: (operation: Operation) => string | undefined,
@@ -207,115 +172,10 @@ export class FakeHost implements Host {
       const error =
         problem === undefined
           ? undefined
-          : new HostError('SLAPOS_ERR_NETLINK', `${problem}: ${JSON.stringify(operation)}`, {});
+          : new HostError('SLAPOS_ERR_NETLINK', `${problem}: ${JSON.stringify(operation)}`, {
+              errno: osConstants.errno[problem as 'EEXIST'] ?? 0,
+            });
       return { operation, error };
     });
-  }
-
-  #applyNetlink(operation: NetlinkOperation): string | undefined {
-    switch (operation.op) {
-      case 'linkSet':
-        return this.#setLink(operation);
-      case 'linkAdd':
-        if (this.links.some(({ name }) => name === operation.dev)) return 'EEXIST';
-        this.addLink(operation.dev, { kind: 'bridge', flags: 0, mac: operation.mac ?? '' });
-        return undefined;
-      case 'linkDelGroup':
-        return this.#deleteGroup(operation.group);
-      case 'addrAdd':
-        return this.#addAddress(operation);
-      case 'addrDel':
-        return this.#removeOne(
-          this.addressList,
-          (one) =>
-            one.ifindex === this.#link(operation.dev).ifindex &&
-            one.address === operation.address &&
-            one.prefixLength === operation.prefixLength,
-        );
-      case 'routeAdd':
-        return this.#addRoute(operation);
-      case 'routeDel':
-        return this.#removeOne(
-          this.routeList,
-          (one) =>
-            one.destination === operation.destination &&
-            one.prefixLength === operation.prefixLength &&
-            one.ifindex === this.#link(operation.dev).ifindex &&
-            one.gateway === (operation.gateway ?? ''),
-        );
-      default:
-        return 'not known here';
-    }
-  }
-
-  #setLink({ dev, isUp, group, master }: Extract<NetlinkOperation, { op: 'linkSet' }>): undefined {
-    const link = this.#link(dev);
-    this.links[this.links.indexOf(link)] = {
-      ...link,
-      flags: isUp === true ? link.flags | IFF_UP : link.flags,
-      group: group ?? link.group,
-      master: this.#masterOf(master) ?? link.master,
-    };
-  }
-
-  #deleteGroup(group: number): string | undefined {
-    const gone = this.links.filter((link) => link.group === group);
-    for (const link of gone) {
-      this.links.splice(this.links.indexOf(link), 1);
-      for (const list of [this.addressList, this.routeList]) {
-        const left = list.filter(({ ifindex }) => ifindex !== link.ifindex);
-        list.splice(0, list.length, ...(left as never[]));
-      }
-    }
-    return gone.length === 0 ? 'ENODEV' : undefined;
-  }
-
-  /** '' is no bridge; undefined leaves things as they are. */
-  #masterOf(bridge: string | undefined): number | undefined {
-    if (bridge === undefined || bridge === '') return bridge === '' ? 0 : undefined;
-    return this.#link(bridge).ifindex;
-  }
-
-  #addAddress(change: { dev: string; address: string; prefixLength: number }): string | undefined {
-    const { ifindex } = this.#link(change.dev);
-    const isThere = this.addressList.some(
-      ({ ifindex: index, address, prefixLength }) =>
-        index === ifindex &&
-        address === change.address &&
-        (address.includes(':') || prefixLength === change.prefixLength),
-    );
-    if (isThere) return 'EEXIST';
-    this.addAddress(change.dev, change.address, change.prefixLength);
-    return undefined;
-  }
-
-  #addRoute(change: Extract<NetlinkOperation, { op: 'routeAdd' | 'routeReplace' | 'routeDel' }>) {
-    const link = this.#link(change.dev);
-    if ((link.flags & IFF_UP) === 0) return 'ENETDOWN';
-    const { family, destination, prefixLength, gateway = '', table = 254, type = 1 } = change;
-    const isThere = this.routeList.some(
-      (one) =>
-        one.destination === destination && one.prefixLength === prefixLength && one.table === table,
-    );
-    if (isThere) return 'EEXIST';
-    this.routeList.push({
-      family,
-      destination,
-      prefixLength,
-      gateway,
-      table,
-      type,
-      ifindex: link.ifindex,
-      protocol: RTPROT_SLAPOS,
-      metric: 1024,
-    });
-    return undefined;
-  }
-
-  #removeOne<Item>(list: Item[], matches: (item: Item) => boolean): string | undefined {
-    const at = list.findIndex(matches);
-    if (at < 0) return 'ESRCH';
-    list.splice(at, 1);
-    return undefined;
   }
 }

@@ -51,6 +51,7 @@ export function refusingPorts(inner: FormatPorts, refuseAt?: number): RefusingPo
   const network: Host['network'] = {
     dump: (...args) => single(host.network, 'network').dump(...args),
     awaitDad: (...args) => single(host.network, 'network').awaitDad(...args),
+    awaitNeighbours: (...args) => single(host.network, 'network').awaitNeighbours(...args),
     apply: batch((operations) => host.network.apply(operations)),
   };
   const taps: Host['taps'] = {

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <map>
@@ -11,6 +10,7 @@
 
 #include "core/netlink/decode.h"
 #include "core/netlink/dump.h"
+#include "core/netlink/notifications.h"
 #include "core/netlink/socket.h"
 #include "core/sys/sys_error.h"
 
@@ -81,45 +81,6 @@ void TakeNotifications(Bytes datagram, Watch& watch) {
   }
 }
 
-// True when notifications were lost since the last call (netlink(7) ENOBUFS).
-bool TakeDatagram(Socket& notifications, Bytes& datagram) {
-  try {
-    datagram = notifications.Receive(false);
-    return false;
-  } catch (const SysError& error) {
-    if (error.err() != ENOBUFS) throw;
-    return true;
-  }
-}
-
-// Reads every notification that waits. When some were lost, those left are older than the ones
-// lost: they are dropped and the state is read anew.
-void DrainNotifications(Socket& notifications, Watch& watch) {
-  bool is_incomplete = false;
-  for (;;) {
-    Bytes datagram;
-    if (TakeDatagram(notifications, datagram)) {
-      is_incomplete = true;
-      continue;
-    }
-    if (datagram.empty()) break;
-    if (!is_incomplete) TakeNotifications(datagram, watch);
-  }
-  if (!is_incomplete) return;
-  Socket socket;
-  watch.NoteAll(ReadIpv6Addresses(socket));
-}
-
-// False when the time is over or the wait was cancelled.
-bool WaitForNotification(const Socket& notifications, Clock::time_point deadline, int cancel_fd) {
-  auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  if (left <= 0) return false;
-  pollfd fds[] = {{notifications.Fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
-  int ready = ::poll(fds, 2, static_cast<int>(std::min<long long>(left, 60'000)));
-  if (ready < 0 && errno != EINTR) ThrowErrno("poll");
-  return fds[1].revents == 0;
-}
-
 }  // namespace
 
 DadState DadStateOf(uint32_t flags) {
@@ -136,7 +97,8 @@ std::vector<DadResult> AwaitDad(const std::vector<DadAddress>& addresses,
   Watch watch(addresses, socket);
   watch.NoteAll(ReadIpv6Addresses(socket));
   while (!watch.IsOver() && WaitForNotification(notifications, deadline, cancel_fd)) {
-    DrainNotifications(notifications, watch);
+    auto take = [&](Bytes datagram) { TakeNotifications(datagram, watch); };
+    if (!DrainNotifications(notifications, take)) watch.NoteAll(ReadIpv6Addresses(socket));
   }
   return watch.TakeUnusable();
 }

@@ -4,9 +4,12 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include <algorithm>
+#include <climits>
 #include <utility>
 
 namespace slapos::netlink {
@@ -56,6 +59,20 @@ void DecodeTunData(Bytes data, Link& link) {
   }
 }
 
+// Listening and learning, one forward delay each (in clock ticks), come before forwarding.
+void DecodeBridgeData(Bytes data, Link& link) {
+  constexpr uint64_t kMsPerTick = 10;
+  uint64_t delay = 0;
+  bool has_stp = false;
+  AttributeReader reader(data);
+  while (auto attribute = reader.Next()) {
+    if (attribute->type == IFLA_BR_FORWARD_DELAY) delay = attribute->U32();
+    if (attribute->type == IFLA_BR_STP_STATE) has_stp = attribute->U32() != 0;
+  }
+  if (!has_stp) return;
+  link.port_delay_ms = static_cast<uint32_t>(std::min<uint64_t>(2 * kMsPerTick * delay, INT32_MAX));
+}
+
 void DecodeLinkInfo(Bytes info, Link& link) {
   Bytes data;
   AttributeReader reader(info);
@@ -64,6 +81,7 @@ void DecodeLinkInfo(Bytes info, Link& link) {
     if (attribute->type == IFLA_INFO_DATA) data = attribute->payload;
   }
   if (link.kind == "tun") DecodeTunData(data, link);
+  if (link.kind == "bridge") DecodeBridgeData(data, link);
 }
 
 void DecodeLinkAttribute(const Attribute& attribute, Link& link) {
@@ -105,15 +123,71 @@ void DecodeHopAttribute(const Attribute& attribute, Route& route) {
   if (attribute.type == RTA_VIA) route.gateway = ViaText(attribute.payload);
 }
 
+// The attribute with its header, as it came, padded.
+void KeepAttribute(const Attribute& attribute, std::vector<uint8_t>& kept) {
+  nlattr header = {static_cast<uint16_t>(NLA_HDRLEN + attribute.payload.size()), attribute.type};
+  const auto* raw = reinterpret_cast<const uint8_t*>(&header);
+  kept.insert(kept.end(), raw, raw + sizeof(header));
+  kept.insert(kept.end(), attribute.payload.begin(), attribute.payload.end());
+  kept.resize(NLA_ALIGN(kept.size()));
+}
+
+// Seconds until the route goes, from a clock of 100 ticks; what is gone already has one second.
+uint32_t ExpirySeconds(Bytes payload) {
+  constexpr int32_t kTicksPerSecond = 100;
+  auto cache = ReadStruct<rta_cacheinfo>(payload);
+  if (!cache || cache->rta_expires == 0) return 0;
+  return static_cast<uint32_t>(std::max(1, cache->rta_expires / kTicksPerSecond));
+}
+
 void DecodeHops(Bytes hops, const Route& common, std::vector<Route>& routes) {
   while (auto hop = ReadStruct<rtnexthop>(hops)) {
     if (hop->rtnh_len < sizeof(rtnexthop) || hop->rtnh_len > hops.size()) return;
     Route route = common;
     route.ifindex = hop->rtnh_ifindex;
+    route.flags = hop->rtnh_flags;
     AttributeReader reader(hops.subspan(sizeof(rtnexthop), hop->rtnh_len - sizeof(rtnexthop)));
     while (auto attribute = reader.Next()) DecodeHopAttribute(*attribute, route);
     routes.push_back(std::move(route));
     hops = hops.subspan(std::min<size_t>(hops.size(), RTNH_ALIGN(hop->rtnh_len)));
+  }
+}
+
+void DecodeRouteObstacle(const Attribute& attribute, Route& route) {
+  if (attribute.type == RTA_MULTIPATH) route.obstacle = RouteObstacle::kMultipath;
+  if (attribute.type == RTA_NH_ID) route.obstacle = RouteObstacle::kNexthopObject;
+  if (attribute.type == RTA_ENCAP) route.obstacle = RouteObstacle::kEncapsulation;
+}
+
+void DecodeAddressAttribute(const Attribute& attribute, Address& result) {
+  switch (attribute.type) {
+    // On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL ours; IPv6 often has only one.
+    case IFA_LOCAL:
+      result.address = AddressText(attribute.payload);
+      break;
+    case IFA_ADDRESS:
+      result.peer = AddressText(attribute.payload);
+      break;
+    case IFA_BROADCAST:
+      result.broadcast = AddressText(attribute.payload);
+      break;
+    case IFA_LABEL:
+      result.label = attribute.Text();
+      break;
+    case IFA_FLAGS:
+      result.flags = attribute.U32(result.flags);
+      break;
+    case IFA_RT_PRIORITY:
+      result.metric = attribute.U32();
+      break;
+    case IFA_CACHEINFO:
+      if (auto cache = ReadStruct<ifa_cacheinfo>(attribute.payload)) {
+        result.preferred_seconds = cache->ifa_prefered;
+        result.valid_seconds = cache->ifa_valid;
+      }
+      break;
+    default:
+      break;
   }
 }
 
@@ -131,7 +205,22 @@ void DecodeRouteAttribute(const Attribute& attribute, Route& route) {
     case RTA_PRIORITY:
       route.priority = attribute.U32();
       break;
+    case RTA_PREFSRC:
+      route.preferred_source = AddressText(attribute.payload);
+      break;
+    case RTA_CACHEINFO:
+      route.expires_seconds = ExpirySeconds(attribute.payload);
+      break;
+    case RTA_METRICS:
+    case RTA_FLOW:
+      KeepAttribute(attribute, route.attributes);
+      break;
+    case RTA_PREF:
+      // Every IPv6 route has one; medium (RFC 4191 2.1) is what a route gets without.
+      if (attribute.U8() != 0) KeepAttribute(attribute, route.attributes);
+      break;
     default:
+      DecodeRouteObstacle(attribute, route);
       DecodeHopAttribute(attribute, route);
       break;
   }
@@ -159,16 +248,12 @@ std::optional<Address> DecodeAddress(Bytes payload) {
   result.prefix_length = header->ifa_prefixlen;
   result.scope = header->ifa_scope;
   result.flags = header->ifa_flags;
-  std::string peer;
   AttributeReader reader = AttributesAfter(payload, sizeof(ifaddrmsg));
-  while (auto attribute = reader.Next()) {
-    // On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL ours; IPv6 often has only one.
-    if (attribute->type == IFA_LOCAL) result.address = AddressText(attribute->payload);
-    if (attribute->type == IFA_ADDRESS) peer = AddressText(attribute->payload);
-    if (attribute->type == IFA_FLAGS) result.flags = attribute->U32(result.flags);
-  }
-  if (result.address.empty()) result.address = std::move(peer);
-  if (result.address.empty()) return std::nullopt;
+  while (auto attribute = reader.Next()) DecodeAddressAttribute(*attribute, result);
+  if (result.address.empty()) result.address = result.peer;
+  if (result.peer == result.address) result.peer.clear();
+  bool is_ipv6 = result.address.find(':') != std::string::npos;
+  if (result.address.empty() || is_ipv6 != (result.family == 6)) return std::nullopt;
   return result;
 }
 
@@ -181,6 +266,10 @@ void DecodeRoute(Bytes payload, std::vector<Route>& routes) {
   route.table = header->rtm_table;
   route.protocol = header->rtm_protocol;
   route.type = header->rtm_type;
+  route.scope = header->rtm_scope;
+  route.tos = header->rtm_tos;
+  route.flags = header->rtm_flags;
+  if (header->rtm_src_len != 0) route.obstacle = RouteObstacle::kSource;
   Bytes hops;
   AttributeReader reader = AttributesAfter(payload, sizeof(rtmsg));
   while (auto attribute = reader.Next()) {
@@ -192,6 +281,20 @@ void DecodeRoute(Bytes payload, std::vector<Route>& routes) {
   } else {
     DecodeHops(hops, route, routes);
   }
+}
+
+std::optional<Neighbour> DecodeNeighbour(Bytes payload) {
+  auto header = ReadStruct<ndmsg>(payload);
+  if (!header || FamilyNumber(header->ndm_family) == 0) return std::nullopt;
+  Neighbour result;
+  result.ifindex = header->ndm_ifindex;
+  result.state = header->ndm_state;
+  AttributeReader reader = AttributesAfter(payload, sizeof(ndmsg));
+  while (auto attribute = reader.Next()) {
+    if (attribute->type == NDA_DST) result.address = AddressText(attribute->payload);
+  }
+  if (result.address.empty()) return std::nullopt;
+  return result;
 }
 
 void DecodeInto(const Message& message, Dump& dump) {
@@ -206,6 +309,11 @@ void DecodeInto(const Message& message, Dump& dump) {
       break;
     case RTM_NEWROUTE:
       DecodeRoute(message.payload, dump.routes);
+      break;
+    case RTM_NEWNEIGH:
+      if (auto neighbour = DecodeNeighbour(message.payload)) {
+        dump.neighbours.push_back(std::move(*neighbour));
+      }
       break;
     default:
       break;

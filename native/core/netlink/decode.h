@@ -8,10 +8,11 @@
 
 namespace slapos::netlink {
 
-// Decoders of the three kinds of records. They take any bytes: what is too short, or of a family
+// Decoders of the kinds of records. They take any bytes: what is too short, or of a family
 // that we do not handle, gives nothing.
 std::optional<Link> DecodeLink(Bytes payload);
 std::optional<Address> DecodeAddress(Bytes payload);
+std::optional<Neighbour> DecodeNeighbour(Bytes payload);
 // Appends one record, or one for each next hop of a multipath route.
 void DecodeRoute(Bytes payload, std::vector<Route>& routes);
 

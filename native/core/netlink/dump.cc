@@ -69,6 +69,7 @@ void DumpPart(Socket& socket, const std::vector<uint8_t>& request, const char* w
     append(dump.links, part.links);
     append(dump.addresses, part.addresses);
     append(dump.routes, part.routes);
+    append(dump.neighbours, part.neighbours);
     return;
   }
   throw SysError(EAGAIN, "netlink dump", std::string(what) + " keep changing while they are read");
@@ -106,6 +107,12 @@ Dump ReadDump(const DumpRequest& request) {
 Dump ReadIpv6Addresses(Socket& socket) {
   Dump dump;
   DumpPart(socket, EncodeAddressDump(AF_INET6), "IPv6 addresses", dump);
+  return dump;
+}
+
+Dump ReadNeighbours(Socket& socket, int32_t ifindex) {
+  Dump dump;
+  DumpPart(socket, EncodeNeighbourDump(ifindex), "neighbours", dump);
   return dump;
 }
 

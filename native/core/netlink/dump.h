@@ -19,4 +19,7 @@ Dump ReadDump(const DumpRequest& request);
 // IPv6 addresses only, over a socket that the caller keeps.
 Dump ReadIpv6Addresses(Socket& socket);
 
+// The neighbours of both families on a device, read with a socket that is already open.
+Dump ReadNeighbours(Socket& socket, int32_t ifindex);
+
 }  // namespace slapos::netlink

@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
 #include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "core/netlink/message.h"
@@ -68,6 +70,14 @@ void AddMac(const Operation& operation, MessageWriter& writer) {
   writer.Add(IFLA_ADDRESS, bytes, sizeof(bytes));
 }
 
+// A port forwards at once: nobody is to lose the network for thirty seconds because it joins.
+void AddBridgeData(MessageWriter& writer) {
+  size_t data = writer.Begin(IFLA_INFO_DATA);
+  writer.AddU32(IFLA_BR_FORWARD_DELAY, 0);
+  writer.AddU32(IFLA_BR_STP_STATE, 0);
+  writer.End(data);
+}
+
 std::vector<uint8_t> EncodeLinkAdd(const Operation& operation) {
   CheckName(operation, operation.dev);
   MessageWriter writer(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
@@ -75,6 +85,7 @@ std::vector<uint8_t> EncodeLinkAdd(const Operation& operation) {
   AddMac(operation, writer);
   size_t info = writer.Begin(IFLA_LINKINFO);
   writer.AddText(IFLA_INFO_KIND, operation.link_kind);
+  if (operation.link_kind == "bridge") AddBridgeData(writer);
   writer.End(info);
   return writer.Take();
 }
@@ -112,6 +123,7 @@ uint16_t CreateFlags(Kind kind) {
   if (kind == Kind::kAddrReplace || kind == Kind::kRouteReplace) {
     return NLM_F_CREATE | NLM_F_REPLACE;
   }
+  if (kind == Kind::kRouteAppend) return NLM_F_CREATE | NLM_F_APPEND;
   return NLM_F_CREATE | NLM_F_EXCL;
 }
 
@@ -127,27 +139,47 @@ uint8_t AddressScope(const BinaryAddress& address) {
   return is_loopback ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 }
 
+// What an address has beside itself and its length.
+void AddAddressFacts(const Operation& operation, const BinaryAddress& address,
+                     MessageWriter& writer) {
+  uint32_t flags = operation.flags | (operation.is_nodad ? IFA_F_NODAD : 0) |
+                   (operation.is_no_prefix_route ? IFA_F_NOPREFIXROUTE : 0);
+  if (flags != 0) writer.AddU32(IFA_FLAGS, flags);
+  if (!operation.broadcast.empty()) {
+    BinaryAddress broadcast = AddressField(operation, operation.broadcast);
+    if (broadcast.family != address.family) RefuseField(operation, "a broadcast of another family");
+    writer.Add(IFA_BROADCAST, broadcast.bytes, broadcast.Size());
+  }
+  if (operation.label.size() >= IFNAMSIZ) RefuseField(operation, "label " + operation.label);
+  if (!operation.label.empty()) writer.AddText(IFA_LABEL, operation.label);
+  if (operation.metric != 0) writer.AddU32(IFA_RT_PRIORITY, operation.metric);
+  if (operation.valid_seconds == kForever && operation.preferred_seconds == kForever) return;
+  ifa_cacheinfo lifetimes = {operation.preferred_seconds, operation.valid_seconds, 0, 0};
+  writer.Add(IFA_CACHEINFO, &lifetimes, sizeof(lifetimes));
+}
+
 std::vector<uint8_t> EncodeAddr(const Operation& operation, const FindIndex& find_index) {
   BinaryAddress address = AddressField(operation, operation.address);
   CheckPrefixLength(operation, address.family);
   ifaddrmsg header = {};
   header.ifa_family = address.family;
   header.ifa_prefixlen = operation.prefix_length;
-  header.ifa_scope = AddressScope(address);
+  header.ifa_scope = operation.scope.value_or(AddressScope(address));
   header.ifa_index = find_index(operation.dev);
   bool is_delete = operation.kind == Kind::kAddrDel;
   uint16_t flags = NLM_F_REQUEST | (is_delete ? 0 : CreateFlags(operation.kind));
   MessageWriter writer(is_delete ? RTM_DELADDR : RTM_NEWADDR, flags, header);
   writer.Add(IFA_LOCAL, address.bytes, address.Size());
-  writer.Add(IFA_ADDRESS, address.bytes, address.Size());
-  uint32_t address_flags = (operation.is_nodad ? IFA_F_NODAD : 0) |
-                           (operation.is_no_prefix_route ? IFA_F_NOPREFIXROUTE : 0);
-  if (!is_delete && address_flags != 0) writer.AddU32(IFA_FLAGS, address_flags);
+  BinaryAddress peer = operation.peer.empty() ? address : AddressField(operation, operation.peer);
+  if (peer.family != address.family) RefuseField(operation, "a peer of another family");
+  writer.Add(IFA_ADDRESS, peer.bytes, peer.Size());
+  if (!is_delete) AddAddressFacts(operation, address, writer);
   return writer.Take();
 }
 
 // IPv4 wants a scope that fits the route; for a deletion "nowhere" matches any.
 uint8_t RouteScope(const Operation& operation) {
+  if (operation.scope) return *operation.scope;
   if (operation.family == 6) return RT_SCOPE_UNIVERSE;
   if (operation.kind == Kind::kRouteDel) return RT_SCOPE_NOWHERE;
   if (operation.type == RTN_LOCAL) return RT_SCOPE_HOST;
@@ -163,6 +195,8 @@ rtmsg RouteHeader(const Operation& operation) {
   header.rtm_protocol = operation.protocol;
   header.rtm_type = operation.type;
   header.rtm_scope = RouteScope(operation);
+  header.rtm_tos = operation.tos;
+  header.rtm_flags = operation.flags;
   return header;
 }
 
@@ -176,6 +210,32 @@ void AddRouteAddress(const Operation& operation, const std::string& text, uint16
   writer.Add(type, address.bytes, address.Size());
 }
 
+// A gateway of the other family than the route's goes into RTA_VIA (struct rtvia).
+void AddGateway(const Operation& operation, MessageWriter& writer) {
+  if (operation.gateway.empty()) return;
+  BinaryAddress gateway = AddressField(operation, operation.gateway);
+  if (operation.family == 6 || gateway.family == AF_INET) {
+    return AddRouteAddress(operation, operation.gateway, RTA_GATEWAY, writer);
+  }
+  uint16_t family = gateway.family;
+  std::vector<uint8_t> via(sizeof(family) + gateway.Size());
+  std::memcpy(via.data(), &family, sizeof(family));
+  std::memcpy(via.data() + sizeof(family), gateway.bytes, gateway.Size());
+  writer.Add(RTA_VIA, via.data(), via.size());
+}
+
+// Attributes that came out of a dump; anything else among the bytes is refused.
+void AddCarriedAttributes(const Operation& operation, MessageWriter& writer) {
+  AttributeReader reader(operation.attributes);
+  while (auto attribute = reader.Next()) {
+    bool is_carried = attribute->type == RTA_METRICS || attribute->type == RTA_FLOW ||
+                      attribute->type == RTA_PREF;
+    if (!is_carried) RefuseField(operation, "attribute " + std::to_string(attribute->type));
+    // RTA_METRICS nests; old kernels want no flag on it and new ones take it without.
+    writer.Add(attribute->type, attribute->payload.data(), attribute->payload.size());
+  }
+}
+
 std::vector<uint8_t> EncodeRoute(const Operation& operation, const FindIndex& find_index) {
   rtmsg header = RouteHeader(operation);
   CheckPrefixLength(operation, header.rtm_family);
@@ -186,10 +246,15 @@ std::vector<uint8_t> EncodeRoute(const Operation& operation, const FindIndex& fi
   uint16_t flags = NLM_F_REQUEST | (is_delete ? 0 : CreateFlags(operation.kind));
   MessageWriter writer(is_delete ? RTM_DELROUTE : RTM_NEWROUTE, flags, header);
   AddRouteAddress(operation, operation.address, RTA_DST, writer);
-  AddRouteAddress(operation, operation.gateway, RTA_GATEWAY, writer);
+  AddGateway(operation, writer);
+  AddRouteAddress(operation, operation.preferred_source, RTA_PREFSRC, writer);
   if (!operation.dev.empty()) writer.AddU32(RTA_OIF, find_index(operation.dev));
   if (operation.table > UINT8_MAX) writer.AddU32(RTA_TABLE, operation.table);
   if (operation.metric != 0) writer.AddU32(RTA_PRIORITY, operation.metric);
+  if (!is_delete && operation.expires_seconds != 0) {
+    writer.AddU32(RTA_EXPIRES, operation.expires_seconds);
+  }
+  if (!is_delete) AddCarriedAttributes(operation, writer);
   return writer.Take();
 }
 
@@ -219,9 +284,9 @@ std::vector<uint8_t> EncodeOperation(const Operation& operation, const FindIndex
 }
 
 const char* OperationName(OperationKind kind) {
-  static const char* const kNames[] = {"linkAdd",      "linkSet",     "linkDel", "linkDelGroup",
-                                       "addrAdd",      "addrReplace", "addrDel", "routeAdd",
-                                       "routeReplace", "routeDel"};
+  static const char* const kNames[] = {"linkAdd",     "linkSet",      "linkDel", "linkDelGroup",
+                                       "addrAdd",     "addrReplace",  "addrDel", "routeAdd",
+                                       "routeAppend", "routeReplace", "routeDel"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -252,6 +317,25 @@ std::vector<uint8_t> EncodeRouteDump(uint8_t family) {
   rtmsg header = {};
   header.rtm_family = family;
   return EncodeDump(RTM_GETROUTE, header);
+}
+
+std::vector<uint8_t> EncodeNeighbourDump(int32_t ifindex) {
+  MessageWriter writer(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, ndmsg{});
+  writer.AddU32(NDA_IFINDEX, static_cast<uint32_t>(ifindex));
+  return writer.Take();
+}
+
+std::vector<uint8_t> EncodeNeighbour(uint16_t type, int32_t ifindex, const std::string& address) {
+  auto parsed = ParseAddress(address);
+  if (!parsed) throw SysError(EINVAL, "neighbour", "'" + address + "' is not an IP address");
+  bool is_new = type == RTM_NEWNEIGH;
+  ndmsg header = {};
+  header.ndm_family = parsed->family;
+  header.ndm_ifindex = ifindex;
+  if (is_new) header.ndm_flags = NTF_USE;
+  MessageWriter writer(type, NLM_F_REQUEST | (is_new ? NLM_F_CREATE : 0), header);
+  writer.Add(NDA_DST, parsed->bytes, parsed->Size());
+  return writer.Take();
 }
 
 }  // namespace slapos::netlink

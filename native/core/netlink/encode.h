@@ -27,5 +27,10 @@ std::string Describe(const Operation& operation);
 std::vector<uint8_t> EncodeLinkDump();
 std::vector<uint8_t> EncodeAddressDump(uint8_t family);
 std::vector<uint8_t> EncodeRouteDump(uint8_t family);
+std::vector<uint8_t> EncodeNeighbourDump(int32_t ifindex);
+
+// RTM_NEWNEIGH: as if a packet for the neighbour were to be sent (NTF_USE), which makes the kernel
+// ask for it. RTM_DELNEIGH: forgets it. Throws SysError EINVAL for text that is no address.
+std::vector<uint8_t> EncodeNeighbour(uint16_t type, int32_t ifindex, const std::string& address);
 
 }  // namespace slapos::netlink

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace slapos::netlink {
+
+// Lifetime of what does not expire (INFINITY_LIFE_TIME).
+constexpr uint32_t kForever = UINT32_MAX;
 
 // One network interface, as RTM_NEWLINK describes it (rtnetlink(7)).
 struct Link {
@@ -17,6 +21,8 @@ struct Link {
   std::string mac;      // hardware address as aa:bb:…, of whatever length
   uint32_t mtu = 0;
   uint32_t group = 0;
+  // Bridges with the spanning tree protocol on: how long a new port forwards nothing, 0 without.
+  uint32_t port_delay_ms = 0;
   std::string tun_mode;    // "tap", "tun" or empty
   int64_t tun_owner = -1;  // uid, -1 for none: then every user may open it
   bool is_tun_persistent = false;
@@ -28,9 +34,18 @@ struct Address {
   int family = 0;  // 4 or 6
   std::string address;
   uint8_t prefix_length = 0;
-  uint8_t scope = 0;   // RT_SCOPE_*
-  uint32_t flags = 0;  // IFA_F_*
+  uint8_t scope = 0;      // RT_SCOPE_*
+  uint32_t flags = 0;     // IFA_F_*
+  std::string peer;       // of a point-to-point address, else empty
+  std::string broadcast;  // IPv4, empty for none
+  std::string label;      // IPv4: the device's name, which may have `:text` behind it
+  uint32_t metric = 0;    // of the route that comes with the address, 0 for the usual one
+  uint32_t preferred_seconds = kForever;
+  uint32_t valid_seconds = kForever;
 };
+
+// Why a route cannot be written again from its record.
+enum class RouteObstacle { kNone, kMultipath, kNexthopObject, kEncapsulation, kSource };
 
 // One route, as RTM_NEWROUTE describes it; a multipath route gives one record for each hop.
 struct Route {
@@ -43,12 +58,29 @@ struct Route {
   uint8_t protocol = 0;   // RTPROT_*
   uint8_t type = 0;       // RTN_*
   uint32_t priority = 0;  // metric
+  uint8_t scope = 0;      // RT_SCOPE_*
+  uint8_t tos = 0;
+  uint32_t flags = 0;            // RTNH_F_*
+  std::string preferred_source;  // empty for none
+  uint32_t expires_seconds = 0;  // IPv6, 0 for never
+  // Attributes that are carried but not looked into (RTA_METRICS, RTA_FLOW, RTA_PREF), as they
+  // came.
+  std::vector<uint8_t> attributes;
+  RouteObstacle obstacle = RouteObstacle::kNone;
+};
+
+// What the kernel knows of a host on the link, as RTM_NEWNEIGH describes it.
+struct Neighbour {
+  int32_t ifindex = 0;
+  std::string address;
+  uint16_t state = 0;  // NUD_*
 };
 
 struct Dump {
   std::vector<Link> links;
   std::vector<Address> addresses;
   std::vector<Route> routes;
+  std::vector<Neighbour> neighbours;
 };
 
 enum class OperationKind {
@@ -60,6 +92,7 @@ enum class OperationKind {
   kAddrReplace,
   kAddrDel,
   kRouteAdd,
+  kRouteAppend,  // beside one to the same destination over another device
   kRouteReplace,
   kRouteDel,
 };
@@ -85,9 +118,20 @@ struct Operation {
   uint8_t prefix_length = 0;
   bool is_nodad = false;
   bool is_no_prefix_route = false;
+  uint32_t flags = 0;            // addresses: more IFA_F_*; routes: RTNH_F_*
+  std::optional<uint8_t> scope;  // RT_SCOPE_*, else what fits
+  std::string peer;
+  std::string broadcast;
+  std::string label;
+  uint32_t preferred_seconds = kForever;
+  uint32_t valid_seconds = kForever;
 
-  // Routes.
+  // Routes. `metric` also counts for addresses: that of the route that comes with them.
   std::string gateway;
+  std::string preferred_source;
+  uint8_t tos = 0;
+  uint32_t expires_seconds = 0;
+  std::vector<uint8_t> attributes;
   uint32_t table = 0;
   uint8_t type = 0;
   uint32_t metric = 0;

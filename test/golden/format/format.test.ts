@@ -12,7 +12,7 @@ import { prepare } from '../../../src/format/format.ts';
 import { mergeOptions, parseOptions } from '../../../src/format/options.ts';
 import { renderPlan } from '../../../src/format/render.ts';
 import type { GroupEntry, PasswdEntry } from '../../../src/host/host.ts';
-import type { NativeLink } from '../../../src/host/native-network.ts';
+import type { NativeLink, NativeRoute } from '../../../src/host/native-network.ts';
 import { FakeHost } from '../../support/fake-host.ts';
 import { rebootHost } from '../../support/format-nodes.ts';
 import { formatInput, runFormat } from '../../support/format-run.ts';
@@ -30,6 +30,7 @@ interface Machine {
     readonly prefixLength: number;
     readonly flags?: number;
   }>;
+  readonly routes?: ReadonlyArray<Partial<NativeRoute> & { readonly dev: string }>;
   /** Contents of files by path, as lists of lines. */
   readonly files?: Readonly<Record<string, readonly string[]>>;
   readonly users?: readonly PasswdEntry[];
@@ -52,6 +53,7 @@ function makeHost(machine: Machine): FakeHost {
   for (const { dev, address, prefixLength, flags } of machine.addresses) {
     host.addAddress(dev, address, prefixLength, flags);
   }
+  for (const { dev, ...facts } of machine.routes ?? []) host.addRoute(dev, facts);
   for (const [path, lines] of Object.entries(machine.files ?? {})) {
     host.fileTable.set(path, { content: lines.join('\n'), mode: 0o644 });
   }
