@@ -14,8 +14,13 @@ import {
 
 /** IFNAMSIZ less the final zero (netdevice(7)). */
 const DEVICE_NAME_LENGTH = 15;
-/** Also names of directory services; never a separator of passwd(5) or a path. */
-const USER_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,31}[$]?$/;
+/** Bytes in the name of a folder (limits.h). */
+const NAME_MAX = 255;
+/**
+ * Also names of directory services; never a separator of passwd(5) or a path, or a number, which
+ * would be taken for an id. What is let through here must be possible: the journal keeps it.
+ */
+const USER_NAME = /^(?!\d+$)[A-Za-z0-9_](?:[A-Za-z0-9_.@-]{0,31}|[A-Za-z0-9_.@-]{0,30}[$])$/;
 const PARTITION_SHELL = '/bin/sh';
 
 /**
@@ -31,7 +36,7 @@ export function desiredComputer(options: FormatOptions, stored?: StoredComputer)
     const known = stored?.partitions[index] ?? newPartition(options, index);
     partitions.push(desiredPartition(known, index, { options, instanceRoot, softwareUser }));
   }
-  refuseBadNames(partitions);
+  refuseBadNames(softwareUser, partitions);
   return {
     reference: options.computerId,
     interface: desiredInterface(options),
@@ -134,10 +139,11 @@ function refuseBadAddresses(partition: StoredPartition): void {
 }
 
 /** Names go into passwd(5), device names and paths: nothing else may get there. */
-function refuseBadNames(partitions: readonly Partition[]): void {
+function refuseBadNames(softwareUser: string, partitions: readonly Partition[]): void {
   const seen = new Map<string, string>();
+  if (!USER_NAME.test(softwareUser)) throw badName('user', softwareUser, 'a valid user name');
   for (const { reference, user, tap, tun } of partitions) {
-    if (reference === '' || reference === '.' || reference === '..' || /[/\0]/.test(reference)) {
+    if (!isFolderName(reference)) {
       throw badName('partition', reference, 'a plain folder name');
     }
     if (!USER_NAME.test(user.name)) throw badName('user', user.name, 'a valid user name');
@@ -149,6 +155,11 @@ function refuseBadNames(partitions: readonly Partition[]): void {
     refuseTwice(seen, `partition ${reference}`, reference);
     if (tap.name !== '') refuseTwice(seen, `device ${tap.name}`, reference);
   }
+}
+
+function isFolderName(name: string): boolean {
+  const length = Buffer.byteLength(name);
+  return length > 0 && length <= NAME_MAX && !/^\.\.?$|[/\0]/.test(name);
 }
 
 function refuseTwice(seen: Map<string, string>, name: string, reference: string): void {
@@ -164,6 +175,6 @@ function refuseTwice(seen: Map<string, string>, name: string, reference: string)
 
 function badName(what: string, name: string, expected: string): PlanError {
   return new PlanError('SLAPOS_ERR_PLAN_CONFLICT', `'${name}' cannot name a ${what}.`, {
-    hint: `Choose ${expected}: see partition_base_name, user_base_name and tap_base_name.`,
+    hint: `Choose ${expected}: see partition_base_name, user_base_name, tap_base_name and software_user.`,
   });
 }

@@ -76,7 +76,7 @@ export async function prepare(
   const { options, ports } = input;
   const [state, storages] = await Promise.all([readState(input), observeStorages(ports, options)]);
   const start = startingPoint(input, state);
-  const release = releasePartitions(options, start, [state.xml, state.pending]);
+  const release = releasePartitions(options, start, state);
   const named = withStorages(desiredComputer(options, release.stored), storages);
   const released = storing(release.partitions, storages);
   const observed = await observe(ports, options, named, released);
@@ -178,7 +178,9 @@ function startingPoint(input: FormatInput, { xml, pending }: State): StoredCompu
   // A release that was cut off and is not wanted any more: the state still has its partitions.
   const unreleased = xml?.partitions.slice(pending.partitions.length) ?? [];
   const partitions = [...pending.partitions, ...unreleased].slice(0, partitionAmount);
-  return { ...pending, partitions };
+  if (xml !== undefined) return { ...pending, partitions };
+  // No run was ever completed: the configuration may have been corrected since.
+  return { ...pending, partitions, softwareUser: null, softwareRoot: null, instanceRoot: null };
 }
 
 function withStorages(computer: Computer, storages: readonly string[]): Computer {

@@ -33,22 +33,33 @@ export interface Release {
   readonly partitions: readonly Partition[];
 }
 
+/** What is recorded: the state file, and the journal of a run that was cut off. */
+interface Records {
+  readonly xml: StoredComputer | undefined;
+  readonly pending: StoredComputer | undefined;
+}
+
 /**
- * @param records State file and journal: a killed run may have left partitions in either.
+ * Partitions that stand in the journal alone were never completed: what was made of them goes
+ * without being asked for.
  * @throws PlanError for a recorded name that cannot be used.
  */
 export function releasePartitions(
   options: FormatOptions,
   start: StoredComputer | undefined,
-  records: ReadonlyArray<StoredComputer | undefined>,
+  { xml, pending }: Records,
 ): Release {
-  if (!options.isReleasing || start === undefined) return { stored: start, partitions: [] };
-  const stored = { ...start, partitions: start.partitions.slice(0, options.partitionAmount) };
+  if (start === undefined) return { stored: start, partitions: [] };
+  const stored = options.isReleasing
+    ? { ...start, partitions: start.partitions.slice(0, options.partitionAmount) }
+    : start;
   const kept = new Set(stored.partitions.map(({ reference }) => reference));
+  if (!options.isReleasing) for (const { reference } of xml?.partitions ?? []) kept.add(reference);
   const surplus = new Map<string, StoredPartition>();
-  for (const partition of [start, ...records].flatMap((one) => one?.partitions ?? [])) {
+  for (const partition of [start, xml, pending].flatMap((one) => one?.partitions ?? [])) {
     if (!kept.has(partition.reference)) surplus.set(partition.reference, partition);
   }
+  if (surplus.size === 0) return { stored, partitions: [] };
   const all = { ...start, partitions: [...stored.partitions, ...surplus.values()] };
   const whole = desiredComputer({ ...options, partitionAmount: all.partitions.length }, all);
   return { stored, partitions: whole.partitions.slice(stored.partitions.length).toReversed() };

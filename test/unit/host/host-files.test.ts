@@ -135,3 +135,20 @@ describe('mkdir and remove', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 });
+
+describe('statAll', () => {
+  it('finds nothing where nothing is, nor below a file, nor beyond a link that leads nowhere', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    symlinkSync('nowhere', join(folder, 'link'));
+    const paths = ['missing', 'missing/a', 'file', 'file/a', 'link', 'link/a'];
+    const found = await files.statAll(paths.map((path) => join(folder, path)));
+    expect(found.map((status) => status?.kind)).toEqual([
+      undefined,
+      undefined,
+      'file',
+      undefined,
+      'link',
+      undefined,
+    ]);
+  });
+});
