@@ -318,9 +318,7 @@ export class ConfigurationReader {
 
 /** What supervisord would do and this daemon does not, said once per reading. */
 function listUnsupported(sections: Sections): string[] {
-  const names = [...sections.keys()].filter((name) =>
-    /^(fcgi-program|inet_http_server)\b/.test(name),
-  );
+  const names = [...sections.keys()].filter((name) => /^fcgi-program\b/.test(name));
   return [...names.map((name) => `[${name}] is not supported: ignored`)];
 }
 

@@ -1,5 +1,4 @@
 /** The controller as a process: puts the parts together and follows the keeper's signals. */
-import type { Server } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { KeeperLink } from '../host/keeper.ts';
@@ -17,7 +16,7 @@ import { createMainLog, type MainLog } from './main-log.ts';
 import { openOutputLog } from './output-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
-import { createRpcServer } from './rpc-server.ts';
+import { openServers, serveAll, serverWarnings } from './server-sockets.ts';
 import { stopEverything } from './shutdown.ts';
 import { autoLogName } from './spawn-plan.ts';
 import { KeeperSpawner } from './spawner.ts';
@@ -101,7 +100,6 @@ class Daemon {
   readonly #log: MainLog;
   readonly #intake: KeeperIntake;
   readonly #controller: Controller;
-  readonly #server: Server;
   #config: SupervisorConfig;
   readonly #memory = new MemoryRelease(QUIET_MS);
   #isLeaving = false;
@@ -151,8 +149,6 @@ class Daemon {
         return createAutoLog(daemon.childLogDir, autoLogName(name, channel, daemon.identifier));
       },
     });
-    this.#server = createRpcServer(this.#rpcContext());
-    this.#server.on('request', () => this.#memory.touch());
   }
 
   get #link(): KeeperLink {
@@ -161,11 +157,14 @@ class Daemon {
 
   async run(): Promise<void> {
     const { greeting } = this.#intake;
+    const { servers } = this.#config.daemon;
+    const sockets = openServers(servers, this.#options.listenFd);
     report(this.#config, this.#log);
+    for (const warning of serverWarnings(servers)) this.#log.write('WARN', warning);
     if (canResume(greeting)) this.#resume();
     else await this.#begin();
     this.#listenToKeeper();
-    await this.#listen();
+    await serveAll(this.#rpcContext(), sockets, () => this.#memory.touch());
     this.#link.ready();
     if (greeting.isStopping) this.#leave('SHUTDOWN');
   }
@@ -212,15 +211,6 @@ class Daemon {
     });
   }
 
-  #listen(): Promise<void> {
-    const { listenFd } = this.#options;
-    if (listenFd === undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ fd: listenFd }, resolve);
-    });
-  }
-
   #onSignal(signal: number): void {
     const name = signalName(signal);
     if (signal === SIGUSR2) {
@@ -260,6 +250,7 @@ class Daemon {
       controller: this.#controller,
       log: this.#log,
       identifier: this.#config.daemon.identifier,
+      ownUid: this.#options.ownUid,
       daemonPid: this.#intake.greeting.keeperPid,
       wantedGroups: () => this.#config.groups,
       problems: () => this.#config.errors,

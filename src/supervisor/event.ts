@@ -1,4 +1,5 @@
 /** Events and their payloads (spec/supervisor.md 6.2). Pure. */
+import { STATE_CODES } from './process-state.ts';
 import type { StateEvent } from './state-machine.ts';
 
 export interface SupervisorEvent {
@@ -9,6 +10,23 @@ export interface SupervisorEvent {
 const PARENTS = ['PROCESS_STATE', 'PROCESS_LOG', 'PROCESS_COMMUNICATION', 'PROCESS_GROUP'] as const;
 const OTHER_PARENTS = ['SUPERVISOR_STATE_CHANGE', 'TICK', 'EVENT'] as const;
 const KNOWN_PARENTS: ReadonlySet<string> = new Set([...PARENTS, ...OTHER_PARENTS]);
+
+const NAMES: ReadonlySet<string> = new Set([
+  ...KNOWN_PARENTS,
+  ...Object.keys(STATE_CODES).map((state) => `PROCESS_STATE_${state}`),
+  ...['PROCESS_LOG', 'PROCESS_COMMUNICATION'].flatMap((name) => [
+    `${name}_STDOUT`,
+    `${name}_STDERR`,
+  ]),
+  ...['PROCESS_GROUP_ADDED', 'PROCESS_GROUP_REMOVED', 'REMOTE_COMMUNICATION'],
+  ...['SUPERVISOR_STATE_CHANGE_RUNNING', 'SUPERVISOR_STATE_CHANGE_STOPPING'],
+  ...['TICK_5', 'TICK_60', 'TICK_3600'],
+]);
+
+/** True for an event, or a parent of events, that listeners can subscribe to. */
+export function isEventName(name: string): boolean {
+  return NAMES.has(name);
+}
 
 /** True when a subscription, to the event itself or to a parent of it, covers an event. */
 export function isSubscribed(subscriptions: readonly string[], name: string): boolean {

@@ -1,5 +1,6 @@
 /** From `[program:x]`, `[eventlistener:x]` and `[group:x]` sections to process and group values. */
 import { parseEnvironment } from './environment.ts';
+import { isEventName } from './event.ts';
 import { type Expansions, expand } from './expansion.ts';
 import { quote } from './ini.ts';
 import type {
@@ -216,6 +217,10 @@ function listenerKeys(section: Section, around: Surroundings): ListenerConfig {
   const events = parseList(reader.text('events') ?? '').map((name) => name.toUpperCase());
   if (events.length === 0) {
     throw new ValueError(`[${section.name}] section requires an "events" line`);
+  }
+  const unknown = events.find((name) => !isEventName(name));
+  if (unknown !== undefined) {
+    throw new ValueError(`Unknown event type ${unknown} in [${section.name}] events`);
   }
   if (reader.get('redirect_stderr', parseBoolean, false)) {
     throw new ValueError(

@@ -12,6 +12,8 @@ export interface RpcContext {
   readonly identifier: string;
   /** Pid of the keeper: the daemon as clients know it. */
   readonly daemonPid: number;
+  /** User that the daemon runs as. */
+  readonly ownUid: number;
   /** Groups as last read from the files. */
   wantedGroups(): readonly GroupConfig[];
   /** Reads the files again. Throws ConfigurationError. */

@@ -3,12 +3,15 @@
  * clients keep one for minutes and do not retry.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { errorMessage } from '../errors/slapos-error.ts';
 import { streamLog } from './log-stream.ts';
 import { findProcess } from './operations.ts';
 import { ProcessInfoXml } from './process-info-xml.ts';
+import type { ServerConfig } from './program-config.ts';
 import { callMethod } from './rpc-dispatch.ts';
 import type { RpcContext } from './rpc-method.ts';
+import { mayAsk, mayConnect, peerOf } from './server-access.ts';
 import {
   decodeCall,
   encodeFault,
@@ -117,15 +120,33 @@ async function serve(
   else sendPage(response, 404, 'Not Found');
 }
 
+function askForPassword(response: ServerResponse): void {
+  response.setHeader('www-authenticate', 'Basic realm="default"');
+  sendPage(response, 401, 'Unauthorized');
+}
+
+/** Ends connections of users who have no business here. */
+function guard(server: Server, config: ServerConfig, { log, ownUid }: RpcContext): void {
+  if (config.kind !== 'unix') return;
+  server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    if (peer !== undefined && mayConnect(config, peer.uid, ownUid)) return;
+    log.write('WARN', `refused user ${peer?.uid} (process ${peer?.pid}) on ${config.path}`);
+    socket.destroy();
+  });
+}
+
 /** The server; the caller makes it listen. */
-export function createRpcServer(context: RpcContext): Server {
+export function createRpcServer(context: RpcContext, config: ServerConfig): Server {
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+    if (!mayAsk(config, request)) return askForPassword(response);
     serve(context, request, response).catch((error: unknown) => {
       context.log.write('CRIT', `${request.url}: ${error instanceof Error ? error.stack : error}`);
       if (response.headersSent) response.destroy();
       else sendPage(response, 500, 'Internal Server Error');
     });
   });
+  guard(server, config, context);
   server.requestTimeout = 0;
   server.headersTimeout = 0;
   server.timeout = 0;

@@ -68,7 +68,7 @@ stdout_logfile_backups=1
 stderr_logfile=ROOT/.g_a.log
 
 [program:g_b]
-command=/bin/true
+command=/bin/sleep 0.3
 process_name=b
 autostart=false
 autorestart=false

@@ -224,8 +224,8 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
 
   it('says what it does not support', () => {
     const { files, reader } = setUp();
-    files.write('/r/conf.d/a.conf', '[inet_http_server]\nport=9001\n');
-    expect(reader.read().warnings).toEqual(['[inet_http_server] is not supported: ignored']);
+    files.write('/r/conf.d/a.conf', '[fcgi-program:x]\ncommand=/a\n');
+    expect(reader.read().warnings).toEqual(['[fcgi-program:x] is not supported: ignored']);
   });
 
   it('reads listeners', () => {

@@ -1,0 +1,15 @@
+/** The contract of the XML-RPC interface is what the stock supervisord does. */
+import { describe } from 'vitest';
+import { missingFacilities } from '../support/requires.ts';
+import { findPeers } from '../support/supervisor-peers.ts';
+import { describeRpc } from '../support/supervisor-rpc-spec.ts';
+
+const [missing] = missingFacilities(['root', 'netns']);
+const peers = missing === undefined ? findPeers() : [];
+
+describe.skipIf(peers.length === 0)(
+  `XML-RPC${peers.length > 0 ? '' : ` [skipped: ${missing?.reason ?? 'no stock supervisor'}]`}`,
+  () => {
+    for (const { title, supervisord } of peers) describeRpc(`of ${title}`, [supervisord]);
+  },
+);
