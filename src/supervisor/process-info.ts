@@ -107,6 +107,6 @@ export function renderConfigInfo(
     stopsignal: config.stopSignal,
     stopwaitsecs: config.stopWaitSecs,
     ...channelInfo('stderr', config.stderr),
-    serverurl: config.serverUrl === 'AUTO' ? 'auto' : config.serverUrl,
+    serverurl: config.serverUrl.toUpperCase() === 'AUTO' ? 'none' : config.serverUrl,
   };
 }

@@ -1,7 +1,8 @@
 /** The contract of the XML-RPC interface is what the stock supervisord does. */
 import { describe } from 'vitest';
 import { missingFacilities } from '../support/requires.ts';
-import { findPeers } from '../support/supervisor-peers.ts';
+import { describeHttp } from '../support/supervisor-http-spec.ts';
+import { findPeers, OUR_SUPERVISORD } from '../support/supervisor-peers.ts';
 import { describeRpc } from '../support/supervisor-rpc-spec.ts';
 
 const [missing] = missingFacilities(['root', 'netns']);
@@ -13,3 +14,10 @@ describe.skipIf(peers.length === 0)(
     for (const { title, supervisord } of peers) describeRpc(`of ${title}`, [supervisord]);
   },
 );
+
+describe.skipIf(peers.length === 0)('HTTP', () => {
+  for (const { title, supervisord, supervisorctl } of peers) {
+    describeHttp(`of ${title}`, [supervisord], supervisorctl);
+    describeHttp(`of ours with ${title}`, OUR_SUPERVISORD, supervisorctl);
+  }
+});

@@ -302,7 +302,7 @@ export function describeRpc(title: string, command: readonly string[]): void {
       expect(Object.keys(found ?? {})).toEqual(expect.arrayContaining(CONFIG_KEYS));
       expect(found).toMatchObject({
         ...{ group: 'g', directory: 'none', uid: 'none', exitcodes: [0], group_prio: 999 },
-        ...{ inuse: true, killasgroup: true, redirect_stderr: true, serverurl: 'auto' },
+        ...{ inuse: true, killasgroup: true, redirect_stderr: true, serverurl: 'none' },
         ...{ startsecs: 0, stopsignal: 15, stopwaitsecs: 60, stdout_logfile: 'ROOT/.g_a.log' },
         ...{ stdout_logfile_maxbytes: 102_400, stdout_logfile_backups: 1, autostart: false },
       });
