@@ -70,12 +70,18 @@ export function renderProcessInfo(
   };
 }
 
-function channelInfo(name: 'stdout' | 'stderr', channel: ChannelConfig): Record<string, RpcValue> {
+/** Missing values are `none`; a log whose name the daemon chooses is `auto` until it has one. */
+function channelInfo(
+  name: 'stdout' | 'stderr',
+  channel: ChannelConfig,
+  logs: LogPaths | undefined,
+): Record<string, RpcValue> {
   const { target } = channel;
+  const chosen = target.kind === 'auto' ? logs?.[name] : undefined;
   return {
     [`${name}_capture_maxbytes`]: channel.captureMaxBytes,
     [`${name}_events_enabled`]: channel.isEventsEnabled,
-    [`${name}_logfile`]: target.kind === 'file' ? target.path : target.kind,
+    [`${name}_logfile`]: target.kind === 'file' ? target.path : (chosen ?? target.kind),
     [`${name}_logfile_backups`]: channel.backups,
     [`${name}_logfile_maxbytes`]: channel.maxBytes,
     [`${name}_syslog`]: channel.isSyslog,
@@ -86,6 +92,7 @@ export function renderConfigInfo(
   group: GroupConfig,
   config: ProcessConfig,
   isInUse: boolean,
+  logs?: LogPaths,
 ): { readonly [member: string]: RpcValue } {
   return {
     autostart: config.isAutostart,
@@ -103,10 +110,10 @@ export function renderConfigInfo(
     redirect_stderr: config.isStderrRedirected,
     startretries: config.startRetries,
     startsecs: config.startSecs,
-    ...channelInfo('stdout', config.stdout),
+    ...channelInfo('stdout', config.stdout, logs),
     stopsignal: config.stopSignal,
     stopwaitsecs: config.stopWaitSecs,
-    ...channelInfo('stderr', config.stderr),
+    ...channelInfo('stderr', config.stderr, logs),
     serverurl: config.serverUrl.toUpperCase() === 'AUTO' ? 'none' : config.serverUrl,
   };
 }

@@ -95,11 +95,14 @@ function allProcessInfo({ controller }: RpcContext): RpcValue {
 function allConfigInfo({ controller, wantedGroups }: RpcContext): RpcValue {
   return wantedGroups()
     .flatMap((group) => {
-      const isInUse = controller.group(group.name) !== undefined;
-      return group.processes.map((config) => ({ group, config, isInUse }));
+      const inUse = controller.group(group.name);
+      return group.processes.map((config) => ({ group, config, inUse }));
     })
     .sort((a, b) => compareText(a.config.name, b.config.name))
-    .map(({ group, config, isInUse }) => renderConfigInfo(group, config, isInUse));
+    .map(({ group, config, inUse }) => {
+      const logs = inUse?.processes.get(config.name)?.logs;
+      return renderConfigInfo(group, config, inUse !== undefined, logs);
+    });
 }
 
 const NAME = ['name', 'string'] as const;
