@@ -74,4 +74,52 @@ describe.skipIf(reason !== '')(title, () => {
     expect(changed).toHaveLength(4);
     for (const line of changed) expect(line).toMatch(/\d+\.\d+\.\d+/);
   });
+
+  it('loads our state, keeps all of it, adds a partition that we keep, and so on', async () => {
+    const lines = (name: string) => `
+      (ip -o address show scope global; ip -6 route show table all; ip -4 route) |
+        sed 's/ linkdown//; s/ pref medium//; s/ proto 83//; s/ proto boot//' | sort > /srv/${name}`;
+    const output = await succeedInFreshNamespace(`
+      ${bridge('2001:db8:aaaa::1/48', false)}
+      echo 0 > /proc/sys/net/ipv6/conf/br0/accept_dad
+      ${node({
+        partition_amount: 2,
+        create_tun: 'true',
+        partition_base_name: 'slappart',
+        user_base_name: 'slapuser',
+        tap_base_name: 'slaptap',
+      })}
+      ${UPSTREAM}
+      slapos -q node format --now
+      cp /srv/slapos/slapos.xml /srv/ours.xml; cp /srv/slapgrid/slappart1/.slapos-resource /srv/resource
+      ${lines('ours')}
+      upstream node format --now
+      ${lines('theirs')}
+      echo "# network"; diff /srv/ours /srv/theirs
+      echo "# xml"; diff /srv/ours.xml /srv/slapos/slapos.xml || true
+      cmp /srv/resource /srv/slapgrid/slappart1/.slapos-resource
+      # Upstream would give the third tun the address of the second (spec/format.md 14, Tun).
+      sed -i 's/^partition_amount = 2/partition_amount = 3/; s/^create_tun.*//' /srv/slapos.cfg
+      upstream node format --now
+      ${lines('grown')}
+      cp /srv/slapos/slapos.xml /srv/theirs.xml; cp /srv/slapgrid/slappart2/.slapos-resource /srv/resource
+      echo "# plan"; slapos node format -n
+      slapos -q node format --now
+      slapos node format --check > /dev/null
+      ${lines('kept')}
+      diff /srv/grown /srv/kept; cmp /srv/resource /srv/slapgrid/slappart2/.slapos-resource
+      echo "# xml"; diff /srv/theirs.xml /srv/slapos/slapos.xml || true
+      kill $!
+    `);
+    const [, network, changed, plan = '', again] = output.split(/^# \w+\n/m);
+    expect(network).toBe('');
+    for (const difference of [changed, again]) {
+      for (const line of difference?.match(/^[<>].*/gm) ?? []) {
+        expect(line).toMatch(/<string>\d+\.\d+\.\d+.*<|<string\/>/);
+      }
+    }
+    expect(plan.replaceAll(/ \(\d+ bytes\)/g, '')).toBe(
+      'add the former state to /srv/slapos/slapos.xml.zip\nwrite /srv/slapos/slapos.xml\n2 steps.\n',
+    );
+  });
 });
