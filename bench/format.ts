@@ -200,7 +200,11 @@ function measure(partitions: number, peers: Peers): Row[] {
 
 function measureUpstream(partitions: number): Row[] {
   const samples: Samples = new Map();
-  takeSamples(upstreamScript(partitions), samples, partitions, 'upstream');
+  try {
+    takeSamples(upstreamScript(partitions), samples, partitions, 'upstream');
+  } catch (error) {
+    missing.push(`upstream: ${error}`);
+  }
   return summarise(samples, partitions);
 }
 
@@ -282,4 +286,10 @@ async function printKernelTimes(configPath: string): Promise<void> {
 
 if (values.steps !== undefined) void writeSteps(values.steps, values.into);
 else if (values.measure !== undefined) void printKernelTimes(values.measure);
-else main();
+else {
+  try {
+    main();
+  } catch (error) {
+    fail(String(error));
+  }
+}

@@ -129,4 +129,8 @@ function main(): void {
   console.table(ratios);
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  fail(String(error));
+}

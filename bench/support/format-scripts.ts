@@ -44,9 +44,13 @@ export const MASTER = `
     node "$SLAPOS_PACKAGE/test/support/quiet-master.mjs" 5000 > /srv/master &
     until grep -q ready /srv/master; do sleep 0.02; done`;
 
-/** A digest of the network that was made: the same for all who did the same. */
+/**
+ * A digest of the network that was made: the same for all who did the same. Without detection of
+ * duplicates an address is tentative only until the kernel comes round to it.
+ */
 const STATE = `
-    state() { (ip -6 -o address show scope global; ip -4 -o address show scope global; ip -6 route show table all proto 83
+    state() { until [ -z "$(ip -6 address show dev br0 scope global tentative)" ]; do sleep 0.1; done
+              (ip -6 -o address show scope global; ip -4 -o address show scope global; ip -6 route show table all proto 83
                grep -H . /sys/class/net/slap*/owner /sys/class/net/slap*/group /sys/class/net/slap*/flags) |
               sed 's/^[0-9]*: //; s/ linkdown//; s/ *valid_lft.*//' | sort | md5sum | sed 's/^/state /; s/ *-//'; }`;
 
@@ -133,12 +137,24 @@ function sysusers(partitions: number): string {
     [ "$(grep -c ^slapuser /etc/passwd)" = ${partitions} ]`;
 }
 
-/** Upstream's own command line, without the two seconds that it sleeps for each address. */
+/**
+ * Upstream's own command line. Instead of the two seconds that it sleeps for each address it waits
+ * until the kernel has come round to it, mostly a millisecond.
+ */
 export function upstreamScript(partitions: number): string {
   return `${prepareNode(partitions)} ${MASTER}
     cat > /srv/upstream.py <<'PY'
 import sys, time
-time.sleep = lambda seconds: None
+really_sleep = time.sleep
+def is_tentative():
+    with open('/proc/net/if_inet6') as addresses:
+        fields = [line.split() for line in addresses]
+    return any(f[5] == 'br0' and f[3] == '00' and int(f[4], 16) & 0x40 for f in fields)
+def sleep(seconds):
+    until = time.monotonic() + seconds
+    while is_tentative() and time.monotonic() < until:
+        really_sleep(0.001)
+time.sleep = sleep
 sys.argv = ['slapos', 'node', 'format', '--now', '--cfg', '/srv/slapos.cfg']
 from slapos.cli.entry import main
 sys.exit(main())

@@ -20,14 +20,19 @@ export function hasProgram(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
 }
 
-/** Lines `NAME VALUE` that a script prints. */
+/**
+ * Lines `NAME VALUE` that a script prints.
+ * @throws Error with what it wrote when it fails
+ */
 export function runScript(script: string): Array<readonly [string, string]> {
   const command = join(packageFolder, 'scripts/in-namespace.sh');
   const run = spawnSync(command, ['bash', '-euc', script], {
     cwd: packageFolder,
     encoding: 'utf8',
   });
-  if (run.status !== 0) fail(`a run ended with ${run.status}: ${run.stderr.trim() || run.error}`);
+  if (run.status !== 0) {
+    throw new Error(`a run ended with ${run.status}: ${run.stderr.trim() || run.error}`);
+  }
   const lines = run.stdout.trim().split('\n');
   return lines.map((line) => [line.split(' ', 1)[0] ?? '', line.slice(line.indexOf(' ') + 1)]);
 }
