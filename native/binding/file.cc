@@ -7,6 +7,7 @@
 #include "binding/async.h"
 #include "binding/register.h"
 #include "core/file/beneath.h"
+#include "core/file/command_look.h"
 #include "core/file/folder.h"
 #include "core/file/lock.h"
 #include "core/file/remove.h"
@@ -132,6 +133,35 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
   return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
 }
 
+using Looks = std::vector<CommandLook>;
+
+Napi::Value ToLooks(Napi::Env env, Looks& looks) {
+  Napi::Array array = Napi::Array::New(env, looks.size());
+  for (uint32_t i = 0; i < looks.size(); ++i) {
+    if (!looks[i].exists) {
+      array.Set(i, env.Null());
+      continue;
+    }
+    Napi::Object look = Napi::Object::New(env);
+    look.Set("mode", looks[i].mode);
+    look.Set("mayExecute", looks[i].may_execute);
+    array.Set(i, look);
+  }
+  return array;
+}
+
+Napi::Value LookAtCommands(const Napi::CallbackInfo& info) {
+  Napi::Array array = ArrayField(RequestObject(info), "paths");
+  std::vector<std::string> paths;
+  for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(array.Get(i).ToString());
+  auto work = [=] {
+    Looks looks;
+    for (const std::string& path : paths) looks.push_back(LookAtCommand(path));
+    return looks;
+  };
+  return AsyncTask<Looks>::Run(info.Env(), work, ToLooks);
+}
+
 Napi::Value Lock(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   try {
@@ -152,6 +182,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("foldersCreate", Napi::Function::New(env, CreateAll, "foldersCreate"));
   exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
+  exports.Set("lookAtCommands", Napi::Function::New(env, LookAtCommands, "lookAtCommands"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
 }
 

@@ -1,6 +1,8 @@
 // Logs of services: opening, rotation, and the sweep that keeps them below their size.
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "binding/async.h"
 #include "binding/js_queue.h"
@@ -27,6 +29,55 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   if (HasField(object, "ownerUid")) owner = static_cast<uid_t>(IntField(object, "ownerUid"));
   return AsyncTask<UniqueFd>::Run(
       info.Env(), [=] { return OpenLog(FindLog(path), flags, mode, owner); }, HandOver);
+}
+
+struct Wanted {
+  std::string path;
+  uid_t owner;
+};
+struct Opened {
+  UniqueFd fd;
+  std::optional<SysError> failure;
+};
+
+std::vector<Opened> OpenAll(const std::vector<Wanted>& logs, int flags, mode_t mode) {
+  std::vector<Opened> opened(logs.size());
+  for (size_t index = 0; index < logs.size(); index++) {
+    try {
+      opened[index].fd = OpenLog(FindLog(logs[index].path), flags, mode, logs[index].owner);
+    } catch (const SysError& error) {
+      opened[index].failure = error;
+    }
+  }
+  return opened;
+}
+
+Napi::Value ToOpened(Napi::Env env, std::vector<Opened>& opened) {
+  Napi::Array array = Napi::Array::New(env, opened.size());
+  for (uint32_t index = 0; index < opened.size(); index++) {
+    Opened& one = opened[index];
+    if (one.failure) {
+      array.Set(index, ToOutcome(env, *one.failure));
+    } else {
+      array.Set(index, HandOver(env, one.fd));
+    }
+  }
+  return array;
+}
+
+// A task costs several times what opening a file does.
+Napi::Value OpenMany(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  auto flags = static_cast<int>(IntField(object, "flags"));
+  auto mode = static_cast<mode_t>(IntField(object, "mode", kDefaultMode));
+  Napi::Array array = ArrayField(object, "logs");
+  std::vector<Wanted> logs;
+  for (uint32_t index = 0; index < array.Length(); index++) {
+    Napi::Object log = ElementObject(array, index, "logs");
+    logs.push_back({StringField(log, "path"), static_cast<uid_t>(IntField(log, "ownerUid"))});
+  }
+  return AsyncTask<std::vector<Opened>>::Run(
+      info.Env(), [=] { return OpenAll(logs, flags, mode); }, ToOpened);
 }
 
 LogLimits ReadLimits(const Napi::Object& object) {
@@ -114,6 +165,7 @@ void RegisterLog(Napi::Env env, Napi::Object exports) {
   auto* state = new LogState();
   env.AddCleanupHook([](LogState* data) { delete data; }, state);
   exports.Set("logOpen", Napi::Function::New(env, Open, "logOpen"));
+  exports.Set("logOpenMany", Napi::Function::New(env, OpenMany, "logOpenMany"));
   exports.Set("logRotate", Napi::Function::New(env, Rotate, "logRotate"));
   exports.Set("logSweepStart", Napi::Function::New(env, StartSweep, "logSweepStart", state));
   exports.Set("logSweepWatch", Napi::Function::New(env, Watch, "logSweepWatch", state));

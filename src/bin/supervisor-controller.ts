@@ -41,13 +41,16 @@ function main(): void {
   if (configurationPath === undefined || keeperFd === undefined) {
     fail('the keeper starts this program: run slapos node supervisord');
   }
+  const env = environment();
+  // One thread for each folder that is looked at: those on a dead file system never come back.
+  process.env['UV_THREADPOOL_SIZE'] ??= '16';
   runDaemon({
     configurationPath,
     overrides: overrides(values.set),
     keeperFd: Number(keeperFd),
     listenFd: listenFd === undefined ? undefined : Number(listenFd),
     echo: values.nodaemon === true ? (line) => process.stdout.write(line) : undefined,
-    env: environment(),
+    env,
     cwd: process.cwd(),
     ownUid: process.geteuid?.() ?? 0,
     exit: (status) => process.exit(status),

@@ -1,6 +1,10 @@
-/** What the addon does with logs of services (`native/core/file/log_*`). */
+/** What the addon does for services before they start and with their logs (`native/core/file`). */
 
 export interface NativeLogs {
+  /** What stands under the names of commands, links followed: stat(2) and access(2) X_OK. */
+  lookAtCommands(request: {
+    readonly paths: readonly string[];
+  }): Promise<ReadonlyArray<null | { readonly mode: number; readonly mayExecute: boolean }>>;
   /**
    * Opens a log of a service with `flags` of open(2), of which only O_APPEND stays set. Below the
    * first folder that somebody else may write to no link is followed, and the log must be a
@@ -13,6 +17,12 @@ export interface NativeLogs {
     readonly mode?: number;
     readonly ownerUid?: number;
   }): Promise<number>;
+  /** Opens many at once: for each a descriptor, or why not. */
+  logOpenMany(request: {
+    readonly logs: ReadonlyArray<{ readonly path: string; readonly ownerUid: number }>;
+    readonly flags: number;
+    readonly mode?: number;
+  }): Promise<ReadonlyArray<number | { readonly code: string; readonly detail: string }>>;
   /**
    * Moves a log of at least `maxBytes` to its backup `.1` beside services that go on writing:
    * `collapsed` when nothing can have been lost (ext4, xfs, f2fs; a rest of at most a block stays),

@@ -10,6 +10,7 @@ import { type FileHandle, lstat, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode, HostError } from '../errors/slapos-error.ts';
+import { FolderQueue } from './folder-queue.ts';
 import { loadNative } from './native.ts';
 
 const closeFd = promisify(close);
@@ -32,11 +33,18 @@ function openExisting(path: string, flags: number): Promise<number> {
  * for another kind of file, EPERM for the file of a third user, ENXIO for a fifo that nobody
  * reads, or another errno.
  */
-export function openProgramLog(path: string, ownerUid: number): Promise<number> {
-  const { O_WRONLY, O_APPEND, O_CREAT } = constants;
-  const flags = O_WRONLY | O_APPEND | O_CREAT;
-  return loadNative().logOpen({ path, flags, mode: 0o644, ownerUid });
+export async function openProgramLog(path: string, ownerUid: number): Promise<number> {
+  const outcome = await openings.ask({ path, ownerUid });
+  if (typeof outcome === 'number') return outcome;
+  const { code, detail } = outcome;
+  throw Object.assign(new Error(`open: ${code} ${detail}`), { code });
 }
+
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+
+const openings = new FolderQueue((logs: readonly { path: string; ownerUid: number }[]) => {
+  return loadNative().logOpenMany({ logs, flags: APPEND, mode: 0o644 });
+});
 
 /** The errno name of what {@link openProgramLog} threw. */
 export function logErrorCode(error: unknown): string {

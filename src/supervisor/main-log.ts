@@ -23,11 +23,20 @@ function two(value: number): string {
   return String(value).padStart(2, '0');
 }
 
+function renderSecond(date: Date): string {
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** The second that was rendered last: thousands of lines may share it. */
+let last = { second: Number.NaN, text: '' };
+
 /** One line of the log, in local time. */
 export function renderLogLine(date: Date, level: LogLevel, text: string): string {
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  return `${day} ${time},${String(date.getMilliseconds()).padStart(3, '0')} ${level} ${text}\n`;
+  const ms = date.getTime();
+  const second = Math.floor(ms / 1000);
+  if (second !== last.second) last = { second, text: renderSecond(date) };
+  return `${last.text},${String(ms - second * 1000).padStart(3, '0')} ${level} ${text}\n`;
 }
 
 export interface MainLog {

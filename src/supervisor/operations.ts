@@ -63,7 +63,7 @@ export async function startProcess(
   isWaiting: boolean,
   onWait: () => void = () => {},
 ): Promise<void> {
-  const command = controller.spawner.resolve(process.config);
+  const command = await controller.spawner.resolve(process.config);
   if (command.kind === 'failed') {
     throw fault(command.isMissing ? 'NO_FILE' : 'NOT_EXECUTABLE', command.reason);
   }

@@ -1,16 +1,12 @@
 /** From a process's configuration to what the keeper is asked to start (spec/supervisor.md 3.2). */
 import { basename } from 'node:path';
+import type { CommandStatus } from '../host/command-files.ts';
 import { parseCommandLine } from './command-line.ts';
 import { quote } from './ini.ts';
 import type { ProcessConfig } from './program-config.ts';
 
-/** What looking for a command needs of the machine. */
-export interface CommandFiles {
-  /** Mode bits and kind; undefined when there is nothing. */
-  status(path: string): { readonly isDirectory: boolean; readonly mode: number } | undefined;
-  /** access(2) with X_OK. */
-  mayExecute(path: string): boolean;
-}
+/** What stands under a path; undefined when there is nothing. */
+export type LookAtCommand = (path: string) => Promise<CommandStatus | undefined>;
 
 export type ResolvedCommand =
   | { readonly kind: 'found'; readonly file: string; readonly args: readonly string[] }
@@ -19,12 +15,18 @@ export type ResolvedCommand =
 
 const DEFAULT_PATH = '/bin:/usr/bin:/usr/local/bin';
 
-function search(program: string, path: string, files: CommandFiles): string | undefined {
+interface FoundFile {
+  readonly path: string;
+  readonly status: CommandStatus | undefined;
+}
+
+async function search(program: string, path: string, look: LookAtCommand): Promise<FoundFile> {
   for (const folder of path.split(':')) {
     const candidate = `${folder === '' ? '.' : folder}/${program}`;
-    if (files.status(candidate) !== undefined) return candidate;
+    const status = await look(candidate);
+    if (status !== undefined) return { path: candidate, status };
   }
-  return undefined;
+  return { path: program, status: undefined };
 }
 
 function failed(reason: string, isMissing = false): ResolvedCommand {
@@ -32,11 +34,11 @@ function failed(reason: string, isMissing = false): ResolvedCommand {
 }
 
 /** Finds the program of a process, or says why it cannot be started. */
-export function resolveCommand(
+export async function resolveCommand(
   config: ProcessConfig,
   daemonEnv: Readonly<Record<string, string>>,
-  files: CommandFiles,
-): ResolvedCommand {
+  look: LookAtCommand,
+): Promise<ResolvedCommand> {
   let words: string[];
   try {
     words = parseCommandLine(config.command);
@@ -46,14 +48,13 @@ export function resolveCommand(
   const program = words[0];
   if (program === undefined) return failed('command is empty');
   const path = config.environment['PATH'] ?? daemonEnv['PATH'] ?? DEFAULT_PATH;
-  const file = program.includes('/') ? program : search(program, path, files);
-  const status = file === undefined ? undefined : files.status(file);
-  if (file === undefined || status === undefined) {
-    return failed(`can't find command ${quote(program)}`, true);
-  }
+  const { path: file, status } = program.includes('/')
+    ? { path: program, status: await look(program) }
+    : await search(program, path, look);
+  if (status === undefined) return failed(`can't find command ${quote(program)}`, true);
   if (status.isDirectory) return failed(`command at ${quote(file)} is a directory`);
   if ((status.mode & 0o111) === 0) return failed(`command at ${quote(file)} is not executable`);
-  if (!files.mayExecute(file)) return failed(`no permission to run command ${quote(file)}`);
+  if (!status.mayExecute) return failed(`no permission to run command ${quote(file)}`);
   return { kind: 'found', file, args: words };
 }
 

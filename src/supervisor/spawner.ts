@@ -1,17 +1,13 @@
 /** Starts a process through the keeper: command, logs, standard streams, user. */
-import { accessSync, closeSync, constants, statSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { lookAtCommand } from '../host/command-files.ts';
 import type { KeeperLink, ServiceSpawn } from '../host/keeper.ts';
 import type { NativeAddon } from '../host/native.ts';
 import { logErrorCode, openProgramLog } from '../host/program-log.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { ProcessConfig } from './program-config.ts';
 import { type Channel, needsPipe, OUTPUT_LABELS, type OutputFds } from './service-output.ts';
-import {
-  type CommandFiles,
-  planEnvironment,
-  type ResolvedCommand,
-  resolveCommand,
-} from './spawn-plan.ts';
+import { planEnvironment, type ResolvedCommand, resolveCommand } from './spawn-plan.ts';
 
 export interface Account {
   readonly uid: number;
@@ -36,7 +32,7 @@ export type SpawnOutcome =
 
 /** How processes come to be; a fake in tests. */
 export interface ProcessSpawner {
-  resolve(config: ProcessConfig): ResolvedCommand;
+  resolve(config: ProcessConfig): Promise<ResolvedCommand>;
   spawn(process: ManagedProcess, isListener: boolean): Promise<SpawnOutcome>;
 }
 
@@ -54,25 +50,6 @@ export interface SpawnerOptions {
   readonly isOutputCopied: boolean;
   findAccount(uid: number): Account | undefined;
 }
-
-const diskCommands: CommandFiles = {
-  status(path) {
-    try {
-      const status = statSync(path);
-      return { isDirectory: status.isDirectory(), mode: status.mode };
-    } catch {
-      return undefined;
-    }
-  },
-  mayExecute(path) {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  },
-};
 
 /** How many processes are started at the same time: each needs a few descriptors meanwhile. */
 const PARALLEL_SPAWNS = 64;
@@ -92,6 +69,7 @@ class Descriptors {
   }
 }
 
+type FoundCommand = Extract<ResolvedCommand, { kind: 'found' }>;
 type Streams = Pick<ServiceSpawn, 'stdin' | 'stdout' | 'stderr' | 'keep'>;
 
 interface KeptEnd {
@@ -126,24 +104,30 @@ export class KeeperSpawner implements ProcessSpawner {
     this.#options = options;
   }
 
-  resolve(config: ProcessConfig): ResolvedCommand {
-    return resolveCommand(config, this.#options.env, diskCommands);
+  resolve(config: ProcessConfig): Promise<ResolvedCommand> {
+    return resolveCommand(config, this.#options.env, lookAtCommand);
   }
 
   async spawn(process: ManagedProcess, isListener: boolean): Promise<SpawnOutcome> {
+    // Before its turn: a command on a file system that does not answer must hold up no other.
+    const command = await this.resolve(process.config);
+    if (command.kind === 'failed') return { kind: 'failed', reason: command.reason };
+    const user = this.#user(process.config);
+    if (typeof user === 'string') return { kind: 'failed', reason: user };
     await this.#enter();
     try {
-      return await this.#spawn(process, isListener);
+      return await this.#start(process, isListener, command, user);
     } finally {
       this.#leave();
     }
   }
 
-  async #spawn(process: ManagedProcess, isListener: boolean): Promise<SpawnOutcome> {
-    const command = this.resolve(process.config);
-    if (command.kind === 'failed') return { kind: 'failed', reason: command.reason };
-    const user = this.#user(process.config);
-    if (typeof user === 'string') return { kind: 'failed', reason: user };
+  async #start(
+    process: ManagedProcess,
+    isListener: boolean,
+    command: FoundCommand,
+    user: { user?: Account },
+  ): Promise<SpawnOutcome> {
     const owned = new Descriptors();
     let kept: number[] = [];
     try {
@@ -229,7 +213,7 @@ export class KeeperSpawner implements ProcessSpawner {
 
   async #ask(
     process: ManagedProcess,
-    command: Extract<ResolvedCommand, { kind: 'found' }>,
+    command: FoundCommand,
     more: Partial<ServiceSpawn>,
   ): Promise<SpawnOutcome> {
     const { config } = process;

@@ -62,11 +62,15 @@ export function encodeConfigNote(config: ProcessConfig, logs: LogPaths): string 
   return JSON.stringify({ config, logs });
 }
 
+const STATUS_KEYS = Object.keys(INITIAL_STATUS) as ReadonlyArray<keyof ProcessStatus>;
+
 /** Only what differs from a process that has never run. */
 export function encodeStatusNote(status: ProcessStatus): string {
-  const initial = INITIAL_STATUS as unknown as Record<string, unknown>;
-  const changed = Object.entries(status).filter(([key, value]) => initial[key] !== value);
-  return JSON.stringify(Object.fromEntries(changed));
+  const changed: Record<string, unknown> = {};
+  for (const key of STATUS_KEYS) {
+    if (status[key] !== INITIAL_STATUS[key]) changed[key] = status[key];
+  }
+  return JSON.stringify(changed);
 }
 
 function decode<T>(text: string | undefined): T | undefined {

@@ -92,7 +92,7 @@ export class FakeSpawner implements ProcessSpawner {
   readonly spawned: string[] = [];
   #lastPid = 100;
 
-  resolve(config: { readonly name: string }): ResolvedCommand {
+  async resolve(config: { readonly name: string }): Promise<ResolvedCommand> {
     return this.unresolved.get(config.name) ?? { kind: 'found', file: '/bin/x', args: ['x'] };
   }
 

@@ -83,11 +83,13 @@ describe('a start while the process stops', () => {
     await start();
     await stopProcess(process, 'g:x', false);
     const queued = start();
+    await settle();
     bench.end('g:x');
     await queued;
     expect(bench.states()).toEqual({ 'g:x': 'RUNNING' });
     await stopProcess(process, 'g:x', false);
     const cancelled = start();
+    await settle();
     const stopped = stopProcess(process, 'g:x', true);
     bench.end('g:x');
     await stopped;
@@ -116,6 +118,7 @@ describe('startProcess', () => {
     const started = start(bench, true).then(() => {
       isDone = true;
     });
+    await settle();
     await bench.clock.advance(1500);
     await settle();
     expect(isDone).toBe(false);
