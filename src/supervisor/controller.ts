@@ -7,14 +7,16 @@
  */
 import type { KeeperLink } from '../host/keeper.ts';
 import type { ExitRecord } from '../host/keeper-event.ts';
+import { ChangeLog } from './change-log.ts';
 import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event.ts';
 import { EventBus } from './event-bus.ts';
 import { compareGroups } from './group-diff.ts';
 import type { ListenerState } from './listener-protocol.ts';
 import type { MainLog } from './main-log.ts';
-import { type LogPaths, ManagedProcess, type ProcessOwner } from './managed-process.ts';
+import { ManagedProcess, type ProcessOwner } from './managed-process.ts';
+import { byPriority, createProcess } from './process-creation.ts';
 import { isStoppedState } from './process-state.ts';
-import type { GroupConfig, ListenerConfig, ProcessConfig } from './program-config.ts';
+import type { GroupConfig, ProcessConfig } from './program-config.ts';
 import { type OutputFds, type ServiceOutputPorts, ServiceOutputs } from './service-output.ts';
 import type { ProcessSpawner, SpawnOutcome } from './spawner.ts';
 import type { MachineContext, ProcessEffect } from './state-machine.ts';
@@ -26,6 +28,7 @@ import {
   groupKey,
   listenerKey,
   type RestoredGroup,
+  restoredConfig,
   statusKey,
 } from './state-notes.ts';
 import { Ticks } from './ticks.ts';
@@ -69,6 +72,7 @@ export interface LivingProcess {
 export class Controller implements ProcessOwner {
   readonly events: EventBus;
   readonly outputs: ServiceOutputs;
+  readonly changes: ChangeLog;
   readonly log: MainLog;
   readonly spawner: ProcessSpawner;
   readonly #ports: ControllerPorts;
@@ -85,6 +89,7 @@ export class Controller implements ProcessOwner {
     this.#ports = ports;
     this.log = ports.log;
     this.spawner = ports.spawner;
+    this.changes = new ChangeLog(`${process.pid}-${ports.clock.wallMs()}`);
     this.events = new EventBus(ports.identifier, ports.log);
     const emit = (event: SupervisorEvent) => this.emit(event);
     this.outputs = new ServiceOutputs({ ...ports.output, log: ports.log, emit });
@@ -122,6 +127,10 @@ export class Controller implements ProcessOwner {
     return this.groups().flatMap(({ processes }) => [...processes.values()]);
   }
 
+  findByFullName(fullName: string): ManagedProcess | undefined {
+    return this.#byFullName.get(fullName);
+  }
+
   /** Every process, in no order. */
   eachProcess(): IterableIterator<ManagedProcess> {
     return this.#byFullName.values();
@@ -141,20 +150,47 @@ export class Controller implements ProcessOwner {
   async prepareGroup(config: GroupConfig): Promise<void> {
     const processes = new Map<string, ManagedProcess>();
     for (const each of config.processes) {
-      const logs = await this.#chooseLogs(each, config.listener !== undefined);
-      const process = new ManagedProcess(config.name, each, logs, this);
+      const process = await createProcess(config, each, this, this.#ports.createAutoLog);
       processes.set(each.name, process);
-      this.#ports.keeper.store(configKey(config.name, each.name), encodeConfigNote(each, logs));
+      this.#storeProcess(process);
     }
     this.#install(config, processes);
     this.#ports.keeper.store(groupKey(config.name), encodeGroupNote(config));
     this.emit(renderGroupEvent('ADDED', config.name));
   }
 
+  /**
+   * Gives a group another configuration; processes named in `kept`, whose own did not change, go
+   * on. False when one of the others still runs.
+   */
+  async replaceGroup(config: GroupConfig, kept: ReadonlySet<string>): Promise<boolean> {
+    const { createAutoLog } = this.#ports;
+    const fresh = config.processes.filter(({ name }) => !kept.has(name));
+    const made = await Promise.all(
+      fresh.map((each) => createProcess(config, each, this, createAutoLog)),
+    );
+    const before = [...(this.#groups.get(config.name)?.processes.values() ?? [])];
+    const gone = before.filter((each) => !kept.has(each.config.name));
+    if (!gone.every(({ status }) => isStoppedState(status.state))) return false;
+    for (const process of gone) this.#forget(process);
+    const byName = new Map([...before, ...made].map((each) => [each.config.name, each]));
+    const processes = config.processes.flatMap(({ name }) => byName.get(name) ?? []);
+    this.#install(config, new Map(processes.map((each) => [each.config.name, each])));
+    for (const each of made) this.#storeProcess(each);
+    this.#ports.keeper.store(groupKey(config.name), encodeGroupNote(config));
+    this.emit(renderGroupEvent('REMOVED', config.name));
+    this.emit(renderGroupEvent('ADDED', config.name));
+    this.#startAutomatic(made);
+    return true;
+  }
+
   /** Starts what starts by itself, in a group that was just prepared. */
   startByItself(name: string): void {
+    this.#startAutomatic([...(this.#groups.get(name)?.processes.values() ?? [])]);
+  }
+
+  #startAutomatic(processes: readonly ManagedProcess[]): void {
     if (this.#mood !== 'RUNNING') return;
-    const processes = this.#groups.get(name)?.processes.values() ?? [];
     for (const process of [...processes].sort(byPriority)) {
       if (process.config.isAutostart) process.dispatch({ kind: 'start' });
     }
@@ -180,7 +216,7 @@ export class Controller implements ProcessOwner {
     for (const { config, logs, status } of restored.processes) {
       processes.set(config.name, new ManagedProcess(restored.name, config, logs, this, status));
     }
-    const config = groupConfig(restored);
+    const config = restoredConfig(restored);
     this.#install(config, processes);
     for (const { config, listenerState } of restored.processes) {
       const child = living.get(`${restored.name}:${config.name}`);
@@ -254,6 +290,7 @@ export class Controller implements ProcessOwner {
   }
 
   remember(process: ManagedProcess): void {
+    this.changes.note(process.fullName);
     const key = statusKey(process.groupName, process.config.name);
     this.#ports.keeper.store(key, encodeStatusNote(process.status));
     this.#ports.onChange(process);
@@ -275,15 +312,21 @@ export class Controller implements ProcessOwner {
     this.#groups.set(config.name, { config, processes });
     for (const process of processes.values()) {
       this.#byFullName.set(process.fullName, process);
+      this.changes.note(process.fullName);
       this.#ports.onChange(process);
     }
     if (config.listener !== undefined) this.events.addPool(config.name, config.listener);
+  }
+
+  #storeProcess({ groupName, config, logs }: ManagedProcess): void {
+    this.#ports.keeper.store(configKey(groupName, config.name), encodeConfigNote(config, logs));
   }
 
   #forget(process: ManagedProcess): void {
     const { keeper } = this.#ports;
     process.release();
     this.#byFullName.delete(process.fullName);
+    this.changes.noteRemoval(process.fullName);
     this.#execFailures.delete(process);
     keeper.store(configKey(process.groupName, process.config.name), '');
     keeper.store(statusKey(process.groupName, process.config.name), '');
@@ -339,31 +382,6 @@ export class Controller implements ProcessOwner {
     const result = await this.#ports.keeper.signal({ pid, startTicks, signal, isGroup });
     if (result === 'failed') process.dispatch({ kind: 'signalFailed', reason: 'refused' });
   }
-
-  async #chooseLogs(config: ProcessConfig, isListener: boolean): Promise<LogPaths> {
-    const choose = async (channel: 'stdout' | 'stderr') => {
-      if (channel === 'stderr' && config.isStderrRedirected && !isListener) return '';
-      const { target } = config[channel];
-      if (target.kind === 'file') return target.path;
-      if (target.kind !== 'auto') return '';
-      return this.#ports.createAutoLog(config.name, channel);
-    };
-    return { stdout: await choose('stdout'), stderr: await choose('stderr') };
-  }
-}
-
-function byPriority(a: ManagedProcess, b: ManagedProcess): number {
-  return a.config.priority - b.config.priority;
-}
-
-function groupConfig(restored: RestoredGroup): GroupConfig {
-  const { name, priority, listener } = restored;
-  const processes = restored.processes.map(({ config }) => config);
-  return { name, priority, processes, ...optionalListener(listener) };
-}
-
-function optionalListener(listener: ListenerConfig | undefined): { listener?: ListenerConfig } {
-  return listener === undefined ? {} : { listener };
 }
 
 /** Groups of a configuration in the order in which they are added. */

@@ -9,21 +9,31 @@ export interface GroupDiff {
   readonly removed: readonly string[];
 }
 
+type SortedEntries = ReadonlyArray<readonly [string, unknown]>;
+
+function sortedEntries(process: ProcessConfig, isServerUrlIgnored: boolean): SortedEntries {
+  const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) =>
+    a < b ? -1 : 1;
+  const environment = Object.entries(process.environment).sort(byKey);
+  const serverUrl = isServerUrlIgnored ? 'AUTO' : process.serverUrl;
+  return Object.entries({ ...process, environment, serverUrl }).sort(byKey);
+}
+
 /** Text that is equal for equal groups: key order does not count, process order does. */
 export function groupFingerprint(group: GroupConfig, isServerUrlIgnored = false): string {
-  const processes = group.processes.map((process) => {
-    const environment = Object.entries(process.environment).sort(([a], [b]) => (a < b ? -1 : 1));
-    const serverUrl = isServerUrlIgnored ? 'AUTO' : process.serverUrl;
-    return Object.entries({ ...process, environment, serverUrl }).sort(([a], [b]) =>
-      a < b ? -1 : 1,
-    );
-  });
+  const processes = group.processes.map((process) => sortedEntries(process, isServerUrlIgnored));
   return JSON.stringify([group.name, group.priority, group.listener ?? null, processes]);
 }
 
 function isSameUrl(before: ProcessConfig, after: ProcessConfig): boolean {
   const urls = [before.serverUrl, after.serverUrl];
   return urls[0] === urls[1] || urls.some((url) => url.toUpperCase() === 'AUTO');
+}
+
+/** True when a running process needs no restart to become what the files describe. */
+export function isSameProcess(before: ProcessConfig, after: ProcessConfig): boolean {
+  const [a, b] = [before, after].map((each) => JSON.stringify(sortedEntries(each, true)));
+  return a === b && isSameUrl(before, after);
 }
 
 /** True when a running group needs no restart to become what the files describe. */

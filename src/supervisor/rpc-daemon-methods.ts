@@ -1,7 +1,7 @@
 /** Methods about the daemon itself and its groups (spec/supervisor.md 4.3). */
 import { renderRemoteEvent } from './event.ts';
 import { fault } from './fault.ts';
-import { diffGroups } from './group-diff.ts';
+import { diffGroups, type GroupDiff } from './group-diff.ts';
 import { readLogText } from './log-text.ts';
 import { findGroup } from './operations.ts';
 import { ConfigurationError, type GroupConfig } from './program-config.ts';
@@ -12,7 +12,11 @@ import type { RpcValue } from './xml-rpc.ts';
 export const SUPERVISOR_VERSION = '4.3.0';
 const API_VERSION = '3.0';
 
-function reloadConfig({ controller, reload }: RpcContext): RpcValue {
+/**
+ * Reads the files and compares them with what runs.
+ * @throws RpcFault CANT_REREAD
+ */
+export function readDiff({ controller, reload }: RpcContext): GroupDiff {
   let wanted: readonly GroupConfig[];
   try {
     wanted = reload();
@@ -21,7 +25,11 @@ function reloadConfig({ controller, reload }: RpcContext): RpcValue {
     throw fault('CANT_REREAD', error.message);
   }
   const running = controller.groups().map(({ config }) => config);
-  const { added, changed, removed } = diffGroups(running, wanted);
+  return diffGroups(running, wanted);
+}
+
+function reloadConfig(context: RpcContext): RpcValue {
+  const { added, changed, removed } = readDiff(context);
   return [[added, changed, removed]];
 }
 
@@ -162,12 +170,5 @@ export const DAEMON_METHODS: readonly RpcMethod[] = [
       controller.emit(renderRemoteEvent(params.text(0), params.text(1)));
       return true;
     },
-  },
-  {
-    name: 'slapos.getConfigProblems',
-    returns: 'array',
-    params: [],
-    help: 'Files that the last reading of the configuration could not use, with the reason.',
-    run: ({ problems }) => problems().map(({ file, message }) => ({ file, message })),
   },
 ];

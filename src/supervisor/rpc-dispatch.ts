@@ -2,6 +2,7 @@
 import { fault } from './fault.ts';
 import { DAEMON_METHODS } from './rpc-daemon-methods.ts';
 import { EXPLAIN_METHODS } from './rpc-explain-methods.ts';
+import { EXTRA_METHODS } from './rpc-extra-methods.ts';
 import { LOG_METHODS } from './rpc-log-methods.ts';
 import { checkArity, Params, type RpcContext, type RpcMethod } from './rpc-method.ts';
 import { PROCESS_METHODS } from './rpc-process-methods.ts';
@@ -86,6 +87,7 @@ const METHODS: ReadonlyMap<string, RpcMethod> = new Map(
     ...LOG_METHODS,
     ...DAEMON_METHODS,
     ...EXPLAIN_METHODS,
+    ...EXTRA_METHODS,
     ...SYSTEM_METHODS,
   ].map((method) => [method.name, method]),
 );

@@ -49,7 +49,7 @@ async function explain(process: ManagedProcess): Promise<RpcValue> {
 }
 
 /** Processes by namespec, a group's all by `group:*`; names of nothing are left out. */
-function selectProcesses({ controller }: RpcContext, names: RpcValue): ManagedProcess[] {
+export function selectProcesses({ controller }: RpcContext, names: RpcValue): ManagedProcess[] {
   if (!Array.isArray(names) || names.length === 0) return allProcesses(controller);
   const found = (names as readonly RpcValue[]).flatMap((name) => {
     try {

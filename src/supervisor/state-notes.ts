@@ -107,3 +107,14 @@ export function decodeNotes(notes: ReadonlyMap<string, string>): RestoredGroup[]
     return [{ name, priority: note.priority, listener: note.listener, processes }];
   });
 }
+
+/** The configuration of a group as it was added. */
+export function restoredConfig({
+  name,
+  priority,
+  listener,
+  processes,
+}: RestoredGroup): GroupConfig {
+  const configs = processes.map(({ config }) => config);
+  return { name, priority, processes: configs, ...(listener === undefined ? {} : { listener }) };
+}

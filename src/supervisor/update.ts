@@ -26,29 +26,62 @@ async function removeGroup(client: SupervisorClient, name: string): Promise<void
   }
 }
 
+const UNKNOWN_METHOD = 1;
+
+interface BatchResult extends UpdateResult {
+  readonly problems: ReadonlyArray<{ readonly file: string; readonly message: string }>;
+}
+
+/** One call does it all, where the supervisor is ours; undefined where it is not. */
+async function updateAtOnce(client: SupervisorClient): Promise<BatchResult | undefined> {
+  try {
+    return await client.call<BatchResult>('slapos.applyUpdate');
+  } catch (error) {
+    if (isRpcFault(error) && error.faultCode === UNKNOWN_METHOD) return undefined;
+    throw error;
+  }
+}
+
+function report({ added, changed, removed }: UpdateResult, log: Logger): void {
+  for (const group of removed) {
+    log.info(`Removed group ${group}.`, { event: 'supervisor.group_removed', group });
+  }
+  for (const group of changed) {
+    log.info(`Updated group ${group}.`, { event: 'supervisor.group_changed', group });
+  }
+  for (const group of added) {
+    log.info(`Added group ${group}.`, { event: 'supervisor.group_added', group });
+  }
+}
+
 /**
  * Re-reads the files, then stops and removes what went away, replaces what changed, adds what is
  * new; of all partitions, as upstream does.
  * @throws RpcFault 92 when the main configuration file is wrong, SlaposError when unreachable.
  */
 export async function updateGroups(client: SupervisorClient, log: Logger): Promise<UpdateResult> {
+  const atOnce = await updateAtOnce(client);
+  const result = atOnce ?? (await updateStepByStep(client));
+  report(result, log);
+  for (const { message } of atOnce?.problems ?? []) log.warning(message);
+  return { added: result.added, changed: result.changed, removed: result.removed };
+}
+
+/** The sequence that a stock supervisord needs. */
+async function updateStepByStep(client: SupervisorClient): Promise<UpdateResult> {
   const [diff] = await client.call<string[][][]>('supervisor.reloadConfig');
   const [added = [], changed = [], removed = []] = diff ?? [];
   for (const name of removed) {
     await client.call('supervisor.stopProcessGroup', name);
-    log.debug(`Stopped group ${name}.`);
     await removeGroup(client, name);
-    log.info(`Removed group ${name}.`, { event: 'supervisor.group_removed', group: name });
   }
   for (const name of changed) {
     await client.call('supervisor.stopProcessGroup', name);
     await removeGroup(client, name);
     await client.call('supervisor.addProcessGroup', name);
-    log.info(`Updated group ${name}.`, { event: 'supervisor.group_changed', group: name });
   }
   for (const name of added) {
     await client.call('supervisor.addProcessGroup', name);
-    log.info(`Added group ${name}.`, { event: 'supervisor.group_added', group: name });
   }
   return { added, changed, removed };
 }

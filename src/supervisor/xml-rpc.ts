@@ -9,6 +9,8 @@ export type RpcValue =
   | string
   | number
   | boolean
+  /** `<nil/>`: only our own methods answer it. */
+  | null
   | readonly RpcValue[]
   | { readonly [member: string]: RpcValue };
 
@@ -51,6 +53,7 @@ function encodeNumber(value: number): string {
 
 /** One value with its `<value>` tags. Whole numbers become `<int>`, capped to 32 bits. */
 export function encodeValue(value: RpcValue): string {
+  if (value === null) return '<value><nil/></value>';
   if (typeof value === 'string') return `<value><string>${escapeText(value)}</string></value>`;
   if (typeof value === 'number') return `<value>${encodeNumber(value)}</value>`;
   if (typeof value === 'boolean') return `<value><boolean>${value ? 1 : 0}</boolean></value>`;
@@ -124,7 +127,7 @@ function typedValue(frame: Frame): RpcValue | undefined {
     case 'base64':
       return Buffer.from(frame.text, 'base64').toString('utf8');
     case 'nil':
-      return '';
+      return null;
     case 'array':
       return frame.values;
     case 'struct':
@@ -148,11 +151,13 @@ function closeFrame(frame: Frame, parent: Frame | undefined, document: Document)
     document.params.push(...frame.values);
   } else if (frame.tag === 'param') document.params.push(...frame.values);
   else if (parent === undefined) return;
-  else if (frame.tag === 'value') parent.values.push(frame.value ?? frame.text);
-  else if (frame.tag === 'name') parent.name = frame.text;
+  else if (frame.tag === 'value') {
+    parent.values.push(frame.value === undefined ? frame.text : frame.value);
+  } else if (frame.tag === 'name') parent.name = frame.text;
   else if (frame.tag === 'data') parent.values.push(...frame.values);
   else if (frame.tag === 'member') {
-    parent.members.push([frame.name, frame.values[0] ?? '']);
+    const [value = ''] = frame.values;
+    parent.members.push([frame.name, value]);
   } else {
     const value = typedValue(frame);
     if (value !== undefined) parent.value = value;
