@@ -124,7 +124,7 @@ function decide(input: FormatInput, decision: Decision): Prepared {
   return {
     computer,
     steps: planned.steps,
-    warnings: [...allocation.warnings, ...planned.warnings],
+    warnings: [...bridge.warnings, ...allocation.warnings, ...planned.warnings],
     notes: [
       ...releaseNotes(released),
       ...renumberingNotes(recorded[0], computer, allocation.renumbered),

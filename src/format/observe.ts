@@ -13,6 +13,7 @@ import { NONLOCAL_BIND } from './plan-network.ts';
 import { UDEV_CONTROL_PATH, UDEV_RULE_PATH, type UdevState } from './plan-udev.ts';
 import type { FormatPorts } from './ports.ts';
 import { type FoundFolder, releasedFolders } from './release.ts';
+import { acceptRaName } from './router-advert.ts';
 import { journalPath } from './uplink-journal.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -97,11 +98,11 @@ export async function observe(
 /** The journal of a move to the bridge, and which ports are wireless (cfg80211 marks them). */
 async function observeUplink(
   { host }: FormatPorts,
-  { computerXml, bridgePorts }: FormatOptions,
+  { computerXml, bridgePorts, interfaceName }: FormatOptions,
 ): Promise<FoundUplink> {
   const journal = (await host.files.readText(journalPath(computerXml))) ?? null;
   if (journal === null && bridgePorts.length === 0) {
-    return { journal, bootId: '', wireless: new Set() };
+    return { journal, bootId: '', wireless: new Set(), acceptRa: new Map() };
   }
   const names = bridgePorts.filter((name) => INTERFACE_NAME.test(name));
   const marks = await host.files.statAll(names.map((name) => `/sys/class/net/${name}/phy80211`));
@@ -109,7 +110,20 @@ async function observeUplink(
     journal,
     bootId: ((await host.files.readText(BOOT_ID)) ?? '').trim(),
     wireless: new Set(names.filter((_, index) => marks[index] !== undefined)),
+    acceptRa: await observeAcceptRa({ host }, [...names, interfaceName ?? '']),
   };
+}
+
+async function observeAcceptRa(
+  { host }: Pick<FormatPorts, 'host'>,
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of names.filter((one) => INTERFACE_NAME.test(one))) {
+    const value = await host.sysctl.read(acceptRaName(name));
+    if (value !== undefined) found.set(name, value);
+  }
+  return found;
 }
 
 async function observeUdev({ host }: FormatPorts): Promise<UdevState> {

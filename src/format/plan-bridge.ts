@@ -21,6 +21,7 @@ export interface BridgePlan {
    * be done before anything else is decided.
    */
   readonly isRestoring: boolean;
+  readonly warnings: readonly string[];
 }
 
 /** What was found of a move of ports. */
@@ -29,6 +30,8 @@ export interface FoundUplink {
   readonly journal: string | null;
   readonly bootId: string;
   readonly wireless: ReadonlySet<string>;
+  /** net.ipv6.conf.*.accept_ra of ports and bridge, where there is one. */
+  readonly acceptRa: ReadonlyMap<string, string>;
 }
 
 export interface BridgeInput {
@@ -43,7 +46,7 @@ const FUTURE_IFINDEX = -1;
 /** @throws PlanError when something else has the name, or a port cannot join. */
 export function planBridge(options: FormatOptions, found: BridgeInput): BridgePlan {
   const { network } = found;
-  const nothing = { network, create: [], up: [], isRestoring: false };
+  const nothing = { network, create: [], up: [], isRestoring: false, warnings: [] };
   if (!options.isNetworkAltered) return nothing;
   const journal = validJournal(found.uplink);
   if (journal !== undefined && !isWanted(journal, options)) {
@@ -108,6 +111,7 @@ function planWanted(
     create: [...ports.journal, ...create, ...(isFirst ? up : []), ...ports.move],
     up: isFirst ? [] : up,
     isRestoring: false,
+    warnings: ports.warnings,
   };
 }
 
@@ -124,6 +128,7 @@ function portsInput(
     computerXml: options.computerXml,
     bootId: uplink.bootId,
     wireless: uplink.wireless,
+    acceptRa: uplink.acceptRa,
     journalText: uplink.journal,
   };
 }

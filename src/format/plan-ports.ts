@@ -7,11 +7,13 @@ import type { NativeAddress, NativeLink, NetlinkOperation } from '../host/native
 import { movedNetwork } from './moved-network.ts';
 import { IFF_UP, NetworkView } from './network-view.ts';
 import { portError, portProblem, routeError } from './port-problem.ts';
+import { planAcceptRa, withBeside } from './router-advert.ts';
 import type { LinkSet, Step, StepOf } from './step.ts';
 import {
   addressKey,
   addressOn,
   defaultGateways,
+  IFA_F_MANAGETEMPADDR,
   type MovedAddress,
   type MovedRoute,
   movedAddress,
@@ -41,6 +43,8 @@ export interface PortsInput {
   readonly bootId: string;
   /** Interfaces that the kernel knows as wireless. */
   readonly wireless: ReadonlySet<string>;
+  /** net.ipv6.conf.*.accept_ra of ports and bridge. */
+  readonly acceptRa: ReadonlyMap<string, string>;
   /** Of a run that was cut off, when it is about this bridge. */
   readonly journal: UplinkJournal | undefined;
   /** The journal as it stands, to be written only when it would change. */
@@ -53,6 +57,7 @@ export interface PortsPlan {
   readonly journal: readonly Step[];
   /** When it is there and up. */
   readonly move: readonly Step[];
+  readonly warnings: readonly string[];
 }
 
 /** A port as it is, and as it was before anything was moved. */
@@ -70,7 +75,7 @@ export function planPorts(input: PortsInput): PortsPlan {
   const isMoving = input.journal !== undefined || ports.some(({ present }) => !isEmpty(present));
   if (!isMoving) {
     const steps = joins.map((join): Step => ({ kind: 'link', change: join(input.bridge.name) }));
-    return { network, journal: [], move: steps };
+    return { network, journal: [], move: steps, warnings: [] };
   }
   const journal = journalOf(input, ports);
   const content = renderJournal(journal);
@@ -79,7 +84,11 @@ export function planPorts(input: PortsInput): PortsPlan {
   return {
     network,
     journal: isWritten ? [] : [{ kind: 'uplinkJournal', path, content }],
-    move: [moveStep(input, { ports, journal, joins, view })],
+    move: [
+      ...planAcceptRa(input.bridge.name, ports.find(isCarrying), input.acceptRa),
+      moveStep(input, { ports, journal, joins, view }),
+    ],
+    warnings: ports.flatMap((port) => expiryWarnings(port, input.bridge.name)),
   };
 }
 
@@ -108,6 +117,19 @@ function mergeContent(before: PortContent | undefined, present: PortContent): Po
   }
   return { addresses: [...addresses.values()], routes: [...routes.values()] };
 }
+
+/** Whoever renewed them does so on the port, not on the bridge; the kernel does on either. */
+function expiryWarnings({ name, present }: Port, bridge: string): string[] {
+  return present.addresses.flatMap(({ address, validSeconds, flags = 0 }) => {
+    if (validSeconds === undefined || (flags & IFA_F_MANAGETEMPADDR) !== 0) return [];
+    return [
+      `${address} of ${name} expires in ${validSeconds} s: tell the DHCP client of the host to ` +
+        `watch ${bridge} instead.`,
+    ];
+  });
+}
+
+const isCarrying = ({ addresses, routes }: PortContent): boolean => !isEmpty({ addresses, routes });
 
 function isEmpty({ addresses, routes }: PortContent): boolean {
   return addresses.length === 0 && routes.length === 0;
@@ -174,7 +196,7 @@ function forwardOperations(port: Port, bridge: string, view: NetworkView): Netli
   const again = new Set(present.routes.map(routeKey));
   const isThere = (route: MovedRoute): boolean => {
     const keys = route.dev === null ? onBridge : presentOn(route.dev, view);
-    return keys.has(routeKey({ ...route, dev: null }));
+    return withBeside({ ...route, dev: null }).some((one) => keys.has(routeKey(one)));
   };
   return transferOperations({
     source: name,
@@ -201,7 +223,7 @@ export function backwardOperations(
       transferOperations({
         source: bridge,
         target: name,
-        removed: { addresses: own(addresses), routes: own(routes) },
+        removed: { addresses: own(addresses), routes: own(routes).flatMap(withBeside) },
         added: { addresses, routes },
       }),
     ),

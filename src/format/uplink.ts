@@ -17,6 +17,7 @@ import {
   renderIpv6,
 } from '../model/ip-address.ts';
 import type { NetworkView } from './network-view.ts';
+import { besideAdvertised } from './router-advert.ts';
 import type { AddressChange, RouteChange } from './step.ts';
 
 /** An address of the port, as it will be made again. */
@@ -51,8 +52,9 @@ const IFA_F_NODAD = 0x02;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_TENTATIVE = 0x40;
 const IFA_F_NOPREFIXROUTE = 0x200;
-/** Those that the kernel takes from user space: also home address, managetempaddr, autojoin. */
-const IFA_SETTABLE = IFA_F_NODAD | 0x10 | 0x100 | IFA_F_NOPREFIXROUTE | 0x400;
+export const IFA_F_MANAGETEMPADDR = 0x100;
+/** Those that the kernel takes from user space: also home address and autojoin. */
+const IFA_SETTABLE = IFA_F_NODAD | 0x10 | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | 0x400;
 
 /** True for what moves: not link-local IPv6, nor what privacy extensions draw anew on the bridge. */
 export function isMovable({ family, scope, flags }: NativeAddress): boolean {
@@ -119,9 +121,14 @@ function isLinkOwn({ family, destination }: NativeRoute): boolean {
   return family === 6 && (destination === 'fe80::' || destination === 'ff00::');
 }
 
-/** Destinations of the routes that the kernel makes by itself when it gets the address. */
-function networksOf({ family, address, peer, prefixLength, flags }: NativeAddress): string[] {
-  if ((flags & IFA_F_NOPREFIXROUTE) !== 0) return [];
+/**
+ * Destinations of the routes that the kernel makes by itself with the address and takes with it. It
+ * leaves those of IPv6 addresses that expire (ipv6_del_addr of Linux).
+ */
+function networksOf(found: NativeAddress): string[] {
+  const { family, address, peer, prefixLength, flags, validSeconds } = found;
+  const isLeft = family === 6 && validSeconds !== undefined;
+  if (isLeft || (flags & IFA_F_NOPREFIXROUTE) !== 0) return [];
   const width = family === 4 ? 32 : 128;
   const network = (text: string) => `${networkText(text, prefixLength)}/${prefixLength}`;
   return [`${address}/${width}`, network(address), ...(peer === undefined ? [] : [network(peer)])];
@@ -185,7 +192,10 @@ export function addressOn(dev: string, moved: MovedAddress, op: AddressChange['o
   const { labelSuffix, isShared: _, ...facts } = moved;
   if (op === 'addrDel') {
     const { address, prefixLength, peer } = facts;
-    return { op, dev, address, prefixLength, ...(peer === undefined ? {} : { peer }) };
+    // With this flag the temporary addresses made from it go, too.
+    const flags = (facts.flags ?? 0) & IFA_F_MANAGETEMPADDR;
+    const rest = definedOf({ peer, flags: flags === 0 ? undefined : flags });
+    return { op, dev, address, prefixLength, ...rest };
   }
   const label = `${dev}${labelSuffix ?? ''}`;
   const isLabelled = labelSuffix !== undefined && label.length <= LABEL_LIMIT;
@@ -216,7 +226,9 @@ export function transferOperations(transfer: Transfer): NetlinkOperation[] {
     ...removed.routes.map((route) => routeOn(source, route, 'routeDel')),
     ...removed.addresses.toReversed().map((one) => addressOn(source, one, 'addrDel')),
     ...inKernelOrder(added.addresses).map((one) => addressOn(target, one, 'addrAdd')),
-    ...directFirst(added.routes).map((route) => routeOn(target, route, 'routeAppend')),
+    ...directFirst(added.routes).map((route) => {
+      return routeOn(target, besideAdvertised(route), 'routeAppend');
+    }),
   ];
 }
 

@@ -174,6 +174,7 @@ std::vector<uint8_t> EncodeAddr(const Operation& operation, const FindIndex& fin
   if (peer.family != address.family) RefuseField(operation, "a peer of another family");
   writer.Add(IFA_ADDRESS, peer.bytes, peer.Size());
   if (!is_delete) AddAddressFacts(operation, address, writer);
+  if (is_delete && operation.flags != 0) writer.AddU32(IFA_FLAGS, operation.flags);
   return writer.Take();
 }
 

@@ -180,7 +180,7 @@ requires('root', 'netns')('an uplink in bridge_ports', () => {
   });
 
   it('converges after kills at many moments, and the host is reachable then', async () => {
-    for (const delay of ['0.05', '0.07', '0.09', '0.11', '0.13']) {
+    for (const delay of ['0.06', '0.09', '0.12']) {
       const output = await succeedInFreshNamespace(`
         ${START}
         snapshot > /srv/before
@@ -217,6 +217,50 @@ requires('root', 'netns')('an uplink in bridge_ports', () => {
         `${output.match(/^\d+a\d+\n> br0 inet 192\.0\.2\.50\/24.*\n/m)?.[0] ?? 'no diff'}` +
         `${'HTTP/1.0 200 OK\n'.repeat(2)}`,
     );
+  });
+
+  it('goes on with router advertisements and privacy addresses, also on a router', async () => {
+    const output = await succeedInFreshNamespace(`
+      ${START}
+      sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.accept_ra=2
+      sysctl -qw net.ipv6.conf.default.use_tempaddr=2 net.ipv6.conf.eth0.use_tempaddr=2
+      ip -6 address flush dev eth0 scope global
+      ip -6 route flush dev eth0 proto boot
+      gw ip address add 2001:db8:5:a::1/64 dev g0 nodad
+      gw python3 "$SLAPOS_PACKAGE/test/support/router-advert.py" g0 &
+      lease() { ip -o -6 address show dev $1 mngtmpaddr | grep -oE 'valid_lft [0-9]+'; }
+      timeout 20 bash -c 'until ip -6 route show default | grep -q "proto ra"; do sleep 0.1; done'
+      timeout 20 bash -c 'until ip -6 address show dev eth0 temporary -tentative | grep -q 5:a; do sleep 0.1; done'
+      slapos -q node format --now 2> /dev/null
+      lease br0 > /srv/lease
+      timeout 20 bash -c 'until ip -6 route show default | grep -q "br0 proto ra metric 1024"; do sleep 0.1; done'
+      sleep 2.2
+      test "$(lease br0 | grep -oE '[0-9]+')" -ge 3598 && echo renewed
+      ip -o -6 address show dev br0 temporary | wc -l
+      ip -o -6 address show dev eth0 scope global | wc -l
+      ip -6 route show dev eth0 | grep -v ^fe80 | wc -l
+      reach
+      slapos node format --check
+    `);
+    expect(output).toBe(`renewed\n1\n0\n0\n${'HTTP/1.0 200 OK\n'.repeat(2)}Nothing to do.\n`);
+  });
+
+  it('takes the partitions along when the node was formatted on the uplink before', async () => {
+    const output = await succeedInFreshNamespace(`
+      ${START}
+      sed -i '/bridge/d; s/br0/eth0/' /srv/slapos.cfg
+      slapos -q node format --now
+      ip -o address show dev eth0 scope global | wc -l
+      sed -i 's/= eth0/= br0/' /srv/slapos.cfg
+      printf 'create_bridge = true\nbridge_ports = eth0\n' >> /srv/slapos.cfg
+      slapos node format -n | grep -cE '^(add|delete) address 10.0.'
+      slapos -q node format --now 2> /dev/null
+      ip -o address show dev eth0 scope global | wc -l
+      ip -o address show dev br0 scope global | wc -l
+      reach
+      slapos node format --check
+    `);
+    expect(output).toBe(`10\n4\n0\n10\n${'HTTP/1.0 200 OK\n'.repeat(2)}Nothing to do.\n`);
   });
 
   it('waits for the ports of a bridge that runs STP', async () => {

@@ -134,6 +134,62 @@ describe('an uplink in bridge_ports', () => {
   });
 });
 
+describe('a host that lives from router advertisements and leases', () => {
+  const advertised = { family: 6 as const, gateway: 'fe80::1', metric: 1024, protocol: 9 };
+  const leaseHost = (): FakeHost => {
+    const host = uplinkHost();
+    host.neighbours.add('fe80::1');
+    host.routeList.splice(
+      0,
+      host.routeList.length,
+      ...host.routeList.filter((one) => {
+        return one.family === 4 || one.prefixLength !== 0;
+      }),
+    );
+    host.addRoute('eth0', advertised);
+    const found = host.addressList.find(({ address }) => address === '192.0.2.2');
+    if (found !== undefined) Object.assign(found, { validSeconds: 3600, preferredSeconds: 3600 });
+    host.settings.set('net.ipv6.conf.eth0.accept_ra', '1');
+    return host;
+  };
+
+  it('makes the bridge listen, leaves the kernel room for its own route, and warns', async () => {
+    const host = leaseHost();
+    const input = formatInput(host, options());
+    const { warnings } = await runFormat(input);
+    expect(warnings).toContain(
+      '192.0.2.2 of eth0 expires in 3600 s: tell the DHCP client of the host to watch br0 instead.',
+    );
+    expect(host.settings.get('net.ipv6.conf.br0.accept_ra')).toBe('2');
+    expect(networkOf(host)).toContain('/0 via fe80::1 on br0 1025 9 254 ');
+    expect(await plannedKinds(input)).toEqual([]);
+  });
+
+  it('takes the way back from any moment, too', async () => {
+    for (let changes = 0; ; changes += 1) {
+      const host = leaseHost();
+      host.neighbours.clear();
+      host.crashAfter = changes;
+      const input = formatInput(host, options());
+      const first = await runFormat(input).catch((error: unknown) => error);
+      host.crashAfter = undefined;
+      if (!(first instanceof CrashError)) break;
+      await expect(runFormat(input)).rejects.toMatchObject({ code: 'SLAPOS_ERR_GATEWAY_LOST' });
+      const routes = networkOf(host).filter((line) => line.includes('fe80::1 '));
+      expect(routes, `after ${changes}`).toEqual([
+        expect.stringMatching(/^\/0 via fe80::1 on eth0 102[45] 9 254 $/),
+      ]);
+    }
+  });
+
+  it('listens as the port did when nothing came that way', async () => {
+    const host = uplinkHost();
+    host.settings.set('net.ipv6.conf.eth0.accept_ra', '0');
+    await runFormat(formatInput(host, options()));
+    expect(host.settings.get('net.ipv6.conf.br0.accept_ra')).toBe('0');
+  });
+});
+
 describe('a move that is killed', () => {
   /** Dies after so many changes, then runs again to the end. */
   async function interrupted(host: FakeHost, changes: number): Promise<boolean> {
