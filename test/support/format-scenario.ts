@@ -44,7 +44,8 @@ CFG
 export const DUMP = `
   echo "# links"; ip -o link show group 20905 up | awk '{print $2}' | sort
   ip -o -d link show type tun | grep -oE 'slap[a-z]+[0-9]+|user [a-z0-9]+' | paste - - | sort
-  echo "# addresses"; ip -o address show scope global | awk '{print $2, $3, $4, $5, $6, $7, $8}' | sort
+  # The kernel asks nobody about the address of a tun (NOARP), but later than it says that it is there.
+  echo "# addresses"; ip -o address show scope global | sed '/slaptun/s/ tentative//' | awk '{print $2, $3, $4, $5, $6, $7, $8}' | sort
   echo "# routes"; ip -6 route show proto 83 table all | sed 's/ linkdown//' | sort
   ip -4 route show proto 83 table all | sed 's/ linkdown//' | sort
   echo "# users"; getent passwd | grep slap || true; getent group | grep slap || true
