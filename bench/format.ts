@@ -150,10 +150,11 @@ function takeKernelSamples(script: string, samples: Samples, partitions: number,
   for (const [name, value] of runScript(script)) {
     if (name === 'state') compareState(partitions, value, by);
     if (!name.startsWith('{')) continue;
-    const { devicesMs, networkMs, dumpMs } = JSON.parse(name) as Record<string, number>;
+    const { devicesMs, networkMs, cpuMs, dumpMs } = JSON.parse(name) as Record<string, number>;
     addSample(samples, by, Number(devicesMs) + Number(networkMs));
     addSample(samples, `${by}: devices`, Number(devicesMs));
     addSample(samples, `${by}: links, addresses, routes`, Number(networkMs));
+    addSample(samples, `${by}: processor time`, Number(cpuMs));
     addSample(samples, `${by}: reading back`, Number(dumpMs));
   }
 }
@@ -215,6 +216,12 @@ function compareAll(rows: readonly Row[], partitions: number): Ratio[] {
   const network = title('ip-batch');
   return [
     ratio('kernel work / C floor', [KERNEL], [FLOOR], '1.5 at most'),
+    ratio(
+      'kernel work / C floor, processor time',
+      [`${KERNEL}: processor time`],
+      [`${FLOOR}: processor time`],
+      '',
+    ),
     ratio(
       'first run / ip -batch + systemd-sysusers',
       [title('first')],

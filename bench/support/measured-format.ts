@@ -11,11 +11,15 @@ import { silentLogger } from '../../src/log/logger.ts';
 /** As the C floor: the kernel looks at the carriers of new links for a moment. */
 const PAUSE_MS = 100;
 
+const KERNEL_KINDS: ReadonlySet<StepKind> = new Set(['deviceCreate', 'link', 'address', 'route']);
+
 export interface KernelTimes {
   /** Taps and tuns. */
   readonly devicesMs: number;
   /** Links, addresses and routes. */
   readonly networkMs: number;
+  /** Processor time of the process, all threads, meanwhile. */
+  readonly cpuMs: number;
   /** Links, addresses and routes as `node format` reads them back. */
   readonly dumpMs: number;
 }
@@ -38,14 +42,20 @@ export async function planSteps(configPath: string): Promise<readonly Step[]> {
 export async function measureKernelWork(configPath: string): Promise<KernelTimes> {
   const input = formatInput(configPath);
   const spentMs = new Map<StepKind, number>();
-  let current: { readonly kind: StepKind; readonly startMs: number } | undefined;
+  let cpuMs = 0;
+  let current:
+    | { readonly kind: StepKind; readonly startMs: number; readonly cpuMs: number }
+    | undefined;
   const turnTo = (kind?: StepKind) => {
     const nowMs = performance.now();
+    const { user, system } = process.cpuUsage();
+    const nowCpuMs = (user + system) / 1000;
     if (current !== undefined) {
       const { kind: former, startMs } = current;
       spentMs.set(former, (spentMs.get(former) ?? 0) + nowMs - startMs);
+      if (KERNEL_KINDS.has(former)) cpuMs += nowCpuMs - current.cpuMs;
     }
-    current = kind && { kind, startMs: nowMs };
+    current = kind && { kind, startMs: nowMs, cpuMs: nowCpuMs };
   };
   await formatComputer(input, {
     onPlan: () => {},
@@ -64,6 +74,7 @@ export async function measureKernelWork(configPath: string): Promise<KernelTimes
   return {
     devicesMs: of('deviceCreate'),
     networkMs: of('link') + of('address') + of('route'),
+    cpuMs,
     dumpMs,
   };
 }
