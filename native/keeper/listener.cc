@@ -67,6 +67,15 @@ void LinkIntoPlace(const std::string& temporary, const std::string& path) {
   throw StartError(kInUse);
 }
 
+// A name beside the socket that is no longer than `sv.sock`, so that a socket whose path is as long
+// as can be is made too.
+std::string TemporaryName(const std::string& path) {
+  constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::string name = path.substr(0, path.rfind('/') + 1) + ".";
+  for (int pid = ::getpid(); pid > 0; pid /= 36) name += kDigits[pid % 36];
+  return name;
+}
+
 class TemporaryPath {
  public:
   explicit TemporaryPath(std::string path) : path_(std::move(path)) { ::unlink(path_.c_str()); }
@@ -90,7 +99,7 @@ Listener::Listener(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(st
 }
 
 Listener Listener::Bind(const std::string& path, mode_t mode, const std::optional<Owner>& owner) {
-  TemporaryPath temporary(path + "." + std::to_string(::getpid()));
+  TemporaryPath temporary(TemporaryName(path));
   sockaddr_un address = AddressOf(temporary.Get());
   UniqueFd fd = OpenSocket();
   if (::bind(fd.Get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {

@@ -43,6 +43,7 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_PROMISE_FAILED: 'A promise of a partition is not kept.',
   SLAPOS_ERR_SUPERVISOR: 'The supervisor refused or cannot be reached.',
   SLAPOS_ERR_SUPERVISOR_CONFIG: 'The supervisor configuration is wrong.',
+  SLAPOS_ERR_SUPERVISOR_FOREIGN: 'What listens on the socket is no supervisor that works.',
   SLAPOS_ERR_LISTEN: 'A server cannot listen on its address.',
   SLAPOS_ERR_DATABASE: 'A database cannot be opened, read or written.',
   SLAPOS_ERR_CANCELLED: 'A signal or a time limit ended the work.',

@@ -98,14 +98,32 @@ export class SupervisorClient {
    * status than 200, SlaposError SLAPOS_ERR_SUPERVISOR when it cannot be reached; its cause has
    * the errno code.
    */
-  async call<T = RpcValue>(method: string, ...params: readonly RpcValue[]): Promise<T> {
-    const answer = await this.#post(encodeCall(method, params)).catch((cause: unknown) => {
-      throw new SlaposError(
-        'SLAPOS_ERR_SUPERVISOR',
-        `The supervisor cannot be reached at ${this.address}: ${errorMessage(cause)}.`,
-        { cause, context: { address: this.address, method, errno: errorCode(cause) } },
-      );
-    });
+  call<T = RpcValue>(method: string, ...params: readonly RpcValue[]): Promise<T> {
+    return this.#call<T>(method, params, undefined);
+  }
+
+  /**
+   * Calls a method that is answered at once.
+   * @throws as {@link SupervisorClient.call}, also when nothing comes within the time.
+   */
+  callWithin<T = RpcValue>(timeoutMs: number, method: string): Promise<T> {
+    return this.#call<T>(method, [], timeoutMs);
+  }
+
+  async #call<T>(
+    method: string,
+    params: readonly RpcValue[],
+    timeoutMs: number | undefined,
+  ): Promise<T> {
+    const answer = await this.#post(encodeCall(method, params), timeoutMs).catch(
+      (cause: unknown) => {
+        throw new SlaposError(
+          'SLAPOS_ERR_SUPERVISOR',
+          `The supervisor cannot be reached at ${this.address}: ${errorMessage(cause)}.`,
+          { cause, context: { address: this.address, method, errno: errorCode(cause) } },
+        );
+      },
+    );
     if (answer.status !== 200) throw new HttpStatusError(answer.status, answer.reason);
     return decodeReply(answer.body) as T;
   }
@@ -129,7 +147,7 @@ export class SupervisorClient {
     this.#agent.destroy();
   }
 
-  #post(body: string): Promise<Answer> {
+  #post(body: string, timeoutMs: number | undefined): Promise<Answer> {
     const { socketPath, host, port } = this.target;
     const data = Buffer.from(body);
     return new Promise((resolve, reject) => {
@@ -144,11 +162,19 @@ export class SupervisorClient {
           ...this.authorization(),
         },
       });
+      if (timeoutMs !== undefined) {
+        const text = `no answer within ${timeoutMs / 1000} s`;
+        outgoing.setTimeout(timeoutMs, () => outgoing.destroy(silence(text)));
+      }
       outgoing.on('error', reject);
       outgoing.on('response', (response) => readBody(response).then(resolve, reject));
       outgoing.end(data);
     });
   }
+}
+
+function silence(text: string): Error {
+  return Object.assign(new Error(text), { code: 'ETIMEDOUT' });
 }
 
 /** True when nothing listens: no socket file, nobody behind it, or it went away meanwhile. */

@@ -15,7 +15,7 @@ import { parseDaemon } from './daemon-section.ts';
 import { parseEnvironment } from './environment.ts';
 import { expand } from './expansion.ts';
 import { compareGroups } from './group-diff.ts';
-import { type IniFile, IniSyntaxError } from './ini.ts';
+import { type IniFile, IniSyntaxError, locateKey } from './ini.ts';
 import {
   ConfigurationError,
   type DaemonConfig,
@@ -25,6 +25,7 @@ import {
 } from './program-config.ts';
 import {
   inSection,
+  LocatedError,
   listedPrograms,
   parseGroup,
   parseListener,
@@ -143,6 +144,8 @@ function parseGroups(sections: Sections, around: Surroundings): GroupConfig[] {
   return groups;
 }
 
+const NO_PLACE = { line: 0, section: '', key: '' } as const;
+
 /** Reads the same configuration again and again, parsing only what changed. */
 export class ConfigurationReader {
   readonly #path: string;
@@ -209,6 +212,7 @@ export class ConfigurationReader {
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           errors.push({
+            ...NO_PLACE,
             file: path,
             message: error instanceof IniSyntaxError ? message : `${path}: ${message}`,
           });
@@ -305,9 +309,19 @@ export class ConfigurationReader {
       if (!(error instanceof ValueError)) throw error;
       if (files.some(({ path }) => path === this.#path))
         throw new ConfigurationError(error.message);
-      for (const { path } of files) errors.push({ file: path, message: error.message });
+      const place = this.#locate(error);
+      for (const { path } of files) errors.push({ ...place, file: path });
       return this.#previous(files.map(({ path }) => path));
     }
+  }
+
+  /** Section, key and line that an error is about; the line is in the file that the message names. */
+  #locate(error: ValueError): Omit<FileProblem, 'file'> {
+    if (!(error instanceof LocatedError)) return { ...NO_PLACE, message: error.message };
+    const { section, key } = error;
+    const line = locateKey(this.#ports.files.read(section.file), section.name, key);
+    const about = `line ${line}${key === undefined ? '' : `, key ${key}`}`;
+    return { message: `${error.message}, ${about}`, line, section: section.name, key: key ?? '' };
   }
 
   /** Groups that these files gave when they were last right. */

@@ -91,6 +91,23 @@ function readLines(path: string, text: string, sections: RawSections): string[] 
   return problems;
 }
 
+/** Line of a key, the last one that counts, or of the section when it has no such key; 0 for none. */
+export function locateKey(text: string, section: string, key: string | undefined): number {
+  let current = '';
+  let found = 0;
+  let isKeyFound = false;
+  for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) {
+    const header = SECTION.exec(line)?.[1];
+    if (header !== undefined) current = header;
+    if (current !== section) continue;
+    const name = /^([^=:]*?)\s*[=:]/.exec(line)?.[1]?.trim().toLowerCase();
+    const isKey = header === undefined && key !== undefined && name === key;
+    if (isKey || (header !== undefined && !isKeyFound)) found = index + 1;
+    isKeyFound ||= isKey;
+  }
+  return found;
+}
+
 /** A text as Python's repr() shows it, for messages that callers compare. */
 export function quote(text: string): string {
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";

@@ -112,15 +112,42 @@ async function reviveWatchdog(client: SupervisorClient, log: Logger): Promise<vo
 const SHUTDOWN_STATE = 6;
 const RUNNING_STATE = 1;
 
+/** A busy supervisor answers later than this only when something is wrong with it. */
+const ANSWER_MS = 60_000;
+
+/** What is told of whatever listens on the socket and is no supervisor that works. */
+function notASupervisor(client: SupervisorClient, cause: unknown): SlaposError {
+  const { address } = client;
+  const message = `What listens on ${address} is no supervisor: ${errorMessage(cause)}`;
+  return new SlaposError('SLAPOS_ERR_SUPERVISOR_FOREIGN', message, {
+    cause,
+    context: { address },
+    hint: 'Find it by `ss -xlp` and stop it, or use another instance_root.',
+  });
+}
+
+async function readState(client: SupervisorClient): Promise<string> {
+  try {
+    const state = await client.callWithin<unknown>(ANSWER_MS, 'supervisor.getState');
+    const { statecode, statename } = state as { statecode?: unknown; statename?: unknown };
+    if (typeof statename !== 'string') throw new TypeError('its state is no state');
+    return statecode === RUNNING_STATE ? statename : `in state ${statename}`;
+  } catch (error) {
+    // Silence, or bytes that are no HTTP.
+    const cause = isUnreachable(error) ? errorCode((error as Error).cause) : '';
+    const isForeign = cause === 'ETIMEDOUT' || cause.startsWith('HPE_');
+    if (!isForeign && (isRpcFault(error) || isUnreachable(error))) throw error;
+    throw notASupervisor(client, error);
+  }
+}
+
 /** True when it runs, false when nothing answers; waits while one is shutting down. */
 async function isRunning(client: SupervisorClient, log: Logger): Promise<boolean> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     try {
-      const state = await client.call<{ statecode: number; statename: string }>(
-        'supervisor.getState',
-      );
-      if (state.statecode === RUNNING_STATE && state.statename === 'RUNNING') return true;
-      throw new SlaposError('SLAPOS_ERR_SUPERVISOR', `The supervisor is ${state.statename}.`);
+      const state = await readState(client);
+      if (state === 'RUNNING') return true;
+      throw notASupervisor(client, new Error(`it is ${state}`));
     } catch (error) {
       if (isRpcFault(error) && error.faultCode === SHUTDOWN_STATE) {
         const delayMs = 4000 + attempt * 2000;
@@ -195,6 +222,7 @@ async function launch(
 export async function ensureSupervisor(options: EnsureSupervisorOptions): Promise<string> {
   const paths = supervisorPaths(options.instanceRoot);
   const socket = await supervisorSocket(options.files, options.instanceRoot);
+  requireShort(socket);
   const client = new SupervisorClient(socket);
   try {
     const exists = (await options.files.stat(socket)) !== undefined;
@@ -214,6 +242,20 @@ export async function ensureSupervisor(options: EnsureSupervisorOptions): Promis
   } finally {
     client.close();
   }
+}
+
+/** Longest path that a socket can have, without the final NUL (unix(7)). */
+const MAX_SOCKET_BYTES = 107;
+
+function requireShort(socket: string): void {
+  const length = Buffer.byteLength(socket);
+  if (length <= MAX_SOCKET_BYTES) return;
+  const longest = MAX_SOCKET_BYTES - '/sv.sock'.length;
+  throw new SlaposError(
+    'SLAPOS_ERR_SUPERVISOR_CONFIG',
+    `The path of the supervisor's socket has ${length} bytes, ${MAX_SOCKET_BYTES} at most: ${socket}.`,
+    { hint: `Use an instance_root of at most ${longest} bytes; it may be a link.` },
+  );
 }
 
 async function requireMainFile(files: HostFiles, paths: SupervisorPaths): Promise<void> {

@@ -113,7 +113,12 @@ export interface SupervisorConfig {
 
 export interface FileProblem {
   readonly file: string;
+  /** With file, line and key where they are known. */
   readonly message: string;
+  /** 0 when it is not about one. */
+  readonly line: number;
+  readonly section: string;
+  readonly key: string;
 }
 
 /** A configuration that cannot be used at all: exit 2 at start, CANT_REREAD on reload. */

@@ -55,14 +55,23 @@ class SectionReader {
 
   text(key: string): string | undefined {
     const value = this.section.values.get(key);
-    return value === undefined
-      ? undefined
-      : expand(value, this.names, `${this.section.name}.${key}`);
+    if (value === undefined) return undefined;
+    return aboutKey(key, () => expand(value, this.names, `${this.section.name}.${key}`));
   }
 
   get<T>(key: string, parse: (text: string) => T, fallback: T): T {
     const text = this.text(key);
-    return text === undefined ? fallback : parse(text);
+    return text === undefined ? fallback : aboutKey(key, () => parse(text));
+  }
+}
+
+/** Runs a parser; what it throws says which key it is about. */
+function aboutKey<T>(key: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ValueError) error.key ??= key;
+    throw error;
   }
 }
 
@@ -72,7 +81,9 @@ function channel(
   around: Surroundings,
 ): ChannelConfig {
   const target = reader.get(`${name}_logfile`, parseLogTarget, { kind: 'auto' } as const);
-  if (target.kind === 'file') requireLogFolder(target.path, around);
+  if (target.kind === 'file') {
+    aboutKey(`${name}_logfile`, () => requireLogFolder(target.path, around));
+  }
   return {
     target,
     maxBytes: reader.get(`${name}_logfile_maxbytes`, parseByteSize, 50 * 1024 ** 2),
@@ -92,20 +103,23 @@ function requireLogFolder(path: string, around: Surroundings): void {
 }
 
 function userOf(reader: SectionReader, around: Surroundings): { uid?: number } {
-  const user = reader.text('user');
-  if (user === undefined) return {};
-  const uid = around.findUid(user);
-  if (uid !== undefined) return { uid };
-  throw new ValueError(
-    /^\d+$/.test(user) ? `Invalid user id ${user}` : `Invalid user name ${user}`,
-  );
+  const findUid = (user: string): number => {
+    const uid = around.findUid(user);
+    if (uid !== undefined) return uid;
+    throw new ValueError(
+      /^\d+$/.test(user) ? `Invalid user id ${user}` : `Invalid user name ${user}`,
+    );
+  };
+  return optional('uid', reader.get('user', findUid, undefined as number | undefined));
 }
 
 function stopKeys(reader: SectionReader): Pick<ProcessConfig, 'isStopAsGroup' | 'isKillAsGroup'> {
   const isStopAsGroup = reader.get('stopasgroup', parseBoolean, false);
   const isKillAsGroup = reader.get('killasgroup', parseBoolean, isStopAsGroup);
   if (isStopAsGroup && !isKillAsGroup) {
-    throw new ValueError('Cannot set stopasgroup=true and killasgroup=false');
+    aboutKey('killasgroup', () => {
+      throw new ValueError('Cannot set stopasgroup=true and killasgroup=false');
+    });
   }
   return { isStopAsGroup, isKillAsGroup };
 }
@@ -116,7 +130,7 @@ function optional<K extends string, T>(key: K, value: T | undefined): { [P in K]
 
 /** Environment of the program, and the names that it adds for the other keys. */
 function programEnvironment(reader: SectionReader): Record<string, string> {
-  const environment = parseEnvironment(reader.text('environment') ?? '');
+  const environment = reader.get('environment', parseEnvironment, parseEnvironment(''));
   for (const [key, value] of environment) reader.names.set(`ENV_${key}`, value);
   return Object.fromEntries(environment);
 }
@@ -129,7 +143,7 @@ function oneProcess(section: Section, names: Expansions, around: Surroundings): 
     throw new ValueError(`program section ${section.name} does not specify a command`);
   }
   return {
-    name: parseName(reader.text('process_name') ?? String(names.get('program_name'))),
+    name: reader.get('process_name', parseName, String(names.get('program_name'))),
     program: String(names.get('program_name')),
     command,
     priority: reader.get('priority', parseInteger, 999),
@@ -247,10 +261,18 @@ export function inSection<T>(section: Section, parse: () => T): T {
     return parse();
   } catch (error) {
     if (!(error instanceof ValueError) || error instanceof LocatedError) throw error;
-    throw new LocatedError(
-      `${error.message} in section ${quote(section.name)} (file: ${quote(section.file)})`,
-    );
+    const place = `in section ${quote(section.name)} (file: ${quote(section.file)})`;
+    throw new LocatedError(`${error.message} ${place}`, section, error.key);
   }
 }
 
-class LocatedError extends ValueError {}
+/** A wrong value with the section, and the key if one is known, that it stands in. */
+export class LocatedError extends ValueError {
+  readonly section: Section;
+
+  constructor(message: string, section: Section, key: string | undefined) {
+    super(message);
+    this.section = section;
+    this.key = key;
+  }
+}

@@ -21,7 +21,7 @@ function narrow(diff: GroupDiff, names: RpcValue | undefined): GroupDiff {
 }
 
 function listProblems({ problems }: RpcContext): RpcValue {
-  return problems().map(({ file, message }) => ({ file, message }));
+  return problems().map((problem) => ({ ...problem }));
 }
 
 async function update(context: RpcContext, names: RpcValue | undefined): Promise<RpcValue> {
@@ -105,7 +105,9 @@ export const EXTRA_METHODS: readonly RpcMethod[] = [
     name: 'slapos.getConfigProblems',
     returns: 'array',
     params: [],
-    help: 'Files that the last reading of the configuration could not use, with the reason.',
+    help:
+      'Files that the last reading of the configuration could not use: structs of file, line (0 ' +
+      'for none), section, key and message.',
     run: listProblems,
   },
 ];

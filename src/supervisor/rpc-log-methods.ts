@@ -81,8 +81,8 @@ async function sendInput(
   try {
     await writeProcessInput(pid, text);
   } catch (error) {
-    if (errorCode(error) === 'EPIPE' || errorCode(error) === 'ENXIO')
-      throw fault('NO_FILE', namespec);
+    // Nobody reads, it is no pipe, or the service closed it.
+    if (['EPIPE', 'ENXIO', 'ENOENT'].includes(errorCode(error))) throw fault('NO_FILE', namespec);
     throw fault('FAILED', namespec);
   }
   return true;

@@ -2,7 +2,7 @@
 import type { Controller } from './controller.ts';
 import { fault } from './fault.ts';
 import type { MainLog } from './main-log.ts';
-import type { GroupConfig } from './program-config.ts';
+import type { FileProblem, GroupConfig } from './program-config.ts';
 import type { RpcValue } from './xml-rpc.ts';
 
 /** What methods act on. */
@@ -19,7 +19,7 @@ export interface RpcContext {
   /** Reads the files again. Throws ConfigurationError. */
   reload(): readonly GroupConfig[];
   /** Problems of the last reading. */
-  problems(): ReadonlyArray<{ readonly file: string; readonly message: string }>;
+  problems(): readonly FileProblem[];
   /** Begins to stop, after the answer was sent. */
   leave(mood: 'SHUTDOWN' | 'RESTARTING'): void;
 }

@@ -9,6 +9,7 @@ import { streamLog } from './log-stream.ts';
 import { findProcess } from './operations.ts';
 import { ProcessInfoXml } from './process-info-xml.ts';
 import type { ServerConfig } from './program-config.ts';
+import { BodyReader, BodyRefusal, RPC_LIMITS, type RpcLimits } from './rpc-body.ts';
 import { callMethod } from './rpc-dispatch.ts';
 import type { RpcContext } from './rpc-method.ts';
 import { mayAsk, mayConnect, peerOf } from './server-access.ts';
@@ -21,7 +22,12 @@ import {
   type RpcCall,
 } from './xml-rpc.ts';
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** What one server serves from. */
+interface Service {
+  readonly context: RpcContext;
+  readonly limits: RpcLimits;
+  readonly bodies: BodyReader;
+}
 
 function sendPage(response: ServerResponse, status: number, text: string): void {
   const body = `<html><head><title>${text}</title></head><body><h1>${text}</h1></body></html>\n`;
@@ -30,17 +36,6 @@ function sendPage(response: ServerResponse, status: number, text: string): void 
     'content-length': Buffer.byteLength(body),
   });
   response.end(body);
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    length += (chunk as Buffer).length;
-    if (length > MAX_BODY_BYTES) throw new Error('the request is too long');
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 const infoXml = new ProcessInfoXml();
@@ -61,27 +56,41 @@ async function answer(context: RpcContext, call: RpcCall): Promise<Buffer[]> {
   }
 }
 
-async function serveRpc(
-  context: RpcContext,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  if (request.method !== 'POST') return sendPage(response, 400, 'Bad Request');
-  if (request.headers['content-length'] === undefined) {
-    return sendPage(response, 411, 'Length Required');
-  }
-  let call: RpcCall;
-  try {
-    call = decodeCall(await readBody(request));
-  } catch (error) {
-    context.log.write('ERRO', `bad request on /RPC2: ${errorMessage(error)}`);
-    return sendPage(response, 400, 'Bad Request');
-  }
-  const parts = await answer(context, call);
+/** A client that does not take its answer is let go: the answer is in our memory meanwhile. */
+function sendAnswer(response: ServerResponse, parts: readonly Buffer[], timeoutMs: number): void {
+  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  timer.unref();
+  response.once('close', () => clearTimeout(timer));
+  response.once('finish', () => clearTimeout(timer));
   const length = parts.reduce((total, part) => total + part.length, 0);
   response.writeHead(200, { 'content-type': 'text/xml', 'content-length': length });
   for (const part of parts) response.write(part);
   response.end();
+}
+
+async function serveRpc(
+  { context, limits, bodies }: Service,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== 'POST') return sendPage(response, 400, 'Bad Request');
+  let call: RpcCall;
+  try {
+    call = decodeCall(await bodies.read(request));
+  } catch (error) {
+    // It went away, or took too long: nobody waits for an answer.
+    if (request.destroyed && !request.complete) return;
+    context.log.write('ERRO', `bad request on /RPC2: ${errorMessage(error)}`);
+    const isRefused = error instanceof BodyRefusal;
+    // What is left of the body is not read.
+    if (isRefused) response.shouldKeepAlive = false;
+    return sendPage(
+      response,
+      isRefused ? error.status : 400,
+      isRefused ? error.message : 'Bad Request',
+    );
+  }
+  sendAnswer(response, await answer(context, call), limits.answerMs);
 }
 
 /** Path of the log that a `/logtail/NAME/CHANNEL` address means; '' when there is none. */
@@ -108,14 +117,14 @@ async function serveLog(
 }
 
 async function serve(
-  context: RpcContext,
+  service: Service,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const path = (request.url ?? '/').replace(/[?#].*$/, '');
-  if (path.startsWith('/RPC2')) await serveRpc(context, request, response);
+  if (path.startsWith('/RPC2')) await serveRpc(service, request, response);
   else if (path.startsWith('/logtail/') || path.startsWith('/mainlogtail')) {
-    await serveLog(context, path, response);
+    await serveLog(service.context, path, response);
   } else if (path === '/') sendPage(response, 200, 'Supervisor');
   else sendPage(response, 404, 'Not Found');
 }
@@ -137,18 +146,29 @@ function guard(server: Server, config: ServerConfig, { log, ownUid }: RpcContext
 }
 
 /** The server; the caller makes it listen. */
-export function createRpcServer(context: RpcContext, config: ServerConfig): Server {
-  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+export function createRpcServer(
+  context: RpcContext,
+  config: ServerConfig,
+  limits: RpcLimits = RPC_LIMITS,
+): Server {
+  const service: Service = { context, limits, bodies: new BodyReader(limits) };
+  const { requestMs } = limits;
+  // Node counts from the first byte of a request: a connection that is idle between two is kept.
+  const options = {
+    keepAliveTimeout: 0,
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: requestMs / 4,
+  };
+  const server = createServer(options, (request, response) => {
     if (!mayAsk(config, request)) return askForPassword(response);
-    serve(context, request, response).catch((error: unknown) => {
+    serve(service, request, response).catch((error: unknown) => {
       context.log.write('CRIT', `${request.url}: ${error instanceof Error ? error.stack : error}`);
       if (response.headersSent) response.destroy();
       else sendPage(response, 500, 'Internal Server Error');
     });
   });
   guard(server, config, context);
-  server.requestTimeout = 0;
-  server.headersTimeout = 0;
   server.timeout = 0;
   return server;
 }

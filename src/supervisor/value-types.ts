@@ -3,7 +3,10 @@ import { constants } from 'node:os';
 import { quote } from './ini.ts';
 
 /** A value that its type does not allow; the caller adds section and file. */
-export class ValueError extends Error {}
+export class ValueError extends Error {
+  /** Key of the section that it is about, once somebody knows. */
+  key: string | undefined;
+}
 
 const TRUE_WORDS = new Set(['yes', 'true', 'on', '1']);
 const FALSE_WORDS = new Set(['no', 'false', 'off', '0']);

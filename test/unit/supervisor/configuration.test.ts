@@ -164,7 +164,10 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
         file: '/r/conf.d/a.conf',
         message:
           "Invalid name: 'x y' because of character: ' ' in section 'program:a' " +
-          "(file: '/r/conf.d/a.conf')",
+          "(file: '/r/conf.d/a.conf'), line 2, key process_name",
+        line: 2,
+        section: 'program:a',
+        key: 'process_name',
       },
     ]);
     files.write('/r/conf.d/a.conf', 'no section\n');

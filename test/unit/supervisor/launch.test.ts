@@ -1,5 +1,6 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,7 +30,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  server?.closeAllConnections();
+  server?.closeAllConnections?.();
   server?.close();
   server = undefined;
   rmSync(root, { recursive: true });
@@ -69,6 +70,15 @@ function ensure(launch?: EnsureSupervisorOptions['launch']) {
   const options = { files, instanceRoot: root, log: silentLogger, program: '/x/keeper' };
   return ensureSupervisor({ ...options, launch: launch ?? refuse });
 }
+
+/** Something that says the same to everybody. */
+function serveRaw(answer: string) {
+  const raw = createTcpServer((socket) => void socket.on('error', () => {}).end(answer));
+  server = raw as Server;
+  return new Promise<void>((resolve) => raw.listen(join(root, 'sv.sock'), resolve));
+}
+
+const HTML = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>';
 
 const UP = { statecode: 1, statename: 'RUNNING' };
 
@@ -169,6 +179,33 @@ describe('ensureSupervisor', () => {
       return { status: 2, output: 'Error: Another program is already listening\n' };
     });
     expect(socket).toBe(join(root, 'sv.sock'));
+  });
+
+  it.each([
+    ['a supervisor in trouble', { statecode: 2, statename: 'FATAL' }, 'it is in state FATAL'],
+    ['another program with XML-RPC', 'hello', 'its state is no state'],
+    ['a web server', HTML, ''],
+    ['another protocol', 'SSH-2.0-x\r\n', ''],
+  ])('refuses %s and launches nothing', async (_, answer, text) => {
+    if (typeof answer === 'string' && answer.includes('\n')) await serveRaw(answer);
+    else await serve({ getState: () => answer as RpcValue });
+    await expect(ensure()).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_SUPERVISOR_FOREIGN',
+      message: expect.stringContaining(`is no supervisor: ${text}`),
+      hint: expect.stringContaining('ss -xlp'),
+    });
+  });
+
+  it('says when the path of the socket is too long', async () => {
+    const deep = join(root, ...Array.from({ length: 10 }, () => 'x'.repeat(9)));
+    const files = createHostFiles();
+    await expect(
+      ensureSupervisor({ files, instanceRoot: deep, log: silentLogger }),
+    ).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_SUPERVISOR_CONFIG',
+      message: expect.stringContaining('107 at most'),
+      hint: expect.stringContaining('99 bytes'),
+    });
   });
 
   it('says what the launcher said when it failed, and when there is no configuration', async () => {
