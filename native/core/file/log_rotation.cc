@@ -126,28 +126,48 @@ bool CanCollapse(const OpenedLog& log) {
   return errno == EINVAL;
 }
 
+// On a full disk a log that is not cut would stay full for ever: its lines are given up.
+bool IsDiskFull(const SysError& error) { return error.err() == ENOSPC || error.err() == EDQUOT; }
+
+// Keeps the blocks up to `moved` as the newest backup; false when the log was emptied meanwhile.
+bool KeepBlocks(const OpenedLog& log, off_t moved, const LogLimits& limits) try {
+  Backup backup(log.place);
+  if (backup.Append(log.fd.Get(), std::max<off_t>(0, moved - kMostCopied), moved) != moved) {
+    return false;
+  }
+  backup.TakePlace(limits.backups);
+  return true;
+} catch (const SysError& error) {
+  if (!IsDiskFull(error)) throw;
+  return true;
+}
+
 // The blocks that were copied are taken out in one step, under the lock that writers take.
 Rotation Collapse(const OpenedLog& log, off_t size, const LogLimits& limits) {
   off_t moved = (size - 1) / log.block * log.block;
-  if (moved <= 0) return Rotation::kNone;
-  Backup backup(log.place);
-  if (backup.Append(log.fd.Get(), std::max<off_t>(0, moved - kMostCopied), moved) != moved) {
-    // It was emptied meanwhile.
-    return Rotation::kNone;
-  }
-  backup.TakePlace(limits.backups);
+  if (moved <= 0 || !KeepBlocks(log, moved, limits)) return Rotation::kNone;
   if (::fallocate(log.fd.Get(), FALLOC_FL_COLLAPSE_RANGE, 0, moved) != 0) {
     ThrowErrno("fallocate", log.place.path);
   }
   return Rotation::kCollapsed;
 }
 
-Rotation Truncate(const OpenedLog& log, off_t size, const LogLimits& limits) {
+void KeepAll(const OpenedLog& log, off_t size, const LogLimits& limits) try {
   Backup backup(log.place);
   off_t copied = backup.Append(log.fd.Get(), std::max<off_t>(0, size - kMostCopied), size);
   backup.TakePlace(limits.backups);
-  // Once more for what was written meanwhile, and again until nothing was.
-  for (off_t end; (end = log.Size()) > copied;) copied = backup.Append(log.fd.Get(), copied, end);
+  // Once more for what was written meanwhile, and again until nothing was; but not for ever behind
+  // a service that writes faster than we copy.
+  off_t last = size + kMostCopied;
+  for (off_t end; (end = log.Size()) > copied && copied < last;) {
+    copied = backup.Append(log.fd.Get(), copied, std::min(end, last));
+  }
+} catch (const SysError& error) {
+  if (!IsDiskFull(error)) throw;
+}
+
+Rotation Truncate(const OpenedLog& log, off_t size, const LogLimits& limits) {
+  KeepAll(log, size, limits);
   // Nothing may come between the last look at the size and this.
   if (::ftruncate(log.fd.Get(), 0) != 0) ThrowErrno("ftruncate", log.place.path);
   return Rotation::kTruncated;
