@@ -32,7 +32,7 @@
       "target_name": "slapos-supervisord",
       "type": "executable",
       "sources": [
-        "<!@(find native/keeper native/core/channel native/core/file native/core/proc native/core/spawn native/core/sys -name '*.cc' | LC_ALL=C sort)"
+        "<!@(find native/keeper native/core/cgroup native/core/channel native/core/confine native/core/file native/core/proc native/core/spawn native/core/sys -name '*.cc' | LC_ALL=C sort)"
       ],
       "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"],
       "libraries": ["-lpthread"]

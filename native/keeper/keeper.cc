@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "core/confine/confinement.h"
 #include "keeper/ended.h"
 #include "keeper/text.h"
 
@@ -27,6 +28,14 @@ constexpr int64_t kKillGraceMs = 5000;
 constexpr int64_t kControllerGraceMs = 5000;
 
 const int kHandled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
+
+// What services can be confined with here.
+void AddAbilities(Message* welcome) {
+  const ConfinementAbilities& abilities = ProbeConfinement();
+  welcome->Add("landlock", abilities.landlock)
+      .Add("mounts", abilities.mounts ? 1 : 0)
+      .Add("seccomp", abilities.seccomp ? 1 : 0);
+}
 
 bool IsStop(int number) { return number == SIGTERM || number == SIGINT || number == SIGQUIT; }
 
@@ -145,6 +154,7 @@ void Keeper::Greet() {
       .Add("starts", controller_.Starts())
       .Add("ready", has_been_ready_ ? 1 : 0)
       .Add("stopping", is_stopping_ ? 1 : 0);
+  AddAbilities(&welcome);
   channel_.Send(welcome);
   services_.Announce();
   channel_.Send(Message("synced"));

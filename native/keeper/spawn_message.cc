@@ -94,6 +94,21 @@ bool ReadKept(const Message& message, const std::vector<UniqueFd>& fds, std::vec
   return true;
 }
 
+// Which of it this machine can do is the controller's to know (the welcome tells).
+void ReadConfinement(const Message& message, SpawnRequest* request) {
+  std::vector<std::string> writable = message.List("writable");
+  std::string temporary = message.Text("private-tmp");
+  Confinement confinement;
+  confinement.mounts.read_only = message.List("read-only");
+  confinement.filters_calls = message.Flag("seccomp");
+  if (!temporary.empty()) {
+    confinement.mounts.replaced = {{"/tmp", temporary}, {"/var/tmp", temporary}};
+  }
+  bool is_free = writable.empty() && confinement.mounts.IsEmpty() && !confinement.filters_calls;
+  if (!writable.empty()) confinement.writable = std::move(writable);
+  if (!is_free) request->confinement = std::move(confinement);
+}
+
 bool ReadUmask(const Message& message, SpawnRequest* request) {
   int64_t value;
   if (message.Find("umask") == nullptr) return true;
@@ -112,6 +127,7 @@ bool DecodeSpawn(const Message& message, std::vector<UniqueFd> fds, SpawnRequest
   request->cwd = message.Find("cwd") == nullptr ? "/" : message.Text("cwd");
   request->new_session = message.Flag("session");
   request->no_new_privs = message.Flag("no-new-privs");
+  ReadConfinement(message, request);
   const std::pair<bool, const char*> checks[] = {
       {!message.Text("name").empty(), "name"},
       {!request->file.empty() && request->file[0] == '/', "file"},

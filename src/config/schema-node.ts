@@ -1,10 +1,12 @@
 /** Keys of `[slapos]` (spec/cli.md 3.3, spec/grid.md 2). */
 import { type KeySpec, keysReadBy } from './schema-key.ts';
+import { SERVICE_PROFILES } from './service-settings.ts';
 
 const all = keysReadBy('node format', 'node *', 'node bang', 'node collect', 'node boot');
 const grid = keysReadBy('node *');
 const software = keysReadBy('node software');
 const instance = keysReadBy('node instance');
+const services = keysReadBy('node *', 'node supervisord');
 const client = keysReadBy('client');
 const supervisor = keysReadBy('node supervisorctl', 'node supervisord');
 
@@ -45,7 +47,20 @@ const BUILDING: readonly KeySpec[] = [
   instance('instance_min_free_space', 'size', 'free space that an instance needs', {
     preset: '1000M',
   }),
-  instance('service_profile', 'text', 'restrictions put on services', { isOurs: true }),
+  services('service_profile', 'choice', 'restrictions put on services', {
+    preset: 'default',
+    choices: SERVICE_PROFILES,
+    isOurs: true,
+  }),
+  services('cgroup_memory_max', 'text', 'memory of the services of a partition, as 2G', {
+    isOurs: true,
+  }),
+  services('cgroup_cpu_max', 'text', 'processor time of the services of a partition, as 1.5', {
+    isOurs: true,
+  }),
+  services('pids_max', 'text', 'processes and threads of the services of a partition', {
+    isOurs: true,
+  }),
   instance('manager_list', 'names', 'plug-ins to run', { preset: '' }),
   instance('power_user_list', 'names', 'users of exclusive processor cores'),
 ];

@@ -11,6 +11,15 @@ export interface KeeperProcess {
   readonly timeMs: number;
 }
 
+/** What services can be confined with on the keeper's machine. */
+export interface ConfinementAbilities {
+  /** Version of landlock(7); 0 without. */
+  readonly landlock: number;
+  /** Mount namespaces. */
+  readonly mounts: boolean;
+  readonly seccomp: boolean;
+}
+
 /** A descriptor that the keeper held for us; ours from now on. */
 export interface KeptDescriptor {
   readonly label: string;
@@ -51,6 +60,7 @@ export type KeeperEvent =
       /** An earlier controller had been ready: this one takes over. */
       readonly isTakeOver: boolean;
       readonly isStopping: boolean;
+      readonly abilities: ConfinementAbilities;
     }
   | { readonly kind: 'stored'; readonly key: string; readonly value: string }
   | {
@@ -86,6 +96,11 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
     controllerStarts: fields.number('starts'),
     isTakeOver: fields.flag('ready'),
     isStopping: fields.flag('stopping'),
+    abilities: {
+      landlock: fields.number('landlock'),
+      mounts: fields.flag('mounts'),
+      seccomp: fields.flag('seccomp'),
+    },
   }),
   stored: (fields) => ({ kind: 'stored', key: fields.text('key'), value: fields.text('value') }),
   child: (fields, fds) => ({

@@ -12,6 +12,19 @@ import {
 import { decodeKeeperMessage, encodeKeeperMessage, type KeeperMessage } from './keeper-message.ts';
 import { loadNative, type NativeAddon } from './native.ts';
 
+/** What a service may not do although its user could. */
+export interface ServiceConfinement {
+  readonly isNoNewPrivs: true;
+  /** Refuse the system calls that no service needs. */
+  readonly isCallFiltered: boolean;
+  /** Folders beneath which files may be changed; undefined: wherever the user may. */
+  readonly writable: readonly string[] | undefined;
+  /** Trees that cannot be written. */
+  readonly readOnly: readonly string[];
+  /** Folder to see as `/tmp` and `/var/tmp`. */
+  readonly privateTmp: string | undefined;
+}
+
 /** A service to start. Descriptors are sent as copies: the caller closes its own afterwards. */
 export interface ServiceSpawn {
   /** Name of the process, `group:name`; unique among those that live. */
@@ -43,6 +56,7 @@ export interface ServiceSpawn {
   readonly keep?: ReadonlyArray<{ readonly label: string; readonly fd: number }>;
   readonly isNewSession?: boolean;
   readonly isNoNewPrivs?: boolean;
+  readonly confinement?: ServiceConfinement;
 }
 
 export interface SignalRequest {
@@ -118,8 +132,22 @@ export function encodeServiceSpawn(
   }
   for (const { label, fd } of request.keep ?? []) fields.push(['keep', `${attach(fd)}:${label}`]);
   if (request.isNewSession) fields.push(['session', '1']);
-  if (request.isNoNewPrivs) fields.push(['no-new-privs', '1']);
+  if (request.isNoNewPrivs || request.confinement !== undefined) {
+    fields.push(['no-new-privs', '1']);
+  }
+  fields.push(...encodeConfinement(request.confinement));
   return { message: { verb: 'spawn', fields }, fds };
+}
+
+function encodeConfinement(confinement: ServiceConfinement | undefined): Array<[string, string]> {
+  if (confinement === undefined) return [];
+  const { isCallFiltered, privateTmp, readOnly, writable = [] } = confinement;
+  return [
+    ...writable.map((path): [string, string] => ['writable', path]),
+    ...readOnly.map((path): [string, string] => ['read-only', path]),
+    ...(privateTmp === undefined ? [] : [['private-tmp', privateTmp] as [string, string]]),
+    ...(isCallFiltered ? [['seccomp', '1'] as [string, string]] : []),
+  ];
 }
 
 function encodeUser(user: ServiceSpawn['user']): Array<[string, string]> {

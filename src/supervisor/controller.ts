@@ -52,6 +52,8 @@ export interface ControllerPorts {
   readonly output: Pick<ServiceOutputPorts, 'isAnsiStripped' | 'openLog' | 'writeSyslog'>;
   /** Creates the log of a channel whose name is left to the daemon. */
   createAutoLog(processName: string, channel: 'stdout' | 'stderr'): Promise<string>;
+  /** Nothing of the group runs any more and nothing of it is known. */
+  forgetGroup?(name: string): void;
 }
 
 export type Mood = 'RUNNING' | 'SHUTDOWN' | 'RESTARTING';
@@ -206,6 +208,7 @@ export class Controller implements ProcessOwner {
     this.#groups.delete(name);
     this.events.removePool(name);
     this.#ports.keeper.store(groupKey(name), '');
+    this.#ports.forgetGroup?.(name);
     this.emit(renderGroupEvent('REMOVED', name));
     return true;
   }

@@ -1,10 +1,12 @@
 /** `[supervisord]` and the server section: what the daemon itself needs (spec/supervisor.md 2.2). */
 import { isAbsolute, join } from 'node:path';
+import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from '../config/service-settings.ts';
 import { parseEnvironment } from './environment.ts';
 import { type Expansions, expand } from './expansion.ts';
 import { ConfigurationError, type DaemonConfig } from './program-config.ts';
 import { inSection, type Section } from './program-sections.ts';
 import { parseServers } from './server-sections.ts';
+import { parseServiceSection } from './service-section.ts';
 import {
   parseBoolean,
   parseByteSize,
@@ -40,7 +42,15 @@ function logLevel(get: Get): string {
   throw new ValueError(`bad logger level name '${word}'`);
 }
 
-function daemonKeys(get: Get, around: DaemonSurroundings): Omit<DaemonConfig, 'servers'> {
+function readServices(section: Section | undefined, expansions: Expansions): ServiceSettings {
+  if (section === undefined) return DEFAULT_SERVICE_SETTINGS;
+  return inSection(section, () => parseServiceSection(reader(section, expansions)));
+}
+
+function daemonKeys(
+  get: Get,
+  around: DaemonSurroundings,
+): Omit<DaemonConfig, 'servers' | 'services'> {
   const absolute = (path: string) => (isAbsolute(path) ? path : join(around.cwd, path));
   const directory = get('directory');
   return {
@@ -76,7 +86,8 @@ export function parseDaemon(
   }
   try {
     const keys = inSection(section, () => daemonKeys(reader(section, around.expansions), around));
-    return { ...keys, servers: parseServers(sections.values(), around) };
+    const services = readServices(sections.get('slapos'), around.expansions);
+    return { ...keys, servers: parseServers(sections.values(), around), services };
   } catch (error) {
     if (error instanceof ValueError) throw new ConfigurationError(error.message);
     throw error;

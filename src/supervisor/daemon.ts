@@ -1,14 +1,17 @@
 /** The controller as a process: puts the parts together and follows the keeper's signals. */
 import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { KeeperLink } from '../host/keeper.ts';
 import { MemoryRelease } from '../host/memory.ts';
 import { loadNative } from '../host/native.ts';
+import { PrivateTmpFolders } from '../host/private-tmp.ts';
 import { createAutoLog, removeAutoLogs, startLogSweep } from '../host/program-log.ts';
 import { RotatingFile } from '../host/rotating-file.ts';
 import { writeSyslog } from '../host/syslog.ts';
 import { ConfigurationReader } from './configuration.ts';
 import { diskFiles } from './configuration-files.ts';
+import { listMissingAbilities } from './confinement.ts';
 import { type Clock, Controller, inStartingOrder } from './controller.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
 import { LogWatch } from './log-watch.ts';
@@ -17,6 +20,7 @@ import { openOutputLog } from './output-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
 import { openServers, serveAll, serverWarnings } from './server-sockets.ts';
+import { ServiceConfiner } from './service-confiner.ts';
 import { stopEverything } from './shutdown.ts';
 import { autoLogName } from './spawn-plan.ts';
 import { KeeperSpawner } from './spawner.ts';
@@ -100,6 +104,8 @@ class Daemon {
   readonly #log: MainLog;
   readonly #intake: KeeperIntake;
   readonly #controller: Controller;
+  readonly #tmpFolders: PrivateTmpFolders;
+  readonly #confiner: ServiceConfiner;
   #config: SupervisorConfig;
   readonly #memory = new MemoryRelease(QUIET_MS);
   #isLeaving = false;
@@ -119,6 +125,12 @@ class Daemon {
     const users = new UserTable();
     const logWatch = new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error)));
     const { daemon } = config;
+    this.#tmpFolders = new PrivateTmpFolders(join(dirname(daemon.pidFile), 'private-tmp'));
+    this.#confiner = new ServiceConfiner({
+      settings: () => this.#config.daemon.services,
+      abilities: intake.greeting.abilities,
+      tmpFolders: this.#tmpFolders,
+    });
     const { link } = intake;
     this.#controller = new Controller({
       keeper: link,
@@ -144,10 +156,12 @@ class Daemon {
         isAnsiStripped: daemon.isAnsiStripped,
         isOutputCopied: COPYING_LEVELS.has(daemon.logLevel),
         findAccount: (uid) => users.findAccount(uid),
+        confine: (process, group, file) => this.#confiner.confine(process, group, file),
       }),
       createAutoLog: (name, channel) => {
         return createAutoLog(daemon.childLogDir, autoLogName(name, channel, daemon.identifier));
       },
+      forgetGroup: (name) => void this.#forgetGroup(name),
     });
   }
 
@@ -161,6 +175,7 @@ class Daemon {
     const sockets = openServers(servers, this.#options.listenFd);
     report(this.#config, this.#log);
     for (const warning of serverWarnings(servers)) this.#log.write('WARN', warning);
+    this.#reportProfile();
     if (canResume(greeting)) this.#resume();
     else await this.#begin();
     this.#listenToKeeper();
@@ -186,6 +201,7 @@ class Daemon {
     for (const key of greeting.notes.keys()) this.#link.store(key, '');
     for (const { serial } of greeting.exits) this.#link.acknowledge(serial);
     this.#link.store(SESSION_KEY, greeting.bootId);
+    await this.#tmpFolders.removeAll();
     if (!daemon.isCleanupSkipped) {
       await removeAutoLogs(daemon.childLogDir, daemon.identifier, new Set());
     }
@@ -195,6 +211,22 @@ class Daemon {
     for (const group of ordered) await this.#controller.prepareGroup(group);
     this.#controller.emit({ name: 'SUPERVISOR_STATE_CHANGE_RUNNING', payload: '' });
     for (const { name } of ordered) this.#controller.startByItself(name);
+  }
+
+  async #forgetGroup(name: string): Promise<void> {
+    try {
+      await this.#tmpFolders.remove(name);
+    } catch (error) {
+      this.#log.write('WARN', `cannot remove the /tmp of ${name}: ${errorMessage(error)}`);
+    }
+  }
+
+  /** What of the strict profile this machine cannot do. */
+  #reportProfile(): void {
+    if (this.#config.daemon.services.profile !== 'strict') return;
+    for (const problem of listMissingAbilities(this.#intake.greeting.abilities)) {
+      this.#log.write('WARN', `service_profile = strict: ${problem}`);
+    }
   }
 
   #listenToKeeper(): void {
@@ -238,6 +270,7 @@ class Daemon {
   }
 
   async #finish(): Promise<void> {
+    await this.#tmpFolders.removeAll().catch(() => {}); // The next start tries again.
     if (this.#controller.mood === 'SHUTDOWN') this.#link.stopped();
     else this.#link.store(SESSION_KEY, '');
     // The answer proves that the message has arrived: nothing waits in our memory any more.

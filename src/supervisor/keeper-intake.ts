@@ -3,7 +3,7 @@
  * acted on afterwards, so that nothing is decided on half of it. Later events are handed on.
  */
 import { connectKeeper, type KeeperLink, type LinkEvent } from '../host/keeper.ts';
-import type { ExitRecord } from '../host/keeper-event.ts';
+import type { ConfinementAbilities, ExitRecord } from '../host/keeper-event.ts';
 import type { LivingProcess } from './controller.ts';
 import { ourEnds } from './spawner.ts';
 
@@ -12,6 +12,7 @@ export interface KeeperGreeting {
   readonly bootId: string;
   readonly isTakeOver: boolean;
   readonly isStopping: boolean;
+  readonly abilities: ConfinementAbilities;
   readonly notes: ReadonlyMap<string, string>;
   readonly living: ReadonlyMap<string, LivingProcess>;
   readonly exits: readonly ExitRecord[];
@@ -51,6 +52,7 @@ class Gathering {
       bootId: welcome?.bootId ?? '',
       isTakeOver: welcome?.isTakeOver ?? false,
       isStopping: welcome?.isStopping ?? false,
+      abilities: welcome?.abilities ?? { landlock: 0, mounts: false, seccomp: false },
       notes,
       living,
       exits,

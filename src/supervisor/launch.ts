@@ -3,6 +3,7 @@
  * (spec/supervisor.md 1.1 and 1.2, spec/grid.md 7.1).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServiceSettings } from '../config/service-settings.ts';
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import {
   type DaemonLauncher,
@@ -29,6 +30,8 @@ export interface SupervisorFilesOptions {
   readonly masterUrl: string;
   readonly computerId: string;
   readonly certificateRepositoryPath?: string;
+  /** How services are confined and limited; absent: not. */
+  readonly services?: ServiceSettings;
   /** First words of the watchdog's command line; default: {@link watchdogProgram}. */
   readonly watchdogProgram?: string;
 }
@@ -84,7 +87,7 @@ export async function writeSupervisorFiles(
     ...options,
     program: options.watchdogProgram ?? watchdogProgram(),
   };
-  const text = renderMainFile(paths, socket, renderWatchdogCommand(watchdog));
+  const text = renderMainFile(paths, socket, renderWatchdogCommand(watchdog), options.services);
   const before = await options.files.readText(paths.configuration);
   const status = await options.files.stat(paths.configuration);
   if (before !== text || status?.mode !== 0o600) {

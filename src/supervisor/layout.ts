@@ -1,5 +1,8 @@
 /** Where the supervisor's files are, and its main file (spec/supervisor.md 1.1). Pure. */
+
 import { join } from 'node:path';
+import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from '../config/service-settings.ts';
+import { renderServiceSection } from './service-section.ts';
 
 export interface SupervisorPaths {
   readonly instanceRoot: string;
@@ -62,6 +65,7 @@ export function renderMainFile(
   paths: SupervisorPaths,
   socket: string,
   watchdogCommand: string,
+  services: ServiceSettings = DEFAULT_SERVICE_SETTINGS,
 ): string {
   return `[rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
@@ -87,5 +91,5 @@ chmod=0700
 [eventlistener:watchdog]
 command=${literal(watchdogCommand)}
 events=PROCESS_STATE_EXITED, PROCESS_STATE_FATAL
-`;
+${renderServiceSection(services)}`;
 }

@@ -1,4 +1,5 @@
 /** What a parsed configuration holds: values only, ready to be compared and journalled as JSON. */
+import type { ServiceSettings } from '../config/service-settings.ts';
 import type { AutoRestart, LogTarget } from './value-types.ts';
 
 /** One output channel of a program. */
@@ -98,6 +99,7 @@ export interface DaemonConfig {
   readonly umask: number;
   readonly directory: string | undefined;
   readonly isAnsiStripped: boolean;
+  readonly services: ServiceSettings;
 }
 
 /** Everything that one reading of the files gave. */

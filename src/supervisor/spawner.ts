@@ -1,7 +1,7 @@
 /** Starts a process through the keeper: command, logs, standard streams, user. */
 import { closeSync } from 'node:fs';
 import { lookAtCommand } from '../host/command-files.ts';
-import type { KeeperLink, ServiceSpawn } from '../host/keeper.ts';
+import type { KeeperLink, ServiceConfinement, ServiceSpawn } from '../host/keeper.ts';
 import type { NativeAddon } from '../host/native.ts';
 import { logErrorCode, openProgramLog } from '../host/program-log.ts';
 import type { ManagedProcess } from './managed-process.ts';
@@ -49,6 +49,8 @@ export interface SpawnerOptions {
   readonly isAnsiStripped: boolean;
   readonly isOutputCopied: boolean;
   findAccount(uid: number): Account | undefined;
+  /** How a service is confined; undefined when it is not. */
+  confine(config: ProcessConfig, group: string, file: string): ServiceConfinement | undefined;
 }
 
 /** How many processes are started at the same time: each needs a few descriptors meanwhile. */
@@ -217,6 +219,7 @@ export class KeeperSpawner implements ProcessSpawner {
     more: Partial<ServiceSpawn>,
   ): Promise<SpawnOutcome> {
     const { config } = process;
+    const confinement = this.#options.confine(config, process.groupName, command.file);
     const answer = await this.#options.keeper.spawn({
       name: process.fullName,
       file: command.file,
@@ -225,6 +228,7 @@ export class KeeperSpawner implements ProcessSpawner {
       cwd: config.directory ?? this.#options.cwd,
       umask: config.umask ?? 0o022,
       ...more,
+      ...(confinement === undefined ? {} : { confinement }),
     });
     if (answer.kind === 'refused') {
       const { code } = answer.failure;

@@ -185,7 +185,9 @@ static void try_files(const char *open_folder, const char *setuid_program) {
   snprintf(name, sizeof name, "written-%d", (int)getuid());
   opened("write-own", name, O_WRONLY | O_CREAT);
   opened("write-open-folder", path(open_folder, name), O_WRONLY | O_CREAT);
-  opened("write-tmp", path("/tmp", name), O_WRONLY | O_CREAT);
+  char kept[64];
+  snprintf(kept, sizeof kept, "kept-%d", (int)getuid());
+  opened("write-tmp", path("/tmp", kept), O_WRONLY | O_CREAT);
   opened("write-var-tmp", path("/var/tmp", name), O_WRONLY | O_CREAT);
   opened("write-shm", path("/dev/shm", name), O_WRONLY | O_CREAT);
   opened("write-null", "/dev/null", O_WRONLY | O_TRUNC);

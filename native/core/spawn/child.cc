@@ -17,6 +17,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/confine/landlock.h"
+#include "core/confine/seccomp.h"
+
 namespace slapos {
 
 namespace {
@@ -90,6 +93,8 @@ const char* StepName(SpawnStep step) {
       return "setpgid";
     case SpawnStep::kSession:
       return "setsid";
+    case SpawnStep::kMounts:
+      return "mounts";
     case SpawnStep::kStdio:
       return "stdio";
     case SpawnStep::kLimits:
@@ -104,6 +109,10 @@ const char* StepName(SpawnStep step) {
       return "chdir";
     case SpawnStep::kNoNewPrivs:
       return "noNewPrivs";
+    case SpawnStep::kLandlock:
+      return "landlock";
+    case SpawnStep::kSeccomp:
+      return "seccomp";
     case SpawnStep::kExec:
       return "exec";
   }
@@ -111,13 +120,16 @@ const char* StepName(SpawnStep step) {
 }
 
 ChildPlan::ChildPlan(const SpawnRequest& request, std::vector<int> slots, unsigned first_hidden,
-                     bool shares_descriptors)
+                     bool shares_descriptors, const PreparedConfinement& confinement,
+                     int ruleset_slot)
     : request_(request),
       argv_(Pointers(request.args)),
       envp_(Pointers(request.env)),
       slots_(std::move(slots)),
       first_hidden_(first_hidden),
-      shares_descriptors_(shares_descriptors) {}
+      shares_descriptors_(shares_descriptors),
+      filter_(confinement.filter),
+      ruleset_slot_(ruleset_slot) {}
 
 bool ChildPlan::Fail(SpawnStep step) {
   err_ = errno == 0 ? EINVAL : errno;
@@ -126,8 +138,8 @@ bool ChildPlan::Fail(SpawnStep step) {
 }
 
 void ChildPlan::RunInChild() {
-  if (!HideDescriptors() || !ResetSignals() || !EnterGroup() || !PlaceStdio() || !ApplyLimits() ||
-      !TakeIds() || !Enter()) {
+  if (!HideDescriptors() || !ResetSignals() || !EnterGroup() || !EnterMounts() || !PlaceStdio() ||
+      !ApplyLimits() || !TakeIds() || !Enter() || !Confine()) {
     return;
   }
   ::execve(request_.file.c_str(), const_cast<char* const*>(argv_.data()),
@@ -166,11 +178,22 @@ bool ChildPlan::EnterGroup() {
   return ::setpgid(0, 0) == 0 || Fail(SpawnStep::kProcessGroup);
 }
 
+// Needs the privileges of the parent, so before the ids.
+bool ChildPlan::EnterMounts() {
+  if (!request_.confinement || request_.confinement->mounts.IsEmpty()) return true;
+  return EnterMountView(request_.confinement->mounts) || Fail(SpawnStep::kMounts);
+}
+
 bool ChildPlan::PlaceStdio() {
   int count = static_cast<int>(slots_.size());
   // Ascending, since a target may be the slot of an earlier one.
   for (int fd = 0; fd < count; fd++) {
     if (::dup3(slots_[static_cast<size_t>(fd)], fd, 0) < 0) return Fail(SpawnStep::kStdio);
+  }
+  if (ruleset_slot_ >= 0) {
+    // Right above the streams until exec closes it.
+    if (::dup3(ruleset_slot_, count, O_CLOEXEC) < 0) return Fail(SpawnStep::kStdio);
+    ruleset_slot_ = count++;
   }
   if (::syscall(SYS_close_range, static_cast<unsigned>(count), ~0U, 0U) == 0) return true;
   return MarkCloseOnExec(count) || Fail(SpawnStep::kDescriptors);
@@ -206,6 +229,13 @@ bool ChildPlan::Enter() {
   if (request_.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return Fail(SpawnStep::kNoNewPrivs);
   }
+  return true;
+}
+
+// The filter is the last: what it refuses includes steps above.
+bool ChildPlan::Confine() {
+  if (ruleset_slot_ >= 0 && !EnterRuleset(ruleset_slot_)) return Fail(SpawnStep::kLandlock);
+  if (filter_ != nullptr && !EnterFilter(*filter_)) return Fail(SpawnStep::kSeccomp);
   return true;
 }
 

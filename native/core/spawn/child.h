@@ -16,8 +16,9 @@ class ChildPlan {
  public:
   // `slots` are the low descriptors that hold fds 0, 1, 2… of the child, each above its target;
   // `first_hidden` is the first descriptor number above them.
+  // `confinement` is that of the request, made ready; its ruleset lies in `ruleset_slot`, or -1.
   ChildPlan(const SpawnRequest& request, std::vector<int> slots, unsigned first_hidden,
-            bool shares_descriptors);
+            bool shares_descriptors, const PreparedConfinement& confinement, int ruleset_slot);
 
   // Runs the checklist of docs/design and execs. Returns only on failure, with the facts recorded.
   // Async-signal-safe.
@@ -31,10 +32,12 @@ class ChildPlan {
   bool HideDescriptors();
   bool ResetSignals();
   bool EnterGroup();
+  bool EnterMounts();
   bool PlaceStdio();
   bool ApplyLimits();
   bool TakeIds();
   bool Enter();
+  bool Confine();
 
   const SpawnRequest& request_;
   std::vector<const char*> argv_;
@@ -42,6 +45,8 @@ class ChildPlan {
   std::vector<int> slots_;
   unsigned first_hidden_;
   bool shares_descriptors_;
+  const sock_fprog* filter_;
+  int ruleset_slot_;
   // SAFETY: written by the child in shared memory; volatile because the compiler cannot see it.
   volatile SpawnStep step_ = SpawnStep::kNone;
   volatile int err_ = 0;

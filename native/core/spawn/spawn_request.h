@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/confine/confinement.h"
 #include "core/sys/unique_fd.h"
 
 namespace slapos {
@@ -42,6 +43,7 @@ struct SpawnRequest {
   bool new_session = false;       // setsid(2) instead of a process group of its own
   bool same_group = false;        // stay in the caller's group: for commands on our terminal
   bool no_new_privs = false;
+  std::optional<Confinement> confinement;  // needs no_new_privs
 };
 
 // What the child was doing when the kernel refused; the order is that of the child checklist.
@@ -51,6 +53,7 @@ enum class SpawnStep : int {
   kSignals,
   kProcessGroup,
   kSession,
+  kMounts,
   kStdio,
   kLimits,
   kGroups,
@@ -58,6 +61,8 @@ enum class SpawnStep : int {
   kUid,
   kDirectory,
   kNoNewPrivs,
+  kLandlock,
+  kSeccomp,
   kExec,
 };
 

@@ -184,7 +184,15 @@ SpawnedChild Spawner::Clone(Worker* worker, SpawnRequest& request) {
   for (size_t index = 0; index < 3 + request.extra.size(); index++) {
     slots.push_back(worker->slots[index].Get());
   }
-  ChildPlan plan(request, std::move(slots), first_hidden_, shares_descriptors_);
+  PreparedConfinement confinement;
+  if (request.confinement) confinement = Prepare(*request.confinement);
+  int ruleset_slot = -1;
+  if (confinement.ruleset) {
+    ruleset_slot = worker->slots.back().Get();
+    if (::dup3(confinement.ruleset.Get(), ruleset_slot, O_CLOEXEC) < 0) ThrowErrno("dup3");
+  }
+  ChildPlan plan(request, std::move(slots), first_hidden_, shares_descriptors_, confinement,
+                 ruleset_slot);
   SpawnedChild child;
   child.pid = CloneChild(*worker->stack, shares_descriptors_, RunPlan, &plan, &worker->pidfd);
   std::lock_guard lock(mutex_);

@@ -51,7 +51,8 @@ class Spawner {
   };
   // A spawning thread and what it owns.
   struct Worker {
-    std::array<UniqueFd, 3 + kMaxExtraFds> slots;
+    // Low descriptors for the child's streams, and the last one for its ruleset.
+    std::array<UniqueFd, 3 + kMaxExtraFds + 1> slots;
     std::unique_ptr<ChildStack> stack;
     bool is_busy = false;
     Clock::time_point since;

@@ -8,6 +8,7 @@ import {
   type PidfileKind,
   readGridOptions,
 } from '../../config/grid-options.ts';
+import { readServiceSettings } from '../../config/service-settings.ts';
 import { CancelledError, ConfigError } from '../../errors/slapos-error.ts';
 import type { GridContext } from '../../grid/context.ts';
 import { createGridHost } from '../../host/create-grid-host.ts';
@@ -57,6 +58,7 @@ async function runPass(
     instanceRoot,
     masterUrl,
     computerId,
+    services: readServiceSettings(command.config),
     ...(certificateRepository === undefined
       ? {}
       : { certificateRepositoryPath: certificateRepository }),

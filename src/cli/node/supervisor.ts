@@ -3,6 +3,7 @@
  * `tail` (spec/cli.md 5.7 and 5.8).
  */
 import { resolve } from 'node:path';
+import { readServiceSettings } from '../../config/service-settings.ts';
 import { readBoolean, requireValue } from '../../config/values.ts';
 import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
 import { createHostFiles } from '../../host/host-files.ts';
@@ -30,6 +31,7 @@ async function runSupervisord(context: CommandContext): Promise<number> {
     instanceRoot,
     masterUrl: requireValue(config, 'slapos', 'master_url'),
     computerId: requireValue(config, 'slapos', 'computer_id'),
+    services: readServiceSettings(config),
     ...(repository === undefined ? {} : { certificateRepositoryPath: repository }),
   });
   const isForeground = options['nodaemon'] === true;

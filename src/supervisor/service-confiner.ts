@@ -1,0 +1,48 @@
+/** Decides for each start how its service is confined, by the settings in force at that moment. */
+import { existsSync, readdirSync } from 'node:fs';
+import type { ServiceSettings } from '../config/service-settings.ts';
+import type { ServiceConfinement } from '../host/keeper.ts';
+import type { ConfinementAbilities } from '../host/keeper-event.ts';
+import type { PrivateTmpFolders } from '../host/private-tmp.ts';
+import { isConfined, mayHidePublicTmp, planConfinement, storageFolders } from './confinement.ts';
+import type { ProcessConfig } from './program-config.ts';
+
+export interface ConfinerPorts {
+  /** Settings as last read. */
+  readonly settings: () => ServiceSettings;
+  readonly abilities: ConfinementAbilities;
+  readonly tmpFolders: Pick<PrivateTmpFolders, 'ensure'>;
+}
+
+export class ServiceConfiner {
+  readonly #ports: ConfinerPorts;
+
+  constructor(ports: ConfinerPorts) {
+    this.#ports = ports;
+  }
+
+  /** @returns undefined for a service that may do what its user may */
+  confine(config: ProcessConfig, group: string, command: string): ServiceConfinement | undefined {
+    const { abilities, tmpFolders } = this.#ports;
+    const settings = this.#ports.settings();
+    if (!isConfined(settings, config)) return undefined;
+    const isTmpHidden = mayHidePublicTmp(settings, config, command, abilities);
+    const plan = planConfinement(settings, config, abilities, {
+      privateTmp: isTmpHidden ? tmpFolders.ensure(group) : undefined,
+      storage: storageFolders(settings, config, listDisks(settings.storageHome)).filter((path) =>
+        existsSync(path),
+      ),
+    });
+    return { ...plan, readOnly: plan.readOnly.filter((path) => existsSync(path)) };
+  }
+}
+
+/** Names of the data disks, `data0`, `data1`… (spec/format.md 8). */
+function listDisks(storageHome: string): readonly string[] {
+  if (storageHome === '') return [];
+  try {
+    return readdirSync(storageHome).filter((name) => /^data\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
