@@ -5,7 +5,11 @@
  * the next run, which plans the rest.
  */
 import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import { LINK_GROUP_RELEASED, type NetlinkOperation } from '../host/native-network.ts';
+import {
+  LINK_GROUP_RELEASED,
+  LINK_GROUP_SLAPOS,
+  type NetlinkOperation,
+} from '../host/native-network.ts';
 import type { Computer } from '../model/computer.ts';
 import {
   appendHistory,
@@ -220,18 +224,37 @@ async function createDevices(
   );
 }
 
+/** The group is deleted in one message, so nothing else may be in it: see {@link strays}. */
 async function deleteDevices(
   steps: ReadonlyArray<StepOf<'deviceDelete'>>,
   reach: Reach,
 ): Promise<Taken> {
   const group = LINK_GROUP_RELEASED;
-  const moved = await applyNetwork(
-    steps.map(({ name }) => ({ op: 'linkSet', dev: name, group })),
+  const others = await strays(steps, reach);
+  const { errors: moved = [] } = await applyNetwork(
+    [
+      ...others.map((dev) => ({ op: 'linkSet' as const, dev, group: LINK_GROUP_SLAPOS })),
+      ...steps.map(({ name }) => ({ op: 'linkSet' as const, dev: name, group })),
+    ],
     reach,
   );
-  if (moved.errors?.some((error) => error !== undefined) === true) return moved;
+  const refused = moved.find((error) => error !== undefined);
+  if (refused !== undefined) return { errors: steps.map(() => refused) };
   const { errors = [] } = await applyNetwork([{ op: 'linkDelGroup', group }], reach);
   return { errors: steps.map(() => errors[0]) };
+}
+
+/** Devices that a release which was killed or refused had put there and that shall stay. */
+async function strays(
+  steps: ReadonlyArray<StepOf<'deviceDelete'>>,
+  { ports }: Reach,
+): Promise<string[]> {
+  const names = new Set(steps.map(({ name }) => name));
+  const wanted = { links: true, addresses: false, routes: false };
+  const { links } = await ports.host.network.dump(wanted);
+  return links
+    .filter(({ group, name }) => group === LINK_GROUP_RELEASED && !names.has(name))
+    .map(({ name }) => name);
 }
 
 async function applyNetwork(

@@ -3,6 +3,7 @@ import { prepare } from '../../../src/format/format.ts';
 import { LINK_GROUP_RELEASED, type NativeLink } from '../../../src/host/native-network.ts';
 import { CrashError, FakeHost } from '../../support/fake-host.ts';
 import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
+import { refusingPorts } from '../../support/refusing-ports.ts';
 
 const SETTINGS = { create_tun: 'true', instance_storage_home: '/mnt' };
 const RELEASE = { release_partitions: true };
@@ -171,5 +172,21 @@ describe('releasing partitions', () => {
     expect(names).toEqual(expect.arrayContaining(['slaptap0', 'slaptun0', 'slaptap1', 'slaptun1']));
     expect(names).not.toContain('slaptap2');
     expect(await plannedKinds(inputFor(host, 2))).toEqual([]);
+  });
+
+  it('that was refused on the way, then wanted in part, takes no device that stays', async () => {
+    for (let refuseAt = 0; refuseAt < 60; refuseAt += 1) {
+      const host = newHost();
+      await runFormat(inputFor(host, 4));
+      const input = inputFor(host, 0, RELEASE);
+      await runFormat({ ...input, ports: refusingPorts(input.ports, refuseAt).ports }).catch(
+        (error) => expect(error).toMatchObject({ exitCode: 1 }),
+      );
+      const [first] = host.links.filter(({ name }) => name === 'slaptap0');
+      await runFormat(inputFor(host, 1, RELEASE));
+      const index = host.links.find(({ name }) => name === 'slaptap0')?.ifindex;
+      if (first !== undefined) expect(index, `refused ${refuseAt}`).toBe(first.ifindex);
+      expect(await plannedKinds(inputFor(host, 1))).toEqual([]);
+    }
   });
 });
