@@ -1,12 +1,13 @@
 /* The service of the benchmark of supervisors: a static program that does as little as possible.
  *
- *   service COUNTER            adds one to the 32-bit number in the file COUNTER, then sleeps
- *   service COUNTER RATE NAME  the same, then writes RATE numbered lines a second for ever
+ *   service COUNTER                  adds one to the 32-bit number in the file COUNTER, then sleeps
+ *   service COUNTER flood RATE NAME  the same, then writes RATE numbered lines a second for ever
  *
  * The counter tells without any supervisor's word how many services have come to run. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ static void Flood(long rate, const char* name) {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   Announce(argv[1]);
-  if (argc >= 4) Flood(atol(argv[2]), argv[3]);
+  /* Supervisors that run scripts add words of their own. */
+  if (argc >= 5 && strcmp(argv[2], "flood") == 0) Flood(atol(argv[3]), argv[4]);
   for (;;) pause();
 }

@@ -100,7 +100,7 @@ export class Site {
       this.writeGroup(`slappart${group}`, names, `${service} ${this.counter}`);
     }
     if (floodRate === undefined) return;
-    this.writeGroup('flood', ['flood'], `${service} ${this.counter} ${floodRate} flood`);
+    this.writeGroup('flood', ['flood'], `${service} ${this.counter} flood ${floodRate} flood`);
   }
 
   #program(group: string, name: string, command: string, more: string): string {

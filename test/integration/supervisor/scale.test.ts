@@ -147,7 +147,7 @@ requires('root', 'netns')('supervisor', () => {
         chownSync(folder, SERVICE_UID, SERVICE_UID);
         const log = join(folder, 'log');
         const program = buildService(run.root);
-        run.writeGroup('g', { flood: `${program} /none 10000 flood` });
+        run.writeGroup('g', { flood: `${program} /none flood 10000 flood` });
         const path = join(run.paths.groupFolder, 'g.conf');
         const text = readFileSync(path, 'utf8')
           .replace(/^stdout_logfile=.*$/m, `stdout_logfile=${log}`)
