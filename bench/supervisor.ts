@@ -11,7 +11,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../src/host/native.ts';
@@ -34,6 +33,8 @@ import {
   type Plan,
 } from './supervisor/scenarios.ts';
 import { addServiceUser } from './supervisor/site.ts';
+import { renderFigures } from './supervisor/tables.ts';
+import { describeMachine } from './support/namespace-run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -106,10 +107,15 @@ async function measureAll(plan: Plan, show: (figures: readonly Figure[]) => void
   if (PARTS.has('flood')) for (const make of both) show(await measureFlood(make, 300, plan));
 }
 
-function renderRow({ what, who, services, unit, min, median, max }: Figure): string {
-  const digits = unit === '%' ? 3 : 1;
-  const cells = [min, median, max].map((value) => value.toFixed(digits).padStart(10)).join('');
-  return `${what.padEnd(50)}${who.padEnd(13)}${String(services).padStart(6)}${cells}  ${unit}`;
+/** Shows that it goes on. */
+function showRow({ what, who, services, unit, median }: Figure): void {
+  const name = `${who}, ${services} services: ${what}`;
+  process.stderr.write(`${name.padEnd(80)}${median.toFixed(3).padStart(12)} ${unit}\n`);
+}
+
+function packageVersion(name: string): string {
+  const run = spawnSync('dpkg-query', ['-W', '-f', `\${Version}`, name], { encoding: 'utf8' });
+  return `${name} ${run.status === 0 ? run.stdout : 'unknown'}`;
 }
 
 async function main(): Promise<void> {
@@ -122,26 +128,16 @@ async function main(): Promise<void> {
     idleSeconds: Number(values['idle-seconds']),
     floodRate: Number(values['flood-rate']),
   };
-  const loadBefore = loadavg();
   const figures: Figure[] = [];
-  if (!values.json) {
-    const heads = ['min', 'median', 'max'].map((name) => name.padStart(10)).join('');
-    process.stdout.write(`${''.padEnd(63)}${'number'.padStart(6)}${heads}\n`);
-  }
   await measureAll(plan, (found) => {
     figures.push(...found);
-    if (!values.json) process.stdout.write(found.map((row) => `${renderRow(row)}\n`).join(''));
+    for (const figure of found) showRow(figure);
   });
-  const machine = {
-    processors: cpus().length,
-    model: cpus()[0]?.model,
-    memoryMb: Math.round(totalmem() / 1048576),
-    kernel: release(),
-    node: process.version,
-    loadBefore,
-    loadAfter: loadavg(),
-  };
-  process.stdout.write(`${JSON.stringify(values.json ? { machine, figures } : { machine })}\n`);
+  const names = ['supervisor', 's6', 'runit'];
+  const peers = Object.fromEntries(names.map((name) => [name, packageVersion(name)]));
+  const machine = describeMachine(peers);
+  const text = `${Object.values(machine).join(', ')}; ${plan.runs} runs\n\n${renderFigures(figures)}`;
+  process.stdout.write(values.json ? `${JSON.stringify({ machine, figures })}\n` : text);
 }
 
 /** Everything happens in private namespaces, which end with the benchmark. */

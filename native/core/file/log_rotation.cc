@@ -1,11 +1,13 @@
-// fallocate(2), copy_file_range(2), ftruncate(2).
+// fallocate(2), copy_file_range(2), ftruncate(2), sched(7).
 #include "core/file/log_rotation.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <vector>
 
 #include "core/file/log_file.h"
@@ -152,13 +154,42 @@ Rotation Collapse(const OpenedLog& log, off_t size, const LogLimits& limits) {
   return Rotation::kCollapsed;
 }
 
-void KeepAll(const OpenedLog& log, off_t size, const LogLimits& limits) try {
-  Backup backup(log.place);
+// Keeps other programs from running in our place for as long as it lives (sched(7)): a pause
+// between two calls would be the time in which lines are lost. Without the right to, nothing
+// changes.
+class Undisturbed {
+ public:
+  Undisturbed() : before_(::sched_getscheduler(0)) {
+    sched_param first = {1};
+    is_set_ = before_ == SCHED_OTHER && ::sched_setscheduler(0, SCHED_FIFO, &first) == 0;
+  }
+  ~Undisturbed() {
+    sched_param usual = {0};
+    if (is_set_) ::sched_setscheduler(0, before_, &usual);
+  }
+  Undisturbed(const Undisturbed&) = delete;
+  Undisturbed& operator=(const Undisturbed&) = delete;
+
+ private:
+  int before_;
+  bool is_set_;
+};
+
+// What must live until the log is emptied: closing the backup would take time.
+struct LastMoment {
+  std::optional<Backup> backup;
+  std::optional<Undisturbed> undisturbed;
+};
+
+void KeepAll(const OpenedLog& log, off_t size, const LogLimits& limits, LastMoment* moment) try {
+  Backup& backup = moment->backup.emplace(log.place);
   off_t copied = backup.Append(log.fd.Get(), std::max<off_t>(0, size - kMostCopied), size);
   backup.TakePlace(limits.backups);
-  // Once more for what was written meanwhile, and again until nothing was; but not for ever behind
-  // a service that writes faster than we copy.
+  // Once more for what was written meanwhile, which is most of it.
   off_t last = size + kMostCopied;
+  copied = backup.Append(log.fd.Get(), copied, std::min(log.Size(), last));
+  moment->undisturbed.emplace();
+  // And again until nothing was; but not for ever behind a service that writes faster than we copy.
   for (off_t end; (end = log.Size()) > copied && copied < last;) {
     copied = backup.Append(log.fd.Get(), copied, std::min(end, last));
   }
@@ -167,7 +198,8 @@ void KeepAll(const OpenedLog& log, off_t size, const LogLimits& limits) try {
 }
 
 Rotation Truncate(const OpenedLog& log, off_t size, const LogLimits& limits) {
-  KeepAll(log, size, limits);
+  LastMoment moment;
+  KeepAll(log, size, limits, &moment);
   // Nothing may come between the last look at the size and this.
   if (::ftruncate(log.fd.Get(), 0) != 0) ThrowErrno("ftruncate", log.place.path);
   return Rotation::kTruncated;
