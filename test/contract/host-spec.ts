@@ -99,6 +99,101 @@ export function describeHost(make: () => Promise<HostUnderTest>): void {
     expect(removed.map(({ error }) => error === undefined)).toEqual([true, false]);
   });
 
+  it('gives an address and a route all that they have, and tells it again', async () => {
+    const { host, bridge: dev } = await make();
+    const address = {
+      op: 'addrAdd' as const,
+      dev,
+      address: '192.0.2.2',
+      prefixLength: 24,
+      scope: 200,
+      broadcast: '192.0.2.255',
+      label: `${dev}:x`,
+      metric: 50,
+    };
+    const route = {
+      op: 'routeAppend' as const,
+      dev,
+      family: 4 as const,
+      destination: '10.9.0.0',
+      prefixLength: 16,
+      gateway: '203.0.113.1',
+      flags: 4,
+      preferredSource: '192.0.2.2',
+      metric: 70,
+      table: 77,
+      protocol: 4,
+      tos: 8,
+    };
+    const results = await host.network.apply([address, route, route]);
+    expect(results.map(({ error }) => error === undefined)).toEqual([true, true, false]);
+    expect(results[2]?.error?.errno).toBe(17);
+    const { addresses, routes } = await host.network.dump();
+    const { op: _address, dev: _on, ...addressFacts } = address;
+    expect(addresses.find((one) => one.address === '192.0.2.2')).toMatchObject(addressFacts);
+    const { op: _route, dev: _over, flags, ...routeFacts } = route;
+    const found = routes.find(({ table }) => table === 77);
+    expect(found).toMatchObject(routeFacts);
+    expect((found?.flags ?? 0) & flags).toBe(flags);
+    const del = { op: 'routeDel' as const, dev, ...routeFacts };
+    await host.network.apply([del, { ...address, op: 'addrDel' }]);
+    expect((await host.network.dump()).routes.some(({ table }) => table === 77)).toBe(false);
+  });
+
+  it('appends a route beside one over another device, and deletes only the one named', async () => {
+    const { host, bridge } = await make();
+    const route = {
+      op: 'routeAppend' as const,
+      family: 4 as const,
+      destination: '10.10.0.0',
+      prefixLength: 16,
+      metric: 5,
+    };
+    const over = (dev: string) => ({ ...route, dev });
+    const results = await host.network.apply([over(bridge), over('lo'), over('lo')]);
+    expect(results.map(({ error }) => error === undefined)).toEqual([true, true, false]);
+    const left = async () => {
+      const { links, routes } = await host.network.dump();
+      const found = routes.filter(({ destination }) => destination === '10.10.0.0');
+      return found.map((one) => links.find(({ ifindex }) => ifindex === one.ifindex)?.name);
+    };
+    await host.network.apply([{ ...over(bridge), op: 'routeDel' }]);
+    expect(await left()).toEqual(['lo']);
+    await host.network.apply([{ ...over('lo'), op: 'routeDel' }]);
+    expect(await left()).toEqual([]);
+  });
+
+  it('deletes a link with all that it carries and lets its ports go', async () => {
+    const { host } = await make();
+    const dev = 'ctbr1';
+    await host.taps.create([{ name: 'cttap1', mode: 'tap', ownerUid: 4242 }]);
+    await host.network.apply([
+      { op: 'linkAdd', dev, kind: 'bridge', mac: '02:00:00:00:00:c1' },
+      { op: 'linkSet', dev, isUp: true },
+      { op: 'linkSet', dev: 'cttap1', master: dev },
+      { op: 'addrAdd', dev, address: '192.0.2.9', prefixLength: 32 },
+      { op: 'routeAdd', dev, family: 4, destination: '10.11.0.0', prefixLength: 16 },
+    ]);
+    const results = await host.network.apply([
+      { op: 'linkDel', dev },
+      { op: 'linkDel', dev },
+    ]);
+    expect(results.map(({ error }) => error === undefined)).toEqual([true, false]);
+    expect(results[1]?.error?.errno).toBe(19);
+    const { links, addresses, routes } = await host.network.dump();
+    expect(links.find(({ name }) => name === 'cttap1')?.master).toBe(0);
+    expect(links.some(({ name }) => name === dev)).toBe(false);
+    expect(addresses.some(({ address }) => address === '192.0.2.9')).toBe(false);
+    expect(routes.some(({ destination }) => destination === '10.11.0.0')).toBe(false);
+  });
+
+  it('tells which neighbours do not answer in time', async () => {
+    const { host, bridge } = await make();
+    const silent = ['192.0.2.99', '2001:db8:5::99'];
+    expect(await host.network.awaitNeighbours(bridge, silent, 100)).toEqual(silent);
+    expect(await host.network.awaitNeighbours(bridge, [], 100)).toEqual([]);
+  });
+
   it('makes users with groups, locked, and changes only what it is told', async () => {
     const { host, etc } = await make();
     await host.accounts.apply({

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createHost } from '../../src/host/create-host.ts';
 import {
   LINK_GROUP_SLAPOS,
@@ -265,5 +265,83 @@ requires('root', 'netns')('the wait for duplicate address detection', () => {
     connectPair();
     const waiting = network.awaitDad([{ dev: 'slapveth0', address: '10.0.0.1' }], 100);
     await expect(waiting).rejects.toMatchObject({ code: 'SLAPOS_ERR_NETLINK', errno: 22 });
+  });
+});
+
+requires('root', 'netns')('the wait for neighbours', () => {
+  const PEER = ['netns', 'exec', 'slapgw'];
+
+  beforeAll(() => {
+    execFileSync('mount', ['-t', 'tmpfs', 'run', '/run']);
+    ip('netns', 'add', 'slapgw');
+  });
+  beforeEach(() => {
+    ip('link', 'add', 'slapup', 'type', 'veth', 'peer', 'name', 'slappeer', 'netns', 'slapgw');
+    ip('link', 'set', 'slapup', 'up');
+    ip(...PEER, 'ip', 'link', 'set', 'slappeer', 'up');
+    ip(...PEER, 'ip', 'address', 'add', '192.0.2.1/24', 'dev', 'slappeer');
+    ip(...PEER, 'ip', 'address', 'add', '2001:db8:7::1/64', 'dev', 'slappeer', 'nodad');
+    ip('address', 'add', '192.0.2.2/24', 'dev', 'slapup');
+    ip('address', 'add', 'fe80::2/64', 'dev', 'slapup', 'nodad');
+    ip('address', 'add', '2001:db8:7::2/64', 'dev', 'slapup', 'nodad');
+  });
+  afterEach(() => {
+    ip('link', 'del', 'slapup');
+  });
+  afterAll(() => {
+    ip('netns', 'del', 'slapgw');
+    execFileSync('umount', ['-l', '/run']);
+  });
+
+  it('ends when all have answered, whatever was known of them', async () => {
+    ip('neigh', 'add', '192.0.2.1', 'dev', 'slapup', 'lladdr', '02:00:00:00:00:01', 'nud', 'stale');
+    const start = performance.now();
+    const both = ['192.0.2.1', '2001:db8:7:0::1'];
+    expect(await network.awaitNeighbours('slapup', both, 10_000)).toEqual([]);
+    expect(performance.now() - start).toBeLessThan(5000);
+    expect(ip('neigh', 'show', '192.0.2.1', 'dev', 'slapup')).toMatch(/ REACHABLE/);
+    expect(ip('neigh', 'show', '192.0.2.1', 'dev', 'slapup')).not.toMatch(/02:00:00:00:00:01/);
+    expect(await network.awaitNeighbours('slapup', both, 10_000)).toEqual([]);
+  });
+
+  it('goes on asking when the kernel has given up, for as long as it may', async () => {
+    ip(...PEER, 'ip', 'address', 'del', '192.0.2.1/24', 'dev', 'slappeer');
+    const late = setTimeout(() => {
+      ip(...PEER, 'ip', 'address', 'add', '192.0.2.1/24', 'dev', 'slappeer');
+    }, 3500);
+    expect(await network.awaitNeighbours('slapup', ['192.0.2.1'], 8000)).toEqual([]);
+    clearTimeout(late);
+  });
+
+  it('asks again when the device gets another address and the kernel forgets', async () => {
+    ip(...PEER, 'ip', 'address', 'del', '192.0.2.1/24', 'dev', 'slappeer');
+    setTimeout(() => {
+      ip('link', 'set', 'slapup', 'address', '02:00:00:00:00:77');
+      ip(...PEER, 'ip', 'address', 'add', '192.0.2.1/24', 'dev', 'slappeer');
+    }, 300);
+    expect(await network.awaitNeighbours('slapup', ['192.0.2.1'], 8000)).toEqual([]);
+  });
+
+  it('names those that stay silent when the time is over, and believes what is permanent', async () => {
+    ip('neigh', 'add', '192.0.2.8', 'dev', 'slapup', 'lladdr', '02:00:00:00:00:08');
+    const asked = ['192.0.2.8', '192.0.2.9', '2001:db8:7::1', '2001:db8:7::9'];
+    const start = performance.now();
+    expect(await network.awaitNeighbours('slapup', asked, 300)).toEqual([
+      '192.0.2.9',
+      '2001:db8:7::9',
+    ]);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(295);
+    expect(ip('neigh', 'show', '192.0.2.8', 'dev', 'slapup')).toMatch(/ PERMANENT/);
+  });
+
+  it('refuses a device that is not there and what is no address', async () => {
+    await expect(network.awaitNeighbours('nosuchdev', ['192.0.2.1'], 100)).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_NETLINK',
+      errno: 19,
+    });
+    await expect(network.awaitNeighbours('slapup', ['gateway'], 100)).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_NETLINK',
+      errno: 22,
+    });
   });
 });

@@ -62,13 +62,17 @@ class Questions {
   // Lets the kernel forget them, so that an answer is a new one.
   void Forget() {
     for (const Neighbour& known : ReadNeighbours(socket_, ifindex_).neighbours) {
-      bool is_kept = (known.state & NUD_PERMANENT) != 0 || !has_answered_.contains(known.address);
-      if (!is_kept) Request(socket_, EncodeNeighbour(RTM_DELNEIGH, ifindex_, known.address));
+      if ((known.state & NUD_PERMANENT) != 0) Note(known);
+      bool is_asked_for = has_answered_.contains(known.address) && !has_answered_[known.address];
+      if (is_asked_for) Request(socket_, EncodeNeighbour(RTM_DELNEIGH, ifindex_, known.address));
     }
   }
 
+  // Not those that are permanent: asking for them would end that (__neigh_update of Linux).
   void AskAll() {
-    for (const auto& [address, has_answered] : has_answered_) Ask(address);
+    for (const auto& [address, has_answered] : has_answered_) {
+      if (!has_answered) Ask(address);
+    }
   }
 
   // Answers that came before anybody could tell us.
@@ -76,14 +80,17 @@ class Questions {
     for (const Neighbour& known : ReadNeighbours(socket_, ifindex_).neighbours) Note(known);
   }
 
-  // The kernel gives up after a few questions, we do not: the port may have started to forward
-  // since.
+  // The kernel gives up after a few questions, and forgets them when the device gets another
+  // address or loses its carrier. We do not: the port may have started to forward since.
   void TakeNotifications(Bytes datagram) {
     MessageReader reader(datagram);
     while (auto message = reader.Next()) {
-      if (message->header.nlmsg_type != RTM_NEWNEIGH) continue;
+      uint16_t type = message->header.nlmsg_type;
+      if (type != RTM_NEWNEIGH && type != RTM_DELNEIGH) continue;
       auto neighbour = DecodeNeighbour(message->payload);
-      if (neighbour && Note(*neighbour) && neighbour->state == NUD_FAILED) Ask(neighbour->address);
+      if (!neighbour) continue;
+      if (type == RTM_DELNEIGH) neighbour->state = NUD_FAILED;
+      if (Note(*neighbour) && neighbour->state == NUD_FAILED) Ask(neighbour->address);
     }
   }
 

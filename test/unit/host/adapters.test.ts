@@ -47,6 +47,19 @@ describe('the network adapter', () => {
     expect(result?.error?.hint).toMatch(/1023 ports/);
   });
 
+  it('asks for neighbours only when there are any', async () => {
+    const asked: unknown[] = [];
+    const network = networkWith({
+      netlinkAwaitNeighbours: async (question) => {
+        asked.push(question);
+        return ['192.0.2.1'];
+      },
+    });
+    expect(await network.awaitNeighbours('br0', [], 100)).toEqual([]);
+    expect(await network.awaitNeighbours('br0', ['192.0.2.1'], 100)).toEqual(['192.0.2.1']);
+    expect(asked).toEqual([{ dev: 'br0', addresses: ['192.0.2.1'], timeoutMs: 100 }]);
+  });
+
   it('turns a rejected call into one error and lets bugs through', async () => {
     const refused = Object.assign(new Error('x'), outcome('EPERM', 1));
     const broken = networkWith({ netlinkDump: () => Promise.reject(refused) });
