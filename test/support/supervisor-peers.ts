@@ -46,13 +46,18 @@ export class PeerDaemon {
   readonly root = mkdtempSync('/srv/sv-');
   readonly configuration = join(this.root, 'main.conf');
   readonly socket = join(this.root, 'sv.sock');
-  readonly client: SupervisorClient;
+  client: SupervisorClient;
   readonly #command: readonly string[];
 
   constructor(command: readonly string[], files: Readonly<Record<string, string>>) {
     this.#command = command;
     this.client = new SupervisorClient(this.socket);
     for (const [name, text] of Object.entries(files)) this.write(name, text);
+  }
+
+  /** From now on shows a password. */
+  login(username: string, password: string): void {
+    this.client = new SupervisorClient({ socketPath: this.socket, username, password });
   }
 
   write(name: string, text: string): void {
