@@ -14,6 +14,7 @@ import {
 import { parseDaemon } from './daemon-section.ts';
 import { parseEnvironment } from './environment.ts';
 import { expand } from './expansion.ts';
+import { FCGI_PREFIX } from './fcgi-section.ts';
 import { compareGroups } from './group-diff.ts';
 import { type IniFile, IniSyntaxError, locateKey } from './ini.ts';
 import {
@@ -52,6 +53,8 @@ export interface ConfigurationPorts {
   /** Keys of `[supervisord]` given on the command line: they win over the file. */
   readonly overrides?: ReadonlyMap<string, string>;
 }
+
+const PROGRAM_PREFIXES = ['program:', FCGI_PREFIX] as const;
 
 interface Unit {
   readonly files: readonly IniFile[];
@@ -95,7 +98,7 @@ function connectFiles(files: readonly IniFile[], around: Surroundings): IniFile[
       tie(name, index);
       if (!name.startsWith('group:')) continue;
       for (const program of programsOf(name, values, file, around))
-        tie(`program:${program}`, index);
+        for (const prefix of PROGRAM_PREFIXES) tie(`${prefix}${program}`, index);
     }
   });
   const units = new Map<number, IniFile[]>();
@@ -123,9 +126,8 @@ function programsOf(
 function parseGroups(sections: Sections, around: Surroundings): GroupConfig[] {
   const programs = new Map<string, Section>();
   for (const section of sections.values()) {
-    if (section.name.startsWith('program:')) {
-      programs.set(section.name.slice('program:'.length).trim(), section);
-    }
+    const prefix = PROGRAM_PREFIXES.find((each) => section.name.startsWith(each));
+    if (prefix !== undefined) programs.set(section.name.slice(prefix.length).trim(), section);
   }
   const groups: GroupConfig[] = [];
   const listed = new Set<string>();
@@ -175,7 +177,6 @@ export class ConfigurationReader {
       if (!files.some(({ path }) => path === file)) groups.push(...this.#previous([file]));
     }
     const daemon = this.#readDaemon(sections, around);
-    warnings.push(...listUnsupported(sections));
     return { path: this.#path, daemon, groups: unique(groups), errors, warnings };
   }
 
@@ -264,6 +265,7 @@ export class ConfigurationReader {
     return {
       expansions,
       findUid: (user) => users.findUid(user),
+      findOwner: (text) => users.findOwner(text),
       isDirectory: (path) => files.isDirectory(path),
     };
   }
@@ -328,12 +330,6 @@ export class ConfigurationReader {
   #previous(paths: readonly string[]): GroupConfig[] {
     return paths.flatMap((path) => this.#groupsByFile.get(path) ?? []);
   }
-}
-
-/** What supervisord would do and this daemon does not, said once per reading. */
-function listUnsupported(sections: Sections): string[] {
-  const names = [...sections.keys()].filter((name) => /^fcgi-program\b/.test(name));
-  return [...names.map((name) => `[${name}] is not supported: ignored`)];
 }
 
 /** One group per name, the first one given, in starting order. */

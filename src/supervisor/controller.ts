@@ -69,6 +69,8 @@ export interface LivingProcess {
   readonly startTicks: number;
   readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
   readonly outputs?: OutputFds;
+  /** Copy of the socket that the process shares. */
+  readonly socketFd?: number;
 }
 
 export class Controller implements ProcessOwner {

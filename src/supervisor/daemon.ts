@@ -21,6 +21,7 @@ import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
 import { openServers, serveAll, serverWarnings } from './server-sockets.ts';
 import { ServiceConfiner } from './service-confiner.ts';
+import { releaseSocket, SharedSockets } from './shared-sockets.ts';
 import { stopEverything } from './shutdown.ts';
 import { autoLogName } from './spawn-plan.ts';
 import { KeeperSpawner } from './spawner.ts';
@@ -104,6 +105,7 @@ class Daemon {
   readonly #log: MainLog;
   readonly #intake: KeeperIntake;
   readonly #controller: Controller;
+  readonly #sockets: SharedSockets;
   readonly #tmpFolders: PrivateTmpFolders;
   readonly #confiner: ServiceConfiner;
   #config: SupervisorConfig;
@@ -131,6 +133,7 @@ class Daemon {
       abilities: intake.greeting.abilities,
       tmpFolders: this.#tmpFolders,
     });
+    this.#sockets = new SharedSockets(log);
     const { link } = intake;
     this.#controller = new Controller({
       keeper: link,
@@ -139,6 +142,7 @@ class Daemon {
       identifier: daemon.identifier,
       onChange: (process) => {
         logWatch.update(process);
+        releaseSocket(process, this.#sockets);
         this.#memory.touch();
       },
       output: {
@@ -154,6 +158,7 @@ class Daemon {
         cwd: options.cwd,
         ownUid: options.ownUid,
         isAnsiStripped: daemon.isAnsiStripped,
+        sockets: this.#sockets,
         isOutputCopied: COPYING_LEVELS.has(daemon.logLevel),
         findAccount: (uid) => users.findAccount(uid),
         confine: (process, group, file) => this.#confiner.confine(process, group, file),
@@ -189,6 +194,12 @@ class Daemon {
     const { greeting } = this.#intake;
     const groups = decodeNotes(greeting.notes);
     for (const group of groups) this.#controller.restoreGroup(group, greeting.living);
+    for (const [name, { socketFd }] of greeting.living) {
+      const socket = this.#controller.findByFullName(name)?.config.socket;
+      if (socket !== undefined && socketFd !== undefined) {
+        this.#sockets.adopt(socket, name, socketFd);
+      }
+    }
     const exits = new Map(greeting.exits.map((exit) => [exit.name, exit]));
     this.#controller.settleRestored(greeting.living, exits);
     this.#log.write('INFO', `controller ${process.pid} took over ${groups.length} groups`);

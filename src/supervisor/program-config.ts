@@ -1,5 +1,6 @@
 /** What a parsed configuration holds: values only, ready to be compared and journalled as JSON. */
 import type { ServiceSettings } from '../config/service-settings.ts';
+import type { SharedSocketAddress } from '../host/shared-socket.ts';
 import type { AutoRestart, LogTarget } from './value-types.ts';
 
 /** One output channel of a program. */
@@ -10,6 +11,13 @@ export interface ChannelConfig {
   readonly captureMaxBytes: number;
   readonly isEventsEnabled: boolean;
   readonly isSyslog: boolean;
+}
+
+/** A listening socket that processes share. */
+export interface SharedSocket {
+  readonly url: string;
+  readonly address: SharedSocketAddress;
+  readonly backlog: number;
 }
 
 /** One process of a program (spec/supervisor.md 2.3), everything expanded. */
@@ -36,6 +44,8 @@ export interface ProcessConfig {
   readonly stdout: ChannelConfig;
   readonly stderr: ChannelConfig;
   readonly environment: Readonly<Record<string, string>>;
+  /** `[fcgi-program:x]`: the socket that is its descriptor 0. */
+  readonly socket?: SharedSocket;
   /** Value of SUPERVISOR_SERVER_URL; `AUTO` is the daemon's own. */
   readonly serverUrl: string;
 }

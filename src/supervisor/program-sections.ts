@@ -2,12 +2,14 @@
 import { parseEnvironment } from './environment.ts';
 import { isEventName } from './event.ts';
 import { type Expansions, expand } from './expansion.ts';
+import { FCGI_PREFIX, parseSharedSocket } from './fcgi-section.ts';
 import { quote } from './ini.ts';
 import type {
   ChannelConfig,
   GroupConfig,
   ListenerConfig,
   ProcessConfig,
+  SharedSocket,
 } from './program-config.ts';
 import {
   parseAutoRestart,
@@ -39,6 +41,8 @@ export interface Surroundings {
   readonly expansions: Expansions;
   /** uid of a user given by name or number; undefined when passwd has none. */
   findUid(user: string): number | undefined;
+  /** Ids of `user` or `user:group`; undefined when unknown. */
+  findOwner(text: string): { readonly uid: number; readonly gid: number } | undefined;
   isDirectory(path: string): boolean;
 }
 
@@ -113,6 +117,18 @@ function userOf(reader: SectionReader, around: Surroundings): { uid?: number } {
   return optional('uid', reader.get('user', findUid, undefined as number | undefined));
 }
 
+function socketOf(reader: SectionReader, around: Surroundings): { socket?: SharedSocket } {
+  const { name } = reader.section;
+  if (!name.startsWith(FCGI_PREFIX)) return {};
+  const socket = parseSharedSocket({
+    sectionName: name,
+    text: (key) => reader.text(key),
+    findOwner: (text) => around.findOwner(text),
+    user: reader.text('user'),
+  });
+  return { socket };
+}
+
 function stopKeys(reader: SectionReader): Pick<ProcessConfig, 'isStopAsGroup' | 'isKillAsGroup'> {
   const isStopAsGroup = reader.get('stopasgroup', parseBoolean, false);
   const isKillAsGroup = reader.get('killasgroup', parseBoolean, isStopAsGroup);
@@ -156,6 +172,7 @@ function oneProcess(section: Section, names: Expansions, around: Surroundings): 
     stopWaitSecs: reader.get('stopwaitsecs', parseInteger, 10),
     ...stopKeys(reader),
     ...userOf(reader, around),
+    ...socketOf(reader, around),
     ...optional('directory', reader.text('directory')),
     ...optional('umask', reader.get('umask', parseOctal, undefined as number | undefined)),
     isStderrRedirected: reader.get('redirect_stderr', parseBoolean, false),
@@ -194,7 +211,7 @@ function uniqueByName(processes: readonly ProcessConfig[]): ProcessConfig[] {
 
 /** A program that no group lists: a group of its own name and priority. */
 export function parseLoneProgram(section: Section, around: Surroundings): GroupConfig {
-  const name = parseName(section.name.slice('program:'.length));
+  const name = parseName(section.name.slice(section.name.indexOf(':') + 1));
   const processes = parseProgram(section, name, around);
   return { name, priority: processes[0]?.priority ?? 999, processes: uniqueByName(processes) };
 }

@@ -7,6 +7,7 @@ import { logErrorCode, openProgramLog } from '../host/program-log.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { ProcessConfig } from './program-config.ts';
 import { type Channel, needsPipe, OUTPUT_LABELS, type OutputFds } from './service-output.ts';
+import { type SharedSockets, SOCKET_LABEL } from './shared-sockets.ts';
 import { planEnvironment, type ResolvedCommand, resolveCommand } from './spawn-plan.ts';
 
 export interface Account {
@@ -48,6 +49,7 @@ export interface SpawnerOptions {
   /** What makes the output of every process pass through the daemon. */
   readonly isAnsiStripped: boolean;
   readonly isOutputCopied: boolean;
+  readonly sockets: Pick<SharedSockets, 'acquire'>;
   findAccount(uid: number): Account | undefined;
   /** How a service is confined; undefined when it is not. */
   confine(config: ProcessConfig, group: string, file: string): ServiceConfinement | undefined;
@@ -83,16 +85,19 @@ interface KeptEnd {
 export function ourEnds(fds: ReadonlyMap<string, number>): {
   readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
   readonly outputs?: OutputFds;
+  readonly socketFd?: number;
 } {
   const stdinFd = fds.get('stdin');
   const stdoutFd = fds.get('stdout');
   const isListener = stdinFd !== undefined && stdoutFd !== undefined;
+  const socketFd = fds.get(SOCKET_LABEL);
   const outputs = (['stdout', 'stderr'] as const).flatMap((channel) => {
     const fd = fds.get(OUTPUT_LABELS[channel]);
     return fd === undefined ? [] : [[channel, fd] as const];
   });
   return {
     ...(isListener ? { pipes: { stdinFd, stdoutFd } } : {}),
+    ...(socketFd === undefined ? {} : { socketFd }),
     ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
   };
 }
@@ -167,7 +172,7 @@ export class KeeperSpawner implements ProcessSpawner {
     const streams: Streams = isListener
       ? this.#openProtocol(owned, keep)
       : {
-          stdin: this.#openInput(owned),
+          stdin: this.#openInput(process, owned, keep),
           ...(await this.#openOutput(process, 'stdout', owned, keep)),
         };
     if (process.config.isStderrRedirected && !isListener) {
@@ -177,8 +182,14 @@ export class KeeperSpawner implements ProcessSpawner {
     return { ...streams, ...(await this.#openOutput(process, 'stderr', owned, keep)), keep };
   }
 
-  /** A pipe that never ends, even when the daemon does. */
-  #openInput(owned: Descriptors): number {
+  /** A pipe that never ends, even when the daemon does; or the socket that a process shares. */
+  #openInput(process: ManagedProcess, owned: Descriptors, keep: KeptEnd[]): number {
+    const { socket } = process.config;
+    if (socket !== undefined) {
+      const fd = this.#options.sockets.acquire(socket, process.fullName);
+      keep.push({ label: SOCKET_LABEL, fd });
+      return fd;
+    }
     const { readFd, writeFd } = this.#options.addon.pipeOpen({ isKeptOpen: true });
     owned.own(writeFd);
     return owned.own(readFd);

@@ -149,6 +149,12 @@ startsecs=0
 redirect_stderr=true
 stdout_logfile=ROOT/env.log
 
+[fcgi-program:web]
+command=/bin/sleep 1000
+autostart=false
+startsecs=0
+socket=unix://ROOT/web.sock
+
 [program:talker]
 command=ROOT/talker
 autostart=false

@@ -69,7 +69,7 @@ export const SCRIPT: readonly Step[] = [
   'status g:',
   'start many:',
   'status many:*',
-  'start silent cat env deaf',
+  'start silent cat env deaf web',
   { pauseMs: 500 },
   'tail env',
   // Signals
@@ -161,6 +161,7 @@ export const SCRIPT: readonly Step[] = [
   'stop g:a-on-watch g:err',
   'stop many:*',
   'stop deaf',
+  'stop web',
   'restart',
   'restart nope',
   'restart nog:*',

@@ -225,12 +225,6 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
     expect(after.groups[0]).toBe(before.groups[0]);
   });
 
-  it('says what it does not support', () => {
-    const { files, reader } = setUp();
-    files.write('/r/conf.d/a.conf', '[fcgi-program:x]\ncommand=/a\n');
-    expect(reader.read().warnings).toEqual(['[fcgi-program:x] is not supported: ignored']);
-  });
-
   it('reads listeners', () => {
     const { files, reader } = setUp();
     files.write(
