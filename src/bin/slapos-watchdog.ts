@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { createBeneathFiles } from '../host/file.ts';
 import { createSlapClient } from '../slap/slap-client.ts';
-import { runWatchdog, type WatchdogSettings } from '../supervisor/watchdog.ts';
+import { BangQueue, type WatchdogSettings } from '../supervisor/bang-queue.ts';
+import { MASTER_CA_FILE, MASTER_TLS_VERIFY } from '../supervisor/layout.ts';
+import { runWatchdog } from '../supervisor/watchdog.ts';
 
 const OPTIONS = [
   '--master-url',
@@ -44,11 +46,15 @@ function parseArguments(argv: readonly string[]): WatchdogSettings {
     computerId,
     certificateRepositoryPath: values.get('--certificate-repository-path'),
     instanceRoot: values.get('--instance-root-path'),
+    // Not options, so that upstream's watchdog can be run with the same command line.
+    masterCaFile: process.env[MASTER_CA_FILE],
+    isMasterVerified: process.env[MASTER_TLS_VERIFY] !== 'false',
   };
 }
 
 async function bang(settings: WatchdogSettings, partitionId: string, message: string) {
-  const { masterUrl, computerId, certificateRepositoryPath: folder } = settings;
+  const { masterUrl, computerId, masterCaFile, isMasterVerified } = settings;
+  const folder = settings.certificateRepositoryPath;
   const files =
     folder === undefined
       ? {}
@@ -56,7 +62,12 @@ async function bang(settings: WatchdogSettings, partitionId: string, message: st
           keyFile: join(folder, `${partitionId}.key`),
           certFile: join(folder, `${partitionId}.crt`),
         };
-  const master = createSlapClient({ masterUrl, ...files });
+  const master = createSlapClient({
+    masterUrl,
+    ...files,
+    caFile: masterCaFile,
+    isTlsVerified: isMasterVerified,
+  });
   try {
     await master.bangInstance({ computerId, partitionId }, message);
   } finally {
@@ -70,7 +81,7 @@ const ports = {
   bang: (partitionId: string, message: string) => bang(settings, partitionId, message),
   log: (text: string) => void process.stderr.write(`${new Date().toISOString()} ${text}\n`),
 };
-runWatchdog(settings, ports, {
+runWatchdog(new BangQueue(settings, ports), {
   input: process.stdin,
   write: (text) => void process.stdout.write(text),
 }).catch((error: Error) => {

@@ -55,11 +55,16 @@ export function parseMasterOptions(
   if (!isPaired || (keyFile === undefined && /^https:/i.test(masterUrl))) {
     throw missing(config, "No option 'key_file' and/or 'cert_file'", 'key_file');
   }
+  return { masterUrl, keyFile, certFile, ...parseMasterTrust(config, env) };
+}
+
+/** How the Master's certificate is checked. */
+export function parseMasterTrust(
+  config: Config,
+  env: Environment,
+): { readonly caFile: string | undefined; readonly isTlsVerified: boolean } {
   const caFile = config.get('slapos', 'master_ca_file') || undefined;
   return {
-    masterUrl,
-    keyFile,
-    certFile,
     caFile: caFile === undefined ? undefined : expandUser(caFile, env),
     isTlsVerified: parseVerification(config),
   };

@@ -18,6 +18,7 @@ import { isUnreachable, type ProcessInfo, SupervisorClient } from './client.ts';
 import {
   renderMainFile,
   renderWatchdogCommand,
+  renderWatchdogEnvironment,
   type SupervisorPaths,
   supervisorPaths,
   type WatchdogOptions,
@@ -32,6 +33,9 @@ export interface SupervisorFilesOptions {
   readonly certificateRepositoryPath?: string;
   /** How services are confined and limited; absent: not. */
   readonly services?: ServiceSettings;
+  /** How the watchdog trusts the Master; see {@link WatchdogOptions}. */
+  readonly masterCaFile?: string;
+  readonly isMasterVerified?: boolean;
   /** First words of the watchdog's command line; default: {@link watchdogProgram}. */
   readonly watchdogProgram?: string;
 }
@@ -87,7 +91,9 @@ export async function writeSupervisorFiles(
     ...options,
     program: options.watchdogProgram ?? watchdogProgram(),
   };
-  const text = renderMainFile(paths, socket, renderWatchdogCommand(watchdog), options.services);
+  const command = renderWatchdogCommand(watchdog);
+  const environment = renderWatchdogEnvironment(watchdog);
+  const text = renderMainFile(paths, socket, command, options.services, environment);
   const before = await options.files.readText(paths.configuration);
   const status = await options.files.stat(paths.configuration);
   if (before !== text || status?.mode !== 0o600) {

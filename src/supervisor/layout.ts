@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from '../config/service-settings.ts';
+import { ConfigError } from '../errors/slapos-error.ts';
 import { renderServiceSection } from './service-section.ts';
 
 export interface SupervisorPaths {
@@ -38,6 +39,34 @@ export interface WatchdogOptions {
   readonly computerId: string;
   readonly certificateRepositoryPath?: string;
   readonly instanceRoot: string;
+  /** Authorities that signed the Master's certificate, when not those of the system. */
+  readonly masterCaFile?: string;
+  /** Default true. */
+  readonly isMasterVerified?: boolean;
+}
+
+/** Names in the watchdog's environment: upstream's watchdog refuses options that it does not know. */
+export const MASTER_CA_FILE = 'SLAPOS_MASTER_CA_FILE';
+export const MASTER_TLS_VERIFY = 'SLAPOS_MASTER_TLS_VERIFY';
+
+/**
+ * Environment of the watchdog; '' when it needs none, as upstream's.
+ * @throws ConfigError SLAPOS_ERR_CONFIG_VALUE for a path that supervisord's language cannot say.
+ */
+export function renderWatchdogEnvironment(
+  options: Pick<WatchdogOptions, 'masterCaFile' | 'isMasterVerified'>,
+): string {
+  const { masterCaFile: file, isMasterVerified = true } = options;
+  if (file !== undefined && (/[\n\r]/.test(file) || (file.includes('"') && file.includes("'")))) {
+    throw new ConfigError('SLAPOS_ERR_CONFIG_VALUE', `master_ca_file has both quotes: ${file}`, {
+      hint: 'Give the file a plainer name.',
+    });
+  }
+  const mark = file?.includes('"') ? "'" : '"';
+  return [
+    ...(file === undefined ? [] : [`${MASTER_CA_FILE}=${mark}${file}${mark}`]),
+    ...(isMasterVerified ? [] : [`${MASTER_TLS_VERIFY}=false`]),
+  ].join(',');
 }
 
 function quoted(text: string): string {
@@ -66,7 +95,10 @@ export function renderMainFile(
   socket: string,
   watchdogCommand: string,
   services: ServiceSettings = DEFAULT_SERVICE_SETTINGS,
+  watchdogEnvironment = '',
 ): string {
+  const environment =
+    watchdogEnvironment === '' ? '' : `environment=${literal(watchdogEnvironment)}\n`;
   return `[rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
@@ -91,5 +123,5 @@ chmod=0700
 [eventlistener:watchdog]
 command=${literal(watchdogCommand)}
 events=PROCESS_STATE_EXITED, PROCESS_STATE_FATAL
-${renderServiceSection(services)}`;
+${environment}${renderServiceSection(services)}`;
 }

@@ -2,18 +2,8 @@
  * The watchdog (spec/grid.md 10): an event listener that tells the Master when a watched service
  * of a partition ended, so that the partition is processed again.
  */
-import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
-import { errorMessage } from '../errors/slapos-error.ts';
-import type { BeneathFiles } from '../host/file.ts';
-
-export interface WatchdogSettings {
-  readonly masterUrl: string;
-  readonly computerId: string;
-  readonly certificateRepositoryPath: string | undefined;
-  /** Without it every end is told. */
-  readonly instanceRoot: string | undefined;
-}
+import type { BangQueue } from './bang-queue.ts';
 
 /** Event that the watchdog acts upon. */
 export interface ProcessEnd {
@@ -21,21 +11,11 @@ export interface ProcessEnd {
   readonly groupName: string;
 }
 
-export interface WatchdogPorts {
-  readonly files: Pick<BeneathFiles, 'read' | 'write'>;
-  /** Tells the Master, with the certificate of the partition. */
-  bang(partitionId: string, message: string): Promise<void>;
-  /** Lines for the log of the watchdog. */
-  log(text: string): void;
-}
-
 const WATCHED_EVENTS: ReadonlySet<string> = new Set([
   'PROCESS_STATE_EXITED',
   'PROCESS_STATE_FATAL',
 ]);
 const WATCHED_MARK = '-on-watch';
-const TIMESTAMP = '.timestamp';
-const BANG_TIMESTAMP = '.slapos_latest_bang_timestamp';
 
 /** Words `key:value` of a header or payload. */
 export function parseWords(text: string): ReadonlyMap<string, string> {
@@ -66,40 +46,9 @@ function isFolderName(name: string): boolean {
  */
 export function mustBang(timestamp: string | undefined, latestBang: string | undefined): boolean {
   if (latestBang === undefined) return true;
-  if (timestamp === undefined) return false;
-  return Number(timestamp) > Number(latestBang);
-}
-
-async function readText(
-  ports: WatchdogPorts,
-  folder: string,
-  name: string,
-): Promise<string | undefined> {
-  const data = await ports.files.read(folder, name, { maxBytes: 1024 });
-  return data?.toString('utf8').trim();
-}
-
-/** Acts on one event; a failure is logged and the next end of the service is told again. */
-export async function handleEnd(
-  settings: WatchdogSettings,
-  ports: WatchdogPorts,
-  end: ProcessEnd,
-): Promise<void> {
-  const { processName, groupName } = end;
-  const folder =
-    settings.instanceRoot === undefined ? undefined : join(settings.instanceRoot, groupName);
-  try {
-    const timestamp = folder && (await readText(ports, folder, TIMESTAMP));
-    const latest = folder && (await readText(ports, folder, BANG_TIMESTAMP));
-    if (folder !== undefined && !mustBang(timestamp, latest)) return;
-    const message = `${processName} process in partition ${groupName} encountered a problem`;
-    await ports.bang(groupName, message);
-    ports.log(message);
-    if (folder === undefined) return;
-    await ports.files.write(folder, BANG_TIMESTAMP, timestamp ?? '0', { mode: 0o644 });
-  } catch (error) {
-    ports.log(`${groupName}: not told to the Master: ${errorMessage(error)}`);
-  }
+  if (timestamp === undefined || timestamp === latestBang) return false;
+  // What is no number can only have come from elsewhere: better one bang too many than none.
+  return !(Number(timestamp) <= Number(latestBang));
 }
 
 /** Reads header and payload of events from a listener's standard input. */
@@ -129,21 +78,23 @@ export class EventReader {
 }
 
 /**
- * Serves the listener protocol until the input ends.
+ * Serves the listener protocol until the input ends. What was told to us is written down before it
+ * is answered; the Master is told meanwhile.
  * @param write writes to standard output, which belongs to the protocol.
  */
 export async function runWatchdog(
-  settings: WatchdogSettings,
-  ports: WatchdogPorts,
+  bangs: Pick<BangQueue, 'add' | 'resume' | 'close'>,
   streams: { readonly input: AsyncIterable<Buffer>; write(text: string): void },
 ): Promise<void> {
   const reader = new EventReader();
+  await bangs.resume();
   streams.write('READY\n');
   for await (const chunk of streams.input) {
     for (const { name, payload } of reader.push(chunk)) {
       const end = selectEnd(name, payload);
-      if (end !== undefined) await handleEnd(settings, ports, end);
+      if (end !== undefined) await bangs.add(end);
       streams.write('RESULT 2\nOKREADY\n');
     }
   }
+  bangs.close();
 }

@@ -1,5 +1,6 @@
 /** What the handlers of `node software`, `instance`, `promise` and `report` have in common. */
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type GridOptions,
@@ -15,6 +16,7 @@ import { createGridHost } from '../../host/create-grid-host.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { openServiceSupervisor } from '../../instance/open-supervisor.ts';
 import type { ServiceSupervisor } from '../../instance/service-supervisor.ts';
+import { parseMasterTrust } from '../../slap/client-options.ts';
 import { createSlapClient } from '../../slap/slap-client.ts';
 import { writeSupervisorFiles } from '../../supervisor/launch.ts';
 import type { CommandContext } from '../command.ts';
@@ -52,7 +54,7 @@ async function runPass(
   for (const text of options.unavailable) command.log.warning(`Not available yet: ${text}.`);
   await checkFolders(context);
   const files = createHostFiles();
-  const { certificateRepository, computerId, instanceRoot, masterUrl } = options;
+  const { certificateRepository, computerId, instanceRoot, masterCaFile, masterUrl } = options;
   await writeSupervisorFiles({
     files,
     instanceRoot,
@@ -62,6 +64,8 @@ async function runPass(
     ...(certificateRepository === undefined
       ? {}
       : { certificateRepositoryPath: certificateRepository }),
+    ...(masterCaFile === undefined ? {} : { masterCaFile: resolve(command.cwd, masterCaFile) }),
+    isMasterVerified: isMasterVerified(command),
   });
   let supervisor: Promise<ServiceSupervisor> | undefined;
   const openSupervisor = () => {
@@ -79,6 +83,10 @@ async function runPass(
   }
 }
 
+function isMasterVerified({ config, env }: CommandContext): boolean {
+  return parseMasterTrust(config, env).isTlsVerified;
+}
+
 /** A debugger owns the terminal. */
 function openBar({ statusLine }: CommandContext, options: GridOptions): ProgressBar | undefined {
   if (statusLine === undefined || options.isBuildoutDebug) return undefined;
@@ -93,7 +101,12 @@ function createGridContext(
   const { certificate, masterCaFile, masterUrl } = options;
   return {
     options,
-    master: createSlapClient({ masterUrl, ...certificate, caFile: masterCaFile }),
+    master: createSlapClient({
+      masterUrl,
+      ...certificate,
+      caFile: masterCaFile,
+      isTlsVerified: isMasterVerified(command),
+    }),
     host: createGridHost(),
     log: command.log,
     progress: (state) => bar?.show(state),

@@ -7,6 +7,7 @@ import { readServiceSettings } from '../../config/service-settings.ts';
 import { readBoolean, requireValue } from '../../config/values.ts';
 import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
 import { createHostFiles } from '../../host/host-files.ts';
+import { parseMasterTrust } from '../../slap/client-options.ts';
 import { runSupervisorctl } from '../../supervisor/ctl/main.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../supervisor/launch.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
@@ -26,6 +27,7 @@ async function runSupervisord(context: CommandContext): Promise<number> {
     });
   }
   const repository = config.get('slapos', 'certificate_repository_path');
+  const { caFile, isTlsVerified } = parseMasterTrust(config, context.env);
   await writeSupervisorFiles({
     files,
     instanceRoot,
@@ -33,6 +35,8 @@ async function runSupervisord(context: CommandContext): Promise<number> {
     computerId: requireValue(config, 'slapos', 'computer_id'),
     services: readServiceSettings(config),
     ...(repository === undefined ? {} : { certificateRepositoryPath: repository }),
+    ...(caFile === undefined ? {} : { masterCaFile: resolve(context.cwd, caFile) }),
+    isMasterVerified: isTlsVerified,
   });
   const isForeground = options['nodaemon'] === true;
   await ensureSupervisor({ files, instanceRoot, log, signal, isForeground });

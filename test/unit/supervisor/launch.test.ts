@@ -6,12 +6,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHostFiles } from '../../../src/host/host-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
+import { parseEnvironment } from '../../../src/supervisor/environment.ts';
 import {
   type EnsureSupervisorOptions,
   ensureSupervisor,
   writeSupervisorFiles,
 } from '../../../src/supervisor/launch.ts';
-import { renderWatchdogCommand } from '../../../src/supervisor/layout.ts';
+import {
+  renderWatchdogCommand,
+  renderWatchdogEnvironment,
+} from '../../../src/supervisor/layout.ts';
 import {
   decodeCall,
   encodeFault,
@@ -127,6 +131,24 @@ describe('writeSupervisorFiles', () => {
     expect(line).toBe(
       "/opt/slapos/bin/slapos-watchdog --master-url 'https://m'  --certificate-repository-path '/etc/pki' --computer-id 'C' --instance-root '/srv'",
     );
+  });
+});
+
+describe('the environment of the watchdog', () => {
+  it('is empty unless the Master needs other trust, and survives odd names', () => {
+    expect(renderWatchdogEnvironment({})).toBe('');
+    expect(renderWatchdogEnvironment({ isMasterVerified: true })).toBe('');
+    expect(
+      renderWatchdogEnvironment({ masterCaFile: '/a b,=%.pem', isMasterVerified: false }),
+    ).toBe('SLAPOS_MASTER_CA_FILE="/a b,=%.pem",SLAPOS_MASTER_TLS_VERIFY=false');
+    expect(renderWatchdogEnvironment({ masterCaFile: '/a"b' })).toBe(
+      `SLAPOS_MASTER_CA_FILE='/a"b'`,
+    );
+    expect(() => renderWatchdogEnvironment({ masterCaFile: `/a"'` })).toThrow('both quotes');
+    for (const masterCaFile of ['/a b,=%.pem', '/a"b', "/a'b"]) {
+      const parsed = parseEnvironment(renderWatchdogEnvironment({ masterCaFile }));
+      expect([...parsed]).toEqual([['SLAPOS_MASTER_CA_FILE', masterCaFile]]);
+    }
   });
 });
 

@@ -1,11 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import {
-  EventReader,
-  mustBang,
-  runWatchdog,
-  selectEnd,
-  type WatchdogPorts,
-} from '../../../src/supervisor/watchdog.ts';
+import { type BangPorts, BangQueue } from '../../../src/supervisor/bang-queue.ts';
+import { EventReader, mustBang, runWatchdog, selectEnd } from '../../../src/supervisor/watchdog.ts';
 
 const PAYLOAD = 'processname:a-on-watch groupname:slappart0 from_state:RUNNING expected:1 pid:77';
 
@@ -13,11 +9,17 @@ function frame(name: string, payload: string): string {
   return `ver:3.0 server:s serial:1 pool:watchdog poolserial:1 eventname:${name} len:${[...payload].length}\n${payload}`;
 }
 
-function setUp(content: Record<string, string> = {}) {
+const PENDING = '/srv/var/run/slapos-watchdog.pending';
+const BANGED = '/srv/slappart0/.slapos_latest_bang_timestamp';
+const MESSAGE = 'a-on-watch process in partition slappart0 encountered a problem';
+
+/** A Master that refuses as often as told, and files in memory. */
+function setUp(content: Record<string, string> = {}, refusals: readonly unknown[] = []) {
   const banged: string[] = [];
   const logged: string[] = [];
+  const left = [...refusals];
   const files = new Map(Object.entries(content));
-  const ports: WatchdogPorts = {
+  const ports: BangPorts = {
     files: {
       read: async (root, path) => {
         const text = files.get(`${root}/${path}`);
@@ -26,26 +28,25 @@ function setUp(content: Record<string, string> = {}) {
       write: async (root, path, data) => void files.set(`${root}/${path}`, String(data)),
     },
     bang: async (id, message) => {
-      if (message.includes('refused')) throw new Error('no');
+      if (left.length > 0) throw left.shift();
       banged.push(`${id}: ${message}`);
     },
     log: (text) => void logged.push(text),
   };
-  return { banged, logged, files, ports };
+  const retry = { firstMs: 5, longestMs: 20, parallel: 2 };
+  const queue = () => new BangQueue({ instanceRoot: '/srv' }, ports, retry);
+  return { banged, logged, files, ports, queue, left };
 }
 
-async function run(ports: WatchdogPorts, chunks: readonly string[]): Promise<string> {
+async function run(queue: BangQueue, chunks: readonly string[]): Promise<string> {
   let output = '';
   async function* input() {
-    for (const chunk of chunks) yield Buffer.from(chunk);
+    for (const chunk of chunks) {
+      yield Buffer.from(chunk);
+      await sleep(60);
+    }
   }
-  const settings = {
-    masterUrl: 'http://m',
-    computerId: 'C',
-    certificateRepositoryPath: undefined,
-    instanceRoot: '/srv',
-  };
-  await runWatchdog(settings, ports, {
+  await runWatchdog(queue, {
     input: input(),
     write: (text) => {
       output += text;
@@ -70,25 +71,77 @@ describe('watchdog', () => {
     expect(mustBang(undefined, '5')).toBe(false);
     expect(mustBang('5', '5')).toBe(false);
     expect(mustBang('5.5', '5')).toBe(true);
+    expect(mustBang('4', '5')).toBe(false);
+    expect(mustBang('5', 'nonsense')).toBe(true);
+    expect(mustBang('nonsense', 'nonsense')).toBe(false);
+    expect(mustBang('', '5')).toBe(false);
   });
 
   it('speaks the listener protocol, bangs and remembers', async () => {
-    const { ports, banged, files } = setUp({ '/srv/slappart0/.timestamp': '7\n' });
+    const { queue, banged, files } = setUp({ '/srv/slappart0/.timestamp': '7\n' });
     const text = frame('PROCESS_STATE_EXITED', PAYLOAD);
-    const output = await run(ports, [text.slice(0, 50), text.slice(50), text]);
+    const output = await run(queue(), [text.slice(0, 50), text.slice(50), text]);
     expect(output).toBe('READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n');
-    expect(banged).toEqual([
-      'slappart0: a-on-watch process in partition slappart0 encountered a problem',
-    ]);
-    expect(files.get('/srv/slappart0/.slapos_latest_bang_timestamp')).toBe('7');
+    expect(banged).toEqual([`slappart0: ${MESSAGE}`]);
+    expect(files.get(BANGED)).toBe('7');
+    expect(files.get(PENDING)).toBe('{}');
   });
 
-  it('goes on when the Master refuses, and remembers nothing', async () => {
-    const { ports, logged, files } = setUp();
-    const payload = 'processname:refused-on-watch groupname:p';
-    await run(ports, [frame('PROCESS_STATE_FATAL', payload)]);
-    expect(logged).toEqual(['p: not told to the Master: no']);
-    expect(files.size).toBe(0);
+  it('bangs again after the next processing only', async () => {
+    const { queue, banged, files } = setUp({ '/srv/slappart0/.timestamp': '7', [BANGED]: '7' });
+    const text = frame('PROCESS_STATE_EXITED', PAYLOAD);
+    await run(queue(), [text]);
+    expect(banged).toEqual([]);
+    files.set('/srv/slappart0/.timestamp', '8.25');
+    await run(queue(), [text, text]);
+    expect(banged).toHaveLength(1);
+    expect(files.get(BANGED)).toBe('8.25');
+  });
+
+  it('tells the Master once for many ends, as soon as it listens', async () => {
+    const { queue, banged, logged } = setUp({}, [new Error('no'), new Error('not yet')]);
+    const text = frame('PROCESS_STATE_EXITED', PAYLOAD);
+    const output = await run(queue(), [text.repeat(50)]);
+    expect(output.match(/OK/g)).toHaveLength(50);
+    expect(logged).toEqual([
+      'slappart0: not told to the Master: no',
+      'slappart0: not told to the Master: not yet',
+      MESSAGE,
+    ]);
+    expect(banged).toHaveLength(1);
+  });
+
+  it('leaves to the next watchdog what was not told', async () => {
+    const bench = setUp({}, Array(1000).fill(new Error('no')));
+    await run(bench.queue(), [frame('PROCESS_STATE_EXITED', PAYLOAD)]);
+    expect(bench.files.get(PENDING)).toBe('{"slappart0":"a-on-watch"}');
+    expect(bench.files.has(BANGED)).toBe(false);
+    bench.left.length = 0;
+    await run(bench.queue(), ['']);
+    expect(bench.banged).toEqual([`slappart0: ${MESSAGE}`]);
+    expect([bench.files.get(PENDING), bench.files.get(BANGED)]).toEqual(['{}', '0']);
+  });
+
+  it('gives up a partition that the Master does not know', async () => {
+    const unknown = Object.assign(new Error('gone'), { code: 'SLAPOS_ERR_MASTER_NOT_FOUND' });
+    const { queue, banged, files } = setUp({}, [unknown]);
+    await run(queue(), [frame('PROCESS_STATE_FATAL', PAYLOAD)]);
+    expect(banged).toEqual([]);
+    expect(files.get(PENDING)).toBe('{}');
+  });
+
+  it('goes on with broken files', async () => {
+    const { queue, banged, logged, ports } = setUp({ [PENDING]: 'not json' });
+    const refuse = async () => {
+      throw new Error('no space');
+    };
+    const broken = { ...ports, files: { read: ports.files.read, write: refuse } };
+    await run(new BangQueue({ instanceRoot: '/srv' }, broken), [
+      frame('PROCESS_STATE_EXITED', PAYLOAD),
+    ]);
+    expect(logged[0]).toMatch(/^cannot read what was left to tell: /);
+    expect(banged).toHaveLength(1);
+    await run(queue(), ['']);
   });
 
   it('counts characters, not bytes', () => {
