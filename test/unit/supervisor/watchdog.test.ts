@@ -38,13 +38,17 @@ function setUp(content: Record<string, string> = {}, refusals: readonly unknown[
   return { banged, logged, files, ports, queue, left };
 }
 
-async function run(queue: BangQueue, chunks: readonly string[]): Promise<string> {
+/** Feeds a watchdog and waits, before its input ends, until something is so. */
+async function run(
+  queue: BangQueue,
+  chunks: readonly string[],
+  isDone: () => boolean = () => true,
+): Promise<string> {
   let output = '';
   async function* input() {
-    for (const chunk of chunks) {
-      yield Buffer.from(chunk);
-      await sleep(60);
-    }
+    for (const chunk of chunks) yield Buffer.from(chunk);
+    const deadline = performance.now() + 5000;
+    while (!isDone() && performance.now() < deadline) await sleep(2);
   }
   await runWatchdog(queue, {
     input: input(),
@@ -80,7 +84,8 @@ describe('watchdog', () => {
   it('speaks the listener protocol, bangs and remembers', async () => {
     const { queue, banged, files } = setUp({ '/srv/slappart0/.timestamp': '7\n' });
     const text = frame('PROCESS_STATE_EXITED', PAYLOAD);
-    const output = await run(queue(), [text.slice(0, 50), text.slice(50), text]);
+    const isTold = () => files.get(PENDING) === '{}';
+    const output = await run(queue(), [text.slice(0, 50), text.slice(50), text], isTold);
     expect(output).toBe('READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n');
     expect(banged).toEqual([`slappart0: ${MESSAGE}`]);
     expect(files.get(BANGED)).toBe('7');
@@ -93,15 +98,15 @@ describe('watchdog', () => {
     await run(queue(), [text]);
     expect(banged).toEqual([]);
     files.set('/srv/slappart0/.timestamp', '8.25');
-    await run(queue(), [text, text]);
+    await run(queue(), [text, text], () => files.get(PENDING) === '{}');
     expect(banged).toHaveLength(1);
     expect(files.get(BANGED)).toBe('8.25');
   });
 
   it('tells the Master once for many ends, as soon as it listens', async () => {
-    const { queue, banged, logged } = setUp({}, [new Error('no'), new Error('not yet')]);
+    const { queue, banged, logged, files } = setUp({}, [new Error('no'), new Error('not yet')]);
     const text = frame('PROCESS_STATE_EXITED', PAYLOAD);
-    const output = await run(queue(), [text.repeat(50)]);
+    const output = await run(queue(), [text.repeat(50)], () => files.get(PENDING) === '{}');
     expect(output.match(/OK/g)).toHaveLength(50);
     expect(logged).toEqual([
       'slappart0: not told to the Master: no',
@@ -117,7 +122,7 @@ describe('watchdog', () => {
     expect(bench.files.get(PENDING)).toBe('{"slappart0":"a-on-watch"}');
     expect(bench.files.has(BANGED)).toBe(false);
     bench.left.length = 0;
-    await run(bench.queue(), ['']);
+    await run(bench.queue(), [''], () => bench.files.get(PENDING) === '{}');
     expect(bench.banged).toEqual([`slappart0: ${MESSAGE}`]);
     expect([bench.files.get(PENDING), bench.files.get(BANGED)]).toEqual(['{}', '0']);
   });
@@ -125,7 +130,7 @@ describe('watchdog', () => {
   it('gives up a partition that the Master does not know', async () => {
     const unknown = Object.assign(new Error('gone'), { code: 'SLAPOS_ERR_MASTER_NOT_FOUND' });
     const { queue, banged, files } = setUp({}, [unknown]);
-    await run(queue(), [frame('PROCESS_STATE_FATAL', PAYLOAD)]);
+    await run(queue(), [frame('PROCESS_STATE_FATAL', PAYLOAD)], () => files.get(PENDING) === '{}');
     expect(banged).toEqual([]);
     expect(files.get(PENDING)).toBe('{}');
   });
@@ -136,9 +141,11 @@ describe('watchdog', () => {
       throw new Error('no space');
     };
     const broken = { ...ports, files: { read: ports.files.read, write: refuse } };
-    await run(new BangQueue({ instanceRoot: '/srv' }, broken), [
-      frame('PROCESS_STATE_EXITED', PAYLOAD),
-    ]);
+    await run(
+      new BangQueue({ instanceRoot: '/srv' }, broken),
+      [frame('PROCESS_STATE_EXITED', PAYLOAD)],
+      () => banged.length === 1,
+    );
     expect(logged[0]).toMatch(/^cannot read what was left to tell: /);
     expect(banged).toHaveLength(1);
     await run(queue(), ['']);
