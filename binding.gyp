@@ -31,6 +31,7 @@
     {
       "target_name": "slapos-supervisord",
       "type": "executable",
+      "defines": ["SLAPOS_VERSION=\"<!(node -p \"require('./package.json').version\")\""],
       "sources": [
         "<!@(find native/keeper native/core/cgroup native/core/channel native/core/confine native/core/file native/core/proc native/core/spawn native/core/sys -name '*.cc' | LC_ALL=C sort)"
       ],

@@ -133,6 +133,13 @@ Napi::Value OpenPipe(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value Duplicate(const Napi::CallbackInfo& info) {
+  auto fd = static_cast<int>(IntField(RequestObject(info), "fd"));
+  int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) throw ToError(info.Env(), SysError(errno, "fcntl", "descriptor"));
+  return Napi::Number::New(info.Env(), copy);
+}
+
 }  // namespace
 
 void RegisterKeeper(Napi::Env env, Napi::Object exports) {
@@ -140,6 +147,7 @@ void RegisterKeeper(Napi::Env env, Napi::Object exports) {
   env.AddCleanupHook([](KeeperState* data) { delete data; }, state);
   exports.Set("keeperConnect", Napi::Function::New(env, Connect, "keeperConnect", state));
   exports.Set("keeperSend", Napi::Function::New(env, Send, "keeperSend", state));
+  exports.Set("fdDuplicate", Napi::Function::New(env, Duplicate, "fdDuplicate"));
   exports.Set("pipeOpen", Napi::Function::New(env, OpenPipe, "pipeOpen"));
 }
 

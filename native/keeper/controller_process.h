@@ -33,6 +33,8 @@ class ControllerProcess {
   void Signal(int number);
   pid_t Pid() const { return pid_; }
   unsigned Starts() const { return starts_; }
+  // How many a keeper before has started.
+  void SetStarts(unsigned starts) { starts_ = starts; }
 
  private:
   SpawnRequest BuildRequest(UniqueFd channel, UniqueFd listen, UniqueFd error_output) const;

@@ -63,11 +63,14 @@ std::optional<ProcessEnd> PeekEnd(int pidfd) {
                     info.si_code == CLD_DUMPED};
 }
 
-std::optional<ProcessEnd> ReadForeignEnd(int pidfd) {
+// ENOTTY before Linux 6.13, ESRCH for a process that was reaped before 6.15.
+Knowledge ReadForeignEnd(int pidfd, ProcessEnd* end) {
   PidfdInfo info = {};
   info.mask = kInfoExit;
-  if (::ioctl(pidfd, kGetInfo, &info) != 0 || (info.mask & kInfoExit) == 0) return std::nullopt;
-  return FromWaitStatus(info.exit_code);
+  if (::ioctl(pidfd, kGetInfo, &info) != 0) return Knowledge::kNever;
+  if ((info.mask & kInfoExit) == 0) return Knowledge::kNotYet;
+  *end = FromWaitStatus(info.exit_code);
+  return Knowledge::kKnown;
 }
 
 pid_t PeekAnyEnded() {

@@ -21,8 +21,9 @@ UniqueFd OpenProcess(pid_t pid, uint64_t start);
 std::optional<ProcessEnd> PeekEnd(int pidfd);
 
 // How a process that is not our child ended: PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15, once
-// its parent has reaped it. Nothing when the kernel does not tell (yet).
-std::optional<ProcessEnd> ReadForeignEnd(int pidfd);
+// its parent has reaped it.
+enum class Knowledge { kKnown, kNotYet, kNever };
+Knowledge ReadForeignEnd(int pidfd, ProcessEnd* end);
 
 // Any child that has ended, not reaped; 0 when there is none.
 pid_t PeekAnyEnded();

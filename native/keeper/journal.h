@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/spawn/spawn_request.h"
 #include "core/sys/unique_fd.h"
 
 namespace slapos::keeper {
@@ -17,6 +18,7 @@ struct ChildRecord {
   pid_t pid = -1;
   uint64_t start = 0;
   int64_t time_ms = 0;
+  std::string tag;  // a word of the controller that tells one start of a name from another
 };
 
 // How a process ended.
@@ -39,27 +41,48 @@ struct JournalState {
   uint64_t last_serial = 0;
 };
 
+// A text as one word of a line: blanks, controls and anything beyond ASCII percent-encoded.
+std::string EscapeWord(const std::string& text);
+std::string UnescapeWord(const std::string& text);
+std::vector<std::string> SplitWords(const std::string& line);
+
+// What a file holds, wherever its offset is.
+std::string ReadWholeFile(int fd);
+
 // One line of the journal, without its end, applied to a state; a line that makes no sense is
 // ignored. Everything that stands before a `boot` line of another boot is forgotten.
 void ApplyLine(const std::string& line, JournalState* state);
 
 std::string RenderChild(const ChildRecord& child);
+// The line of a process that writes it itself, around its pid and start time.
+BirthRecord PlanBirth(int fd, const ChildRecord& child);
 std::string RenderExit(const ExitRecord& exit);
+// Every end up to this one is known to a controller.
 std::string RenderAck(uint64_t serial);
+// This end is.
+std::string RenderHeard(uint64_t serial);
 std::string RenderNote(const std::string& key, const std::string& value);
 
 // The append-only file (docs/keeper-protocol.md). It is locked as long as it is open, so that two
 // keepers never share one.
 class Journal {
  public:
-  // Opens or creates; throws StartError when it is locked or cannot be opened.
-  static Journal Open(const std::string& path);
+  // Opens or creates. Waits up to `patience_ms` for another to let go: the lock of a keeper that
+  // was killed lasts until a process that it was cloning has written its line. Throws StartError
+  // when it stays locked or cannot be opened.
+  static Journal Open(const std::string& path, int64_t patience_ms = 0);
 
   // What the file says, for this boot.
   JournalState Read(const std::string& boot_id);
 
-  // Appends a line. Returns errno, 0 on success.
-  int Append(const std::string& line);
+  // Takes over a journal that is open and locked already.
+  static Journal Take(UniqueFd fd, const std::string& path) { return {std::move(fd), path}; }
+
+  // Appends lines, in one piece. Returns errno, 0 on success.
+  int Append(const std::vector<std::string>& lines);
+  int Fd() const { return fd_.Get(); }
+  // Somebody else has appended so many bytes.
+  void Grow(size_t bytes) { size_ += bytes; }
 
   // Whether the file has outgrown what it must hold.
   bool IsOversized() const;
@@ -75,6 +98,7 @@ class Journal {
   std::string path_;
   size_t size_ = 0;
   size_t needed_ = 0;
+  bool is_torn_ = false;  // the file does not end with a line
 };
 
 // The id of this boot, or "unknown" without procfs.

@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "core/confine/confinement.h"
+#include "keeper/become.h"
 #include "keeper/ended.h"
 #include "keeper/text.h"
 
@@ -26,6 +29,7 @@ constexpr int64_t kTermGraceMs = 10000;
 constexpr int64_t kKillGraceMs = 5000;
 // For a controller that closed its channel, or that should have ended.
 constexpr int64_t kControllerGraceMs = 5000;
+constexpr int64_t kSpawnPollMs = 5;
 
 const int kHandled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
 
@@ -37,12 +41,19 @@ void AddAbilities(Message* welcome) {
       .Add("seccomp", abilities.seccomp ? 1 : 0);
 }
 
+std::string RenderLimit(const rlimit& limit) {
+  auto render = [](rlim_t value) {
+    return value == RLIM_INFINITY ? std::string("-1") : std::to_string(value);
+  };
+  return render(limit.rlim_cur) + ":" + render(limit.rlim_max);
+}
+
 bool IsStop(int number) { return number == SIGTERM || number == SIGINT || number == SIGQUIT; }
 
 }  // namespace
 
 Keeper::Keeper(const Options& options, Listener* listener, Journal journal,
-               std::function<void()> on_ready)
+               std::optional<Handover> handover, std::function<void()> on_ready)
     : options_(options),
       listener_(listener),
       on_ready_(std::move(on_ready)),
@@ -56,14 +67,23 @@ Keeper::Keeper(const Options& options, Listener* listener, Journal journal,
           loop_, spawner_, options, [this](const std::string& text) { Write(text); },
           [this](int status, int signal) { OnControllerEnd(status, signal); }),
       services_(
-          loop_, spawner_, std::move(journal),
+          loop_, spawner_, std::move(journal), options.asks_kernel,
           [this](const Message& message, const std::vector<int>& fds) { Report(message, fds); },
-          [this](const std::string& text) { Say("CRIT", text); }) {}
+          [this](const std::string& text) { Say("CRIT", text); }),
+      has_been_ready_(handover.has_value()),
+      handover_(std::move(handover)),
+      program_(ReadOwnProgram()) {}
 
 int Keeper::Run() {
   OpenSignals();
-  services_.Adopt();
+  Handover handover = handover_ ? std::move(*handover_) : Handover();
+  handover_.reset();
+  controller_.SetStarts(handover.controller_starts);
+  unheard_signals_ = handover.signals;
+  is_stopping_ = std::any_of(unheard_signals_.begin(), unheard_signals_.end(), IsStop);
+  services_.Adopt(std::move(handover));
   StartController();
+  SweepOrphans();
   while (!is_finished_) {
     loop_.RunOnce();
     if (is_ending_) TryFinish();
@@ -140,8 +160,8 @@ void Keeper::OnMessage(const Message& message, std::vector<UniqueFd> fds) {
   if (verb == "ready") return OnReady();
   if (verb == "spawn" && !is_ending_) return services_.Spawn(message, std::move(fds));
   if (verb == "signal") return services_.Signal(message);
-  if (verb == "ack") return services_.Acknowledge(message);
   if (verb == "store") return services_.Store(message);
+  if (verb == "upgrade") return BeginUpgrade(message);
   if (verb == "stopped") return BeginEnd();
 }
 
@@ -153,7 +173,11 @@ void Keeper::Greet() {
       .Add("boot", ReadBootId())
       .Add("starts", controller_.Starts())
       .Add("ready", has_been_ready_ ? 1 : 0)
-      .Add("stopping", is_stopping_ ? 1 : 0);
+      .Add("stopping", is_stopping_ ? 1 : 0)
+      .Add("version", SLAPOS_VERSION)
+      .Add("program", program_)
+      .Add("files", RenderLimit(services_.FilesLimit()));
+  for (const std::string& word : options_.words) welcome.Add("word", word);
   AddAbilities(&welcome);
   channel_.Send(welcome);
   services_.Announce();
@@ -163,9 +187,9 @@ void Keeper::Greet() {
 }
 
 void Keeper::OnReady() {
-  if (has_been_ready_) return;
   has_been_ready_ = true;
-  on_ready_();
+  if (!has_told_ready_) on_ready_();
+  has_told_ready_ = true;
 }
 
 // A controller without channel is of no use, and a second one must not run beside it.
@@ -181,6 +205,7 @@ void Keeper::OnControllerEnd(int status, int signal) {
   channel_.Close();
   has_said_hello_ = false;
   if (is_ending_) return;
+  if (!next_program_.empty()) return Upgrade();
   if (!has_been_ready_) {
     exit_status_ = signal != 0 ? 1 : std::max(status, 1);
     if (signal != 0) Write("The controller ended at once: " + EndText(status, signal) + "\n");
@@ -200,6 +225,49 @@ void Keeper::ScheduleRestart(int status, int signal) {
                   ") ended: " + EndText(status, signal) + "; starting another in " +
                   std::to_string(pause_ms_) + " ms");
   loop_.After(pause_ms_, [this] { StartController(); });
+}
+
+// The controller, which has the answer, ends by itself; then this process becomes the other
+// program.
+void Keeper::BeginUpgrade(const Message& message) {
+  std::string program = message.Text("program");
+  Message answer("upgrading");
+  answer.Add("id", message.Text("id"));
+  int err = is_stopping_ ? EBUSY : CheckProgram(program);
+  if (err != 0) {
+    channel_.Send(answer.Add("errno", err).Add("code", ErrnoName(err)));
+    return;
+  }
+  next_program_ = {program};
+  for (const std::string& word : message.List("word")) next_program_.push_back(word);
+  channel_.Send(answer);
+  unsigned run = controller_.Starts();
+  loop_.After(kControllerGraceMs, [this, run] {
+    if (controller_.Starts() == run) controller_.Signal(SIGKILL);
+  });
+}
+
+// execve(2) keeps the pid, the children and the descriptors that are not close-on-exec.
+void Keeper::Upgrade() {
+  if (is_ending_) return;
+  if (services_.IsSpawning()) {
+    loop_.After(kSpawnPollMs, [this] { Upgrade(); });
+    return;
+  }
+  std::vector<std::string> words = std::move(next_program_);
+  next_program_.clear();
+  Handover handover;
+  int err = services_.HandOver(&handover);
+  if (err == 0) {
+    handover.controller_starts = controller_.Starts();
+    handover.signals = unheard_signals_;
+    Say("INFO", "becoming " + words[0]);
+    err = Become(std::move(words), handover, listener_ != nullptr ? listener_->Fd() : -1,
+                 options_.no_daemon);
+    services_.TakeBack(std::move(handover));
+  }
+  Say("CRIT", std::string("cannot become another program: ") + ::strerror(err));
+  StartController();
 }
 
 // From here on: end what is left, then leave.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "keeper/channel.h"
 #include "keeper/controller_process.h"
 #include "keeper/event_loop.h"
+#include "keeper/handover.h"
 #include "keeper/listener.h"
 #include "keeper/options.h"
 #include "keeper/services.h"
@@ -18,12 +20,13 @@ namespace slapos::keeper {
 //
 // Invariants: there is at most one controller; services never depend on it; nothing is said to a
 // controller before it said hello; once `is_ending_` is set only the end of services, of the
-// controller and the deadlines matter.
+// controller and the deadlines matter; another program takes over only while neither a controller
+// nor a start is under way.
 class Keeper {
  public:
   // `on_ready` is called once, when the first controller is ready.
   Keeper(const Options& options, Listener* listener, Journal journal,
-         std::function<void()> on_ready);
+         std::optional<Handover> handover, std::function<void()> on_ready);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
@@ -44,6 +47,8 @@ class Keeper {
   void OnControllerEnd(int status, int signal);
   void ScheduleRestart(int status, int signal);
 
+  void BeginUpgrade(const Message& message);
+  void Upgrade();
   void BeginEnd();
   void TryFinish();
   void Report(const Message& message, const std::vector<int>& fds);
@@ -64,6 +69,11 @@ class Keeper {
   int64_t pause_ms_ = 0;
   bool has_said_hello_ = false;
   bool has_been_ready_ = false;
+  bool has_told_ready_ = false;
+  std::optional<Handover> handover_;  // until it is taken up
+  std::string program_;               // our own
+  // What this process is to become: program and words; empty when nothing.
+  std::vector<std::string> next_program_;
   bool is_stopping_ = false;
   unsigned crashes_while_stopping_ = 0;
   bool is_ending_ = false;

@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kUsageStatus = 2;
 constexpr mode_t kDaemonUmask = 022;
+constexpr int64_t kJournalPatienceMs = 5000;
 
 int Refuse(const char* program, const std::string& problem) {
   ::fprintf(stderr, "Error: %s\nFor help, use %s -h\n", problem.c_str(), program);
@@ -130,29 +131,47 @@ class Presence {
   bool has_pid_file_ = false;
 };
 
+Journal OpenJournal(const Options& options, std::optional<Handover>* handover) {
+  if (*handover && (*handover)->journal) {
+    return Journal::Take(std::move((*handover)->journal), options.journal);
+  }
+  return Journal::Open(options.journal, kJournalPatienceMs);
+}
+
 int RunKeeper(const Options& options) {
-  UniqueFd ready;
-  if (!options.no_daemon) ready = Daemonize(options);
+  // Whoever hands over has put us where we belong already.
+  std::optional<Handover> handover;
+  if (options.handover_fd >= 0) handover = ReadHandover(UniqueFd(options.handover_fd));
+  UniqueFd ready(options.ready_fd);
+  if (ready) ::fcntl(ready.Get(), F_SETFD, FD_CLOEXEC);
+  bool becomes_daemon = !handover && !options.no_daemon;
+  if (becomes_daemon) ready = Daemonize(options);
+  // An inherited socket is nobody's to remove before the journal is ours: two may have been asked
+  // to take over.
+  std::optional<Journal> journal;
+  if (handover) journal = OpenJournal(options, &handover);
   Presence presence(options);
-  Journal journal = Journal::Open(options.journal);
+  if (!journal) journal = OpenJournal(options, &handover);
   presence.ShowPid();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  auto on_ready = [&ready, &options] {
-    if (options.no_daemon) return;
-    (void)!::write(ready.Get(), "R", 1);
+  auto on_ready = [&ready, becomes_daemon] {
+    if (ready) (void)!::write(ready.Get(), "R", 1);
     ready.Reset();
+    if (!becomes_daemon) return;
     ReplaceStream(STDOUT_FILENO);
     ReplaceStream(STDERR_FILENO);
   };
-  return Keeper(options, presence.GetListener(), std::move(journal), on_ready).Run();
+  return Keeper(options, presence.GetListener(), std::move(*journal), std::move(handover), on_ready)
+      .Run();
 }
 
 int Main(int argc, char** argv) {
   std::string problem;
-  std::optional<Options> options = ParseOptions(argc, argv, &problem);
+  bool wants_version = false;
+  std::optional<Options> options = ParseOptions(argc, argv, &problem, &wants_version);
   if (!options && !problem.empty()) return Refuse(argv[0], problem);
   if (!options) {
-    ::fputs(Usage(argv[0]).c_str(), stdout);
+    ::fputs(wants_version ? VersionText().c_str() : Usage(argv[0]).c_str(), stdout);
     return 0;
   }
   EnsureStandardStreams();

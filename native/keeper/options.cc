@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/channel/message.h"
@@ -21,6 +22,9 @@ enum Key {
   kSocketOwner,
   kListenFd,
   kUmask,
+  kHandover,
+  kReadyFd,
+  kWithoutExitInformation,
 };
 
 const option kLongOptions[] = {
@@ -38,6 +42,10 @@ const option kLongOptions[] = {
     {"socket-owner", required_argument, nullptr, kSocketOwner},
     {"listen-fd", required_argument, nullptr, kListenFd},
     {"umask", required_argument, nullptr, kUmask},
+    {"handover", required_argument, nullptr, kHandover},
+    {"ready-fd", required_argument, nullptr, kReadyFd},
+    {"without-exit-information", no_argument, nullptr, kWithoutExitInformation},
+    {"version", no_argument, nullptr, 'v'},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -105,6 +113,13 @@ bool Store(int key, const std::string& value, Options* options) {
       return ParseOwner(value, &options->socket_owner);
     case kListenFd:
       return ParseDescriptor(value, &options->listen_fd);
+    case kHandover:
+      return ParseDescriptor(value, &options->handover_fd);
+    case kReadyFd:
+      return ParseDescriptor(value, &options->ready_fd);
+    case kWithoutExitInformation:
+      options->asks_kernel = false;
+      return true;
     case kUmask:
       if (!ParseMode(value, &mode)) return false;
       options->umask = mode;
@@ -132,13 +147,16 @@ std::string FindMissing(const Options& options) {
 
 }  // namespace
 
-std::optional<Options> ParseOptions(int argc, char** argv, std::string* problem) {
+std::optional<Options> ParseOptions(int argc, char** argv, std::string* problem,
+                                    bool* wants_version) {
   Options options;
   ::opterr = 0;
   for (;;) {
-    int key = ::getopt_long(argc, argv, "+c:nd:h", kLongOptions, nullptr);
+    int first = std::max(::optind, 1);
+    int key = ::getopt_long(argc, argv, "+c:nd:hv", kLongOptions, nullptr);
     if (key == -1) break;
-    if (key == 'h') return std::nullopt;
+    if (key == 'v' && wants_version != nullptr) *wants_version = true;
+    if (key == 'h' || key == 'v') return std::nullopt;
     if (key == '?') {
       *problem = std::string("option ") + argv[::optind - 1] + " is not known or needs a value";
       return std::nullopt;
@@ -148,11 +166,19 @@ std::optional<Options> ParseOptions(int argc, char** argv, std::string* problem)
       *problem = "'" + value + "' is not a value for " + argv[::optind - 1];
       return std::nullopt;
     }
+    if (key == kHandover || key == kReadyFd || key == kListenFd) continue;
+    options.words.insert(options.words.end(), argv + first, argv + ::optind);
   }
+  if (::optind < argc) options.words.push_back("--");
+  options.words.insert(options.words.end(), argv + ::optind, argv + argc);
   options.controller_args.assign(argv + ::optind, argv + argc);
   *problem = FindMissing(options);
   if (!problem->empty()) return std::nullopt;
   return options;
+}
+
+std::string VersionText() {
+  return std::string("slapos-supervisord ") + SLAPOS_VERSION + " protocol 1\n";
 }
 
 std::string Usage(const std::string& program) {
@@ -160,6 +186,7 @@ std::string Usage(const std::string& program) {
          " -c FILE [-n] --node NODE --controller SCRIPT --pidfile FILE --journal FILE\n"
          "    --logfile FILE [--socket PATH] [--socket-mode 0700] [--socket-owner UID:GID]\n"
          "    [--listen-fd N] [--umask 022] [-d DIR] [-- ARG...]\n"
+         "    --version\n"
          "Keeps the services of a SlapOS node: starts them, is their parent, and restarts the\n"
          "controller that decides about them. Started by `slapos node supervisord`.\n";
 }

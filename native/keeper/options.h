@@ -26,14 +26,23 @@ struct Options {
   std::string socket;  // empty: no socket
   mode_t socket_mode = 0700;
   std::optional<Owner> socket_owner;
-  int listen_fd = -1;  // inherited instead of bound
+  int listen_fd = -1;    // inherited instead of bound
+  int handover_fd = -1;  // the table of the keeper before
+  int ready_fd = -1;     // where to tell that a controller is ready
+  bool asks_kernel = true;
   std::optional<mode_t> umask;
   std::string directory;
+  // The words again, without those that only hold for this start.
+  std::vector<std::string> words;
 };
 
 // Reads the command line. On failure returns nothing and `*problem` is one sentence; for --help it
-// is empty.
-std::optional<Options> ParseOptions(int argc, char** argv, std::string* problem);
+// is empty. `*wants_version` is set for --version.
+std::optional<Options> ParseOptions(int argc, char** argv, std::string* problem,
+                                    bool* wants_version = nullptr);
+
+// `slapos-supervisord VERSION protocol N`: what --version prints.
+std::string VersionText();
 
 // The text for --help.
 std::string Usage(const std::string& program);

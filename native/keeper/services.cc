@@ -28,6 +28,7 @@ Message ProcessMessage(const char* verb, const ChildRecord& record) {
       .Add("pid", record.pid)
       .Add("start", static_cast<int64_t>(record.start))
       .Add("time", record.time_ms);
+  if (!record.tag.empty()) message.Add("tag", record.tag);
   return message;
 }
 
@@ -64,11 +65,12 @@ void WriteToLog(const SpawnRequest& request, const std::string& text) {
 
 }  // namespace
 
-Services::Services(EventLoop& loop, Spawner& spawner, Journal journal, Report report,
-                   Complain complain)
+Services::Services(EventLoop& loop, Spawner& spawner, Journal journal, bool asks_kernel,
+                   Report report, Complain complain)
     : loop_(loop),
       spawner_(spawner),
       journal_(std::move(journal)),
+      asks_kernel_(asks_kernel),
       report_(std::move(report)),
       complain_(std::move(complain)),
       boot_id_(ReadBootId()),
@@ -78,13 +80,26 @@ Services::Services(EventLoop& loop, Spawner& spawner, Journal journal, Report re
   ::setrlimit(RLIMIT_NOFILE, &raised);
 }
 
-void Services::Adopt() {
+void Services::Adopt(Handover handover) {
+  if (handover.files) files_limit_ = *handover.files;
+  std::map<std::pair<pid_t, uint64_t>, InheritedService> inherited;
+  for (InheritedService& each : handover.services) {
+    inherited[{each.pid, each.start}] = std::move(each);
+  }
   JournalState state = journal_.Read(boot_id_);
   exits_ = std::move(state.exits);
   notes_ = std::move(state.notes);
   last_serial_ = state.last_serial;
   for (auto& [pid, record] : state.children) {
-    Service service{record, OpenProcess(pid, record.start), true, {}};
+    Service service{record, UniqueFd(), true, {}};
+    auto found = inherited.find({pid, record.start});
+    if (found == inherited.end()) {
+      service.pidfd = OpenProcess(pid, record.start);
+    } else {
+      service.pidfd = std::move(found->second.pidfd);
+      service.is_adopted = !found->second.is_child;
+      service.kept = std::move(found->second.kept);
+    }
     if (service.pidfd) {
       Insert(std::move(service));
     } else {
@@ -95,13 +110,45 @@ void Services::Adopt() {
   if (err != 0) complain_(std::string("cannot rewrite the journal: ") + ::strerror(err));
 }
 
+int Services::HandOver(Handover* handover) {
+  int err = journal_.Compact(State());
+  if (err != 0) return err;
+  handover->files = files_limit_;
+  handover->journal.Reset(::fcntl(journal_.Fd(), F_DUPFD, 3));
+  if (!handover->journal) return errno;
+  for (auto& [pid, service] : services_) {
+    loop_.Forget(service.pidfd.Get());
+    handover->services.push_back({pid, service.record.start, !service.is_adopted,
+                                  std::move(service.pidfd), std::move(service.kept)});
+  }
+  return 0;
+}
+
+void Services::TakeBack(Handover handover) {
+  for (InheritedService& each : handover.services) {
+    Service& service = services_.at(each.pid);
+    service.pidfd = std::move(each.pidfd);
+    service.kept = std::move(each.kept);
+    pid_t pid = each.pid;
+    loop_.Watch(service.pidfd.Get(), EPOLLIN, [this, pid](uint32_t) { OnEnd(pid); });
+  }
+}
+
 void Services::Spawn(const Message& message, std::vector<UniqueFd> fds) {
+  if (journal_.IsOversized() && IsSpawning()) {
+    waiting_.push_back({message, std::move(fds)});
+  } else {
+    Submit(message, std::move(fds));
+  }
+}
+
+void Services::Submit(const Message& message, std::vector<UniqueFd> fds) {
   SpawnRequest request;
   auto kept = std::make_shared<std::vector<Kept>>();
   std::string problem;
   Message answer("spawned");
   answer.Add("id", message.Text("id"));
-  ChildRecord record{message.Text("name"), -1, 0, 0};
+  ChildRecord record{message.Text("name"), -1, 0, WallClockMs(), message.Text("tag")};
   if (!DecodeSpawn(message, std::move(fds), &request, kept.get(), &problem)) {
     return Refuse(std::move(answer.Add("name", record.name)), SysError(EINVAL, problem));
   }
@@ -112,16 +159,15 @@ void Services::Spawn(const Message& message, std::vector<UniqueFd> fds) {
     request.limits.push_back({RLIMIT_NOFILE, files_limit_.rlim_cur, files_limit_.rlim_max});
   }
   if (has_terminal_) request.new_session = true;
+  request.birth = PlanBirth(journal_.Fd(), record);
   spawns_in_flight_++;
-  // On the spawning thread: the child is not reaped while a spawn is in flight, so its start time
-  // can be read even when it has ended already.
+  // On the spawning thread.
   auto done = [this, answer, record, kept](const SpawnRequest& asked, SpawnResult result) {
     ChildRecord started = record;
     std::string text;
     if (auto* child = std::get_if<SpawnedChild>(&result)) {
       started.pid = child->pid;
-      started.start = ReadStart(child->pid);
-      started.time_ms = WallClockMs();
+      started.start = child->start;
       if (child->failure) WriteToLog(asked, text = StepText(asked, *child->failure));
     }
     auto shared = std::make_shared<SpawnResult>(std::move(result));
@@ -137,15 +183,23 @@ void Services::Started(const Message& answer_base, const ChildRecord& record,
   spawns_in_flight_--;
   Message answer = answer_base;
   answer.Add("name", record.name);
-  if (auto* error = std::get_if<SysError>(&result)) return Refuse(std::move(answer), *error);
+  if (auto* error = std::get_if<SysError>(&result)) {
+    Refuse(std::move(answer), *error);
+    return CompactWhenIdle();
+  }
   auto& child = std::get<SpawnedChild>(result);
-  Record(RenderChild(record));
   answer.Add("pid", record.pid)
       .Add("start", static_cast<int64_t>(record.start))
       .Add("time", record.time_ms);
   if (child.failure) AddFailure(&answer, StepName(child.failure->step), child.failure->err, text);
-  report_(answer, {});
+  answer.Add("pidfd", 0);
+  report_(answer, {child.pidfd.Get()});
+  bool is_recorded = child.is_recorded;
   Insert({record, std::move(child.pidfd), false, std::move(kept)});
+  journal_.Grow(RenderChild(record).size());
+  // A full disk, most likely; tried again, and told when that fails too.
+  if (!is_recorded) Record({RenderChild(record)});
+  CompactWhenIdle();
 }
 
 void Services::Refuse(Message answer, const SysError& error) {
@@ -177,15 +231,17 @@ void Services::OnEnd(pid_t pid) {
 void Services::AwaitForeignEnd(pid_t pid, uint64_t start, int attempts) {
   auto found = services_.find(pid);
   if (found == services_.end() || found->second.record.start != start) return;
-  std::optional<ProcessEnd> end = ReadForeignEnd(found->second.pidfd.Get());
-  if (!end && attempts > 0) {
+  ProcessEnd end = {-1, 0, false};
+  Knowledge knowledge =
+      asks_kernel_ ? ReadForeignEnd(found->second.pidfd.Get(), &end) : Knowledge::kNever;
+  if (knowledge == Knowledge::kNotYet && attempts > 0) {
     loop_.After(kForeignRetryMs,
                 [this, pid, start, attempts] { AwaitForeignEnd(pid, start, attempts - 1); });
     return;
   }
   Service service = std::move(found->second);
   services_.erase(found);
-  Finish(service, end.value_or(ProcessEnd{-1, 0, false}), !end);
+  Finish(service, end, knowledge != Knowledge::kKnown);
 }
 
 bool Services::Collect(pid_t pid) {
@@ -211,7 +267,7 @@ void Services::Finish(const Service& service, const ProcessEnd& end, bool lost) 
   exit.core = end.dumped_core;
   exit.lost = lost;
   exits_.push_back(exit);
-  Record(RenderExit(exit));
+  Record({RenderExit(exit)});
   report_(ExitMessage(exit), {});
 }
 
@@ -237,24 +293,29 @@ void Services::Signal(const Message& request) {
   report_(answer, {});
 }
 
-void Services::Acknowledge(const Message& request) {
-  int64_t serial;
-  if (!request.Number("serial", &serial) || serial < 0) return;
-  auto last = static_cast<uint64_t>(serial);
-  std::erase_if(exits_, [last](const ExitRecord& exit) { return exit.serial <= last; });
-  Record(RenderAck(std::min(last, last_serial_)));
-}
-
 void Services::Store(const Message& request) {
-  std::string key = request.Text("key");
-  std::string value = request.Text("value");
-  if (key.empty()) return;
-  if (value.empty()) {
-    notes_.erase(key);
-  } else {
-    notes_[key] = value;
+  std::vector<std::string> keys = request.List("key");
+  std::vector<std::string> values = request.List("value");
+  std::vector<std::string> lines;
+  for (size_t index = 0; index < std::min(keys.size(), values.size()); index++) {
+    if (keys[index].empty()) continue;
+    if (values[index].empty()) {
+      notes_.erase(keys[index]);
+    } else {
+      notes_[keys[index]] = values[index];
+    }
+    lines.push_back(RenderNote(keys[index], values[index]));
   }
-  Record(RenderNote(key, value));
+  // After the notes: what an end led to is known before the end is forgotten.
+  for (const std::string& text : request.List("ack")) {
+    int64_t serial;
+    if (!ParseInteger(text, &serial)) continue;
+    auto heard = static_cast<uint64_t>(serial);
+    size_t count =
+        std::erase_if(exits_, [heard](const auto& exit) { return exit.serial == heard; });
+    if (count > 0) lines.push_back(RenderHeard(heard));
+  }
+  if (!lines.empty()) Record(lines);
 }
 
 void Services::Announce() {
@@ -264,7 +325,8 @@ void Services::Announce() {
   for (const auto& [pid, service] : services_) {
     Message message = ProcessMessage("child", service.record);
     if (service.is_adopted) message.Add("adopted", 1);
-    std::vector<int> fds;
+    message.Add("pidfd", 0);
+    std::vector<int> fds = {service.pidfd.Get()};
     for (const Kept& kept : service.kept) {
       message.Add("keep", std::to_string(fds.size()) + ":" + kept.label);
       fds.push_back(kept.fd.Get());
@@ -287,10 +349,21 @@ void Services::SignalAll(int number) {
   }
 }
 
-void Services::Record(const std::string& line) {
-  int err = journal_.Append(line);
-  if (err == 0 && journal_.IsOversized()) err = journal_.Compact(State());
+void Services::Record(const std::vector<std::string>& lines) {
+  int err = journal_.Append(lines);
   if (err != 0) complain_(std::string("cannot write the journal: ") + ::strerror(err));
+  CompactWhenIdle();
+}
+
+void Services::CompactWhenIdle() {
+  if (spawns_in_flight_ > 0) return;
+  if (journal_.IsOversized()) {
+    int err = journal_.Compact(State());
+    if (err != 0) complain_(std::string("cannot rewrite the journal: ") + ::strerror(err));
+  }
+  std::deque<Waiting> waiting = std::move(waiting_);
+  waiting_.clear();
+  for (Waiting& each : waiting) Submit(each.request, std::move(each.fds));
 }
 
 JournalState Services::State() const {

@@ -1,5 +1,6 @@
 /** The controller of the supervisor; the keeper starts it (docs/keeper-protocol.md). */
 import { parseArgs } from 'node:util';
+import { PACKAGE_VERSION } from '../cli/version.ts';
 import { errorMessage } from '../errors/slapos-error.ts';
 import { runDaemon } from '../supervisor/daemon.ts';
 
@@ -53,6 +54,7 @@ function main(): void {
     env,
     cwd: process.cwd(),
     ownUid: process.geteuid?.() ?? 0,
+    version: PACKAGE_VERSION,
     exit: (status) => process.exit(status),
   }).catch((error: unknown) => fail(errorMessage(error)));
 }

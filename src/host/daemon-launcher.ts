@@ -1,7 +1,8 @@
 /** Starts the supervisor: the only place where it is launched from. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { packageRoot } from './native.ts';
 
 export interface DaemonOutcome {
@@ -41,6 +42,19 @@ export interface LaunchOptions {
   readonly cwd?: string;
   /** Default: the caller's own. Supplementary groups are dropped. */
   readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/**
+ * Version and protocol of a keeper, by its own account.
+ * @throws the system's error when it cannot be run, TypeError when it says something else.
+ */
+export async function readKeeperVersion(
+  program: string,
+): Promise<{ readonly version: string; readonly protocol: number }> {
+  const { stdout } = await promisify(execFile)(program, ['--version'], { cwd: '/', env: {} });
+  const found = /^slapos-supervisord (\S+) protocol (\d+)$/m.exec(stdout);
+  if (found === null) throw new TypeError(`${program} is no slapos-supervisord`);
+  return { version: found[1] ?? '', protocol: Number(found[2]) };
 }
 
 /** Starts a program and waits for its exit. */

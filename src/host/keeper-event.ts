@@ -9,6 +9,16 @@ export interface KeeperProcess {
   readonly startTicks: number;
   /** Wall clock of the spawn or of the end. */
   readonly timeMs: number;
+  /** The word that came with the request to start it. */
+  readonly tag: string;
+}
+
+/** How to start the keeper again: program, words of its command line, and what a table needs. */
+export interface KeeperCommand {
+  readonly program: string;
+  readonly words: readonly string[];
+  /** RLIMIT_NOFILE that services get, `SOFT:HARD`. */
+  readonly files: string;
 }
 
 /** What services can be confined with on the keeper's machine. */
@@ -36,7 +46,13 @@ export interface StepFailure {
 }
 
 export type SpawnAnswer =
-  | { readonly kind: 'spawned'; readonly process: KeeperProcess; readonly failure?: StepFailure }
+  | {
+      readonly kind: 'spawned';
+      readonly process: KeeperProcess;
+      /** Ours from now on; -1 when none came. */
+      readonly pidfd: number;
+      readonly failure?: StepFailure;
+    }
   | { readonly kind: 'refused'; readonly name: string; readonly failure: StepFailure };
 
 export interface ExitRecord extends KeeperProcess {
@@ -61,12 +77,15 @@ export type KeeperEvent =
       readonly isTakeOver: boolean;
       readonly isStopping: boolean;
       readonly abilities: ConfinementAbilities;
+      readonly version: string;
+      readonly command: KeeperCommand;
     }
   | { readonly kind: 'stored'; readonly key: string; readonly value: string }
   | {
       readonly kind: 'child';
       readonly process: KeeperProcess;
       readonly isAdopted: boolean;
+      readonly pidfd: number;
       readonly kept: readonly KeptDescriptor[];
     }
   | { readonly kind: 'exit'; readonly exit: ExitRecord }
@@ -76,6 +95,12 @@ export type KeeperEvent =
       readonly kind: 'signalled';
       readonly id: number;
       readonly result: SignalResult;
+      readonly code: string;
+    }
+  | {
+      readonly kind: 'upgrading';
+      readonly id: number;
+      /** Why not; empty when the keeper only waits for the controller to end. */
       readonly code: string;
     }
   | { readonly kind: 'forward'; readonly signal: number }
@@ -96,6 +121,12 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
     controllerStarts: fields.number('starts'),
     isTakeOver: fields.flag('ready'),
     isStopping: fields.flag('stopping'),
+    version: fields.text('version'),
+    command: {
+      program: fields.text('program'),
+      words: fields.list('word'),
+      files: fields.text('files'),
+    },
     abilities: {
       landlock: fields.number('landlock'),
       mounts: fields.flag('mounts'),
@@ -107,16 +138,18 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
     kind: 'child',
     process: decodeProcess(fields),
     isAdopted: fields.flag('adopted'),
+    pidfd: decodePidfd(fields, fds),
     kept: decodeKept(fields, fds),
   }),
   exit: (fields) => ({ kind: 'exit', exit: decodeExit(fields) }),
   synced: () => ({ kind: 'synced' }),
-  spawned: (fields) => ({
+  spawned: (fields, fds) => ({
     kind: 'answer',
     id: fields.number('id'),
     answer: {
       kind: 'spawned',
       process: decodeProcess(fields),
+      pidfd: decodePidfd(fields, fds),
       ...(fields.text('step') === '' ? {} : { failure: decodeFailure(fields) }),
     },
   }),
@@ -129,6 +162,11 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
     kind: 'signalled',
     id: fields.number('id'),
     result: decodeResult(fields.text('result')),
+    code: fields.text('code'),
+  }),
+  upgrading: (fields) => ({
+    kind: 'upgrading',
+    id: fields.number('id'),
     code: fields.text('code'),
   }),
   forward: (fields) => ({ kind: 'forward', signal: fields.number('signal') }),
@@ -154,7 +192,12 @@ function decodeProcess(fields: KeeperFields): KeeperProcess {
     pid: fields.number('pid'),
     startTicks: fields.number('start'),
     timeMs: fields.number('time'),
+    tag: fields.text('tag'),
   };
+}
+
+function decodePidfd(fields: KeeperFields, fds: readonly number[]): number {
+  return fds[Number(fields.text('pidfd') || Number.NaN)] ?? -1;
 }
 
 function decodeExit(fields: KeeperFields): ExitRecord {

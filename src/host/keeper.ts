@@ -2,7 +2,8 @@
  * The controller's end of the channel to the keeper: requests with their answers, and events.
  * `docs/keeper-protocol.md` describes the messages.
  */
-import { SlaposError } from '../errors/slapos-error.ts';
+import { errorCode, SlaposError } from '../errors/slapos-error.ts';
+import { ServiceDescriptors } from './keeper-descriptors.ts';
 import {
   decodeKeeperEvent,
   type KeeperEvent,
@@ -29,6 +30,8 @@ export interface ServiceConfinement {
 export interface ServiceSpawn {
   /** Name of the process, `group:name`; unique among those that live. */
   readonly name: string;
+  /** A word that comes back with everything the keeper tells of this process. */
+  readonly tag?: string;
   /** Absolute path of the program. */
   readonly file: string;
   /** Complete argv. */
@@ -66,32 +69,43 @@ export interface SignalRequest {
   readonly isGroup: boolean;
 }
 
+/**
+ * What the keeper is asked. Notes and acknowledgements of one turn of the event loop travel together
+ * and take effect together. Once the keeper is gone no answer ever comes: the controller has nothing
+ * left to decide.
+ */
 export interface KeeperLink {
+  /** Descriptors of the services that live, for a keeper that takes over. */
+  readonly descriptors: ServiceDescriptors;
   /** Tells the keeper that the controller serves the socket. */
   ready(): void;
-  /** Starts a service. Rejects only when the keeper is gone. */
+  /** Starts a service. */
   spawn(request: ServiceSpawn): Promise<SpawnAnswer>;
   /** Sends a signal to a service that the keeper has not reaped. */
   signal(request: SignalRequest): Promise<SignalResult>;
-  /** Every exit up to this serial was taken note of. */
+  /** The exit with this serial was taken note of. */
   acknowledge(serial: number): void;
   /** Keeps a note for the next controller; an empty value removes it. */
   store(key: string, value: string): void;
+  /**
+   * Makes the keeper become another program as soon as the controller ends.
+   * @returns why it will not, as a code of errno; empty when it will.
+   */
+  upgrade(program: string, words: readonly string[]): Promise<string>;
   /** Everything is stopped: the keeper ends, and so should the caller. */
   stopped(): void;
 }
 
 /** Events other than answers, which settle their promises; `closed` when the keeper is gone. */
 export type LinkEvent =
-  | Exclude<KeeperEvent, { kind: 'answer' } | { kind: 'signalled' }>
+  | Exclude<KeeperEvent, { kind: 'answer' } | { kind: 'signalled' } | { kind: 'upgrading' }>
   | { readonly kind: 'closed' };
 
-export type KeeperAddon = Pick<NativeAddon, 'keeperConnect' | 'keeperSend'>;
+export type KeeperAddon = Pick<NativeAddon, 'keeperConnect' | 'keeperSend' | 'fdDuplicate'>;
 
-interface Pending<Answer> {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
-}
+/** Notes that wait are sent when they have grown to this; the limit of a packet is twice as much. */
+const BATCH_BYTES = 64 * 1024;
+const MAX_NOTE_BYTES = 120 * 1024;
 
 /**
  * Connects to the keeper over the descriptor that it gave us and says hello; the welcome and the
@@ -118,6 +132,7 @@ export function encodeServiceSpawn(
   const fields: Array<[string, string]> = [
     ['id', String(id)],
     ['name', request.name],
+    ...encodeTag(request.tag),
     ['file', request.file],
     ...request.args.map((word): [string, string] => ['arg', word]),
     ...request.env.map((word): [string, string] => ['env', word]),
@@ -150,6 +165,10 @@ function encodeConfinement(confinement: ServiceConfinement | undefined): Array<[
   ];
 }
 
+function encodeTag(tag: string | undefined): Array<[string, string]> {
+  return tag === undefined ? [] : [['tag', tag]];
+}
+
 function encodeUser(user: ServiceSpawn['user']): Array<[string, string]> {
   if (user === undefined) return [];
   return [
@@ -167,21 +186,53 @@ function encodeLimits(limits: NonNullable<ServiceSpawn['limits']>): Array<[strin
   ]);
 }
 
+/** Notes and an acknowledgement that wait to be sent in one packet. */
+class Batch {
+  fields: Array<[string, string]> = [];
+  bytes = 0;
+  serials: number[] = [];
+
+  get isEmpty(): boolean {
+    return this.fields.length === 0 && this.serials.length === 0;
+  }
+
+  add(key: string, value: string): void {
+    this.fields.push(['key', key], ['value', value]);
+    this.bytes += key.length + Buffer.byteLength(value) + 16;
+  }
+
+  /** Everything that waits, which waits no more. */
+  take(): Array<[string, string]> {
+    const fields = this.fields;
+    for (const serial of this.serials) fields.push(['ack', String(serial)]);
+    this.fields = [];
+    this.bytes = 0;
+    this.serials = [];
+    return fields;
+  }
+}
+
 /**
- * Invariants: every id has one pending promise until its answer comes or the channel closes; after
- * that nothing is sent.
+ * Invariants: every id has one pending promise until its answer comes; notes are sent before
+ * anything else that is asked after them; after the channel has closed nothing is sent.
  */
 class Link implements KeeperLink {
+  readonly descriptors: ServiceDescriptors;
   readonly #onEvent: (event: LinkEvent) => void;
   readonly #addon: KeeperAddon;
-  readonly #spawns = new Map<number, Pending<SpawnAnswer>>();
-  readonly #signals = new Map<number, Pending<SignalResult>>();
+  readonly #spawns = new Map<number, (answer: SpawnAnswer) => void>();
+  readonly #signals = new Map<number, (result: SignalResult) => void>();
+  readonly #upgrades = new Map<number, (code: string) => void>();
+  readonly #kept = new Map<number, NonNullable<ServiceSpawn['keep']>>();
+  readonly #batch = new Batch();
+  #isFlushPlanned = false;
   #lastId = 0;
   #isClosed = false;
 
   constructor(onEvent: (event: LinkEvent) => void, addon: KeeperAddon) {
     this.#onEvent = onEvent;
     this.#addon = addon;
+    this.descriptors = new ServiceDescriptors(addon);
   }
 
   hello(): void {
@@ -198,6 +249,10 @@ class Link implements KeeperLink {
   spawn(request: ServiceSpawn): Promise<SpawnAnswer> {
     const id = ++this.#lastId;
     const { message, fds } = encodeServiceSpawn(id, request);
+    if (request.keep !== undefined) {
+      // Ours, since those of the caller may be closed before the answer comes.
+      this.#kept.set(id, this.descriptors.copy(request.keep));
+    }
     return this.#ask(this.#spawns, id, message, fds);
   }
 
@@ -214,14 +269,28 @@ class Link implements KeeperLink {
   }
 
   acknowledge(serial: number): void {
-    this.#send('ack', [['serial', String(serial)]]);
+    this.#batch.serials.push(serial);
+    this.#planFlush();
   }
 
   store(key: string, value: string): void {
-    this.#send('store', [
-      ['key', key],
-      ['value', value],
-    ]);
+    if (Buffer.byteLength(value) > MAX_NOTE_BYTES) {
+      const text = `The note ${key} is too long for the keeper (${value.length} characters).`;
+      throw new SlaposError('SLAPOS_ERR_SUPERVISOR', text);
+    }
+    if (this.#batch.bytes + value.length > BATCH_BYTES) this.#flush();
+    this.#batch.add(key, value);
+    this.#planFlush();
+  }
+
+  upgrade(program: string, words: readonly string[]): Promise<string> {
+    const id = ++this.#lastId;
+    const fields: Array<[string, string]> = [
+      ['id', String(id)],
+      ['program', program],
+      ...words.map((word): [string, string] => ['word', word]),
+    ];
+    return this.#ask(this.#upgrades, id, { verb: 'upgrade', fields }, []);
   }
 
   stopped(): void {
@@ -235,22 +304,36 @@ class Link implements KeeperLink {
       return;
     }
     const event = decodeKeeperEvent(decodeKeeperMessage(data), fds);
-    if (event?.kind === 'answer') this.#settle(this.#spawns, event.id, event.answer);
+    if (event?.kind === 'answer') this.#settleSpawn(event.id, event.answer);
     else if (event?.kind === 'signalled') this.#settle(this.#signals, event.id, event.result);
-    else if (event !== undefined) this.#onEvent(event);
+    else if (event?.kind === 'upgrading') this.#settle(this.#upgrades, event.id, event.code);
+    else if (event !== undefined) {
+      if (event.kind === 'child') {
+        const { process, pidfd, kept } = event;
+        this.descriptors.add(process, pidfd, this.descriptors.copy(kept));
+      } else if (event.kind === 'exit') this.descriptors.drop(event.exit);
+      this.#onEvent(event);
+    }
+  }
+
+  #settleSpawn(id: number, answer: SpawnAnswer): void {
+    const kept = this.#kept.get(id) ?? [];
+    this.#kept.delete(id);
+    if (answer.kind === 'spawned') this.descriptors.add(answer.process, answer.pidfd, kept);
+    else this.descriptors.close(kept);
+    this.#settle(this.#spawns, id, answer);
   }
 
   #ask<Answer>(
-    table: Map<number, Pending<Answer>>,
+    table: Map<number, (answer: Answer) => void>,
     id: number,
     message: KeeperMessage,
     fds: readonly number[],
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (this.#isClosed) return reject(keeperGone());
-      table.set(id, { resolve, reject });
+      table.set(id, resolve);
       try {
-        this.#addon.keeperSend({ data: encodeKeeperMessage(message), fds });
+        this.#send(message.verb, message.fields, fds);
       } catch (error) {
         table.delete(id);
         reject(error);
@@ -258,28 +341,42 @@ class Link implements KeeperLink {
     });
   }
 
-  #settle<Answer>(table: Map<number, Pending<Answer>>, id: number, answer: Answer): void {
-    table.get(id)?.resolve(answer);
+  #settle<Answer>(table: Map<number, (answer: Answer) => void>, id: number, answer: Answer): void {
+    table.get(id)?.(answer);
     table.delete(id);
   }
 
-  #send(verb: string, fields: KeeperMessage['fields']): void {
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    queueMicrotask(() => {
+      this.#isFlushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (!this.#batch.isEmpty) this.#sendNow('store', this.#batch.take(), []);
+  }
+
+  #send(verb: string, fields: KeeperMessage['fields'], fds: readonly number[] = []): void {
+    this.#flush();
+    this.#sendNow(verb, fields, fds);
+  }
+
+  #sendNow(verb: string, fields: KeeperMessage['fields'], fds: readonly number[]): void {
     if (this.#isClosed) return;
-    this.#addon.keeperSend({ data: encodeKeeperMessage({ verb, fields }), fds: [] });
+    try {
+      this.#addon.keeperSend({ data: encodeKeeperMessage({ verb, fields }), fds });
+    } catch (error) {
+      // The keeper has died; `closed` is on its way to us.
+      if (errorCode(error) !== 'ENOTCONN') throw error;
+    }
   }
 
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const { reject } of [...this.#spawns.values(), ...this.#signals.values()]) {
-      reject(keeperGone());
-    }
-    this.#spawns.clear();
-    this.#signals.clear();
     this.#onEvent({ kind: 'closed' });
   }
-}
-
-function keeperGone(): SlaposError {
-  return new SlaposError('SLAPOS_ERR_SUPERVISOR', 'The keeper (slapos-supervisord) is gone.');
 }

@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
+import type { NativeKeeper } from './native-keeper.ts';
 import type { NativeLogs } from './native-log.ts';
 import type {
   NativeAddress,
@@ -163,7 +164,7 @@ export interface NativeOwnership {
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
  */
-export interface NativeAddon extends NativeLogs, NativeSockets {
+export interface NativeAddon extends NativeKeeper, NativeLogs, NativeSockets {
   capabilities(): NativeCapabilities;
 
   /**
@@ -301,29 +302,6 @@ export interface NativeAddon extends NativeLogs, NativeSockets {
   }): Promise<void>;
   /** Removes a file, link or whole tree beneath `root`; does not follow links; ENOENT is fine. */
   removeBeneath(request: { readonly root: string; readonly path: string }): Promise<void>;
-
-  /**
-   * Takes over the channel that the keeper gave us (`docs/keeper-protocol.md`) and marks it and
-   * `listenFd` close-on-exec. `onMessage` hears every packet with the descriptors that came along,
-   * which the callee owns, and null once when the keeper is gone. Keeps Node alive until then.
-   */
-  keeperConnect(
-    request: { readonly fd: number; readonly listenFd?: number },
-    onMessage: (data: Uint8Array | null, fds: readonly number[]) => void,
-  ): void;
-  /**
-   * Sends one packet with copies of descriptors. Never blocks: packets wait in memory, in order,
-   * while the keeper is busy. Throws a {@link NativeFailure}: EMSGSIZE, ENOTCONN.
-   */
-  keeperSend(request: { readonly data: Uint8Array; readonly fds: readonly number[] }): void;
-  /**
-   * A pipe, both ends close-on-exec. With `isKeptOpen` the reading end is open for writing too
-   * (through /proc/self/fd), so that whoever reads it never sees its end.
-   */
-  pipeOpen(request: { readonly isKeptOpen?: boolean }): {
-    readonly readFd: number;
-    readonly writeFd: number;
-  };
 }
 
 export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
@@ -357,6 +335,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'logSweepForget',
   'keeperConnect',
   'keeperSend',
+  'fdDuplicate',
   'pipeOpen',
   'peerCredentials',
   'datagramSend',

@@ -17,7 +17,7 @@ import { ManagedProcess, type ProcessOwner } from './managed-process.ts';
 import { byPriority, createProcess } from './process-creation.ts';
 import { isStoppedState } from './process-state.ts';
 import type { GroupConfig, ProcessConfig } from './program-config.ts';
-import { type OutputFds, type ServiceOutputPorts, ServiceOutputs } from './service-output.ts';
+import { type ServiceOutputPorts, ServiceOutputs } from './service-output.ts';
 import type { ProcessSpawner, SpawnOutcome } from './spawner.ts';
 import type { MachineContext, ProcessEffect } from './state-machine.ts';
 import {
@@ -31,6 +31,7 @@ import {
   restoredConfig,
   statusKey,
 } from './state-notes.ts';
+import { type LivingProcess, renewStop, settleProcesses } from './take-over.ts';
 import { Ticks } from './ticks.ts';
 
 export interface Clock {
@@ -63,16 +64,6 @@ export interface ManagedGroup {
   readonly processes: ReadonlyMap<string, ManagedProcess>;
 }
 
-/** A process that lives, as the keeper tells at the start of a controller. */
-export interface LivingProcess {
-  readonly pid: number;
-  readonly startTicks: number;
-  readonly pipes?: { readonly stdinFd: number; readonly stdoutFd: number };
-  readonly outputs?: OutputFds;
-  /** Copy of the socket that the process shares. */
-  readonly socketFd?: number;
-}
-
 export class Controller implements ProcessOwner {
   readonly events: EventBus;
   readonly outputs: ServiceOutputs;
@@ -88,6 +79,7 @@ export class Controller implements ProcessOwner {
   /** Why the last start could not become the program, by process. */
   readonly #execFailures = new Map<ManagedProcess, string>();
   #mood: Mood = 'RUNNING';
+  #isFrozen = false;
 
   constructor(ports: ControllerPorts) {
     this.#ports = ports;
@@ -112,6 +104,18 @@ export class Controller implements ProcessOwner {
 
   get mood(): Mood {
     return this.#mood;
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  /** Decides nothing any more and leaves the listeners to the next controller. */
+  freeze(): void {
+    this.#isFrozen = true;
+    for (const process of this.#byFullName.values()) process.release();
+    this.events.freeze();
+    this.outputs.freeze();
   }
 
   get nowMs(): number {
@@ -219,7 +223,8 @@ export class Controller implements ProcessOwner {
   restoreGroup(restored: RestoredGroup, living: ReadonlyMap<string, LivingProcess>): void {
     const processes = new Map<string, ManagedProcess>();
     for (const { config, logs, status } of restored.processes) {
-      processes.set(config.name, new ManagedProcess(restored.name, config, logs, this, status));
+      const renewed = renewStop(config, status, this.#ports.clock.monotonicMs());
+      processes.set(config.name, new ManagedProcess(restored.name, config, logs, this, renewed));
     }
     const config = restoredConfig(restored);
     this.#install(config, processes);
@@ -232,26 +237,19 @@ export class Controller implements ProcessOwner {
 
   /**
    * Brings restored processes in line with what the keeper knows: a spawn that was under way is
-   * settled or done again, and what had died is told by {@link exited}.
+   * settled or done again, a stop is asked for again, and what had died is told by {@link exited}.
    */
-  settleRestored(
-    living: ReadonlyMap<string, LivingProcess>,
-    exits: ReadonlyMap<string, ExitRecord>,
-  ): void {
-    for (const process of this.#byFullName.values()) {
-      const { state, pid } = process.status;
-      if (state !== 'STARTING' || pid !== 0) continue;
-      const child = living.get(process.fullName) ?? exits.get(process.fullName);
-      if (child === undefined) void this.#spawn(process);
-      else {
-        const { pid: childPid, startTicks } = child;
-        process.dispatch({ kind: 'spawned', pid: childPid, startTicks });
-      }
-    }
+  settleRestored(living: ReadonlyMap<string, LivingProcess>, exits: readonly ExitRecord[]): void {
+    settleProcesses(this.#byFullName.values(), living, exits, {
+      spawn: (process) => void this.#spawn(process),
+      signal: (process, signal, isGroup) => void this.#signal(process, signal, isGroup),
+    });
   }
 
   /** The keeper tells that a process ended. */
   exited(record: ExitRecord): void {
+    // Not acknowledged: the next controller hears of it.
+    if (this.#isFrozen) return;
     const process = this.#byFullName.get(record.name);
     if (process === undefined) {
       const end = record.signal === 0 ? `exit status ${record.status}` : `signal ${record.signal}`;
@@ -271,6 +269,7 @@ export class Controller implements ProcessOwner {
   }
 
   emit(event: SupervisorEvent): void {
+    if (this.#isFrozen) return;
     this.events.emit(event);
   }
 

@@ -1,8 +1,12 @@
 /** The controller as a process: puts the parts together and follows the keeper's signals. */
+import type { Server } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { KeeperLink } from '../host/keeper.ts';
+import type { KeeperCommand } from '../host/keeper-event.ts';
+import { replaceKeeper } from '../host/keeper-replacement.ts';
 import { MemoryRelease } from '../host/memory.ts';
 import { loadNative } from '../host/native.ts';
 import { PrivateTmpFolders } from '../host/private-tmp.ts';
@@ -13,19 +17,21 @@ import { ConfigurationReader } from './configuration.ts';
 import { diskFiles } from './configuration-files.ts';
 import { listMissingAbilities } from './confinement.ts';
 import { type Clock, Controller, inStartingOrder } from './controller.ts';
+import { fault } from './fault.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
 import { LogWatch } from './log-watch.ts';
 import { createMainLog, type MainLog } from './main-log.ts';
 import { openOutputLog } from './output-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
+import { closeServer } from './rpc-server.ts';
 import { openServers, serveAll, serverWarnings } from './server-sockets.ts';
 import { ServiceConfiner } from './service-confiner.ts';
 import { releaseSocket, SharedSockets } from './shared-sockets.ts';
 import { stopEverything } from './shutdown.ts';
 import { autoLogName } from './spawn-plan.ts';
 import { KeeperSpawner } from './spawner.ts';
-import { decodeNotes, SESSION_KEY } from './state-notes.ts';
+import { decodeNotes, LEAVING_KEY, SESSION_KEY } from './state-notes.ts';
 import { UserTable } from './users.ts';
 import { signalName } from './value-types.ts';
 
@@ -40,18 +46,25 @@ export interface DaemonOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly ownUid: number;
+  /** Version of the package. */
+  readonly version: string;
   /** Ends the process. */
   exit(status: number): void;
 }
 
 /** How long nothing must happen before memory is given back. */
 const QUIET_MS = 2000;
+/** Time for an answer to reach its client before something happens that ends the connection. */
+const ANSWER_MS = 50;
+const REPLACEMENTS = 5;
+const REPLACEMENT_PAUSE_MS = 200;
 const SIGHUP = 1;
 const SIGUSR2 = 12;
 
 const systemClock: Clock = {
   wallMs: () => Date.now(),
-  monotonicMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+  // With its fraction: no two starts of a process have the same time.
+  monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
   setTimer(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     return { cancel: () => clearTimeout(timer) };
@@ -89,10 +102,9 @@ function report(config: SupervisorConfig, log: MainLog): void {
 /** Levels at which the output of processes is copied into the main log. */
 const COPYING_LEVELS: ReadonlySet<string> = new Set(['debug', 'trace', 'blather']);
 
-/** Notes of this boot, unless everything had been stopped. */
-function canResume({ notes, bootId, isTakeOver, living, exits }: KeeperGreeting): boolean {
-  if (notes.get(SESSION_KEY) !== bootId) return false;
-  return isTakeOver || living.size > 0 || exits.length > 0;
+/** Notes of this boot: after an orderly end there are none. */
+function canResume({ notes, bootId }: KeeperGreeting): boolean {
+  return notes.get(SESSION_KEY) === bootId;
 }
 
 function warnOfLog(log: MainLog, path: string, error: Error): void {
@@ -108,9 +120,13 @@ class Daemon {
   readonly #sockets: SharedSockets;
   readonly #tmpFolders: PrivateTmpFolders;
   readonly #confiner: ServiceConfiner;
+  readonly #servers: Server[] = [];
   #config: SupervisorConfig;
   readonly #memory = new MemoryRelease(QUIET_MS);
-  #isLeaving = false;
+  /** How to start the keeper that will be there next. */
+  #command: KeeperCommand;
+  /** The keeper knows that everything has been stopped. */
+  #hasStopped = false;
 
   constructor(
     options: DaemonOptions,
@@ -124,6 +140,7 @@ class Daemon {
     this.#config = config;
     this.#log = log;
     this.#intake = intake;
+    this.#command = intake.greeting.command;
     const users = new UserTable();
     const logWatch = new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error)));
     const { daemon } = config;
@@ -179,14 +196,17 @@ class Daemon {
     const { servers } = this.#config.daemon;
     const sockets = openServers(servers, this.#options.listenFd);
     report(this.#config, this.#log);
+    const isResuming = canResume(greeting);
     for (const warning of serverWarnings(servers)) this.#log.write('WARN', warning);
     this.#reportProfile();
-    if (canResume(greeting)) this.#resume();
+    if (isResuming) this.#resume();
     else await this.#begin();
     this.#listenToKeeper();
-    await serveAll(this.#rpcContext(), sockets, () => this.#memory.touch());
+    await serveAll(this.#rpcContext(), sockets, () => this.#memory.touch(), this.#servers);
     this.#link.ready();
-    if (greeting.isStopping) this.#leave('SHUTDOWN');
+    const leaving = isResuming ? greeting.notes.get(LEAVING_KEY) : undefined;
+    if (greeting.isStopping || leaving === 'SHUTDOWN') this.#leave('SHUTDOWN');
+    else if (leaving === 'RESTARTING') this.#leave(leaving);
   }
 
   /** Goes on where an earlier controller ended. */
@@ -200,9 +220,8 @@ class Daemon {
         this.#sockets.adopt(socket, name, socketFd);
       }
     }
-    const exits = new Map(greeting.exits.map((exit) => [exit.name, exit]));
-    this.#controller.settleRestored(greeting.living, exits);
     this.#log.write('INFO', `controller ${process.pid} took over ${groups.length} groups`);
+    this.#controller.settleRestored(greeting.living, greeting.exits);
     for (const exit of greeting.exits) this.#controller.exited(exit);
   }
 
@@ -248,8 +267,8 @@ class Daemon {
         const end = event.signal === 0 ? `exit status ${event.status}` : signalName(event.signal);
         this.#log.write('INFO', `reaped unknown pid ${event.pid} (${end})`);
       } else if (event.kind === 'closed') {
-        if (!this.#isLeaving) this.#log.write('CRIT', 'the keeper is gone: the controller ends');
-        this.#options.exit(this.#isLeaving ? 0 : 1);
+        if (this.#hasStopped) this.#options.exit(0);
+        else void this.#replaceKeeper();
       }
     });
   }
@@ -268,8 +287,48 @@ class Daemon {
     this.#leave(signal === SIGHUP ? 'RESTARTING' : 'SHUTDOWN');
   }
 
+  /**
+   * The keeper was killed. Its services have another parent now; a new keeper gets what we hold of
+   * them and the socket, and starts another controller.
+   */
+  async #replaceKeeper(): Promise<void> {
+    this.#controller.freeze();
+    const { exit, listenFd: fd } = this.#options;
+    // A copy that stays open when our server ends.
+    const listenFd = fd === undefined ? undefined : loadNative().fdDuplicate({ fd });
+    const { controllerStarts } = this.#intake.greeting;
+    const services = this.#link.descriptors.all();
+    const command = this.#command;
+    for (let attempt = 1; attempt <= REPLACEMENTS; attempt += 1) {
+      this.#log.write('CRIT', `the keeper was killed: starting another (attempt ${attempt})`);
+      const replaced = replaceKeeper({ command, services, controllerStarts, listenFd });
+      // Now that it has a copy of the socket: who connects from here on waits for it.
+      for (const server of this.#servers.splice(0)) closeServer(server);
+      if (await replaced) exit(0);
+      await sleep(REPLACEMENT_PAUSE_MS);
+    }
+    this.#log.write('CRIT', 'no keeper could be started: services run on without one');
+    exit(1);
+  }
+
+  async #upgrade(program: string, words: readonly string[]): Promise<void> {
+    if (this.#controller.mood !== 'RUNNING') throw fault('SHUTDOWN_STATE');
+    const code = await this.#link.upgrade(program, words);
+    if (code !== '') throw fault('FAILED', `${program}: ${code}`);
+    this.#log.write('INFO', `the keeper becomes ${program}`);
+    this.#command = { ...this.#command, program, words };
+    this.#controller.freeze();
+    await this.#settleLink();
+    setTimeout(() => this.#options.exit(0), ANSWER_MS);
+  }
+
+  /** The answer proves that what was said before has arrived: nothing waits in our memory. */
+  async #settleLink(): Promise<void> {
+    await this.#link.signal({ pid: 0, startTicks: 0, signal: 0, isGroup: false });
+  }
+
   #leave(mood: 'SHUTDOWN' | 'RESTARTING'): void {
-    this.#isLeaving = true;
+    if (this.#controller.mood !== 'SHUTDOWN') this.#link.store(LEAVING_KEY, mood);
     if (!this.#controller.leave(mood)) return;
     stopEverything(this.#controller).then(
       () => this.#finish(),
@@ -282,10 +341,11 @@ class Daemon {
 
   async #finish(): Promise<void> {
     await this.#tmpFolders.removeAll().catch(() => {}); // The next start tries again.
-    if (this.#controller.mood === 'SHUTDOWN') this.#link.stopped();
-    else this.#link.store(SESSION_KEY, '');
-    // The answer proves that the message has arrived: nothing waits in our memory any more.
-    await this.#link.signal({ pid: 0, startTicks: 0, signal: 0, isGroup: false });
+    if (this.#controller.mood === 'SHUTDOWN') {
+      this.#hasStopped = true;
+      this.#link.stopped();
+    } else this.#link.store(SESSION_KEY, '');
+    await this.#settleLink();
     this.#options.exit(0);
   }
 
@@ -303,7 +363,14 @@ class Daemon {
         report(this.#config, this.#log);
         return this.#config.groups;
       },
-      leave: (mood) => void setTimeout(() => this.#leave(mood), 50),
+      leave: (mood) => void setTimeout(() => this.#leave(mood), ANSWER_MS),
+      versions: () => ({
+        keeper: this.#intake.greeting.keeperVersion,
+        controller: this.#options.version,
+        keeper_pid: this.#intake.greeting.keeperPid,
+        controller_pid: process.pid,
+      }),
+      upgrade: (program, words) => this.#upgrade(program, words),
     };
   }
 }

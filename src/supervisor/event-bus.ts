@@ -58,6 +58,11 @@ export class EventBus {
     this.onPools();
   }
 
+  /** Lets go of every listener as it is: another controller goes on with them. */
+  freeze(): void {
+    for (const pool of this.#pools.values()) pool.freeze();
+  }
+
   removePool(group: string): void {
     this.#pools.delete(group);
     this.onPools();

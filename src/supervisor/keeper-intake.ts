@@ -3,9 +3,9 @@
  * acted on afterwards, so that nothing is decided on half of it. Later events are handed on.
  */
 import { connectKeeper, type KeeperLink, type LinkEvent } from '../host/keeper.ts';
-import type { ConfinementAbilities, ExitRecord } from '../host/keeper-event.ts';
-import type { LivingProcess } from './controller.ts';
+import type { ConfinementAbilities, ExitRecord, KeeperCommand } from '../host/keeper-event.ts';
 import { ourEnds } from './spawner.ts';
+import type { LivingProcess } from './take-over.ts';
 
 export interface KeeperGreeting {
   readonly keeperPid: number;
@@ -13,6 +13,10 @@ export interface KeeperGreeting {
   readonly isTakeOver: boolean;
   readonly isStopping: boolean;
   readonly abilities: ConfinementAbilities;
+  readonly keeperVersion: string;
+  readonly controllerStarts: number;
+  /** How to start the keeper again. */
+  readonly command: KeeperCommand;
   readonly notes: ReadonlyMap<string, string>;
   readonly living: ReadonlyMap<string, LivingProcess>;
   readonly exits: readonly ExitRecord[];
@@ -36,10 +40,11 @@ class Gathering {
     else if (event.kind === 'stored') this.notes.set(event.key, event.value);
     else if (event.kind === 'exit') this.exits.push(event.exit);
     else if (event.kind === 'child') {
-      const { name, pid, startTicks } = event.process;
+      const { name, pid, startTicks, tag } = event.process;
       this.living.set(name, {
         pid,
         startTicks,
+        tag,
         ...ourEnds(new Map(event.kept.map(({ label, fd }) => [label, fd]))),
       });
     }
@@ -53,6 +58,9 @@ class Gathering {
       isTakeOver: welcome?.isTakeOver ?? false,
       isStopping: welcome?.isStopping ?? false,
       abilities: welcome?.abilities ?? { landlock: 0, mounts: false, seccomp: false },
+      keeperVersion: welcome?.version ?? '',
+      controllerStarts: welcome?.controllerStarts ?? 0,
+      command: welcome?.command ?? { program: '', words: [], files: '' },
       notes,
       living,
       exits,

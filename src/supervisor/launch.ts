@@ -186,7 +186,7 @@ async function awaitAnswer(client: SupervisorClient): Promise<void> {
 }
 
 /** Command line of the keeper (docs/keeper-protocol.md). */
-function keeperArguments(
+export function keeperArguments(
   paths: SupervisorPaths,
   socket: string,
   isForeground: boolean,

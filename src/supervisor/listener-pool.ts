@@ -98,6 +98,12 @@ export class ListenerPool {
     this.#serve();
   }
 
+  /** Closes our ends of the pipes; nothing is read or served any more. */
+  freeze(): void {
+    for (const { pipes } of this.#listeners.values()) pipes.close();
+    this.#listeners.clear();
+  }
+
   /** Called with every change of what a listener last said. */
   onState: (name: string, state: ListenerState) => void = () => {};
 

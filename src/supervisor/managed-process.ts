@@ -18,6 +18,8 @@ export interface LogPaths {
 
 /** What a process asks of the controller. */
 export interface ProcessOwner {
+  /** Nothing is decided any more: another controller will go on from what is written down. */
+  readonly isFrozen: boolean;
   context(config: ProcessConfig): MachineContext;
   /** Called before the effects are applied: nothing is done that is not written down. */
   remember(process: ManagedProcess): void;
@@ -67,6 +69,7 @@ export class ManagedProcess {
   }
 
   dispatch(input: ProcessInput): void {
+    if (this.#owner.isFrozen) return;
     const { status, effects } = transition(this.#status, input, this.#owner.context(this.config));
     if (status === this.#status) {
       for (const effect of effects) this.#owner.apply(this, effect);
@@ -106,4 +109,9 @@ export class ManagedProcess {
     const delayMs = Math.max(0, deadlineMs - this.#owner.context(this.config).monotonicMs);
     this.#timer = this.#owner.setTimer(delayMs + 1, () => this.dispatch({ kind: 'timer' }));
   }
+}
+
+/** Word that tells the present start of a process from every other: no two have the same time. */
+export function startTag(process: ManagedProcess): string {
+  return String(process.status.startedAtMs);
 }

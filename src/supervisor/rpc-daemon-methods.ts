@@ -171,4 +171,26 @@ export const DAEMON_METHODS: readonly RpcMethod[] = [
       return true;
     },
   },
+  {
+    name: 'slapos.getVersion',
+    returns: 'struct',
+    params: [],
+    help: 'Versions and pids of keeper and controller.',
+    run: ({ versions }) => ({ ...versions() }),
+  },
+  {
+    name: 'slapos.upgrade',
+    returns: 'boolean',
+    params: [
+      ['program', 'string'],
+      ['words', 'array'],
+    ],
+    help: 'Replace keeper and controller while services run: the keeper becomes this program with these words.',
+    async run({ upgrade }, values) {
+      const words = values[1];
+      if (!Array.isArray(words)) throw fault('INCORRECT_PARAMETERS');
+      await upgrade(new Params(values).text(0), words.map(String));
+      return true;
+    },
+  },
 ];

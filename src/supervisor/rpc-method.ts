@@ -5,6 +5,11 @@ import type { MainLog } from './main-log.ts';
 import type { FileProblem, GroupConfig } from './program-config.ts';
 import type { RpcValue } from './xml-rpc.ts';
 
+/** Who runs: versions and pids of both halves. */
+export type SupervisorVersions = Readonly<
+  Record<'keeper' | 'controller', string> & Record<'keeper_pid' | 'controller_pid', number>
+>;
+
 /** What methods act on. */
 export interface RpcContext {
   readonly controller: Controller;
@@ -22,6 +27,12 @@ export interface RpcContext {
   problems(): readonly FileProblem[];
   /** Begins to stop, after the answer was sent. */
   leave(mood: 'SHUTDOWN' | 'RESTARTING'): void;
+  versions(): SupervisorVersions;
+  /**
+   * Replaces keeper and controller after the answer was sent.
+   * @throws RpcFault FAILED, SHUTDOWN_STATE
+   */
+  upgrade(program: string, words: readonly string[]): Promise<void>;
 }
 
 export type RpcType = 'string' | 'int' | 'boolean' | 'array' | 'struct';

@@ -145,6 +145,12 @@ function guard(server: Server, config: ServerConfig, { log, ownUid }: RpcContext
   });
 }
 
+/** Accepts nothing more and ends every connection; the listening socket lives on in its copies. */
+export function closeServer(server: Server): void {
+  server.close();
+  server.closeAllConnections();
+}
+
 /** The server; the caller makes it listen. */
 export function createRpcServer(
   context: RpcContext,

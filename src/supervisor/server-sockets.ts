@@ -2,6 +2,7 @@
  * Where the daemon listens: the socket that the keeper made, and ports of our own, which are taken
  * before anything is started, so that one in use is an error of the start.
  */
+import type { Server } from 'node:http';
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import { loadNative, type NativeAddon } from '../host/native.ts';
 import { ConfigurationError, type ServerConfig } from './program-config.ts';
@@ -64,15 +65,17 @@ export function serverWarnings(servers: readonly ServerConfig[]): string[] {
   ];
 }
 
-/** Starts to answer; `onRequest` hears of every request. */
+/** Starts to answer; `onRequest` hears of every request. `servers` gets each as soon as it is there. */
 export async function serveAll(
   context: RpcContext,
   sockets: readonly ListeningSocket[],
   onRequest: () => void,
+  servers: Server[],
 ): Promise<void> {
   for (const { config, fd } of sockets) {
     const server = createRpcServer(context, config);
     server.on('request', onRequest);
+    servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ fd }, resolve);

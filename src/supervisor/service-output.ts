@@ -89,6 +89,12 @@ class OutputChannel {
     this.log.close();
   }
 
+  /** Closes our end without reading: what is there is for the next controller. */
+  release(): void {
+    this.#socket.destroy();
+    this.log.close();
+  }
+
   get #config(): ChannelConfig {
     return this.#process.config[this.#channel];
   }
@@ -173,6 +179,12 @@ export class ServiceOutputs {
   finish(process: ManagedProcess): void {
     for (const channel of this.#channels.get(process) ?? []) channel.finish();
     this.#channels.delete(process);
+  }
+
+  /** Lets go of every process as it is: another controller goes on with them. */
+  freeze(): void {
+    for (const channels of this.#channels.values()) for (const each of channels) each.release();
+    this.#channels.clear();
   }
 
   /** Opens the logs again, after somebody renamed them. */

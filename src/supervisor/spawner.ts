@@ -4,7 +4,7 @@ import { lookAtCommand } from '../host/command-files.ts';
 import type { KeeperLink, ServiceConfinement, ServiceSpawn } from '../host/keeper.ts';
 import type { NativeAddon } from '../host/native.ts';
 import { logErrorCode, openProgramLog } from '../host/program-log.ts';
-import type { ManagedProcess } from './managed-process.ts';
+import { type ManagedProcess, startTag } from './managed-process.ts';
 import type { ProcessConfig } from './program-config.ts';
 import { type Channel, needsPipe, OUTPUT_LABELS, type OutputFds } from './service-output.ts';
 import { type SharedSockets, SOCKET_LABEL } from './shared-sockets.ts';
@@ -233,6 +233,7 @@ export class KeeperSpawner implements ProcessSpawner {
     const confinement = this.#options.confine(config, process.groupName, command.file);
     const answer = await this.#options.keeper.spawn({
       name: process.fullName,
+      tag: startTag(process),
       file: command.file,
       args: command.args,
       env: planEnvironment(config, process.groupName, this.#options),

@@ -33,6 +33,9 @@ interface GroupNote {
 /** Boot in which the notes were written: pids and monotonic times mean nothing in another one. */
 export const SESSION_KEY = 'session';
 
+/** The mood of a controller that was stopping everything. */
+export const LEAVING_KEY = 'leaving';
+
 export function groupKey(group: string): string {
   return `group:${group}`;
 }

@@ -204,7 +204,7 @@ requires('root', 'netns')('a running keeper', () => {
     const exit = await client.wait('exit', { pid: field(answer, 'pid') });
     client = await crashController();
     expect(await client.wait('exit', { serial: field(exit, 'serial') })).toEqual(exit);
-    client.send({ verb: 'ack', fields: [['serial', field(exit, 'serial')]] });
+    client.send({ verb: 'store', fields: [['ack', field(exit, 'serial')]] });
     client = await crashController();
     await client.wait('synced');
     expect(client.find('exit')).toBeUndefined();
@@ -223,9 +223,9 @@ requires('root', 'netns')('a running keeper', () => {
     const answer = await client.spawnShell('cat', 'exec cat', extra, fds);
     client = await crashController();
     const child = await client.wait('child', { pid: field(answer, 'pid') });
-    expect(field(child, 'keep')).toBe('0:stdin');
+    expect([field(child, 'pidfd'), field(child, 'keep')]).toEqual(['0', '1:stdin']);
     expect(isAlive(pidOf(answer))).toBe(true);
-    client.send({ do: 'write', fd: child.fds?.[0], text: 'after the crash\n' });
+    client.send({ do: 'write', fd: child.fds?.[1], text: 'after the crash\n' });
     await until(
       () => (text(logOf('cat.log')) === 'after the crash\n' ? true : undefined),
       'the text in the log',

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "keeper/handover.h"
 #include "keeper/journal.h"
 #include "keeper/listener.h"
 #include "keeper/options.h"
@@ -67,15 +68,15 @@ TEST(a_journal_remembers_what_lives_and_what_was_not_acknowledged) {
   ChildRecord two{"two", 11, 112, 5001};
   {
     Journal journal = Journal::Open(file.Path());
-    CHECK_EQ(journal.Append("boot this"), 0);
-    for (const auto& child : {one, two}) CHECK_EQ(journal.Append(RenderChild(child)), 0);
-    journal.Append(RenderExit(Exit(1, two)));
-    journal.Append(RenderExit(Exit(2, {"x", 12, 113, 1})));
-    journal.Append(RenderAck(1));
-    journal.Append(RenderNote("key 1", "va lue"));
-    journal.Append(RenderNote("gone", "x"));
-    journal.Append(RenderNote("gone", ""));
-    journal.Append("child 99 nonsense");
+    CHECK_EQ(journal.Append({"boot this"}), 0);
+    for (const auto& child : {one, two}) CHECK_EQ(journal.Append({RenderChild(child)}), 0);
+    journal.Append({RenderExit(Exit(1, two))});
+    journal.Append({RenderExit(Exit(2, {"x", 12, 113, 1}))});
+    journal.Append({RenderAck(1)});
+    journal.Append({RenderNote("key 1", "va lue")});
+    journal.Append({RenderNote("gone", "x")});
+    journal.Append({RenderNote("gone", "")});
+    journal.Append({"child 99 nonsense"});
   }
   Journal journal = Journal::Open(file.Path());
   JournalState state = journal.Read("this");
@@ -96,11 +97,91 @@ TEST(a_journal_remembers_what_lives_and_what_was_not_acknowledged) {
   CHECK_EQ(again.notes["key 1"], "va lue");
 }
 
+TEST(a_journal_torn_at_any_byte_says_what_its_whole_lines_say) {
+  JournalFile file;
+  const std::vector<std::string> lines = {"boot b",
+                                          RenderChild({"a b", 10, 1, 5, "tag 1"}),
+                                          RenderNote("key", "a longer value"),
+                                          RenderChild({"two", 11, 2, 6}),
+                                          RenderExit(Exit(1, {"a b", 10, 1, 5, "tag 1"})),
+                                          RenderHeard(1),
+                                          RenderNote("key", "")};
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  for (size_t length = 0; length <= text.size(); length++) {
+    JournalState expected;
+    std::string whole = text.substr(0, length);
+    whole.resize(whole.rfind('\n') == std::string::npos ? 0 : whole.rfind('\n') + 1);
+    for (size_t start = 0; start < whole.size(); start = whole.find('\n', start) + 1) {
+      ApplyLine(whole.substr(start, whole.find('\n', start) - start), &expected);
+    }
+    ApplyLine("boot b", &expected);
+    std::ofstream(file.Path(), std::ios::trunc) << text.substr(0, length);
+    Journal journal = Journal::Open(file.Path());
+    JournalState state = journal.Read("b");
+    CHECK_EQ(state.children.size(), expected.children.size());
+    CHECK_EQ(state.exits.size(), expected.exits.size());
+    CHECK(state.notes == expected.notes);
+    // What is appended to a torn line is not taken for a part of it.
+    journal.Append({"boot b", RenderNote("more", "value")});
+    CHECK_EQ(journal.Read("b").children.size(), expected.children.size());
+    CHECK_EQ(journal.Read("b").notes["more"], "value");
+  }
+}
+
+TEST(a_process_writes_itself_into_the_journal) {
+  JournalFile file;
+  Journal journal = Journal::Open(file.Path());
+  journal.Append({"boot b"});
+  std::ofstream(file.Path(), std::ios::app) << "store key va";
+  BirthRecord birth = PlanBirth(journal.Fd(), {"a b", -1, 0, 7, "t"});
+  std::string line = birth.prefix + " 10 3 " + birth.suffix;
+  CHECK_EQ(::write(birth.fd, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  JournalState state = journal.Read("b");
+  CHECK(state.notes.empty());
+  CHECK_EQ(state.children[10].name, "a b");
+  CHECK_EQ(state.children[10].start, 3u);
+  CHECK_EQ(state.children[10].tag, "t");
+}
+
+TEST(a_table_reads_as_it_was_written) {
+  Handover handover;
+  handover.files = rlimit{1024, RLIM_INFINITY};
+  handover.controller_starts = 3;
+  handover.signals = {15};
+  auto open = [] { return UniqueFd(::open("/dev/null", O_RDWR)); };
+  handover.services.push_back({10, 77, true, open(), {}});
+  handover.services.back().kept.push_back({"std in", open()});
+  std::string text = RenderHandover(handover);
+  int pidfd = handover.services[0].pidfd.Release();
+  int kept = handover.services[0].kept[0].fd.Release();
+  JournalFile file;
+  std::ofstream(file.Path()) << text;
+  Handover read = ReadHandover(UniqueFd(::open(file.Path().c_str(), O_RDONLY)));
+  CHECK_EQ(read.files->rlim_cur, 1024u);
+  CHECK(read.files->rlim_max == RLIM_INFINITY);
+  CHECK_EQ(read.controller_starts, 3u);
+  CHECK_EQ(read.signals[0], 15);
+  CHECK_EQ(read.services[0].pidfd.Get(), pidfd);
+  CHECK(read.services[0].is_child);
+  CHECK_EQ(read.services[0].kept[0].label, "std in");
+  CHECK_EQ(read.services[0].kept[0].fd.Get(), kept);
+  CHECK_EQ(::fcntl(kept, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  std::ofstream(file.Path(), std::ios::trunc) << text.substr(0, text.size() - 2);
+  bool is_refused = false;
+  try {
+    ReadHandover(UniqueFd(::open(file.Path().c_str(), O_RDONLY)));
+  } catch (const StartError&) {
+    is_refused = true;
+  }
+  CHECK(is_refused);
+}
+
 TEST(another_boot_forgets_everything) {
   JournalFile file;
   Journal journal = Journal::Open(file.Path());
-  journal.Append("boot before");
-  journal.Append(RenderChild({"a", 10, 1, 1}));
+  journal.Append({"boot before"});
+  journal.Append({RenderChild({"a", 10, 1, 1})});
   CHECK(journal.Read("now").children.empty());
   CHECK_EQ(journal.Read("before").children.size(), 1u);
 }
@@ -114,9 +195,9 @@ TEST(a_half_written_line_is_ignored) {
 TEST(acknowledging_everything_keeps_the_serial) {
   JournalFile file;
   Journal journal = Journal::Open(file.Path());
-  journal.Append("boot b");
-  journal.Append(RenderExit(Exit(7, {"a", 10, 1, 1})));
-  journal.Append(RenderAck(7));
+  journal.Append({"boot b"});
+  journal.Append({RenderExit(Exit(7, {"a", 10, 1, 1}))});
+  journal.Append({RenderAck(7)});
   JournalState state = journal.Read("b");
   CHECK(state.exits.empty());
   CHECK_EQ(state.last_serial, 7u);
@@ -149,7 +230,8 @@ TEST(a_journal_that_grew_is_rewritten) {
   JournalFile file;
   Journal journal = Journal::Open(file.Path());
   CHECK(!journal.IsOversized());
-  for (int index = 0; index < 40000; index++) journal.Append(RenderNote("key", "a value of words"));
+  for (int index = 0; index < 40000; index++)
+    journal.Append({RenderNote("key", "a value of words")});
   CHECK(journal.IsOversized());
   JournalState state = journal.Read("b");
   CHECK_EQ(journal.Compact(state), 0);

@@ -1,5 +1,6 @@
 /** A supervisor in memory: a keeper that starts nothing, a clock that a test moves, a log. */
 import type { KeeperLink, ServiceSpawn, SignalRequest } from '../../src/host/keeper.ts';
+import { ServiceDescriptors } from '../../src/host/keeper-descriptors.ts';
 import type { ExitRecord, SignalResult, SpawnAnswer } from '../../src/host/keeper-event.ts';
 import { type Clock, Controller } from '../../src/supervisor/controller.ts';
 import type { MainLog } from '../../src/supervisor/main-log.ts';
@@ -59,7 +60,13 @@ export class FakeKeeper implements KeeperLink {
   /** What happened, in order: notes and signals. */
   readonly trace: string[] = [];
 
+  readonly descriptors = new ServiceDescriptors({ fdDuplicate: ({ fd }) => fd });
+
   ready(): void {}
+
+  async upgrade(): Promise<string> {
+    return '';
+  }
 
   spawn(_request: ServiceSpawn): Promise<SpawnAnswer> {
     throw new Error('the fake spawner starts processes');
@@ -169,6 +176,7 @@ export class SupervisorBench {
       signal: 0,
       hasDumpedCore: false,
       isLost: false,
+      tag: '',
       ...change,
     });
   }

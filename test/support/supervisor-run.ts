@@ -13,12 +13,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { launchDaemon } from '../../src/host/daemon-launcher.ts';
 import { createHostFiles } from '../../src/host/host-files.ts';
 import { packageRoot } from '../../src/host/native.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/launch.ts';
 import { supervisorPaths } from '../../src/supervisor/layout.ts';
+import { type SupervisorUpgrade, upgradeSupervisor } from '../../src/supervisor/upgrade.ts';
 import { isAlive } from './keeper-run.ts';
 
 export interface CommandResult {
@@ -92,18 +94,51 @@ export class SupervisorRun {
     });
   }
 
+  /** Keeper to run instead of the one of the package, and more words for its command line. */
+  keeper: string | undefined;
+  keeperArguments: readonly string[] = [];
+
   ensure(): Promise<string> {
-    const files = createHostFiles();
-    return ensureSupervisor({ files, instanceRoot: this.root, log: silentLogger });
+    return ensureSupervisor({
+      files: createHostFiles(),
+      instanceRoot: this.root,
+      log: silentLogger,
+      launch: (program, args, options) =>
+        launchDaemon(program, [...args, ...this.keeperArguments], options),
+      ...(this.keeper === undefined ? {} : { program: this.keeper }),
+    });
+  }
+
+  /** Replaces keeper and controller while everything runs. */
+  upgrade(): Promise<SupervisorUpgrade> {
+    return upgradeSupervisor({
+      files: createHostFiles(),
+      instanceRoot: this.root,
+      log: silentLogger,
+      keeperArguments: this.keeperArguments,
+      ...(this.keeper === undefined ? {} : { program: this.keeper }),
+    });
   }
 
   get pid(): number {
     return Number(readFileSync(this.paths.pidFile, 'utf8'));
   }
 
+  /** Pid of the keeper as its file tells; it may be dead. */
+  pidOrNone(): number | undefined {
+    return existsSync(this.paths.pidFile) ? this.pid : undefined;
+  }
+
   /** Pid of the controller: the Node that is a child of the keeper and no service. */
   controllerPid(): number {
-    const found = readdirSync('/proc').find((pid) => {
+    const [found] = this.controllerPids();
+    if (found === undefined) throw new Error('no controller');
+    return found;
+  }
+
+  /** All controllers: one, unless it is being replaced. */
+  controllerPids(): number[] {
+    const found = readdirSync('/proc').filter((pid) => {
       if (!/^\d+$/.test(pid)) return false;
       try {
         const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
@@ -112,8 +147,7 @@ export class SupervisorRun {
         return false;
       }
     });
-    if (found === undefined) throw new Error('no controller');
-    return Number(found);
+    return found.map(Number);
   }
 
   /** A service of a partition, with the keys that the grid writes. */

@@ -26,9 +26,12 @@ class ChildPlan {
 
   StepFailure Failure() const { return {step_, err_}; }
   bool HasFailed() const { return err_ != 0; }
+  uint64_t Start() const { return start_; }
+  bool IsRecorded() const { return is_recorded_; }
 
  private:
   bool Fail(SpawnStep step);
+  void RecordBirth();
   bool HideDescriptors();
   bool ResetSignals();
   bool EnterGroup();
@@ -50,6 +53,8 @@ class ChildPlan {
   // SAFETY: written by the child in shared memory; volatile because the compiler cannot see it.
   volatile SpawnStep step_ = SpawnStep::kNone;
   volatile int err_ = 0;
+  volatile uint64_t start_ = 0;
+  volatile bool is_recorded_ = false;
 };
 
 }  // namespace slapos

@@ -29,6 +29,15 @@ struct Credentials {
   std::vector<gid_t> groups;
 };
 
+// A line that the new process appends to a file before anything else: `PREFIX PID START SUFFIX`,
+// START being its start time in clock ticks since boot. Whoever holds that file open therefore
+// knows every process that was cloned, whatever happens to the one that cloned it.
+struct BirthRecord {
+  int fd;
+  std::string prefix;
+  std::string suffix;
+};
+
 // Everything about a command to start. Nothing is inherited but what stands here.
 struct SpawnRequest {
   std::string file;
@@ -44,6 +53,7 @@ struct SpawnRequest {
   bool same_group = false;        // stay in the caller's group: for commands on our terminal
   bool no_new_privs = false;
   std::optional<Confinement> confinement;  // needs no_new_privs
+  std::optional<BirthRecord> birth;
 };
 
 // What the child was doing when the kernel refused; the order is that of the child checklist.
@@ -79,6 +89,8 @@ struct SpawnedChild {
   pid_t pid = -1;
   UniqueFd pidfd;
   std::optional<StepFailure> failure;
+  uint64_t start = 0;        // with a birth record: the start time that stands there
+  bool is_recorded = false;  // with a birth record: whether it was written
 };
 
 }  // namespace slapos

@@ -199,6 +199,8 @@ SpawnedChild Spawner::Clone(Worker* worker, SpawnRequest& request) {
   child.pidfd.Reset(worker->pidfd);
   worker->pidfd = -1;
   if (plan.HasFailed()) child.failure = plan.Failure();
+  child.start = plan.Start();
+  child.is_recorded = plan.IsRecorded();
   return child;
 }
 

@@ -43,6 +43,12 @@ export const SUPERVISOR_COMMANDS: readonly CommandSpec[] = [
         arity: 'flag',
         help: 'stay in the foreground',
       },
+      {
+        flags: ['--upgrade'],
+        name: 'upgrade',
+        arity: 'flag',
+        help: 'replace the running supervisor by this version; services go on',
+      },
     ],
     configFamily: 'node',
     rootCheck: 'never',

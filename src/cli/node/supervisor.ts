@@ -11,10 +11,31 @@ import { parseMasterTrust } from '../../slap/client-options.ts';
 import { runSupervisorctl } from '../../supervisor/ctl/main.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../supervisor/launch.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
+import { upgradeSupervisor } from '../../supervisor/upgrade.ts';
 import type { CommandContext } from '../command.ts';
+import { CommandLineError } from '../command-line-error.ts';
 
 function instanceRootOf({ config, cwd }: CommandContext): string {
   return resolve(cwd, requireValue(config, 'slapos', 'instance_root'));
+}
+
+async function runUpgrade(
+  { command, log, options }: CommandContext,
+  instanceRoot: string,
+): Promise<number> {
+  if (options['nodaemon'] === true) {
+    throw new CommandLineError(
+      'argument --upgrade: not allowed with argument -n/--nodaemon',
+      command,
+    );
+  }
+  const files = createHostFiles();
+  const { before, after } = await upgradeSupervisor({ files, instanceRoot, log });
+  const pid = after.keeper_pid;
+  log.info(`The supervisor (pid ${pid}) was version ${before.keeper} and is ${after.keeper} now.`, {
+    event: 'supervisor.upgraded',
+  });
+  return 0;
 }
 
 async function runSupervisord(context: CommandContext): Promise<number> {
@@ -26,6 +47,7 @@ async function runSupervisord(context: CommandContext): Promise<number> {
       context: { path: instanceRoot },
     });
   }
+  if (options['upgrade'] === true) return runUpgrade(context, instanceRoot);
   const repository = config.get('slapos', 'certificate_repository_path');
   const { caFile, isTlsVerified } = parseMasterTrust(config, context.env);
   await writeSupervisorFiles({

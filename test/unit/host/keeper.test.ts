@@ -25,6 +25,7 @@ function fakeKeeper() {
     keeperSend: ({ data, fds }) => {
       sent.push({ words: Buffer.from(data).toString().split('\0').slice(0, -1), fds });
     },
+    fdDuplicate: ({ fd }) => fd,
   };
   return {
     addon,
@@ -77,8 +78,9 @@ describe('an event of the keeper', () => {
     const words = ['child', 'name=g:p', 'pid=7', 'start=8', 'time=9', 'adopted=1'];
     expect(decode([...words, 'keep=1:out:x', 'keep=0:in', 'keep=5:none'], [20, 21])).toEqual({
       kind: 'child',
-      process: { name: 'g:p', pid: 7, startTicks: 8, timeMs: 9 },
+      process: { name: 'g:p', pid: 7, startTicks: 8, timeMs: 9, tag: '' },
       isAdopted: true,
+      pidfd: -1,
       kept: [
         { label: 'out:x', fd: 21 },
         { label: 'in', fd: 20 },
@@ -91,7 +93,7 @@ describe('an event of the keeper', () => {
     expect(decode([...words, 'signal=11', 'core=1'])).toEqual({
       kind: 'exit',
       exit: {
-        ...{ serial: 3, name: 'p', pid: 7, startTicks: 8, timeMs: 9 },
+        ...{ serial: 3, name: 'p', pid: 7, startTicks: 8, timeMs: 9, tag: '' },
         ...{ status: -1, signal: 11, hasDumpedCore: true, isLost: false },
       },
     });
@@ -154,7 +156,9 @@ describe('the link to the keeper', () => {
 
   it('passes everything else on as it comes', () => {
     const { keeper, events } = connect();
-    keeper.say(['welcome', 'keeper=5', 'boot=b', 'starts=2', 'ready=1', 'stopping=0']);
+    const command = ['program=/k', 'word=-c', 'word=/c', 'files=1024:-1'];
+    const welcome = ['welcome', 'keeper=5', 'boot=b', 'starts=2', 'ready=1', 'stopping=0'];
+    keeper.say([...welcome, 'version=1.2', ...command]);
     keeper.say(['stored', 'key=k', 'value=v=w']);
     keeper.say(['synced']);
     keeper.say(['forward', 'signal=15']);
@@ -162,7 +166,9 @@ describe('the link to the keeper', () => {
     expect(events).toEqual([
       {
         ...{ kind: 'welcome', keeperPid: 5, bootId: 'b', controllerStarts: 2 },
-        ...{ isTakeOver: true, isStopping: false },
+        ...{ isTakeOver: true, isStopping: false, version: '1.2' },
+        abilities: { landlock: 0, mounts: false, seccomp: false },
+        command: { program: '/k', words: ['-c', '/c'], files: '1024:-1' },
       },
       { kind: 'stored', key: 'k', value: 'v=w' },
       { kind: 'synced' },
@@ -171,15 +177,64 @@ describe('the link to the keeper', () => {
     ]);
   });
 
-  it('rejects what is open when the keeper is gone, and sends nothing any more', async () => {
+  it('sends the notes of one turn together, before whatever is asked next', async () => {
+    const { keeper, link } = connect();
+    link.store('a', '1');
+    link.acknowledge(7);
+    link.store('b', '');
+    void link.signal({ pid: 0, startTicks: 0, signal: 0, isGroup: false });
+    link.store('c', '2');
+    await Promise.resolve();
+    expect(keeper.sent.slice(1).map(({ words }) => words.slice(0, 6))).toEqual([
+      ['store', 'key=a', 'value=1', 'key=b', 'value=', 'ack=7'],
+      ['signal', 'id=1', 'pid=0', 'start=0', 'signal=0', 'group=0'],
+      ['store', 'key=c', 'value=2'],
+    ]);
+  });
+
+  it('keeps no batch that a packet could not hold', async () => {
+    const { keeper, link } = connect();
+    for (let index = 0; index < 100; index += 1) link.store(`k${index}`, 'x'.repeat(2000));
+    await Promise.resolve();
+    const sizes = keeper.sent.map(({ words }) => words.join(' ').length);
+    expect(Math.max(...sizes)).toBeLessThan(128 * 1024);
+    const keys = keeper.sent.flatMap(({ words }) => words.filter((each) => /^key=/.test(each)));
+    expect(keys).toEqual(Array.from({ length: 100 }, (_, index) => `key=k${index}`));
+    expect(() => link.store('k', 'x'.repeat(128 * 1024))).toThrow('too long for the keeper');
+  });
+
+  it('says why the keeper does not become another program', async () => {
+    const { keeper, link } = connect();
+    const answer = link.upgrade('/new', ['-c', '/c']);
+    expect(keeper.sent.at(-1)?.words).toEqual([
+      ...['upgrade', 'id=1', 'program=/new', 'word=-c', 'word=/c'],
+    ]);
+    keeper.say(['upgrading', 'id=1', 'errno=2', 'code=ENOENT']);
+    expect(await answer).toBe('ENOENT');
+  });
+
+  it('answers nothing when the keeper is gone, and sends nothing any more', async () => {
     const { keeper, events, link } = connect();
-    const open = link.spawn(SPAWN);
+    let isSettled = false;
+    const settle = () => {
+      isSettled = true;
+    };
+    link.spawn(SPAWN).then(settle, settle);
     keeper.close();
     keeper.close();
-    await expect(open).rejects.toMatchObject({ code: 'SLAPOS_ERR_SUPERVISOR' });
-    await expect(link.spawn(SPAWN)).rejects.toMatchObject({ code: 'SLAPOS_ERR_SUPERVISOR' });
+    link.spawn(SPAWN).then(settle, settle);
     link.ready();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isSettled).toBe(false);
     expect(events).toEqual([{ kind: 'closed' }]);
     expect(keeper.sent.map(({ words }) => words[0])).toEqual(['hello', 'spawn']);
+  });
+
+  it('overlooks that the keeper has died before it was told', () => {
+    const { keeper, link } = connect();
+    keeper.addon.keeperSend = () => {
+      throw Object.assign(new Error('gone'), { code: 'ENOTCONN' });
+    };
+    expect(() => link.ready()).not.toThrow();
   });
 });

@@ -9,8 +9,7 @@ import {
   stopProcess,
 } from '../../../src/supervisor/operations.ts';
 import { stopEverything } from '../../../src/supervisor/shutdown.ts';
-import { decodeNotes } from '../../../src/supervisor/state-notes.ts';
-import { FakeKeeper, SupervisorBench, settle } from '../../support/fake-keeper.ts';
+import { SupervisorBench, settle } from '../../support/fake-keeper.ts';
 import { groupConfig } from '../../support/supervisor-config.ts';
 
 const SLAPOS = { startSecs: 0, startRetries: 0, autoRestart: false, isAutostart: false } as const;
@@ -260,85 +259,6 @@ describe('stopping', () => {
       { pid: 101, startTicks: 1010, signal: 10, isGroup: false },
     ]);
     expect(bench.states()).toEqual({ 'g:x': 'RUNNING' });
-  });
-});
-
-describe('notes', () => {
-  it('stores a status before acting on it and acknowledges an end after storing it', async () => {
-    const bench = new SupervisorBench();
-    await bench.controller.addGroup(groupConfig('g', [{ ...SLAPOS, isAutostart: true }]));
-    await settle();
-    bench.keeper.trace.length = 0;
-    await stopProcess(bench.process('g:x'), 'g:x', false);
-    bench.end('g:x');
-    expect(bench.keeper.trace).toEqual([
-      'store status:g:x',
-      'signal 15',
-      'store status:g:x',
-      'ack 1',
-    ]);
-  });
-
-  it('lets the next controller go on without an event', async () => {
-    const keeper = new FakeKeeper();
-    const first = new SupervisorBench(keeper);
-    await first.controller.addGroup(
-      groupConfig('g', [
-        { ...SLAPOS, name: 'up', isAutostart: true },
-        { ...SLAPOS, name: 'died', isAutostart: true },
-        { ...SLAPOS, name: 'never' },
-        { ...SLAPOS, name: 'lost', isAutostart: true },
-      ]),
-    );
-    await settle();
-    const before = first.process('g:up').status;
-    const dead = first.process('g:died').status;
-    // As if the controller had died between asking for the spawn and its answer.
-    keeper.notes.set('status:g:lost', JSON.stringify({ state: 'STARTING' }));
-
-    const second = new SupervisorBench(keeper);
-    second.clock.nowMs = first.clock.nowMs;
-    const living = new Map([['g:up', { pid: before.pid, startTicks: before.startTicks }]]);
-    for (const group of decodeNotes(keeper.notes)) second.controller.restoreGroup(group, living);
-    second.controller.settleRestored(living, new Map());
-    expect(second.events).toEqual([]);
-    expect(second.process('g:up').status).toEqual(before);
-    second.end('g:died', { pid: dead.pid, startTicks: dead.startTicks, status: 3 });
-    await settle();
-    expect(second.states()).toEqual({
-      'g:up': 'RUNNING',
-      'g:died': 'EXITED',
-      'g:never': 'STOPPED',
-      'g:lost': 'RUNNING',
-    });
-    expect(second.spawner.spawned).toEqual(['g:lost']);
-  });
-
-  it('arms the timer of a process that was stopping', async () => {
-    const keeper = new FakeKeeper();
-    const first = new SupervisorBench(keeper);
-    await first.controller.addGroup(
-      groupConfig('g', [{ ...SLAPOS, isAutostart: true, stopWaitSecs: 3 }]),
-    );
-    await settle();
-    await stopProcess(first.process('g:x'), 'g:x', false);
-    const { pid, startTicks } = first.process('g:x').status;
-
-    const second = new SupervisorBench(keeper);
-    const living = new Map([['g:x', { pid, startTicks }]]);
-    for (const group of decodeNotes(keeper.notes)) second.controller.restoreGroup(group, living);
-    keeper.signals.length = 0;
-    await second.clock.advance(3100);
-    expect(keeper.signals).toEqual([{ pid, startTicks, signal: 9, isGroup: false }]);
-  });
-
-  it('ignores the end of another process with the same name', async () => {
-    const bench = new SupervisorBench();
-    await bench.controller.addGroup(groupConfig('g', [{ ...SLAPOS, isAutostart: true }]));
-    await settle();
-    bench.end('g:x', { startTicks: 1 });
-    expect(bench.states()).toEqual({ 'g:x': 'RUNNING' });
-    expect(bench.keeper.acknowledged).toEqual([1]);
   });
 });
 

@@ -17,6 +17,7 @@ class FakeSweep {
 }
 
 const OWNER: ProcessOwner = {
+  isFrozen: false,
   context: (config) => ({ config, wallMs: 0, monotonicMs: 0, isRestartAllowed: true }),
   remember() {},
   apply() {},
