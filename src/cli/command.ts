@@ -64,6 +64,8 @@ export interface CommandSpec {
   readonly isConfigOptional?: boolean;
   /** When root is checked (spec/cli.md 4). */
   readonly rootCheck: 'always' | 'permissive' | 'strict' | 'never';
+  /** Section whose keys count where `[slapos]` lacks them. */
+  readonly ownSection?: string;
   /** A program that runs until it is told to stop: a signal is its normal end, not a failure. */
   readonly isServer?: boolean;
   /** Loads the handler; absent while the command is only announced. */

@@ -17,9 +17,12 @@ export function checkRootAlways(command: CommandSpec, uid: number): void {
   if (command.rootCheck === 'always' && uid !== 0) throw notRoot();
 }
 
-/** The check that `[slapos] root_check` can turn off. */
+/** The check that `root_check` can turn off, in `[slapos]` or else in the command's own section. */
 export function checkRootConfigured(command: CommandSpec, config: Config, uid: number): void {
   if (command.rootCheck !== 'permissive' && command.rootCheck !== 'strict') return;
-  const isChecked = readBoolean(config, 'slapos', 'root_check', true, command.rootCheck);
+  const { ownSection, rootCheck } = command;
+  const isOwn = ownSection !== undefined && config.get('slapos', 'root_check') === undefined;
+  const section = isOwn ? ownSection : 'slapos';
+  const isChecked = readBoolean(config, section, 'root_check', true, rootCheck);
   if (isChecked && uid !== 0) throw notRoot();
 }

@@ -19,6 +19,7 @@ const NETWORK: readonly KeySpec[] = [
   format('partition_has_ipv6_range', 'boolean', 'whether a partition gets a range of its own', {
     preset: 'true',
   }),
+  format('root_check', 'boolean', 'as in [slapos], which wins', { preset: 'true' }),
   format('alter_network', 'boolean', 'whether the network is changed', { preset: 'true' }),
 ];
 

@@ -74,7 +74,7 @@ export async function observe(
     await Promise.all([
       host.network.dump({ links: true, addresses: true, routes: options.isNetworkAltered }),
       observeAccounts(host.accounts, computer, options),
-      observePaths(ports, directoryPaths(computer, options)),
+      observeDirectories(ports, computer, options),
       observeResources(ports, computer),
       host.sysctl.read(NONLOCAL_BIND),
       host.files.readText(MACHINE_ID),
@@ -135,6 +135,22 @@ async function observeUdev({ host }: FormatPorts): Promise<UdevState> {
     rule: rule ?? null,
     hasRuleFolder: folder !== undefined,
   };
+}
+
+/** A root of ours may be a link that root made, to a folder on another disk. */
+async function observeDirectories(
+  ports: FormatPorts,
+  computer: Computer,
+  options: FormatOptions,
+): Promise<Map<string, FileStatus>> {
+  const found = await observePaths(ports, directoryPaths(computer, options));
+  for (const path of [computer.instanceRoot, computer.softwareRoot]) {
+    const status = found.get(path);
+    if (status?.kind !== 'link' || status.uid !== 0) continue;
+    const target = await ports.host.files.statTarget(path);
+    if (target !== undefined) found.set(path, target);
+  }
+  return found;
 }
 
 async function observePaths(

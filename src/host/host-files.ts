@@ -12,6 +12,7 @@ import {
   rename,
   rm,
   rmdir,
+  stat,
   unlink,
   writeFile,
 } from 'node:fs/promises';
@@ -162,6 +163,7 @@ export function createHostFiles(): HostFiles {
     readText: (path) => looking(`read ${path}`, () => readFile(path, 'utf8')),
     list: (path) => looking(`list ${path}`, async () => (await readdir(path)).sort()),
     stat: (path) => looking(`look at ${path}`, async () => toStatus(await lstat(path))),
+    statTarget: (path) => looking(`look at ${path}`, async () => toStatus(await stat(path))),
     statAll: (paths) => doing('look at folders', async () => paths.map(statNow)),
     mkdir: (path, { mode, isRecursive = false }) =>
       doing(`create folder ${path}`, () => makeFolder(path, mode, isRecursive)),

@@ -181,6 +181,8 @@ export interface HostFiles {
   list(path: string): Promise<readonly string[] | undefined>;
   /** Status of the path itself (a link is not followed); undefined when there is none. */
   stat(path: string): Promise<FileStatus | undefined>;
+  /** Like {@link stat} of what a link leads to. */
+  statTarget(path: string): Promise<FileStatus | undefined>;
   /** Like {@link stat} of many paths in one go, in their order: for local file systems. */
   statAll(paths: readonly string[]): Promise<ReadonlyArray<FileStatus | undefined>>;
   /** Creates a folder, with its parents if asked; the umask does not apply. Existing is fine. */

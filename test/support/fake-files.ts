@@ -47,6 +47,9 @@ export function fakeFiles(tree: FakeTree, change: () => void): HostFiles {
       if (file === undefined) return undefined;
       return { kind: 'file', mode: file.mode, uid: 0, gid: 0, sizeBytes: 0, modifiedMs: 0 };
     },
+    statTarget(path: string) {
+      return files.stat(path);
+    },
     statAll(paths: readonly string[]) {
       return Promise.all(paths.map((path) => files.stat(path)));
     },

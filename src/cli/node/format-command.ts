@@ -87,5 +87,6 @@ export const FORMAT_COMMAND: CommandSpec = {
   ],
   configFamily: 'node',
   rootCheck: 'strict',
+  ownSection: 'slapformat',
   load: () => import('./format.ts'),
 };

@@ -28,6 +28,33 @@ requires(
     expect(output).toBe('status 1\nstatus 5\nstatus 2\n');
   });
 
+  it("follows a link of root for a folder of its own, nobody else's", async () => {
+    const output = await succeedInFreshNamespace(`
+      ${bridge('2001:db8:aaaa::1/48', false)} ${node({})} ${TRY}
+      mkdir -p /srv/disk/instances /srv/disk/software
+      ln -s /srv/disk/instances /srv/slapgrid; ln -s disk/software /srv/software
+      try slapos node format --now
+      stat -c '%n %F %U %a' /srv/slapgrid /srv/disk/software /srv/disk/instances/slappart0
+      try slapos node format --now --check
+      chown -h nobody /srv/slapgrid
+      try slapos node format --now
+      grep -o '/srv/slapgrid exists.*folder' /srv/said
+      kill $(jobs -p)
+    `);
+    expect(output).toBe(
+      [
+        'status 0',
+        '/srv/slapgrid symbolic link root 777',
+        '/srv/disk/software directory slapsoft 755',
+        '/srv/disk/instances/slappart0 directory slapuser0 750',
+        'status 0',
+        'status 1',
+        '/srv/slapgrid exists and is not a folder',
+        '',
+      ].join('\n'),
+    );
+  });
+
   it('master refuses / 404 / 500: exit 2, slapos.xml and .slapos-resource written', async () => {
     const output = await succeedInFreshNamespace(`
       ${bridge('2001:db8:aaaa::1/48', false)} ${node({})} ${TRY}

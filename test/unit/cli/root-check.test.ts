@@ -46,6 +46,16 @@ describe('by root_check', () => {
     expect(() => check(`node ${verb}`, 'no')).not.toThrow();
   });
 
+  test('format reads it in its own section too, where [slapos] lacks it', () => {
+    const format = (text: string) =>
+      checkRootConfigured(command('node format'), parseConfig(text, 'F'), 1000);
+    const own = '[slapformat]\nroot_check = false\n';
+    expect(() => format(own)).not.toThrow();
+    expect(() => format(`[slapos]\nroot_check = true\n${own}`)).toThrow(NOT_ROOT);
+    const software = parseConfig(own, 'F');
+    expect(() => checkRootConfigured(command('node software'), software, 1000)).toThrow(NOT_ROOT);
+  });
+
   test('a wrong value in the words of each kind of command', () => {
     expect(() => check('node software', 'maybe')).toThrow('maybe is neither True nor False.');
     expect(() => check('node bang', 'maybe')).toThrow('Not a boolean: maybe');
