@@ -60,7 +60,7 @@ function matchSegment(folder: string, segment: string, files: ConfigurationFiles
     .filter((name) => (showsHidden || !name.startsWith('.')) && pattern.test(name));
 }
 
-/** Files that a shell pattern matches, sorted. */
+/** Paths that a shell pattern may mean, sorted; not all need to be files. */
 export function findFiles(pattern: string, base: string, files: ConfigurationFiles): string[] {
   const full = isAbsolute(pattern) ? pattern : join(base, pattern);
   let found = ['/'];
@@ -69,7 +69,7 @@ export function findFiles(pattern: string, base: string, files: ConfigurationFil
       return matchSegment(folder, segment, files).map((name) => join(folder, name));
     });
   }
-  return found.filter((path) => files.version(path) !== undefined).sort();
+  return found.sort();
 }
 
 /** Parses files, each again only when its version changed. */
@@ -86,7 +86,16 @@ export class IniCache {
    * @throws IniSyntaxError and what reading throws.
    */
   load(path: string): IniFile {
-    const version = this.#files.version(path) ?? '';
+    return this.#load(path, this.#files.version(path) ?? '');
+  }
+
+  /** The same; undefined where there is no file. */
+  loadIfPresent(path: string): IniFile | undefined {
+    const version = this.#files.version(path);
+    return version === undefined ? undefined : this.#load(path, version);
+  }
+
+  #load(path: string, version: string): IniFile {
     const known = this.#parsed.get(path);
     if (known !== undefined && known.version === version) return known.file;
     const file = parseIni(path, this.#files.read(path));

@@ -70,16 +70,23 @@ function mergeDefaults(files: readonly IniFile[]): ReadonlyMap<string, string> {
 function mergeSections(
   files: readonly IniFile[],
   defaults: ReadonlyMap<string, string>,
+  isWanted: (name: string) => boolean = () => true,
 ): Map<string, Section> {
   const merged = new Map<string, Section>();
   for (const file of files) {
+    const here = hereOf(file.path);
     for (const [name, values] of file.sections) {
+      if (!isWanted(name)) continue;
       const before = merged.get(name)?.values ?? defaults;
-      const here = hereOf(file.path);
       merged.set(name, { name, file: file.path, here, values: new Map([...before, ...values]) });
     }
   }
   return merged;
+}
+
+/** Sections of groups and processes, which are read unit by unit. */
+function isDaemonSection(name: string): boolean {
+  return !/^(program|fcgi-program|eventlistener|group):/.test(name);
 }
 
 /** Files that must be read together, by what ties them: a shared section or a listed program. */
@@ -170,7 +177,7 @@ export class ConfigurationReader {
     const files = [main, ...this.#loadIncluded(main, errors, warnings)];
     this.#cache.keepOnly(new Set([...files.map(({ path }) => path)]));
     const defaults = mergeDefaults(files);
-    const sections = mergeSections(files, defaults);
+    const sections = mergeSections(files, defaults, isDaemonSection);
     const around = this.#surroundings(sections);
     const groups = this.#readUnits(files, defaults, around, errors);
     for (const { file } of errors) {
@@ -205,11 +212,11 @@ export class ConfigurationReader {
   #loadIncluded(main: IniFile, errors: FileProblem[], warnings: string[]): IniFile[] {
     const found: IniFile[] = [];
     for (const pattern of this.#includePatterns(main)) {
-      const paths = findFiles(pattern, hereOf(main.path), this.#ports.files);
-      if (paths.length === 0) warnings.push(`No file matches via include "${pattern}"`);
-      for (const path of paths) {
+      const before = found.length + errors.length;
+      for (const path of findFiles(pattern, hereOf(main.path), this.#ports.files)) {
         try {
-          found.push(this.#cache.load(path));
+          const file = this.#cache.loadIfPresent(path);
+          if (file !== undefined) found.push(file);
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           errors.push({
@@ -218,6 +225,9 @@ export class ConfigurationReader {
             message: error instanceof IniSyntaxError ? message : `${path}: ${message}`,
           });
         }
+      }
+      if (found.length + errors.length === before) {
+        warnings.push(`No file matches via include "${pattern}"`);
       }
     }
     return found;
