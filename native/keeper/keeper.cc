@@ -34,11 +34,13 @@ constexpr int64_t kSpawnPollMs = 5;
 const int kHandled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
 
 // What services can be confined with here.
-void AddAbilities(Message* welcome) {
+void AddAbilities(const Cgroups& cgroups, Message* welcome) {
   const ConfinementAbilities& abilities = ProbeConfinement();
   welcome->Add("landlock", abilities.landlock)
       .Add("mounts", abilities.mounts ? 1 : 0)
-      .Add("seccomp", abilities.seccomp ? 1 : 0);
+      .Add("seccomp", abilities.seccomp ? 1 : 0)
+      .Add("cgroup", cgroups.Base());
+  for (const std::string& name : cgroups.Controllers()) welcome->Add("controller", name);
 }
 
 std::string RenderLimit(const rlimit& limit) {
@@ -66,6 +68,7 @@ Keeper::Keeper(const Options& options, Listener* listener, Journal journal,
       controller_(
           loop_, spawner_, options, [this](const std::string& text) { Write(text); },
           [this](int status, int signal) { OnControllerEnd(status, signal); }),
+      cgroups_(loop_, options.journal, [this](const std::string& text) { Say("WARN", text); }),
       services_(
           loop_, spawner_, std::move(journal), options.asks_kernel,
           [this](const Message& message, const std::vector<int>& fds) { Report(message, fds); },
@@ -81,6 +84,7 @@ int Keeper::Run() {
   controller_.SetStarts(handover.controller_starts);
   unheard_signals_ = handover.signals;
   is_stopping_ = std::any_of(unheard_signals_.begin(), unheard_signals_.end(), IsStop);
+  services_.UseCgroups(&cgroups_);
   services_.Adopt(std::move(handover));
   StartController();
   SweepOrphans();
@@ -162,6 +166,7 @@ void Keeper::OnMessage(const Message& message, std::vector<UniqueFd> fds) {
   if (verb == "signal") return services_.Signal(message);
   if (verb == "store") return services_.Store(message);
   if (verb == "upgrade") return BeginUpgrade(message);
+  if (verb == "forget") return cgroups_.Forget(message.Text("group"), message.Flag("kill"));
   if (verb == "stopped") return BeginEnd();
 }
 
@@ -178,7 +183,7 @@ void Keeper::Greet() {
       .Add("program", program_)
       .Add("files", RenderLimit(services_.FilesLimit()));
   for (const std::string& word : options_.words) welcome.Add("word", word);
-  AddAbilities(&welcome);
+  AddAbilities(cgroups_, &welcome);
   channel_.Send(welcome);
   services_.Announce();
   channel_.Send(Message("synced"));
@@ -284,7 +289,9 @@ void Keeper::BeginEnd() {
 
 void Keeper::TryFinish() {
   if (services_.IsEmpty() && !controller_.IsRunning()) is_finished_ = true;
-  if (is_finished_ && services_.IsEmpty()) services_.RemoveJournal();
+  if (!is_finished_) return;
+  cgroups_.Clear();
+  if (services_.IsEmpty()) services_.RemoveJournal();
 }
 
 void Keeper::Report(const Message& message, const std::vector<int>& fds) {

@@ -6,6 +6,7 @@
 
 #include "core/spawn/spawner.h"
 #include "core/sys/unique_fd.h"
+#include "keeper/cgroups.h"
 #include "keeper/channel.h"
 #include "keeper/controller_process.h"
 #include "keeper/event_loop.h"
@@ -62,6 +63,7 @@ class Keeper {
   Spawner spawner_;
   Channel channel_;
   ControllerProcess controller_;
+  Cgroups cgroups_;
   Services services_;
   UniqueFd signals_;
   std::vector<int> unheard_signals_;

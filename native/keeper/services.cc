@@ -160,6 +160,7 @@ void Services::Submit(const Message& message, std::vector<UniqueFd> fds) {
   }
   if (has_terminal_) request.new_session = true;
   request.birth = PlanBirth(journal_.Fd(), record);
+  if (cgroups_ != nullptr) request.cgroup = cgroups_->Open(record.name, message);
   spawns_in_flight_++;
   // On the spawning thread.
   auto done = [this, answer, record, kept](const SpawnRequest& asked, SpawnResult result) {
@@ -258,6 +259,9 @@ bool Services::Collect(pid_t pid) {
 }
 
 void Services::Finish(const Service& service, const ProcessEnd& end, bool lost) {
+  if (cgroups_ != nullptr && service.leftovers_ms >= 0) {
+    cgroups_->Sweep(service.record.name, service.leftovers_ms);
+  }
   ExitRecord exit;
   exit.serial = ++last_serial_;
   exit.child = service.record;
@@ -290,7 +294,17 @@ void Services::Signal(const Message& request) {
   } catch (const SysError& error) {
     answer.Add("result", "failed").Add("errno", error.err()).Add("code", ErrnoName(error.err()));
   }
+  if (is_known) NoteStop(&found->second, request);
   report_(answer, {});
+}
+
+// Processes that left the group of the service are in its cgroup still.
+void Services::NoteStop(Service* service, const Message& request) {
+  int64_t number = 0;
+  request.Number("leftovers", &service->leftovers_ms);
+  request.Number("signal", &number);
+  if (cgroups_ != nullptr && number == SIGKILL && request.Flag("group"))
+    cgroups_->Kill(service->record.name);
 }
 
 void Services::Store(const Message& request) {

@@ -11,6 +11,7 @@
 #include "core/channel/message.h"
 #include "core/spawn/process_signal.h"
 #include "core/spawn/spawner.h"
+#include "keeper/cgroups.h"
 #include "keeper/event_loop.h"
 #include "keeper/handover.h"
 #include "keeper/journal.h"
@@ -22,6 +23,8 @@ struct Service {
   UniqueFd pidfd;
   bool is_adopted = false;  // started by a keeper that died, so not our child
   std::vector<Kept> kept;
+  // Once a stop was asked for: how long what it left may live on after it; -1: for ever.
+  int64_t leftovers_ms = -1;
 };
 
 // The services: starts, signals and reaps them, and keeps the journal.
@@ -41,6 +44,9 @@ class Services {
            Complain complain);
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
+
+  // Where services started from now on have cgroups; must outlive this.
+  void UseCgroups(Cgroups* cgroups) { cgroups_ = cgroups; }
 
   // Takes up what the journal says: processes that still live, and ends that nobody saw. Where the
   // keeper before left descriptors, those are used.
@@ -77,6 +83,7 @@ class Services {
   void Insert(Service service);
   void AwaitForeignEnd(pid_t pid, uint64_t start, int attempts);
   void OnEnd(pid_t pid);
+  void NoteStop(Service* service, const Message& request);
   void Finish(const Service& service, const ProcessEnd& end, bool lost);
   void Record(const std::vector<std::string>& lines);
   void CompactWhenIdle();
@@ -102,6 +109,7 @@ class Services {
     std::vector<UniqueFd> fds;
   };
   std::deque<Waiting> waiting_;
+  Cgroups* cgroups_ = nullptr;
 };
 
 }  // namespace slapos::keeper

@@ -1,5 +1,5 @@
 /** What a process's own cgroup has used, by the files of cgroup v2 (cgroups(7), kernel cgroup-v2.rst). */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface CgroupUsage {
@@ -9,9 +9,36 @@ export interface CgroupUsage {
   /** 0 where the controller is not enabled. */
   readonly memoryBytes: number;
   readonly processCount: number;
+  /** 0 where the controller is not enabled. */
+  readonly readBytes: number;
+  readonly writtenBytes: number;
 }
 
-const ROOT = '/sys/fs/cgroup';
+/** Where cgroup v2 is mounted, by /proc/self/mountinfo; on hybrid machines not at /sys/fs/cgroup. Pure. */
+export function listCgroupMounts(mountinfo: string): readonly string[] {
+  const lines = mountinfo.split('\n').filter((each) => each.includes(' - cgroup2 '));
+  return lines.map((line) => line.split(' ')[4] ?? '');
+}
+
+let mount: Promise<string | undefined> | undefined;
+
+function cgroupMount(): Promise<string | undefined> {
+  mount ??= findMount();
+  return mount;
+}
+
+/** One may be covered by another mount. */
+async function findMount(): Promise<string | undefined> {
+  const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  for (const folder of listCgroupMounts(text)) {
+    const isThere = await access(join(folder, 'cgroup.procs')).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return folder;
+  }
+  return undefined;
+}
 
 /** Path of a process in the v2 hierarchy; undefined when it is in none or gone. */
 async function pathOf(pid: number | 'self'): Promise<string | undefined> {
@@ -29,19 +56,46 @@ export function parseCpuSeconds(text: string): number {
   return Number(/^usage_usec (\d+)$/m.exec(text)?.[1] ?? 0) / 1e6;
 }
 
+/** Sums a word such as `rbytes` over the devices of an `io.stat`. Pure. */
+export function sumDevices(text: string, word: string): number {
+  const matches = text.matchAll(new RegExp(`\\b${word}=(\\d+)`, 'g'));
+  return [...matches].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+}
+
+/** Processes of a group: counted one by one where the controller is not enabled. */
+async function countProcesses(folder: string): Promise<number> {
+  const count = await readNumber(join(folder, 'pids.current'));
+  if (count > 0) return count;
+  const list = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
+  return list.split('\n').length - 1;
+}
+
 /**
  * Usage of the cgroup that a process was put into; null when it shares ours, or there is no v2
  * hierarchy.
  */
-export async function readCgroupUsage(pid: number, root = ROOT): Promise<CgroupUsage | null> {
+export async function readCgroupUsage(
+  pid: number,
+  mountPoint?: string,
+): Promise<CgroupUsage | null> {
+  const root = mountPoint ?? (await cgroupMount());
   const [path, own] = await Promise.all([pathOf(pid), pathOf('self')]);
-  if (path === undefined || path === own || path.split('/').includes('..')) return null;
+  if (root === undefined || path === undefined || path === own || path.split('/').includes('..'))
+    return null;
   const folder = join(root, path);
   const stat = await readFile(join(folder, 'cpu.stat'), 'utf8').catch(() => undefined);
   if (stat === undefined) return null;
-  const [memoryBytes, processCount] = await Promise.all([
+  const [memoryBytes, processCount, io] = await Promise.all([
     readNumber(join(folder, 'memory.current')),
-    readNumber(join(folder, 'pids.current')),
+    countProcesses(folder),
+    readFile(join(folder, 'io.stat'), 'utf8').catch(() => ''),
   ]);
-  return { path, cpuSeconds: parseCpuSeconds(stat), memoryBytes, processCount };
+  return {
+    path,
+    cpuSeconds: parseCpuSeconds(stat),
+    memoryBytes,
+    processCount,
+    readBytes: sumDevices(io, 'rbytes'),
+    writtenBytes: sumDevices(io, 'wbytes'),
+  };
 }

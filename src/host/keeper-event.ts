@@ -28,6 +28,10 @@ export interface ConfinementAbilities {
   /** Mount namespaces. */
   readonly mounts: boolean;
   readonly seccomp: boolean;
+  /** Folder of the cgroups of services; '' when they have none. */
+  readonly cgroup: string;
+  /** Controllers of cgroups that are enabled there. */
+  readonly controllers: readonly string[];
 }
 
 /** A descriptor that the keeper held for us; ours from now on. */
@@ -131,6 +135,8 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
       landlock: fields.number('landlock'),
       mounts: fields.flag('mounts'),
       seccomp: fields.flag('seccomp'),
+      cgroup: fields.text('cgroup'),
+      controllers: fields.list('controller'),
     },
   }),
   stored: (fields) => ({ kind: 'stored', key: fields.text('key'), value: fields.text('value') }),

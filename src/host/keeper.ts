@@ -26,6 +26,13 @@ export interface ServiceConfinement {
   readonly privateTmp: string | undefined;
 }
 
+/** Limits of the cgroup of the service's group, as its files take them. */
+export interface CgroupLimits {
+  readonly memoryMax: string;
+  readonly cpuMax: string;
+  readonly pidsMax: string;
+}
+
 /** A service to start. Descriptors are sent as copies: the caller closes its own afterwards. */
 export interface ServiceSpawn {
   /** Name of the process, `group:name`; unique among those that live. */
@@ -60,6 +67,7 @@ export interface ServiceSpawn {
   readonly isNewSession?: boolean;
   readonly isNoNewPrivs?: boolean;
   readonly confinement?: ServiceConfinement;
+  readonly cgroupLimits?: CgroupLimits;
 }
 
 export interface SignalRequest {
@@ -67,6 +75,8 @@ export interface SignalRequest {
   readonly startTicks: number;
   readonly signal: number;
   readonly isGroup: boolean;
+  /** A stop: how long after the end of the process what it started may live on. */
+  readonly leftoversMs?: number;
 }
 
 /**
@@ -92,6 +102,8 @@ export interface KeeperLink {
    * @returns why it will not, as a code of errno; empty when it will.
    */
   upgrade(program: string, words: readonly string[]): Promise<string>;
+  /** A group is no more; with `isKilled` what its services left running is ended. */
+  forgetGroup(name: string, isKilled: boolean): void;
   /** Everything is stopped: the keeper ends, and so should the caller. */
   stopped(): void;
 }
@@ -150,8 +162,17 @@ export function encodeServiceSpawn(
   if (request.isNoNewPrivs || request.confinement !== undefined) {
     fields.push(['no-new-privs', '1']);
   }
-  fields.push(...encodeConfinement(request.confinement));
+  fields.push(...encodeConfinement(request.confinement), ...encodeCgroup(request.cgroupLimits));
   return { message: { verb: 'spawn', fields }, fds };
+}
+
+function encodeCgroup(limits: CgroupLimits | undefined): Array<[string, string]> {
+  if (limits === undefined) return [];
+  return [
+    ['memory-max', limits.memoryMax],
+    ['cpu-max', limits.cpuMax],
+    ['pids-max', limits.pidsMax],
+  ];
 }
 
 function encodeConfinement(confinement: ServiceConfinement | undefined): Array<[string, string]> {
@@ -265,6 +286,9 @@ class Link implements KeeperLink {
       ['signal', String(request.signal)],
       ['group', request.isGroup ? '1' : '0'],
     ];
+    if (request.leftoversMs !== undefined) {
+      fields.push(['leftovers', String(request.leftoversMs)]);
+    }
     return this.#ask(this.#signals, id, { verb: 'signal', fields }, []);
   }
 
@@ -291,6 +315,13 @@ class Link implements KeeperLink {
       ...words.map((word): [string, string] => ['word', word]),
     ];
     return this.#ask(this.#upgrades, id, { verb: 'upgrade', fields }, []);
+  }
+
+  forgetGroup(name: string, isKilled: boolean): void {
+    this.#send('forget', [
+      ['group', name],
+      ['kill', isKilled ? '1' : '0'],
+    ]);
   }
 
   stopped(): void {

@@ -1,6 +1,6 @@
 /** What a service of the strict profile may not do (docs/security.md). */
 import { basename } from 'node:path';
-import type { ServiceSettings } from '../config/service-settings.ts';
+import { NO_LIMITS, type ServiceSettings } from '../config/service-settings.ts';
 import type { ServiceConfinement } from '../host/keeper.ts';
 import type { ConfinementAbilities } from '../host/keeper-event.ts';
 import type { ProcessConfig } from './program-config.ts';
@@ -70,8 +70,35 @@ export function planConfinement(
   };
 }
 
-/** What the strict profile lacks on this machine, in words. */
-export function listMissingAbilities(abilities: ConfinementAbilities): readonly string[] {
+const CONTROLLER_OF = { memoryMax: 'memory', cpuMax: 'cpu', pidsMax: 'pids' } as const;
+const KEY_OF = {
+  memoryMax: 'cgroup_memory_max',
+  cpuMax: 'cgroup_cpu_max',
+  pidsMax: 'pids_max',
+} as const;
+
+/** What of the settings this machine cannot do, in words. */
+export function listMissing(
+  settings: ServiceSettings,
+  abilities: ConfinementAbilities,
+): readonly string[] {
+  const profile = settings.profile === 'strict' ? listMissingAbilities(abilities) : [];
+  const limits = (['memoryMax', 'cpuMax', 'pidsMax'] as const).filter(
+    (name) =>
+      settings.limits[name] !== NO_LIMITS[name] &&
+      !abilities.controllers.includes(CONTROLLER_OF[name]),
+  );
+  return [
+    ...profile.map((problem) => `service_profile = strict: ${problem}`),
+    ...limits.map(
+      (name) =>
+        `${KEY_OF[name]}: the ${CONTROLLER_OF[name]} controller of cgroup v2 is not available, no limit`,
+    ),
+  ];
+}
+
+/** What the strict profile lacks on this machine. */
+function listMissingAbilities(abilities: ConfinementAbilities): readonly string[] {
   const { landlock, mounts, seccomp } = abilities;
   return [
     ...(landlock < LEAST_LANDLOCK

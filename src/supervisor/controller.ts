@@ -54,7 +54,7 @@ export interface ControllerPorts {
   /** Creates the log of a channel whose name is left to the daemon. */
   createAutoLog(processName: string, channel: 'stdout' | 'stderr'): Promise<string>;
   /** Nothing of the group runs any more and nothing of it is known. */
-  forgetGroup?(name: string): void;
+  forgetGroup?(name: string, isKilled: boolean): void;
 }
 
 export type Mood = 'RUNNING' | 'SHUTDOWN' | 'RESTARTING';
@@ -214,7 +214,10 @@ export class Controller implements ProcessOwner {
     this.#groups.delete(name);
     this.events.removePool(name);
     this.#ports.keeper.store(groupKey(name), '');
-    this.#ports.forgetGroup?.(name);
+    this.#ports.forgetGroup?.(
+      name,
+      processes.every(({ config }) => config.isKillAsGroup),
+    );
     this.emit(renderGroupEvent('REMOVED', name));
     return true;
   }
@@ -383,7 +386,11 @@ export class Controller implements ProcessOwner {
   async #signal(process: ManagedProcess, signal: number, isGroup: boolean): Promise<void> {
     const { pid, startTicks } = process.status;
     if (pid === 0) return;
-    const result = await this.#ports.keeper.signal({ pid, startTicks, signal, isGroup });
+    // What it started outside of its process group is given as long as the process itself.
+    const { isKillAsGroup, stopWaitSecs } = process.config;
+    const leftovers = isKillAsGroup ? { leftoversMs: stopWaitSecs * 1000 } : {};
+    const request = { pid, startTicks, signal, isGroup, ...leftovers };
+    const result = await this.#ports.keeper.signal(request);
     if (result === 'failed') process.dispatch({ kind: 'signalFailed', reason: 'refused' });
   }
 }

@@ -15,7 +15,7 @@ import { RotatingFile } from '../host/rotating-file.ts';
 import { writeSyslog } from '../host/syslog.ts';
 import { ConfigurationReader } from './configuration.ts';
 import { diskFiles } from './configuration-files.ts';
-import { listMissingAbilities } from './confinement.ts';
+import { listMissing } from './confinement.ts';
 import { type Clock, Controller, inStartingOrder } from './controller.ts';
 import { fault } from './fault.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
@@ -179,11 +179,12 @@ class Daemon {
         isOutputCopied: COPYING_LEVELS.has(daemon.logLevel),
         findAccount: (uid) => users.findAccount(uid),
         confine: (process, group, file) => this.#confiner.confine(process, group, file),
+        limit: (process) => this.#confiner.limit(process),
       }),
       createAutoLog: (name, channel) => {
         return createAutoLog(daemon.childLogDir, autoLogName(name, channel, daemon.identifier));
       },
-      forgetGroup: (name) => void this.#forgetGroup(name),
+      forgetGroup: (name, isKilled) => void this.#forgetGroup(name, isKilled),
     });
   }
 
@@ -243,7 +244,8 @@ class Daemon {
     for (const { name } of ordered) this.#controller.startByItself(name);
   }
 
-  async #forgetGroup(name: string): Promise<void> {
+  async #forgetGroup(name: string, isKilled: boolean): Promise<void> {
+    this.#link.forgetGroup(name, isKilled);
     try {
       await this.#tmpFolders.remove(name);
     } catch (error) {
@@ -251,11 +253,11 @@ class Daemon {
     }
   }
 
-  /** What of the strict profile this machine cannot do. */
+  /** What of the settings of services this machine cannot do. */
   #reportProfile(): void {
-    if (this.#config.daemon.services.profile !== 'strict') return;
-    for (const problem of listMissingAbilities(this.#intake.greeting.abilities)) {
-      this.#log.write('WARN', `service_profile = strict: ${problem}`);
+    const { services } = this.#config.daemon;
+    for (const problem of listMissing(services, this.#intake.greeting.abilities)) {
+      this.#log.write('WARN', problem);
     }
   }
 

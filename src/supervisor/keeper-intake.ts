@@ -29,6 +29,14 @@ export interface KeeperIntake {
   listen(listener: (event: LinkEvent) => void): void;
 }
 
+const NO_ABILITIES: ConfinementAbilities = {
+  landlock: 0,
+  mounts: false,
+  seccomp: false,
+  cgroup: '',
+  controllers: [],
+};
+
 class Gathering {
   welcome: Extract<LinkEvent, { kind: 'welcome' }> | undefined;
   readonly notes = new Map<string, string>();
@@ -57,7 +65,7 @@ class Gathering {
       bootId: welcome?.bootId ?? '',
       isTakeOver: welcome?.isTakeOver ?? false,
       isStopping: welcome?.isStopping ?? false,
-      abilities: welcome?.abilities ?? { landlock: 0, mounts: false, seccomp: false },
+      abilities: welcome?.abilities ?? NO_ABILITIES,
       keeperVersion: welcome?.version ?? '',
       controllerStarts: welcome?.controllerStarts ?? 0,
       command: welcome?.command ?? { program: '', words: [], files: '' },

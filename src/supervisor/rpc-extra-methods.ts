@@ -61,6 +61,8 @@ async function usageOf({ status, groupName, config }: ManagedProcess): Promise<R
           cpu_seconds: usage.cpuSeconds,
           memory_kib: Math.ceil(usage.memoryBytes / 1024),
           processes: usage.processCount,
+          read_kib: Math.ceil(usage.readBytes / 1024),
+          written_kib: Math.ceil(usage.writtenBytes / 1024),
         };
   return { name: config.name, group: groupName, pid: status.pid, cgroup };
 }
@@ -98,7 +100,8 @@ export const EXTRA_METHODS: readonly RpcMethod[] = [
     optional: 1,
     help:
       'Tell what processes (all of them without names) have used: cgroup is nil for a process ' +
-      'without a cgroup of its own, else path, cpu_seconds, memory_kib and processes.',
+      'without a cgroup of its own, else path, cpu_seconds, memory_kib, processes, read_kib and ' +
+      'written_kib.',
     run: (context, values) => Promise.all(selectProcesses(context, values[0] ?? []).map(usageOf)),
   },
   {

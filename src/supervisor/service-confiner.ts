@@ -1,7 +1,7 @@
 /** Decides for each start how its service is confined, by the settings in force at that moment. */
 import { existsSync, readdirSync } from 'node:fs';
 import type { ServiceSettings } from '../config/service-settings.ts';
-import type { ServiceConfinement } from '../host/keeper.ts';
+import type { CgroupLimits, ServiceConfinement } from '../host/keeper.ts';
 import type { ConfinementAbilities } from '../host/keeper-event.ts';
 import type { PrivateTmpFolders } from '../host/private-tmp.ts';
 import { isConfined, mayHidePublicTmp, planConfinement, storageFolders } from './confinement.ts';
@@ -19,6 +19,13 @@ export class ServiceConfiner {
 
   constructor(ports: ConfinerPorts) {
     this.#ports = ports;
+  }
+
+  /** Limits of the group of a service; undefined where there are no cgroups or it is root's. */
+  limit(config: ProcessConfig): CgroupLimits | undefined {
+    const isPartition = config.uid !== undefined && config.uid !== 0;
+    if (this.#ports.abilities.cgroup === '' || !isPartition) return undefined;
+    return this.#ports.settings().limits;
   }
 
   /** @returns undefined for a service that may do what its user may */

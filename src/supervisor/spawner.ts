@@ -1,7 +1,7 @@
 /** Starts a process through the keeper: command, logs, standard streams, user. */
 import { closeSync } from 'node:fs';
 import { lookAtCommand } from '../host/command-files.ts';
-import type { KeeperLink, ServiceConfinement, ServiceSpawn } from '../host/keeper.ts';
+import type { CgroupLimits, KeeperLink, ServiceConfinement, ServiceSpawn } from '../host/keeper.ts';
 import type { NativeAddon } from '../host/native.ts';
 import { logErrorCode, openProgramLog } from '../host/program-log.ts';
 import { type ManagedProcess, startTag } from './managed-process.ts';
@@ -53,6 +53,8 @@ export interface SpawnerOptions {
   findAccount(uid: number): Account | undefined;
   /** How a service is confined; undefined when it is not. */
   confine(config: ProcessConfig, group: string, file: string): ServiceConfinement | undefined;
+  /** Limits of the cgroup of its group. */
+  limit(config: ProcessConfig): CgroupLimits | undefined;
 }
 
 /** How many processes are started at the same time: each needs a few descriptors meanwhile. */
@@ -231,6 +233,7 @@ export class KeeperSpawner implements ProcessSpawner {
   ): Promise<SpawnOutcome> {
     const { config } = process;
     const confinement = this.#options.confine(config, process.groupName, command.file);
+    const cgroupLimits = this.#options.limit(config);
     const answer = await this.#options.keeper.spawn({
       name: process.fullName,
       tag: startTag(process),
@@ -241,6 +244,7 @@ export class KeeperSpawner implements ProcessSpawner {
       umask: config.umask ?? 0o022,
       ...more,
       ...(confinement === undefined ? {} : { confinement }),
+      ...(cgroupLimits === undefined ? {} : { cgroupLimits }),
     });
     if (answer.kind === 'refused') {
       const { code } = answer.failure;

@@ -53,11 +53,14 @@ function probeBuildout(): string | undefined {
 
 /** A cgroup v2 hierarchy in which this process may make groups. */
 function probeCgroup2(): string | undefined {
-  const mount = readFileSync('/proc/self/mountinfo', 'utf8')
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .find((line) => line.includes(' - cgroup2 '));
-  if (mount === undefined) return 'no cgroup v2 is mounted';
-  return probeAccess(mount.split(' ')[4] ?? '', constants.W_OK);
+    .filter((line) => line.includes(' - cgroup2 '))
+    .map((line) => `${line.split(' ')[4]}/cgroup.procs`);
+  if (mounts.length === 0) return 'no cgroup v2 is mounted';
+  // One may be covered by another mount.
+  const reasons = mounts.map((file) => probeAccess(file, constants.W_OK));
+  return reasons.includes(undefined) ? undefined : reasons[0];
 }
 
 /** Reasons why facilities are missing; empty when all are there. */

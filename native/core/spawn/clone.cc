@@ -105,7 +105,7 @@ ChildStack::ChildStack() {
 ChildStack::~ChildStack() { ::munmap(mapping_, kGuardSize + kSize); }
 
 pid_t CloneChild(ChildStack& stack, bool share_descriptors, void (*entry)(void*), void* argument,
-                 int* pidfd) {
+                 int* pidfd, int cgroup) {
   Start start{entry, argument};
   struct clone_args args = {};
   args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
@@ -114,7 +114,16 @@ pid_t CloneChild(ChildStack& stack, bool share_descriptors, void (*entry)(void*)
   args.exit_signal = SIGCHLD;
   args.stack = reinterpret_cast<uint64_t>(stack.Base());
   args.stack_size = ChildStack::kSize;
+  if (cgroup >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<uint64_t>(cgroup);
+  }
   long result = Clone3(&args, EnterChild, &start);
+  if (cgroup >= 0 && result < 0 && result != -EAGAIN && result != -ENOMEM) {
+    args.flags &= ~CLONE_INTO_CGROUP;
+    args.cgroup = 0;
+    result = Clone3(&args, EnterChild, &start);
+  }
   if (result == -ENOSYS || result == -EPERM) {
     result = CloneLegacy(stack, args.flags, &start, pidfd);
     if (result < 0) result = -errno;

@@ -25,9 +25,11 @@ class ChildStack {
 
 // Clones a child that shares memory and suspends the calling thread until it execs or exits
 // (CLONE_VM | CLONE_VFORK), runs `entry(argument)` in it on `stack` and exits it with 127 when that
-// returns. All signals must be blocked. The pidfd is stored in `*pidfd` before the child runs.
-// Returns the pid; throws SysError when no child came to be.
+// returns. `cgroup` is the folder of the cgroup that it starts in, or -1: where the kernel cannot
+// (before Linux 5.7) or the folder is gone, it starts in ours. All signals must be blocked. The
+// pidfd is stored in `*pidfd` before the child runs. Returns the pid; throws SysError when no child
+// came to be.
 pid_t CloneChild(ChildStack& stack, bool share_descriptors, void (*entry)(void*), void* argument,
-                 int* pidfd);
+                 int* pidfd, int cgroup = -1);
 
 }  // namespace slapos

@@ -52,6 +52,7 @@ struct SpawnRequest {
   bool new_session = false;       // setsid(2) instead of a process group of its own
   bool same_group = false;        // stay in the caller's group: for commands on our terminal
   bool no_new_privs = false;
+  UniqueFd cgroup;  // folder of a cgroup (version 2) to start in; empty: ours
   std::optional<Confinement> confinement;  // needs no_new_privs
   std::optional<BirthRecord> birth;
 };

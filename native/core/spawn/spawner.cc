@@ -194,7 +194,8 @@ SpawnedChild Spawner::Clone(Worker* worker, SpawnRequest& request) {
   ChildPlan plan(request, std::move(slots), first_hidden_, shares_descriptors_, confinement,
                  ruleset_slot);
   SpawnedChild child;
-  child.pid = CloneChild(*worker->stack, shares_descriptors_, RunPlan, &plan, &worker->pidfd);
+  child.pid = CloneChild(*worker->stack, shares_descriptors_, RunPlan, &plan, &worker->pidfd,
+                         request.cgroup.Get());
   std::lock_guard lock(mutex_);
   child.pidfd.Reset(worker->pidfd);
   worker->pidfd = -1;

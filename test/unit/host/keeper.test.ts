@@ -167,7 +167,7 @@ describe('the link to the keeper', () => {
       {
         ...{ kind: 'welcome', keeperPid: 5, bootId: 'b', controllerStarts: 2 },
         ...{ isTakeOver: true, isStopping: false, version: '1.2' },
-        abilities: { landlock: 0, mounts: false, seccomp: false },
+        abilities: { landlock: 0, mounts: false, seccomp: false, cgroup: '', controllers: [] },
         command: { program: '/k', words: ['-c', '/c'], files: '1024:-1' },
       },
       { kind: 'stored', key: 'k', value: 'v=w' },

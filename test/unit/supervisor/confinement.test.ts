@@ -3,7 +3,7 @@ import { DEFAULT_SERVICE_SETTINGS, NO_LIMITS } from '../../../src/config/service
 import { encodeServiceSpawn } from '../../../src/host/keeper.ts';
 import {
   isConfined,
-  listMissingAbilities,
+  listMissing,
   mayHidePublicTmp,
   planConfinement,
   storageFolders,
@@ -22,8 +22,9 @@ const STRICT = {
   storageHome: '/mnt/disks',
 };
 const SERVICE = processConfig({ uid: 1001, directory: '/srv/slapgrid/slappart0' });
-const ALL = { landlock: 7, mounts: true, seccomp: true };
-const NONE = { landlock: 0, mounts: false, seccomp: false };
+const CONTROLLERS = { cgroup: '/sys/fs/cgroup/x', controllers: ['memory', 'cpu'] };
+const ALL = { landlock: 7, mounts: true, seccomp: true, ...CONTROLLERS };
+const NONE = { landlock: 0, mounts: false, seccomp: false, cgroup: '', controllers: [] };
 
 describe('the strict profile', () => {
   it('is for programs of partitions', () => {
@@ -54,10 +55,18 @@ describe('the strict profile', () => {
       readOnly: [],
       privateTmp: undefined,
     });
-    expect(listMissingAbilities(NONE)).toHaveLength(3);
+    expect(listMissing(STRICT, NONE)).toHaveLength(3);
+    expect(listMissing(DEFAULT_SERVICE_SETTINGS, NONE)).toEqual([]);
+    const limited = {
+      ...DEFAULT_SERVICE_SETTINGS,
+      limits: { ...NO_LIMITS, memoryMax: '1', pidsMax: '9' },
+    };
+    expect(listMissing(limited, ALL)).toEqual([
+      'pids_max: the pids controller of cgroup v2 is not available, no limit',
+    ]);
     // The first version refuses every rename between folders.
-    expect(listMissingAbilities({ ...ALL, landlock: 1 })).toHaveLength(1);
-    expect(listMissingAbilities({ ...ALL, landlock: 2 })).toEqual([]);
+    expect(listMissing(STRICT, { ...ALL, landlock: 1 })).toHaveLength(1);
+    expect(listMissing(STRICT, { ...ALL, landlock: 2 })).toEqual([]);
   });
 
   it('hides no /tmp that the service needs', () => {
