@@ -92,12 +92,27 @@ function isDown({ statename }: ProcessInfo): boolean {
 
 type Reasons = ReadonlyMap<string, ProcessReason>;
 
-/** Reasons by namespec; none when the supervisor is a stock one, which does not tell. */
-async function readReasons(session: CtlSession, infos: readonly ProcessInfo[]): Promise<Reasons> {
+/** Reasons by namespec. */
+function readReasons(session: CtlSession, infos: readonly ProcessInfo[]): Promise<Reasons> {
+  return readRows<ProcessReason>(session, 'slapos.explainProcesses', infos);
+}
+
+interface ProcessUsage {
+  readonly name: string;
+  readonly group: string;
+  readonly cgroup: object | null;
+}
+
+/** Rows by namespec of a method of ours; none when the supervisor is a stock one. */
+async function readRows<Row extends { readonly name: string; readonly group: string }>(
+  session: CtlSession,
+  method: string,
+  infos: readonly ProcessInfo[],
+): Promise<ReadonlyMap<string, Row>> {
   if (infos.length === 0) return new Map();
   const names = infos.map(({ group, name }) => `${group}:${name}`);
   try {
-    const rows = await session.client.call<ProcessReason[]>('slapos.explainProcesses', names);
+    const rows = await session.client.call<Row[]>(method, names);
     return new Map(rows.map((row) => [namespec(row.group, row.name), row]));
   } catch (error) {
     if (isRpcFault(error) && error.faultCode === FAULTS.UNKNOWN_METHOD) return new Map();
@@ -110,6 +125,20 @@ function withReason(info: ProcessInfo, reasons: Reasons): object {
   if (reason === undefined) return info;
   const { last_exit: exit, last_line: lastLine } = reason;
   return { ...info, last_exit: exit.time === 0 ? null : exit, last_line: lastLine };
+}
+
+/** The processes with all that is known of them; `cgroup` is null for one without its own. */
+async function renderJson(session: CtlSession, infos: readonly ProcessInfo[]): Promise<string> {
+  const [reasons, usages] = await Promise.all([
+    readReasons(session, infos),
+    readRows<ProcessUsage>(session, 'slapos.getUsage', infos),
+  ]);
+  const rows = infos.map((info) => {
+    const usage = usages.get(namespec(info.group, info.name));
+    const row = withReason(info, reasons);
+    return usage === undefined ? row : { ...row, cgroup: usage.cgroup };
+  });
+  return JSON.stringify(rows, null, 2);
 }
 
 interface StatusOptions {
@@ -168,15 +197,7 @@ async function status(session: CtlSession, args: readonly string[]): Promise<voi
     else line(session, error);
   }
   if (isJson) {
-    const reasons = await readReasons(session, found);
-    line(
-      session,
-      JSON.stringify(
-        found.map((info) => withReason(info, reasons)),
-        null,
-        2,
-      ),
-    );
+    line(session, await renderJson(session, found));
   } else await showTable(session, found, isVerbose);
   if (found.some((info) => STOPPED_CODES.has(info.state))) {
     session.exitStatus = EXIT.STOPPED_PROCESS;

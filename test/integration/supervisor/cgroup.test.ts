@@ -74,6 +74,8 @@ requires(
     }, 'some processor time');
     expect(usage?.path).toMatch(/\/slapos-[0-9a-f]{16}\/g\/busy$/);
     expect(usage?.processes).toBe(1);
+    const { stdout } = await run.ctl('status', '--format', 'json', 'g:busy');
+    expect(JSON.parse(stdout)).toMatchObject([{ name: 'busy', cgroup: { path: usage?.path } }]);
   });
 
   it('end what left the process group, when the service ignores TERM', async () => {

@@ -88,6 +88,7 @@ describe('status', () => {
     const made = session({
       ...answers,
       'slapos.explainProcesses': new RpcFault(1, 'UNKNOWN_METHOD'),
+      'slapos.getUsage': new RpcFault(1, 'UNKNOWN_METHOD'),
     });
     await runLine(made.session, ['status', '--format', 'json', 'slappart0:*'].join(' '));
     expect(JSON.parse(made.text())).toEqual([RUNNING]);
