@@ -1,8 +1,8 @@
 /** What a service of the strict profile may not do (docs/security.md). */
 import { basename } from 'node:path';
 import { NO_LIMITS, type ServiceSettings } from '../config/service-settings.ts';
-import type { ServiceConfinement } from '../host/keeper.ts';
 import type { ConfinementAbilities } from '../host/keeper-event.ts';
+import type { ServiceConfinement } from '../host/service-confinement.ts';
 import type { ProcessConfig } from './program-config.ts';
 
 /** Folders that a private one takes the place of. */

@@ -214,10 +214,8 @@ export class Controller implements ProcessOwner {
     this.#groups.delete(name);
     this.events.removePool(name);
     this.#ports.keeper.store(groupKey(name), '');
-    this.#ports.forgetGroup?.(
-      name,
-      processes.every(({ config }) => config.isKillAsGroup),
-    );
+    const isKilled = processes.every(({ config }) => config.isKillAsGroup);
+    this.#ports.forgetGroup?.(name, isKilled);
     this.emit(renderGroupEvent('REMOVED', name));
     return true;
   }

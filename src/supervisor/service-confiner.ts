@@ -1,9 +1,9 @@
 /** Decides for each start how its service is confined, by the settings in force at that moment. */
 import { existsSync, readdirSync } from 'node:fs';
 import type { ServiceSettings } from '../config/service-settings.ts';
-import type { CgroupLimits, ServiceConfinement } from '../host/keeper.ts';
 import type { ConfinementAbilities } from '../host/keeper-event.ts';
 import type { PrivateTmpFolders } from '../host/private-tmp.ts';
+import type { CgroupLimits, ServiceConfinement } from '../host/service-confinement.ts';
 import { isConfined, mayHidePublicTmp, planConfinement, storageFolders } from './confinement.ts';
 import type { ProcessConfig } from './program-config.ts';
 

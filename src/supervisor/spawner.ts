@@ -1,9 +1,10 @@
 /** Starts a process through the keeper: command, logs, standard streams, user. */
 import { closeSync } from 'node:fs';
 import { lookAtCommand } from '../host/command-files.ts';
-import type { CgroupLimits, KeeperLink, ServiceConfinement, ServiceSpawn } from '../host/keeper.ts';
+import type { KeeperLink, ServiceSpawn } from '../host/keeper.ts';
 import type { NativeAddon } from '../host/native.ts';
 import { logErrorCode, openProgramLog } from '../host/program-log.ts';
+import type { CgroupLimits, ServiceConfinement } from '../host/service-confinement.ts';
 import { type ManagedProcess, startTag } from './managed-process.ts';
 import type { ProcessConfig } from './program-config.ts';
 import { type Channel, needsPipe, OUTPUT_LABELS, type OutputFds } from './service-output.ts';
