@@ -8,19 +8,22 @@ import { runInNewContext } from 'node:vm';
  */
 const COLLECTIONS = 3;
 const PAUSE_MS = 6000;
+/** Whoever asks for the list of processes every few seconds must not cause a round each time. */
+const INTERVAL_MS = 60_000;
 /** Heap beyond what the last rounds left that is worth a round. */
 const WORTH_BYTES = 8 * 1024 * 1024;
 
 /**
  * V8 keeps the heap of a burst for minutes when nothing happens afterwards. `touch` tells of work;
  * once there was none for `quietMs`, garbage is collected until the heap is small again, if it grew
- * by more than 8 MB since the last time. No timer runs while nothing happens.
+ * by more than 8 MB since the last time, at most once a minute. No timer runs while nothing happens.
  */
 export class MemoryRelease {
   readonly #quietMs: number;
   #collect: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settledBytes = 0;
+  #nextMs = 0;
 
   constructor(quietMs: number, collect?: () => void) {
     this.#quietMs = quietMs;
@@ -29,12 +32,19 @@ export class MemoryRelease {
 
   touch(): void {
     if (this.#timer !== undefined) this.#timer.refresh();
-    else this.#timer = setTimeout(() => this.#release(), this.#quietMs).unref();
+    else this.#wait(this.#quietMs);
+  }
+
+  #wait(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#release(), delayMs).unref();
   }
 
   #release(): void {
     this.#timer = undefined;
     if (heapBytes() < this.#settledBytes + WORTH_BYTES) return;
+    const tooEarlyMs = this.#nextMs - performance.now();
+    if (tooEarlyMs > 0) return this.#wait(tooEarlyMs);
+    this.#nextMs = performance.now() + INTERVAL_MS;
     this.#collectAgain(COLLECTIONS);
   }
 
