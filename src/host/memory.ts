@@ -43,7 +43,10 @@ export class MemoryRelease {
     this.#timer = undefined;
     if (heapBytes() < this.#settledBytes + WORTH_BYTES) return;
     const tooEarlyMs = this.#nextMs - performance.now();
-    if (tooEarlyMs > 0) return this.#wait(tooEarlyMs);
+    if (tooEarlyMs > 0) {
+      this.#wait(tooEarlyMs);
+      return;
+    }
     this.#nextMs = performance.now() + INTERVAL_MS;
     this.#collectAgain(COLLECTIONS);
   }
