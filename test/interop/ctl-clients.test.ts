@@ -207,13 +207,14 @@ describe.skipIf(reason !== undefined)(
     // The last one: the daemon ends.
     it('a daemon that shuts down', { timeout: 60_000 }, async () => {
       await scene.call('startProcess', 'g:stays');
+      const { pid } = (await scene.run.info()).find(({ name }) => name === 'stays') ?? { pid: 0 };
       await scene.call('shutdown');
       await until(async () => {
         const { stdout } = await ours([...common(), 'version']);
         return stdout.includes('SHUTDOWN_STATE') ? true : undefined;
       }, 'the shutdown');
       await expectSame(DOWN.map((line) => [...common(), ...line.split(' ')]));
-      await scene.call('signalProcess', 'g:stays', 'KILL');
+      process.kill(pid, 'SIGKILL');
     });
   },
 );

@@ -42,8 +42,9 @@ export class CtlScene {
     await this.call('startProcess', 'g:ended');
     await until(async () => {
       const states = new Map((await this.run.info()).map((info) => [info.name, info.statename]));
-      const isReady = states.get('ended') === 'EXITED' && states.get('fails') === 'FATAL';
-      return isReady && states.get('again') === 'BACKOFF' ? true : undefined;
+      const wanted = { ended: 'EXITED', fails: 'FATAL', again: 'BACKOFF', watchdog: 'RUNNING' };
+      const isReady = Object.entries(wanted).every(([name, state]) => states.get(name) === state);
+      return isReady ? true : undefined;
     }, 'the scene');
     await this.settle();
   }
