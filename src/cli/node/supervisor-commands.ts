@@ -24,7 +24,8 @@ export const SUPERVISOR_COMMANDS: readonly CommandSpec[] = [
   supervisorctl('start', 'start services', ['slapos node start slappart0:httpd']),
   supervisorctl('status', 'show the state of services', [
     'slapos node status',
-    'slapos node status slappart0:',
+    'slapos node status --why slappart0:',
+    'slapos node status --format json',
   ]),
   supervisorctl('stop', 'stop services', ['slapos node stop slappart0:httpd']),
   supervisorctl('supervisorctl', 'control the services of this node', [

@@ -87,7 +87,9 @@ async function prepare(context: CommandContext, instanceRoot: string): Promise<s
 /** The abort of Ctrl-C ends a followed log, not the shell. */
 async function runControl(context: CommandContext, verb: string): Promise<number> {
   const configuration = await prepare(context, instanceRootOf(context));
-  const words = verb === 'supervisorctl' ? [] : [verb];
+  // `-v` is an option of every command: of this one it asks for more, too.
+  const more = verb === 'status' && context.verbosity > 1 ? ['--why'] : [];
+  const words = verb === 'supervisorctl' ? [] : [verb, ...more];
   return runSupervisorctl(['-c', configuration, ...words, ...context.positionals], {
     write: (text) => context.output.write(text),
     writeError: (text) => void process.stderr.write(text),

@@ -147,7 +147,7 @@ interface StatusOptions {
   readonly names: readonly string[];
 }
 
-/** Takes `--format json` and `-v` out of the words. */
+/** Takes `--format json` and `--why` (`-v`) out of the words. */
 function takeOptions(args: readonly string[]): StatusOptions {
   const names: string[] = [];
   let format = '';
@@ -156,7 +156,7 @@ function takeOptions(args: readonly string[]): StatusOptions {
     const word = args[at] as string;
     if (word === '--format') format = args[++at] ?? '';
     else if (word.startsWith('--format=')) format = word.slice('--format='.length);
-    else if (word === '-v' || word === '--verbose') isVerbose = true;
+    else if (['--why', '-v', '--verbose'].includes(word)) isVerbose = true;
     else names.push(word);
   }
   return { isJson: format === 'json', isVerbose, names };
@@ -212,7 +212,7 @@ export const STATUS_ACTION: CtlAction = {
     'status <name> <name>\tGet status for multiple named processes\n' +
     'status\t\t\tGet all process status info',
   moreHelp:
-    'status -v [...]\t\tSay of all that do not run how they ended, and the last line of their log\n' +
+    'status --why [...]\tSay of all that do not run how they ended, and the last line of their log\n' +
     'status --format json [...]\tThe same for programs',
   run: status,
 };
