@@ -258,26 +258,34 @@ export class ConfigurationReader {
 
   #surroundings(sections: Sections): Surroundings {
     const expansions = this.#baseExpansions();
-    const section = sections.get('supervisord');
-    const text = section?.values.get('environment');
-    if (section !== undefined && text !== undefined) {
-      const names = new Map(expansions).set('here', section.here);
-      try {
-        const pairs = inSection(section, () =>
-          parseEnvironment(expand(text, names, 'supervisord.environment')),
-        );
-        for (const [key, value] of pairs) expansions.set(`ENV_${key}`, value);
-      } catch (error) {
-        throw new ConfigurationError((error as Error).message);
-      }
-    }
+    const environment = this.#commonEnvironment(sections, expansions);
+    for (const [key, value] of environment) expansions.set(`ENV_${key}`, value);
     const { users, files } = this.#ports;
     return {
       expansions,
+      environment,
       findUid: (user) => users.findUid(user),
       findOwner: (text) => users.findOwner(text),
       isDirectory: (path) => files.isDirectory(path),
     };
+  }
+
+  /** `[supervisord] environment`. */
+  #commonEnvironment(
+    sections: Sections,
+    expansions: ReadonlyMap<string, string | number>,
+  ): ReadonlyMap<string, string> {
+    const section = sections.get('supervisord');
+    const text = section?.values.get('environment');
+    if (section === undefined || text === undefined) return new Map();
+    const names = new Map(expansions).set('here', section.here);
+    try {
+      return inSection(section, () =>
+        parseEnvironment(expand(text, names, 'supervisord.environment')),
+      );
+    } catch (error) {
+      throw new ConfigurationError((error as Error).message);
+    }
   }
 
   #readUnits(
@@ -289,6 +297,7 @@ export class ConfigurationReader {
     const key = JSON.stringify([
       [...defaults],
       [...around.expansions],
+      [...around.environment],
       this.#ports.users.version(),
     ]);
     const before = this.#units;

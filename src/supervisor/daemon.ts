@@ -71,14 +71,14 @@ const systemClock: Clock = {
   },
 };
 
-/** Environment of services: ours and the configuration's, with a UTF-8 locale when none is set. */
+/** Environment of services before the configuration's: ours, with a UTF-8 locale when none is set. */
 function serviceEnvironment(
   env: Readonly<Record<string, string>>,
   daemon: DaemonConfig,
 ): Record<string, string> {
-  const merged = { ...env, ...daemon.environment };
-  const hasLocale = ['LC_ALL', 'LC_CTYPE', 'LANG'].some((name) => merged[name] !== undefined);
-  return hasLocale ? merged : { LC_CTYPE: 'C.UTF-8', ...merged };
+  const known = { ...env, ...daemon.environment };
+  const hasLocale = ['LC_ALL', 'LC_CTYPE', 'LANG'].some((name) => known[name] !== undefined);
+  return hasLocale ? { ...env } : { LC_CTYPE: 'C.UTF-8', ...env };
 }
 
 /** How services reach us: the first unix socket, else the first port. */

@@ -44,6 +44,8 @@ export interface Surroundings {
   /** Ids of `user` or `user:group`; undefined when unknown. */
   findOwner(text: string): { readonly uid: number; readonly gid: number } | undefined;
   isDirectory(path: string): boolean;
+  /** `[supervisord] environment`: part of the environment of every program. */
+  readonly environment: ReadonlyMap<string, string>;
 }
 
 /** Reads the keys of one section, each expanded and typed. */
@@ -145,15 +147,18 @@ function optional<K extends string, T>(key: K, value: T | undefined): { [P in K]
 }
 
 /** Environment of the program, and the names that it adds for the other keys. */
-function programEnvironment(reader: SectionReader): Record<string, string> {
+function programEnvironment(
+  reader: SectionReader,
+  { environment: common }: Surroundings,
+): Record<string, string> {
   const environment = reader.get('environment', parseEnvironment, parseEnvironment(''));
   for (const [key, value] of environment) reader.names.set(`ENV_${key}`, value);
-  return Object.fromEntries(environment);
+  return Object.fromEntries([...common, ...environment]);
 }
 
 function oneProcess(section: Section, names: Expansions, around: Surroundings): ProcessConfig {
   const reader = new SectionReader(section, names);
-  const environment = programEnvironment(reader);
+  const environment = programEnvironment(reader, around);
   const command = reader.text('command');
   if (command === undefined) {
     throw new ValueError(`program section ${section.name} does not specify a command`);
@@ -227,7 +232,7 @@ export function parseGroup(
   const processes = listedPrograms(section, around).flatMap((program) => {
     const found = programs.get(program);
     if (found === undefined) {
-      throw new ValueError(`${section.name} names unknown program or fcgi-program ${program}`);
+      throw new ValueError(`[${section.name}] names unknown program or fcgi-program ${program}`);
     }
     return inSection(found, () => parseProgram(found, name, around));
   });
@@ -244,7 +249,8 @@ export function listedPrograms(section: Section, around: Surroundings): string[]
 function listenerKeys(section: Section, around: Surroundings): ListenerConfig {
   const reader = new SectionReader(section, around.expansions);
   const bufferSize = reader.get('buffer_size', parseInteger, 10);
-  if (bufferSize < 1) throw new ValueError(`[${section.name}] buffer_size must be at least 1`);
+  if (bufferSize < 1)
+    throw new ValueError(`[${section.name}] section sets invalid buffer_size (${bufferSize})`);
   const events = parseList(reader.text('events') ?? '').map((name) => name.toUpperCase());
   if (events.length === 0) {
     throw new ValueError(`[${section.name}] section requires an "events" line`);

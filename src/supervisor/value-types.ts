@@ -41,7 +41,7 @@ export function parseList(text: string): string[] {
 /** File mode or umask in octal. */
 export function parseOctal(text: string): number {
   if (!/^\s*(0o)?[0-7]+\s*$/i.test(text)) {
-    throw new ValueError(`${text} can't be converted to an octal type`);
+    throw new ValueError(`${text} can not be converted to an octal type`);
   }
   return Number.parseInt(text.trim().replace(/^0o/i, ''), 8);
 }
