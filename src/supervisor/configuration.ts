@@ -184,6 +184,7 @@ export class ConfigurationReader {
       if (!files.some(({ path }) => path === file)) groups.push(...this.#previous([file]));
     }
     const daemon = this.#readDaemon(sections, around);
+    warnings.push(...listIgnored(sections));
     return { path: this.#path, daemon, groups: unique(groups), errors, warnings };
   }
 
@@ -349,6 +350,17 @@ export class ConfigurationReader {
   #previous(paths: readonly string[]): GroupConfig[] {
     return paths.flatMap((path) => this.#groupsByFile.get(path) ?? []);
   }
+}
+
+const DEFAULT_HANDLER = 'supervisor.dispatchers:default_handler';
+
+/** What supervisord would run as Python and this daemon cannot, said once per reading. */
+function listIgnored(sections: Sections): string[] {
+  return [...sections.values()].flatMap(({ name, values }) => {
+    const handler = values.get('result_handler') ?? DEFAULT_HANDLER;
+    if (!name.startsWith('eventlistener:') || handler === DEFAULT_HANDLER) return [];
+    return [`[${name}] result_handler ${handler} is not run: a result other than OK is a refusal`];
+  });
 }
 
 /** One group per name, the first one given, in starting order. */

@@ -53,8 +53,9 @@ function daemonKeys(
 ): Omit<DaemonConfig, 'servers' | 'services'> {
   const absolute = (path: string) => (isAbsolute(path) ? path : join(around.cwd, path));
   const directory = get('directory');
+  const logFile = get('logfile') ?? 'supervisord.log';
   return {
-    logFile: absolute(get('logfile') ?? 'supervisord.log'),
+    logFile: logFile.toLowerCase() === 'syslog' ? undefined : absolute(logFile),
     logMaxBytes: parseByteSize(get('logfile_maxbytes') ?? '50MB'),
     logBackups: parseInteger(get('logfile_backups') ?? '10'),
     logLevel: logLevel(get),

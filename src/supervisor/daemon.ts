@@ -11,7 +11,6 @@ import { MemoryRelease } from '../host/memory.ts';
 import { loadNative } from '../host/native.ts';
 import { PrivateTmpFolders } from '../host/private-tmp.ts';
 import { createAutoLog, removeAutoLogs, startLogSweep } from '../host/program-log.ts';
-import { RotatingFile } from '../host/rotating-file.ts';
 import { writeSyslog } from '../host/syslog.ts';
 import { ConfigurationReader } from './configuration.ts';
 import { diskFiles } from './configuration-files.ts';
@@ -20,8 +19,8 @@ import { type Clock, Controller, inStartingOrder } from './controller.ts';
 import { fault } from './fault.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
 import { LogWatch } from './log-watch.ts';
-import { createMainLog, type MainLog } from './main-log.ts';
-import { openOutputLog } from './output-log.ts';
+import type { MainLog } from './main-log.ts';
+import { openMainLog, openOutputLog } from './output-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
 import { closeServer } from './rpc-server.ts';
@@ -86,12 +85,6 @@ function serverUrl({ servers: [first] }: DaemonConfig): string {
   if (first === undefined) return '';
   if (first.kind === 'unix') return `unix://${first.path}`;
   return `http://${first.host === '' ? 'localhost' : first.host}:${first.port}`;
-}
-
-function openMainLog(daemon: DaemonConfig, echo: DaemonOptions['echo']): MainLog {
-  const { logFile: path, logMaxBytes: maxBytes, logBackups: backups, logLevel: level } = daemon;
-  const file = new RotatingFile({ path, maxBytes, backups });
-  return createMainLog(file, { path, level, ...(echo === undefined ? {} : { echo }) });
 }
 
 function report(config: SupervisorConfig, log: MainLog): void {
@@ -392,7 +385,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     overrides: options.overrides,
   });
   const config = reader.read();
-  const log = openMainLog(config.daemon, config.daemon.isSilent ? undefined : options.echo);
+  const log = openMainLog(config.daemon, options.echo);
   const { keeperFd: fd, listenFd } = options;
   const intake = await meetKeeper({ fd, ...(listenFd === undefined ? {} : { listenFd }) });
   await new Daemon(options, reader, config, log, intake).run();

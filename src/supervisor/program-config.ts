@@ -90,7 +90,8 @@ export type ServerConfig =
 
 /** `[supervisord]`, `[unix_http_server]` and `[supervisorctl]` as far as the daemon uses them. */
 export interface DaemonConfig {
-  readonly logFile: string;
+  /** Undefined: the system log. */
+  readonly logFile: string | undefined;
   readonly logMaxBytes: number;
   readonly logBackups: number;
   readonly logLevel: string;

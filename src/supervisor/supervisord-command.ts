@@ -61,7 +61,7 @@ export function planKeeperArguments(
   const octal = (mode: number) => `0${mode.toString(8)}`;
   const args = ['-c', path, '--node', runtime.node, '--controller', runtime.controller];
   args.push('--pidfile', daemon.pidFile, '--journal', journalPath(daemon.pidFile));
-  args.push('--logfile', daemon.logFile, '--umask', octal(daemon.umask));
+  args.push('--logfile', daemon.logFile ?? '/dev/null', '--umask', octal(daemon.umask));
   if (daemon.isInForeground) args.push('--nodaemon');
   if (daemon.directory !== undefined) args.push('--directory', daemon.directory);
   if (socket !== undefined) {

@@ -18,6 +18,7 @@ function values(): fc.Arbitrary<RpcValue> {
       { maxDepth: 3 },
       xmlTexts(),
       fc.boolean(),
+      fc.constant(null),
       fc.integer(),
       fc.array(tie('value'), { maxLength: 3 }),
       fc.dictionary(xmlTexts(), tie('value'), { maxKeys: 3 }),
