@@ -63,11 +63,17 @@ std::optional<ProcessEnd> PeekEnd(int pidfd) {
                     info.si_code == CLD_DUMPED};
 }
 
-// ENOTTY before Linux 6.13, ESRCH for a process that was reaped before 6.15.
+// ENOTTY before Linux 6.13, ESRCH for a process that was reaped before 6.15; later kernels look for
+// the exit code first and for the process then, and say ESRCH too when it is reaped in between.
 Knowledge ReadForeignEnd(int pidfd, ProcessEnd* end) {
   PidfdInfo info = {};
-  info.mask = kInfoExit;
-  if (::ioctl(pidfd, kGetInfo, &info) != 0) return Knowledge::kNever;
+  int result = -1;
+  for (int attempt = 0; attempt < 2 && result != 0; attempt++) {
+    info = {};
+    info.mask = kInfoExit;
+    result = ::ioctl(pidfd, kGetInfo, &info);
+  }
+  if (result != 0) return Knowledge::kNever;
   if ((info.mask & kInfoExit) == 0) return Knowledge::kNotYet;
   *end = FromWaitStatus(info.exit_code);
   return Knowledge::kKnown;

@@ -10,8 +10,8 @@ import type { ExitRecord } from '../host/keeper-event.ts';
 import { ChangeLog } from './change-log.ts';
 import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event.ts';
 import { EventBus } from './event-bus.ts';
+import type { ListenerMemory, PoolMemory } from './event-notes.ts';
 import { compareGroups } from './group-diff.ts';
-import type { ListenerState } from './listener-protocol.ts';
 import type { MainLog } from './main-log.ts';
 import { ManagedProcess, type ProcessOwner } from './managed-process.ts';
 import { byPriority, createProcess } from './process-creation.ts';
@@ -26,7 +26,6 @@ import {
   encodeGroupNote,
   encodeStatusNote,
   groupKey,
-  listenerKey,
   type RestoredGroup,
   restoredConfig,
   statusKey,
@@ -97,9 +96,7 @@ export class Controller implements ProcessOwner {
       emit,
     });
     this.events.onPools = () => this.#ticks.update();
-    this.events.onListenerState = (group, name, state) => {
-      this.#ports.keeper.store(listenerKey(group, name), state === undefined ? '' : state);
-    };
+    this.events.onNote = (key, value) => this.#ports.keeper.store(key, value);
   }
 
   get mood(): Mood {
@@ -228,11 +225,11 @@ export class Controller implements ProcessOwner {
       processes.set(config.name, new ManagedProcess(restored.name, config, logs, this, renewed));
     }
     const config = restoredConfig(restored);
-    this.#install(config, processes);
-    for (const { config, listenerState } of restored.processes) {
+    this.#install(config, processes, restored.pool);
+    for (const { config, listener } of restored.processes) {
       const child = living.get(`${restored.name}:${config.name}`);
       const process = processes.get(config.name);
-      if (process !== undefined && child !== undefined) this.#follow(process, child, listenerState);
+      if (process !== undefined && child !== undefined) this.#follow(process, child, listener);
     }
   }
 
@@ -313,14 +310,18 @@ export class Controller implements ProcessOwner {
     else void this.#signal(process, effect.signal, effect.isGroup);
   }
 
-  #install(config: GroupConfig, processes: ReadonlyMap<string, ManagedProcess>): void {
+  #install(
+    config: GroupConfig,
+    processes: ReadonlyMap<string, ManagedProcess>,
+    pool?: PoolMemory,
+  ): void {
     this.#groups.set(config.name, { config, processes });
     for (const process of processes.values()) {
       this.#byFullName.set(process.fullName, process);
       this.changes.note(process.fullName);
       this.#ports.onChange(process);
     }
-    if (config.listener !== undefined) this.events.addPool(config.name, config.listener);
+    if (config.listener !== undefined) this.events.addPool(config.name, config.listener, pool);
   }
 
   #storeProcess({ groupName, config, logs }: ManagedProcess): void {
@@ -373,12 +374,12 @@ export class Controller implements ProcessOwner {
   #follow(
     process: ManagedProcess,
     { pipes, outputs }: Pick<LivingProcess, 'pipes' | 'outputs'>,
-    state?: ListenerState,
+    memory?: ListenerMemory,
   ): void {
     if (outputs !== undefined) this.outputs.attach(process, outputs);
     if (pipes === undefined) return;
     const log = this.#ports.output.openLog(process, 'stdout');
-    this.events.attach(process.groupName, process.config.name, pipes, log, state);
+    this.events.attach(process.groupName, process.config.name, pipes, log, memory);
   }
 
   async #signal(process: ManagedProcess, signal: number, isGroup: boolean): Promise<void> {

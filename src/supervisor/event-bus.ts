@@ -1,8 +1,18 @@
 /** Brings events to the pools of listeners that asked for them. */
 import { Socket } from 'node:net';
 import type { SupervisorEvent } from './event.ts';
-import { EventSerials, type ListenerPipes, ListenerPool } from './listener-pool.ts';
-import type { ListenerState } from './listener-protocol.ts';
+import {
+  encodeListenerNote,
+  type ListenerMemory,
+  listenerKey,
+  type PoolMemory,
+} from './event-notes.ts';
+import {
+  EventSerials,
+  type ListenerPipes,
+  ListenerPool,
+  type StorePoolNote,
+} from './listener-pool.ts';
 import type { MainLog } from './main-log.ts';
 import type { ListenerConfig } from './program-config.ts';
 import type { OutputLog } from './service-output.ts';
@@ -34,9 +44,8 @@ export class EventBus {
   readonly #pools = new Map<string, ListenerPool>();
   readonly #serials = new EventSerials();
 
-  /** Called when a listener said something; undefined when it ended. */
-  onListenerState: (group: string, name: string, state: ListenerState | undefined) => void =
-    () => {};
+  /** Called with notes that the next controller has to know; an empty value removes one. */
+  onNote: StorePoolNote = () => {};
 
   /** Called when pools came or went. */
   onPools: () => void = () => {};
@@ -50,10 +59,15 @@ export class EventBus {
     return this.#pools.has(group);
   }
 
-  addPool(group: string, config: ListenerConfig): void {
+  /** @param memory what an earlier controller left of it. */
+  addPool(group: string, config: ListenerConfig, memory?: PoolMemory): void {
     const names = { identifier: this.#identifier, pool: group };
-    const pool = new ListenerPool(names, config, this.#log);
-    pool.onState = (name, state) => this.onListenerState(group, name, state);
+    const store: StorePoolNote = (key, value) => this.onNote(key, value);
+    const pool = new ListenerPool(names, config, this.#log, store, memory);
+    if (memory !== undefined) this.#serials.resume(memory.serial);
+    pool.onState = (name, state, poolSerial) => {
+      store(listenerKey(group, name), encodeListenerNote(state, poolSerial));
+    };
     this.#pools.set(group, pool);
     this.onPools();
   }
@@ -64,6 +78,7 @@ export class EventBus {
   }
 
   removePool(group: string): void {
+    this.#pools.get(group)?.forgetAll();
     this.#pools.delete(group);
     this.onPools();
   }
@@ -89,15 +104,15 @@ export class EventBus {
     name: string,
     fds: { readonly stdinFd: number; readonly stdoutFd: number },
     log: OutputLog,
-    state?: ListenerState,
+    memory?: ListenerMemory,
   ): void {
-    this.#pools.get(group)?.attach(name, openPipes(fds, log), state);
+    this.#pools.get(group)?.attach(name, openPipes(fds, log), memory);
   }
 
   detach(group: string, name: string): void {
     const pool = this.#pools.get(group);
     if (pool === undefined) return;
     pool.detach(name);
-    this.onListenerState(group, name, undefined);
+    this.onNote(listenerKey(group, name), '');
   }
 }

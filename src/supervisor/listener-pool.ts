@@ -3,6 +3,15 @@
  * hands them, one at a time, to a listener that said READY.
  */
 import { isSubscribed, renderEnvelope, type SupervisorEvent } from './event.ts';
+import {
+  encodeEventNote,
+  eventKey,
+  type ListenerMemory,
+  NO_MEMORY,
+  type PoolMemory,
+  type QueuedEvent,
+  serialKey,
+} from './event-notes.ts';
 import { type ListenerState, parseListenerOutput } from './listener-protocol.ts';
 import type { MainLog } from './main-log.ts';
 import type { ListenerConfig } from './program-config.ts';
@@ -17,18 +26,21 @@ export interface ListenerPipes {
   close(): void;
 }
 
-interface QueuedEvent {
-  readonly event: SupervisorEvent;
-  readonly serial: number;
-  readonly poolSerial: number;
-}
-
 interface Listener {
   readonly pipes: ListenerPipes;
   state: ListenerState;
   rest: string;
   current: QueuedEvent | undefined;
+  /** It was taken over: it may be one answer ahead of what we know, or one event. */
+  readonly isUncertain: boolean;
+  hasSpoken: boolean;
 }
+
+/** How long a listener that was taken over may be silent before it is served again. */
+const SILENCE_MS = 1000;
+
+/** Notes of a pool that outlive the controller; an empty value removes one. */
+export type StorePoolNote = (key: string, value: string) => void;
 
 export interface PoolNames {
   readonly identifier: string;
@@ -38,6 +50,11 @@ export interface PoolNames {
 /** Gives the serial number of an event, the same for every pool that accepts it. */
 export class EventSerials {
   #last = -1;
+
+  /** Goes on after the last one of an earlier controller. */
+  resume(last: number): void {
+    this.#last = Math.max(this.#last, last);
+  }
 
   next(): number {
     this.#last += 1;
@@ -50,13 +67,23 @@ export class ListenerPool {
   readonly #config: ListenerConfig;
   readonly #log: MainLog;
   readonly #listeners = new Map<string, Listener>();
-  readonly #queue: QueuedEvent[] = [];
-  #poolSerial = -1;
+  readonly #queue: QueuedEvent[];
+  readonly #store: StorePoolNote;
+  #poolSerial: number;
 
-  constructor(names: PoolNames, config: ListenerConfig, log: MainLog) {
+  constructor(
+    names: PoolNames,
+    config: ListenerConfig,
+    log: MainLog,
+    store: StorePoolNote = () => {},
+    memory: PoolMemory = NO_MEMORY,
+  ) {
     this.#names = names;
     this.#config = config;
     this.#log = log;
+    this.#store = store;
+    this.#queue = [...memory.events];
+    this.#poolSerial = Math.max(memory.poolSerial, memory.events.at(-1)?.poolSerial ?? -1);
   }
 
   accepts(event: SupervisorEvent): boolean {
@@ -65,9 +92,14 @@ export class ListenerPool {
 
   push(event: SupervisorEvent, serial: number): void {
     this.#poolSerial += 1;
-    this.#queue.push({ event, serial, poolSerial: this.#poolSerial });
+    const queued = { event, serial, poolSerial: this.#poolSerial };
+    this.#queue.push(queued);
+    this.#store(serialKey(this.#names.pool), `${serial} ${this.#poolSerial}`);
+    const note = encodeEventNote(queued);
+    if (note !== '') this.#store(eventKey(this.#names.pool, this.#poolSerial), note);
     if (this.#queue.length > Math.max(MIN_QUEUE, this.#config.bufferSize)) {
       const lost = this.#queue.shift();
+      this.#forget(lost);
       this.#log.write(
         'ERRO',
         `pool ${this.#names.pool} event buffer overflowed, discarding event ${lost?.serial}`,
@@ -78,14 +110,43 @@ export class ListenerPool {
 
   /**
    * A listener runs.
-   * @param state what it last said; a listener taken over from an earlier controller goes on.
+   * @param memory of a listener taken over from an earlier controller, which goes on.
    */
-  attach(name: string, pipes: ListenerPipes, state: ListenerState = 'ACKNOWLEDGED'): void {
+  attach(name: string, pipes: ListenerPipes, memory?: ListenerMemory): void {
     this.detach(name);
-    const listener: Listener = { pipes, state, rest: '', current: undefined };
+    const listener: Listener = {
+      pipes,
+      state: memory?.state ?? 'ACKNOWLEDGED',
+      rest: '',
+      current: this.#takeQueued(memory?.poolSerial),
+      isUncertain: memory !== undefined,
+      hasSpoken: false,
+    };
     this.#listeners.set(name, listener);
     pipes.onData((chunk) => this.#receive(name, listener, chunk));
+    if (memory !== undefined) this.#awaitSign(name, listener);
     this.#serve();
+  }
+
+  /** Takes the event out of the queue that a listener was given by an earlier controller. */
+  #takeQueued(poolSerial: number | undefined): QueuedEvent | undefined {
+    const at = this.#queue.findIndex((each) => each.poolSerial === poolSerial);
+    return at < 0 ? undefined : this.#queue.splice(at, 1)[0];
+  }
+
+  /**
+   * The controller before may have died between reading an answer and writing it down, or between
+   * writing down that it serves an event and serving it. Either way the listener waits for us.
+   */
+  #awaitSign(name: string, listener: Listener): void {
+    if (listener.state !== 'BUSY' && listener.state !== 'ACKNOWLEDGED') return;
+    const check = () => {
+      if (listener.hasSpoken || this.#listeners.get(name) !== listener) return;
+      this.#putBack(listener);
+      this.#setState(name, listener, 'READY');
+      this.#serve();
+    };
+    setTimeout(check, SILENCE_MS).unref();
   }
 
   /** A listener ended: the event that it had not answered is served again. */
@@ -94,7 +155,7 @@ export class ListenerPool {
     if (listener === undefined) return;
     this.#listeners.delete(name);
     listener.pipes.close();
-    if (listener.current !== undefined) this.#queue.unshift(listener.current);
+    this.#putBack(listener);
     this.#serve();
   }
 
@@ -104,24 +165,59 @@ export class ListenerPool {
     this.#listeners.clear();
   }
 
+  /** The pool goes: nothing of it is remembered. */
+  forgetAll(): void {
+    for (const queued of this.#queue.splice(0)) this.#forget(queued);
+    this.#store(serialKey(this.#names.pool), '');
+  }
+
   /** Called with every change of what a listener last said. */
-  onState: (name: string, state: ListenerState) => void = () => {};
+  onState: (name: string, state: ListenerState, poolSerial: number | undefined) => void = () => {};
 
   #receive(name: string, listener: Listener, chunk: Buffer): void {
-    const text = listener.rest + chunk.toString('latin1');
+    const text = this.#reconcile(listener, listener.rest + chunk.toString('latin1'));
     const { state, rest, signals } = parseListenerOutput(listener.state, text);
     listener.rest = rest;
     for (const signal of signals) {
       if (signal.kind === 'result') {
-        if (!signal.isAccepted && listener.current !== undefined) {
-          this.#log.write('WARN', `${name}: event ${listener.current.serial} was rejected`);
-          this.#queue.unshift(listener.current);
-        }
-        listener.current = undefined;
+        this.#settle(name, listener, signal.isAccepted);
       } else if (signal.kind === 'broken') this.#giveUp(name, listener, signal.data);
     }
     this.#setState(name, listener, state);
     this.#serve();
+  }
+
+  /** Puts a listener that was taken over and speaks out of turn where it must be to say that. */
+  #reconcile(listener: Listener, text: string): string {
+    listener.hasSpoken = true;
+    if (!listener.isUncertain) return text;
+    if (listener.state === 'READY' && text.startsWith('RESULT ')) listener.state = 'BUSY';
+    else if (listener.state !== 'ACKNOWLEDGED' && text.startsWith('READY\n')) {
+      this.#putBack(listener);
+      listener.state = 'ACKNOWLEDGED';
+    }
+    return text;
+  }
+
+  #putBack(listener: Listener): void {
+    if (listener.current !== undefined) this.#queue.unshift(listener.current);
+    listener.current = undefined;
+  }
+
+  #settle(name: string, listener: Listener, isAccepted: boolean): void {
+    const { current } = listener;
+    listener.current = undefined;
+    if (current === undefined) return;
+    if (isAccepted) this.#forget(current);
+    else {
+      this.#log.write('WARN', `${name}: event ${current.serial} was rejected`);
+      this.#queue.unshift(current);
+    }
+  }
+
+  #forget(queued: QueuedEvent | undefined): void {
+    if (queued === undefined || encodeEventNote(queued) === '') return;
+    this.#store(eventKey(this.#names.pool, queued.poolSerial), '');
   }
 
   #giveUp(name: string, listener: Listener, data: string): void {
@@ -129,14 +225,13 @@ export class ListenerPool {
       'WARN',
       `${name}: bad output of a listener: ${JSON.stringify(data.slice(0, 80))}`,
     );
-    if (listener.current !== undefined) this.#queue.unshift(listener.current);
-    listener.current = undefined;
+    this.#putBack(listener);
   }
 
   #setState(name: string, listener: Listener, state: ListenerState): void {
     if (listener.state === state) return;
     listener.state = state;
-    this.onState(name, state);
+    this.onState(name, state, state === 'BUSY' ? listener.current?.poolSerial : undefined);
   }
 
   #serve(): void {
@@ -145,8 +240,9 @@ export class ListenerPool {
       const next = this.#queue.shift();
       if (next === undefined) return;
       listener.current = next;
-      this.#setState(name, listener, 'BUSY');
+      // Then written down: after a crash in between it is served again rather than never.
       listener.pipes.write(renderEnvelope(next.event, next, this.#names));
+      this.#setState(name, listener, 'BUSY');
     }
   }
 }

@@ -4,7 +4,13 @@
  * that it was added with, so that the next controller goes on as if nothing had happened.
  */
 
-import type { ListenerState } from './listener-protocol.ts';
+import {
+  decodeListenerNote,
+  decodePoolMemory,
+  type ListenerMemory,
+  listenerKey,
+  type PoolMemory,
+} from './event-notes.ts';
 import type { LogPaths } from './managed-process.ts';
 import { INITIAL_STATUS, type ProcessStatus } from './process-state.ts';
 import type { GroupConfig, ListenerConfig, ProcessConfig } from './program-config.ts';
@@ -14,13 +20,15 @@ export interface RestoredProcess {
   readonly logs: LogPaths;
   readonly status: ProcessStatus;
   /** What a listener last said. */
-  readonly listenerState: ListenerState | undefined;
+  readonly listener: ListenerMemory;
 }
 
 export interface RestoredGroup {
   readonly name: string;
   readonly priority: number;
   readonly listener: ListenerConfig | undefined;
+  /** What its pool of listeners had not delivered. */
+  readonly pool?: PoolMemory;
   readonly processes: readonly RestoredProcess[];
 }
 
@@ -46,10 +54,6 @@ export function configKey(group: string, name: string): string {
 
 export function statusKey(group: string, name: string): string {
   return `status:${group}:${name}`;
-}
-
-export function listenerKey(group: string, name: string): string {
-  return `listener:${group}:${name}`;
 }
 
 export function encodeGroupNote(group: GroupConfig): string {
@@ -95,8 +99,8 @@ function decodeProcess(
   );
   if (stored === undefined) return [];
   const status = decode<Partial<ProcessStatus>>(notes.get(statusKey(group, name)));
-  const listenerState = notes.get(listenerKey(group, name)) as ListenerState | undefined;
-  return [{ ...stored, status: { ...INITIAL_STATUS, ...status }, listenerState }];
+  const listener = decodeListenerNote(notes.get(listenerKey(group, name)));
+  return [{ ...stored, status: { ...INITIAL_STATUS, ...status }, listener }];
 }
 
 /** The groups that earlier controllers left. */
@@ -107,7 +111,8 @@ export function decodeNotes(notes: ReadonlyMap<string, string>): RestoredGroup[]
     const note = decode<GroupNote>(text);
     if (note === undefined) return [];
     const processes = note.names.flatMap((each) => decodeProcess(notes, name, each));
-    return [{ name, priority: note.priority, listener: note.listener, processes }];
+    const pool = note.listener === undefined ? {} : { pool: decodePoolMemory(notes, name) };
+    return [{ name, priority: note.priority, listener: note.listener, processes, ...pool }];
   });
 }
 

@@ -4,7 +4,7 @@
  * of its own lives; after each schedule the supervisor is held against these records.
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../src/host/native.ts';
@@ -18,6 +18,8 @@ import {
   type Life,
   misreportedEnds,
   overlaps,
+  pidsOf,
+  readEvents,
   readLives,
   readReports,
   unwantedEnds,
@@ -73,18 +75,6 @@ const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
 
 function kindOf(index: number): Kind {
   return index % 10 < 6 ? 'steady' : index % 10 < 8 ? 'restarting' : 'brief';
-}
-
-/** Processes that run a program. */
-function pidsOf(program: string): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return readlinkSync(`/proc/${name}/exe`) === program ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 /** One supervisor with its services; schedules run on it one after another. */
@@ -306,7 +296,7 @@ export class KillMachine {
       return found.problems.length === 0 ? found : undefined;
     };
     // Ends of the last moment may be on their way.
-    const found = await until(check, 'agreement', 5000).catch(() => this.#problems());
+    const found = await until(check, 'agreement', 5000).catch(() => this.#lastingProblems());
     for (const service of this.#services) this.#closeWindows(service);
     return { faults, ...found };
   }
@@ -334,6 +324,14 @@ export class KillMachine {
     return infos === undefined || infos.some(isMoving) ? undefined : true;
   }
 
+  /** Services go on while they are looked at: what is found twice is a problem. */
+  async #lastingProblems(): Promise<Omit<ScheduleResult, 'faults'>> {
+    const before = new Set((await this.#problems()).problems);
+    await sleep(500);
+    const after = await this.#problems();
+    return { ...after, problems: after.problems.filter((problem) => before.has(problem)) };
+  }
+
   async #problems(): Promise<Omit<ScheduleResult, 'faults'>> {
     const infos = await this.#run.info();
     const byName = new Map(infos.map((info) => [info.name, info]));
@@ -351,7 +349,7 @@ export class KillMachine {
       problems.push(...misreportedEnds(name, lives, reports.get(name) ?? [], this.#blind));
       problems.push(...this.#disagreement(name, lives.at(-1), byName.get(name)));
     }
-    problems.push(...this.#strangers(infos));
+    problems.push(...this.#untoldEvents(), ...this.#strangers(infos));
     return { problems, lives: count, ends };
   }
 
@@ -370,6 +368,22 @@ export class KillMachine {
     if (info.pid === 0 && (info.exitstatus === status || isBlind)) return [];
     const told = `${info.statename} ${info.pid} ${info.exitstatus}`;
     return [`${name}: ${last.pid} ended with ${last.status}, told ${told}`];
+  }
+
+  /** Ends of which the listener was never told: at least once is the promise. */
+  #untoldEvents(): string[] {
+    const events = readEvents(join(this.#records, 'recorder'));
+    const told = new Set(
+      events.flatMap((event) => {
+        const found = /processname:(\S+) .*pid:(\d+)/.exec(event);
+        return found === null ? [] : [`${found[1]} ${found[2]}`];
+      }),
+    );
+    return this.#services.flatMap(({ name }) =>
+      readLives(join(this.#records, name)).flatMap(({ pid, endMs }) =>
+        endMs === undefined || told.has(`${name} ${pid}`) ? [] : [`${name}: no event for ${pid}`],
+      ),
+    );
   }
 
   /** Processes of our program that the supervisor does not know. */

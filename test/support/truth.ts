@@ -2,7 +2,7 @@
  * What services recorded of themselves (`test/fixtures/truthful-service.c`), and what a supervisor
  * says of them, held against each other. Times are CLOCK_MONOTONIC in milliseconds.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { signalName } from '../../src/supervisor/value-types.ts';
 
 /** One life of a service, by its own account. */
@@ -146,4 +146,16 @@ export function misreportedEnds(
     }
   }
   return problems;
+}
+
+/** Processes that run a program. */
+export function pidsOf(program: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return readlinkSync(`/proc/${name}/exe`) === program ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
 }

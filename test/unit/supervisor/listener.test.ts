@@ -1,5 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isSubscribed } from '../../../src/supervisor/event.ts';
+import {
+  decodeListenerNote,
+  decodePoolMemory,
+  encodeListenerNote,
+  listenerKey,
+} from '../../../src/supervisor/event-notes.ts';
 import { type ListenerPipes, ListenerPool } from '../../../src/supervisor/listener-pool.ts';
 import { parseListenerOutput } from '../../../src/supervisor/listener-protocol.ts';
 import type { MainLog } from '../../../src/supervisor/main-log.ts';
@@ -38,6 +44,7 @@ function newPool(events: readonly string[] = ['PROCESS_STATE']) {
   return { pool: new ListenerPool(names, { bufferSize: 10, events }, log), lines };
 }
 
+const DONE = 'RESULT 2\nOKREADY\n';
 const EXITED = { name: 'PROCESS_STATE_EXITED', payload: 'processname:é pid:1' };
 
 describe('isSubscribed', () => {
@@ -52,7 +59,7 @@ describe('isSubscribed', () => {
 
 describe('parseListenerOutput', () => {
   it('reads several words at once and waits for the rest', () => {
-    expect(parseListenerOutput('BUSY', 'RESULT 2\nOKREADY\n')).toEqual({
+    expect(parseListenerOutput('BUSY', DONE)).toEqual({
       state: 'READY',
       rest: '',
       signals: [{ kind: 'result', isAccepted: true }, { kind: 'ready' }],
@@ -126,9 +133,88 @@ describe('ListenerPool', () => {
   it('goes on with a listener that was busy', () => {
     const { pool } = newPool();
     const pipes = new FakePipes();
-    pool.attach('w', pipes, 'BUSY');
+    pool.attach('w', pipes, { state: 'BUSY', poolSerial: undefined });
     pool.push(EXITED, 5);
-    pipes.say('RESULT 2\nOKREADY\n');
+    pipes.say(DONE);
     expect(pipes.written).toHaveLength(1);
+  });
+});
+
+describe('a pool of an earlier controller', () => {
+  const NAMES = { identifier: 'supervisor', pool: 'p' };
+  const LOG: MainLog = { path: '', write() {}, reopen() {}, clear() {} };
+
+  /** A pool that goes on from notes, and keeps them. */
+  function open(notes: Map<string, string>) {
+    const store = (key: string, value: string) =>
+      void (value === '' ? notes.delete(key) : notes.set(key, value));
+    const config = { bufferSize: 10, events: ['EVENT'] };
+    const pool = new ListenerPool(NAMES, config, LOG, store, decodePoolMemory(notes, 'p'));
+    pool.onState = (name, state, serial) => {
+      notes.set(listenerKey('p', name), encodeListenerNote(state, serial));
+    };
+    const attach = (pipes: FakePipes) =>
+      pool.attach('w', pipes, decodeListenerNote(notes.get(listenerKey('p', 'w'))));
+    return { pool, attach };
+  }
+
+  const event = (number: number) => ({ name: 'PROCESS_STATE_EXITED', payload: `number:${number}` });
+  const told = (pipes: FakePipes) =>
+    pipes.written.map((text) => /number:(\d+)/.exec(text)?.[1]).join(' ');
+
+  it('delivers again what nobody has accepted, and nothing else', () => {
+    const notes = new Map<string, string>();
+    const first = open(notes);
+    const pipes = new FakePipes();
+    first.pool.attach('w', pipes);
+    for (const number of [1, 2, 3]) first.pool.push(event(number), number);
+    first.pool.push({ name: 'TICK_5', payload: 'when:5' }, 4);
+    for (const words of ['READY\n', 'RESULT 2\nOK']) pipes.say(words);
+    const again = new FakePipes();
+    const second = open(notes);
+    second.attach(again);
+    for (const words of ['READY\n', DONE, DONE]) again.say(words);
+    expect(told(again)).toBe('2 3');
+    expect([...notes.keys()].sort()).toEqual([listenerKey('p', 'w'), 'serial:p']);
+    second.pool.push(event(4), 5);
+    expect(again.written.at(-1)).toContain(' poolserial:4 ');
+  });
+
+  it('waits for the answer to an event that was served', () => {
+    const notes = new Map<string, string>();
+    const first = open(notes);
+    const pipes = new FakePipes();
+    first.pool.attach('w', pipes);
+    pipes.say('READY\n');
+    first.pool.push(event(1), 1);
+    const again = new FakePipes();
+    open(notes).attach(again);
+    again.say(DONE);
+    expect(told(again)).toBe('');
+    expect([...notes.keys()].some((key) => key.startsWith('event:'))).toBe(false);
+  });
+
+  it.each([
+    ['BUSY', 'READY\n'],
+    ['READY', ''],
+  ])('serves again a listener whose answer may have been lost (%s)', (state, words) => {
+    vi.useFakeTimers();
+    const notes = new Map<string, string>();
+    const first = open(notes);
+    first.pool.attach('w', new FakePipes());
+    first.pool.push(event(1), 1);
+    notes.set(listenerKey('p', 'w'), state === 'BUSY' ? 'BUSY 0' : state);
+    const pipes = new FakePipes();
+    const second = open(notes);
+    second.attach(pipes);
+    pipes.say(words);
+    vi.advanceTimersByTime(1100);
+    expect(told(pipes)).toBe('1');
+    // The answer to the first time it was served, and to the second.
+    pipes.say(DONE);
+    if (state === 'READY') pipes.say(DONE);
+    second.pool.push(event(2), 2);
+    expect(told(pipes)).toBe('1 2');
+    vi.useRealTimers();
   });
 });
