@@ -52,11 +52,20 @@ requires('root', 'netns')('a daemon that handles output and sockets', () => {
       const now = controllerPid(daemon);
       return now !== 0 && now !== before ? true : undefined;
     }, 'the next controller');
+    await awaitAnswer();
+  };
+
+  const awaitAnswer = async () => {
     daemon.client.close();
-    await until(
-      () => daemon.client.call('supervisor.getState').catch(() => undefined),
-      'an answer',
-    );
+    const ask = () => daemon.client.call('supervisor.getState').catch(() => undefined);
+    await until(ask, 'an answer');
+  };
+
+  const killKeeper = async () => {
+    const { pid } = daemon;
+    process.kill(pid, 'SIGKILL');
+    await until(() => (daemon.pid === pid ? undefined : true), 'the next keeper');
+    await awaitAnswer();
   };
 
   beforeAll(async () => {
@@ -71,7 +80,7 @@ requires('root', 'netns')('a daemon that handles output and sockets', () => {
   });
   afterAll(() => daemon.stop());
 
-  it('strips escape sequences, also after the controller was killed', async () => {
+  it('strips escape sequences, also after controller and keeper were killed', async () => {
     const lines = () => daemon.read('colour.log').split('\n').slice(0, -1);
     await daemon.client.call('supervisor.startProcess', 'colour');
     const pid = await pidOf('colour');
@@ -79,6 +88,9 @@ requires('root', 'netns')('a daemon that handles output and sockets', () => {
     await killController();
     const before = lines().length;
     await until(() => (lines().length > before + 5 ? true : undefined), 'more lines');
+    await killKeeper();
+    const later = lines().length;
+    await until(() => (lines().length > later + 5 ? true : undefined), 'lines after that');
     expect(await pidOf('colour')).toBe(pid);
     await daemon.client.call('supervisor.stopProcess', 'colour');
     // Nothing is lost and nothing comes twice.
@@ -99,9 +111,10 @@ requires('root', 'netns')('a daemon that handles output and sockets', () => {
     });
   });
 
-  it('keeps the socket over a new controller, until its last process stops', async () => {
+  it('keeps the socket over a new controller and keeper, until its last process stops', async () => {
     const before = await inputOf('web:web1');
     await killController();
+    await killKeeper();
     await daemon.client.call('supervisor.stopProcess', 'web:web0');
     await daemon.client.call('supervisor.startProcess', 'web:web0');
     expect(await inputOf('web:web0')).toBe(before);
