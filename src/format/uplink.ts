@@ -8,14 +8,7 @@ import type {
   NativeRoute,
   NetlinkOperation,
 } from '../host/native-network.ts';
-import {
-  ipv4Network,
-  ipv6Network,
-  parseIpv4,
-  parseIpv6,
-  renderIpv4,
-  renderIpv6,
-} from '../model/ip-address.ts';
+import { ipv4Network, parseIpv4, renderIpv4 } from '../model/ip-address.ts';
 import type { NetworkView } from './network-view.ts';
 import { besideAdvertised } from './router-advert.ts';
 import type { AddressChange, RouteChange } from './step.ts';
@@ -108,7 +101,7 @@ function definedOf<Fields extends object>(fields: Fields) {
 export function portRoutes(port: NativeLink, network: NetworkView): readonly NativeRoute[] {
   const addresses = network.addressesOf(port.name).filter(isMovable);
   const own = new Set(addresses.map(({ address }) => address));
-  const networks = new Set(addresses.flatMap(networksOf));
+  const networks = new Set(addresses.flatMap(ipv4NetworksOf));
   return network.routes.filter((route) => {
     if (route.ifindex !== port.ifindex) return own.has(route.preferredSource ?? '');
     if (route.protocol !== PROTOCOL_KERNEL) return true;
@@ -122,23 +115,19 @@ function isLinkOwn({ family, destination }: NativeRoute): boolean {
 }
 
 /**
- * Destinations of the routes that the kernel makes by itself with the address and takes with it. It
- * leaves those of IPv6 addresses that expire (ipv6_del_addr of Linux).
+ * Destinations of the IPv4 routes that the kernel makes by itself with the address and takes with
+ * it. Those of IPv6 addresses move like others: it may leave one, without end or with a new one,
+ * when several addresses share the prefix (check_cleanup_prefix_route of Linux).
  */
-function networksOf(found: NativeAddress): string[] {
-  const { family, address, peer, prefixLength, flags, validSeconds } = found;
-  const isLeft = family === 6 && validSeconds !== undefined;
-  if (isLeft || (flags & IFA_F_NOPREFIXROUTE) !== 0) return [];
-  const width = family === 4 ? 32 : 128;
-  const network = (text: string) => `${networkText(text, prefixLength)}/${prefixLength}`;
-  return [`${address}/${width}`, network(address), ...(peer === undefined ? [] : [network(peer)])];
+function ipv4NetworksOf({ family, address, peer, prefixLength, flags }: NativeAddress): string[] {
+  if (family === 6 || (flags & IFA_F_NOPREFIXROUTE) !== 0) return [];
+  const network = (text: string) => `${ipv4NetworkText(text, prefixLength)}/${prefixLength}`;
+  return [`${address}/32`, network(address), ...(peer === undefined ? [] : [network(peer)])];
 }
 
-function networkText(address: string, prefixLength: number): string {
-  const ipv4 = parseIpv4(address);
-  if (ipv4 !== null) return renderIpv4(ipv4Network(ipv4, prefixLength));
-  const ipv6 = parseIpv6(address);
-  return ipv6 === null ? address : renderIpv6(ipv6Network(ipv6, prefixLength));
+function ipv4NetworkText(address: string, prefixLength: number): string {
+  const parsed = parseIpv4(address);
+  return parsed === null ? address : renderIpv4(ipv4Network(parsed, prefixLength));
 }
 
 export function portContent(port: NativeLink, bridge: string, network: NetworkView): PortContent {
