@@ -169,6 +169,21 @@ async function isRunning(client: SupervisorClient, log: Logger): Promise<boolean
   return false;
 }
 
+/**
+ * Pid of a supervisor that is not ours and serves this socket, one that upstream left for example;
+ * undefined when it is ours.
+ */
+export async function findForeignSupervisor(socket: string): Promise<number | undefined> {
+  const client = new SupervisorClient(socket);
+  try {
+    const methods = await client.callWithin<readonly string[]>(ANSWER_MS, 'system.listMethods');
+    const isOurs = methods.some((name) => name.startsWith('slapos.'));
+    return isOurs ? undefined : await client.callWithin<number>(ANSWER_MS, 'supervisor.getPID');
+  } finally {
+    client.close();
+  }
+}
+
 async function awaitAnswer(client: SupervisorClient): Promise<void> {
   for (let delayMs = 10; ; delayMs *= 2) {
     try {

@@ -9,7 +9,11 @@ import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { parseMasterTrust } from '../../slap/client-options.ts';
 import { runSupervisorctl } from '../../supervisor/ctl/main.ts';
-import { ensureSupervisor, writeSupervisorFiles } from '../../supervisor/launch.ts';
+import {
+  ensureSupervisor,
+  findForeignSupervisor,
+  writeSupervisorFiles,
+} from '../../supervisor/launch.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
 import { upgradeSupervisor } from '../../supervisor/upgrade.ts';
 import type { CommandContext } from '../command.ts';
@@ -61,7 +65,15 @@ async function runSupervisord(context: CommandContext): Promise<number> {
     isMasterVerified: isTlsVerified,
   });
   const isForeground = options['nodaemon'] === true;
-  await ensureSupervisor({ files, instanceRoot, log, signal, isForeground });
+  const socket = await ensureSupervisor({ files, instanceRoot, log, signal, isForeground });
+  const foreignPid = isForeground ? undefined : await findForeignSupervisor(socket);
+  if (foreignPid === undefined) return 0;
+  log.warning(
+    `Another supervisord (process ${foreignPid}) runs the services of this node and goes on doing ` +
+      'so. To let slapos take its place, which stops them once: ' +
+      '`slapos node supervisorctl shutdown`, then `slapos node supervisord`.',
+    { event: 'supervisor.foreign' },
+  );
   return 0;
 }
 
