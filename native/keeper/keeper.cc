@@ -21,7 +21,6 @@ namespace slapos::keeper {
 namespace {
 
 constexpr int64_t kFirstPauseMs = 100;
-constexpr int64_t kLongestPauseMs = 5000;
 // A controller that stayed up this long starts over with the shortest pause.
 constexpr int64_t kStableMs = 10000;
 constexpr unsigned kMaxCrashesWhileStopping = 3;
@@ -224,8 +223,8 @@ void Keeper::OnControllerEnd(int status, int signal) {
 
 void Keeper::ScheduleRestart(int status, int signal) {
   bool was_stable = MonotonicMs() - started_ms_ >= kStableMs;
-  pause_ms_ =
-      was_stable || pause_ms_ == 0 ? kFirstPauseMs : std::min(pause_ms_ * 2, kLongestPauseMs);
+  pause_ms_ = was_stable || pause_ms_ == 0 ? kFirstPauseMs : pause_ms_ * 2;
+  pause_ms_ = std::min(pause_ms_, options_.longest_pause_ms);
   Say("WARN", "controller (pid " + std::to_string(controller_.Pid()) +
                   ") ended: " + EndText(status, signal) + "; starting another in " +
                   std::to_string(pause_ms_) + " ms");

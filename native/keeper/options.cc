@@ -25,6 +25,7 @@ enum Key {
   kHandover,
   kReadyFd,
   kWithoutExitInformation,
+  kLongestPause,
 };
 
 const option kLongOptions[] = {
@@ -45,6 +46,7 @@ const option kLongOptions[] = {
     {"handover", required_argument, nullptr, kHandover},
     {"ready-fd", required_argument, nullptr, kReadyFd},
     {"without-exit-information", no_argument, nullptr, kWithoutExitInformation},
+    {"longest-pause", required_argument, nullptr, kLongestPause},
     {"version", no_argument, nullptr, 'v'},
     {nullptr, 0, nullptr, 0},
 };
@@ -117,6 +119,8 @@ bool Store(int key, const std::string& value, Options* options) {
       return ParseDescriptor(value, &options->handover_fd);
     case kReadyFd:
       return ParseDescriptor(value, &options->ready_fd);
+    case kLongestPause:
+      return ParseInteger(value, &options->longest_pause_ms) && options->longest_pause_ms >= 0;
     case kWithoutExitInformation:
       options->asks_kernel = false;
       return true;

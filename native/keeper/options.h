@@ -30,6 +30,7 @@ struct Options {
   int handover_fd = -1;  // the table of the keeper before
   int ready_fd = -1;     // where to tell that a controller is ready
   bool asks_kernel = true;
+  int64_t longest_pause_ms = 5000;  // between two controllers that crash
   std::optional<mode_t> umask;
   std::string directory;
   // The words again, without those that only hold for this start.

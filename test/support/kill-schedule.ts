@@ -4,7 +4,7 @@
  * of its own lives; after each schedule the supervisor is held against these records.
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../src/host/native.ts';
@@ -13,6 +13,7 @@ import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.
 import { updateGroups } from '../../src/supervisor/update.ts';
 import { seededRandom } from './format-kill.ts';
 import { isAlive, killQuietly } from './keeper-run.ts';
+import { type Kind, kindOf, renderProgram, renderRecorder } from './kill-services.ts';
 import { SERVICE_UID, SupervisorRun, until } from './supervisor-run.ts';
 import {
   type Life,
@@ -52,8 +53,6 @@ export interface ScheduleResult {
   readonly ends: number;
 }
 
-type Kind = 'steady' | 'restarting' | 'brief';
-
 interface Service {
   readonly name: string;
   readonly fullName: string;
@@ -63,6 +62,8 @@ interface Service {
   isBusy: boolean;
 }
 
+/** Where a keeper that was built with sanitizers writes what they found. */
+const SANITIZER_LOG = 'sanitizer';
 const GROUP_SIZE = 10;
 const OPERATORS = 8;
 /** How long after a kill another one leaves nobody to repair the first. */
@@ -72,10 +73,6 @@ const UNCOLLECTED_MS = 1000;
 const ANSWER_MS = 20_000;
 
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
-
-function kindOf(index: number): Kind {
-  return index % 10 < 6 ? 'steady' : index % 10 < 8 ? 'restarting' : 'brief';
-}
 
 /** One supervisor with its services; schedules run on it one after another. */
 export class KillMachine {
@@ -118,6 +115,10 @@ export class KillMachine {
     mkdirSync(this.#records);
     chownSync(this.#records, SERVICE_UID, SERVICE_UID);
     this.#run.keeper = this.#options.keeper;
+    const log = `log_path=${this.#run.root}/${SANITIZER_LOG}`;
+    if (this.#options.keeper !== undefined) {
+      this.#run.keeperEnv = { ASAN_OPTIONS: log, UBSAN_OPTIONS: log };
+    }
     this.#run.keeperArguments = this.#options.keeperArguments ?? [];
     await this.#run.writeFiles();
     await this.#run.ensure();
@@ -159,7 +160,7 @@ export class KillMachine {
     for (const service of this.#services) {
       const group = service.fullName.replace(/:.*/, '');
       const sections = groups.get(group) ?? [];
-      sections.push(this.#renderProgram(service));
+      sections.push(renderProgram(service, this.#program, this.#records, this.#run.home));
       groups.set(group, sections);
     }
     for (const [group, sections] of groups) {
@@ -167,41 +168,11 @@ export class KillMachine {
       const text = [`[group:${group}]`, `programs=${names.join(',')}`, ...sections].join('\n');
       this.#writeFile(group, text);
     }
-    const events = 'PROCESS_STATE_EXITED,PROCESS_STATE_STOPPED';
-    const listener = [
-      '[eventlistener:recorder]',
-      `command=${this.#program} ${this.#records} recorder listener`,
-      `events=${events}`,
-      'autorestart=true',
-      'startsecs=0',
-      `user=${SERVICE_UID}`,
-      '',
-    ];
-    this.#writeFile('recorder', listener.join('\n'));
+    this.#writeFile('recorder', renderRecorder(this.#program, this.#records));
   }
 
   #writeFile(name: string, text: string): void {
     writeFileSync(join(this.#run.paths.groupFolder, `${name}.conf`), text, { mode: 0o600 });
-  }
-
-  #renderProgram({ name, kind }: Service): string {
-    const status = Number(name.slice(1)) % 7;
-    const plans: Record<Kind, string> = {
-      steady: `steady ${status}`,
-      restarting: 'brief 1200 6000',
-      brief: 'brief 20 1500',
-    };
-    return [
-      `[program:${name}]`,
-      `directory=${this.#run.home}`,
-      `command=${this.#program} ${this.#records} ${name} ${plans[kind]}`,
-      'autostart=false',
-      `autorestart=${kind === 'restarting'}`,
-      ...['startsecs=0', 'startretries=0', 'exitcodes=0', 'stopsignal=TERM', 'stopwaitsecs=60'],
-      ...['stopasgroup=true', 'killasgroup=true', `user=${SERVICE_UID}`, 'redirect_stderr=true'],
-      `stdout_logfile=${this.#run.logPath('g', name)}`,
-      '',
-    ].join('\n');
   }
 
   /** Starts and stops services until the deadline, whatever happens to the supervisor. */
@@ -347,14 +318,24 @@ export class KillMachine {
       problems.push(...overlaps(name, lives));
       if (service.kind === 'steady') problems.push(...unwantedEnds(name, lives, service.stops));
       problems.push(...misreportedEnds(name, lives, reports.get(name) ?? [], this.#blind));
-      problems.push(...this.#disagreement(name, lives.at(-1), byName.get(name)));
+      const last = lives.at(-1);
+      // One that was stopped before its program had begun left no record.
+      const isLastRecorded = reports.get(name)?.at(-1)?.pid === last?.pid;
+      problems.push(...this.#disagreement(name, last, byName.get(name), isLastRecorded));
     }
     problems.push(...this.#untoldEvents(), ...this.#strangers(infos));
+    const found = readdirSync(this.#run.root).filter((name) => name.startsWith(SANITIZER_LOG));
+    problems.push(...found.map((name) => readFileSync(join(this.#run.root, name), 'utf8')));
     return { problems, lives: count, ends };
   }
 
   /** What the supervisor answers against the last life. */
-  #disagreement(name: string, last: Life | undefined, info: ProcessInfo | undefined): string[] {
+  #disagreement(
+    name: string,
+    last: Life | undefined,
+    info: ProcessInfo | undefined,
+    isLastRecorded: boolean,
+  ): string[] {
     if (info === undefined) return [`${name}: unknown to the supervisor`];
     if (last === undefined) return info.pid === 0 ? [] : [`${name}: ${info.pid} left no record`];
     if (last.endMs === undefined) {
@@ -365,7 +346,7 @@ export class KillMachine {
       return last.endMs !== undefined && fromMs <= last.endMs && last.endMs <= toMs;
     });
     const status = Math.max(-1, last.status);
-    if (info.pid === 0 && (info.exitstatus === status || isBlind)) return [];
+    if (info.pid === 0 && (info.exitstatus === status || isBlind || !isLastRecorded)) return [];
     const told = `${info.statename} ${info.pid} ${info.exitstatus}`;
     return [`${name}: ${last.pid} ended with ${last.status}, told ${told}`];
   }

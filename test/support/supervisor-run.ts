@@ -97,6 +97,7 @@ export class SupervisorRun {
   /** Keeper to run instead of the one of the package, and more words for its command line. */
   keeper: string | undefined;
   keeperArguments: readonly string[] = [];
+  keeperEnv: Readonly<Record<string, string>> = {};
 
   ensure(): Promise<string> {
     return ensureSupervisor({
@@ -104,7 +105,10 @@ export class SupervisorRun {
       instanceRoot: this.root,
       log: silentLogger,
       launch: (program, args, options) =>
-        launchDaemon(program, [...args, ...this.keeperArguments], options),
+        launchDaemon(program, [...args, ...this.keeperArguments], {
+          ...options,
+          env: { ...options.env, ...this.keeperEnv },
+        }),
       ...(this.keeper === undefined ? {} : { program: this.keeper }),
     });
   }
