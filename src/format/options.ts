@@ -45,6 +45,8 @@ export interface FormatOptions {
   readonly keyFile: string | null;
   readonly certFile: string | null;
   readonly masterCaFile: string | null;
+  /** Ours: false accepts any certificate of the Master. */
+  readonly isMasterVerified: boolean;
   readonly certificateRepositoryPath: string | null;
   readonly managers: readonly string[];
   readonly isNow: boolean;
@@ -205,6 +207,7 @@ function parseBooleans(merged: MergedOptions) {
     isTapIpv6: parseBoolean(merged, 'tap_ipv6', true),
     isBridgeCreated: parseBoolean(merged, 'create_bridge', false),
     isTunIpv6: parseBoolean(merged, 'tun_ipv6', true),
+    isMasterVerified: parseBoolean(merged, 'master_tls_verify', true),
   };
 }
 

@@ -211,6 +211,7 @@ async function report(
     keyFile: options.keyFile && options.certFile ? options.keyFile : undefined,
     certFile: options.keyFile && options.certFile ? options.certFile : undefined,
     caFile: options.masterCaFile ?? undefined,
+    isTlsVerified: options.isMasterVerified,
   });
   try {
     log.info(`Reporting the computer to ${options.masterUrl}.`);
@@ -218,6 +219,7 @@ async function report(
     return true;
   } catch (error) {
     log.error(`The Master was not informed: ${errorMessage(error)}`, { event: 'format.offline' });
+    if (isSlaposError(error) && error.hint !== undefined) log.error(error.hint);
     if (isSlaposError(error) && error.code === 'SLAPOS_ERR_MASTER_NOT_FOUND') {
       log.error('Check that computer_id and the certificate belong together.');
     }

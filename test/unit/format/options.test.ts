@@ -18,6 +18,12 @@ describe('options of format', () => {
     });
   });
 
+  it('check the Master unless they are told not to', () => {
+    expect(formatOptions().isMasterVerified).toBe(true);
+    expect(formatOptions({ master_tls_verify: 'False' }).isMasterVerified).toBe(false);
+    expect(() => formatOptions({ master_tls_verify: 'no' })).toThrow('neither True nor False');
+  });
+
   it('prefer [slapos] to [slapformat], and the command line to both', () => {
     const config = parseConfig(
       '[slapformat]\ncomputer_id = a\ncomputer_xml = x\nalter_user = true\n' +
