@@ -68,7 +68,7 @@ export async function measureLife(
   const label = (what: string) => ({ what, who, services, unit: 'ms' });
   return [
     sumUp(label('launch to last service running'), coldMs),
-    sumUp(label('processor time of that, supervisor only'), coldCpuMs),
+    sumUp(label('launch, processor time of the supervisor'), coldCpuMs),
     ...figures,
     sumUp(label('SIGTERM to the end'), stopMs),
   ];
@@ -140,10 +140,10 @@ export async function measureCalls(
   const label = (what: string) => ({ what, who, services, unit: 'ms' });
   return [
     sumUp(label('startAllProcesses, STOPPED to RUNNING'), startMs),
-    sumUp(label('processor time of that, supervisor only'), startCpuMs),
+    sumUp(label('startAllProcesses, processor time of the supervisor'), startCpuMs),
     sumUp(label('supervisorctl status, whole process'), statusMs),
     sumUp(label('getAllProcessInfo'), infoMs),
-    sumUp({ ...label('resident memory after that'), unit: 'MB' }, memoryMb),
+    sumUp({ ...label('resident memory right after status'), unit: 'MB' }, memoryMb),
     sumUp(label('stopAllProcesses'), stopMs),
   ];
 }
