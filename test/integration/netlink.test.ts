@@ -313,6 +313,21 @@ requires('root', 'netns')('the wait for neighbours', () => {
     clearTimeout(late);
   });
 
+  // A question of the neighbour's own does that: then the kernel believes, and asks 5 s later.
+  it('asks at once when the kernel has only heard of the neighbour meanwhile', async () => {
+    for (const address of ['192.0.2.1/24', '2001:db8:7::1/64']) {
+      const neighbour = address.replace(/\/.*/, '');
+      ip(...PEER, 'ip', 'address', 'del', address, 'dev', 'slappeer');
+      const mac = ['lladdr', '02:00:00:00:00:01'];
+      setTimeout(() => {
+        ip('neigh', 'replace', neighbour, 'dev', 'slapup', ...mac, 'nud', 'stale');
+        const flags = address.includes(':') ? ['nodad'] : [];
+        ip(...PEER, 'ip', 'address', 'add', address, 'dev', 'slappeer', ...flags);
+      }, 300);
+      expect(await network.awaitNeighbours('slapup', [neighbour], 3500)).toEqual([]);
+    }
+  });
+
   it('asks again when the device gets another address and the kernel forgets', async () => {
     ip(...PEER, 'ip', 'address', 'del', '192.0.2.1/24', 'dev', 'slappeer');
     setTimeout(() => {

@@ -21,6 +21,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint16_t kAnswered = NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP;
+// A question of the neighbour's own came before its answer. The kernel believes what that tells,
+// and asks only when it is used, after delay_first_probe_time: 5 s (__neigh_event_send of Linux).
+constexpr uint16_t kOnlyHeard = NUD_STALE | NUD_DELAY;
 
 // The one text that the kernel's records use for an address.
 std::string CanonicalText(const std::string& text) {
@@ -77,7 +80,9 @@ class Questions {
 
   // Answers that came before anybody could tell us.
   void ReadAnswers() {
-    for (const Neighbour& known : ReadNeighbours(socket_, ifindex_).neighbours) Note(known);
+    for (const Neighbour& known : ReadNeighbours(socket_, ifindex_).neighbours) {
+      if (Note(known)) ForgetHearsay(known);
+    }
   }
 
   // The kernel gives up after a few questions, and forgets them when the device gets another
@@ -90,7 +95,9 @@ class Questions {
       auto neighbour = DecodeNeighbour(message->payload);
       if (!neighbour) continue;
       if (type == RTM_DELNEIGH) neighbour->state = NUD_FAILED;
-      if (Note(*neighbour) && neighbour->state == NUD_FAILED) Ask(neighbour->address);
+      if (!Note(*neighbour)) continue;
+      if (neighbour->state == NUD_FAILED) Ask(neighbour->address);
+      ForgetHearsay(*neighbour);
     }
   }
 
@@ -111,6 +118,13 @@ class Questions {
   void Ask(const std::string& address) {
     int err = Request(socket_, EncodeNeighbour(RTM_NEWNEIGH, ifindex_, address));
     if (err != 0) throw SysError(err, "awaitNeighbours", address);
+  }
+
+  // That it is forgotten is notified, and then it is asked for.
+  void ForgetHearsay(const Neighbour& neighbour) {
+    bool has_answered = has_answered_[neighbour.address];
+    if (has_answered || (neighbour.state & kOnlyHeard) == 0) return;
+    Request(socket_, EncodeNeighbour(RTM_DELNEIGH, ifindex_, neighbour.address));
   }
 
   // True when it is one of ours.
