@@ -175,28 +175,35 @@ export class ListenerPool {
   onState: (name: string, state: ListenerState, poolSerial: number | undefined) => void = () => {};
 
   #receive(name: string, listener: Listener, chunk: Buffer): void {
-    const text = this.#reconcile(listener, listener.rest + chunk.toString('latin1'));
-    const { state, rest, signals } = parseListenerOutput(listener.state, text);
-    listener.rest = rest;
-    for (const signal of signals) {
-      if (signal.kind === 'result') {
-        this.#settle(name, listener, signal.isAccepted);
-      } else if (signal.kind === 'broken') this.#giveUp(name, listener, signal.data);
-    }
-    this.#setState(name, listener, state);
+    const { state } = listener;
+    listener.hasSpoken = true;
+    listener.rest += chunk.toString('latin1');
+    while (this.#hear(name, listener));
+    if (listener.state !== state) this.onState(name, listener.state, undefined);
     this.#serve();
   }
 
+  /** Takes one word of what a listener said; false when there is none. */
+  #hear(name: string, listener: Listener): boolean {
+    if (listener.isUncertain) this.#reconcile(listener);
+    const { state, rest, signals } = parseListenerOutput(listener.state, listener.rest, 1);
+    const [signal] = signals;
+    listener.rest = rest;
+    listener.state = state;
+    if (signal?.kind === 'result') this.#settle(name, listener, signal.isAccepted);
+    else if (signal?.kind === 'broken') this.#giveUp(name, listener, signal.data);
+    return signal !== undefined;
+  }
+
   /** Puts a listener that was taken over and speaks out of turn where it must be to say that. */
-  #reconcile(listener: Listener, text: string): string {
-    listener.hasSpoken = true;
-    if (!listener.isUncertain) return text;
-    if (listener.state === 'READY' && text.startsWith('RESULT ')) listener.state = 'BUSY';
-    else if (listener.state !== 'ACKNOWLEDGED' && text.startsWith('READY\n')) {
+  #reconcile(listener: Listener): void {
+    const { state, rest } = listener;
+    if (rest.startsWith('RES') && (state === 'READY' || state === 'ACKNOWLEDGED')) {
+      listener.state = 'BUSY';
+    } else if (rest.startsWith('READY\n') && (state === 'READY' || state === 'BUSY')) {
       this.#putBack(listener);
       listener.state = 'ACKNOWLEDGED';
     }
-    return text;
   }
 
   #putBack(listener: Listener): void {

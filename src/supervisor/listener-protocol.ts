@@ -54,13 +54,21 @@ function step(state: ListenerState, text: string): Step | undefined {
   return state === 'READY' ? broken(text) : undefined;
 }
 
-/** Reads as many signals as the text holds. `text` is latin1, so that a character is a byte. */
-export function parseListenerOutput(state: ListenerState, text: string): ListenerParse {
+/**
+ * Reads the signals that the text holds, `most` of them at most. `text` is latin1, so that a
+ * character is a byte.
+ */
+export function parseListenerOutput(
+  state: ListenerState,
+  text: string,
+  most = Number.POSITIVE_INFINITY,
+): ListenerParse {
   const signals: ListenerSignal[] = [];
   let current = { state, rest: text };
   for (let next = step(state, text); next !== undefined; next = step(current.state, current.rest)) {
     signals.push(next.signal);
     current = { state: next.state, rest: next.rest };
+    if (signals.length >= most) break;
   }
   if (current.state === 'UNKNOWN') current = { ...current, rest: '' };
   return { ...current, signals };

@@ -217,4 +217,27 @@ describe('a pool of an earlier controller', () => {
     expect(told(pipes)).toBe('1 2');
     vi.useRealTimers();
   });
+
+  it.each([
+    ['ACKNOWLEDGED', [DONE, DONE]],
+    ['READY', [DONE + DONE]],
+    ['BUSY 0', [DONE + DONE]],
+    ['BUSY 0', ['READY\n', DONE + DONE]],
+  ])('goes on with a listener that is ahead of its note (%s)', (note, said) => {
+    const notes = new Map<string, string>();
+    const first = open(notes);
+    first.pool.attach('w', new FakePipes());
+    first.pool.push(event(1), 1);
+    notes.set(listenerKey('p', 'w'), note);
+    const pipes = new FakePipes();
+    const second = open(notes);
+    second.attach(pipes);
+    for (const words of said) pipes.say(words);
+    for (const number of [2, 3]) {
+      second.pool.push(event(number), number);
+      pipes.say(DONE);
+    }
+    expect(told(pipes)).toMatch(/2 3$/);
+    expect(notes.get(listenerKey('p', 'w'))).toBe('READY');
+  });
 });
