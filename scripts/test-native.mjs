@@ -30,12 +30,14 @@ if (compiler === undefined) {
   process.exit(1);
 }
 const hasLibFuzzer = works(compiler, ['-fsanitize=fuzzer', '-DFUZZ']);
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const flags = [
   ...['-std=c++20', '-g', '-O1', '-fno-omit-frame-pointer', '-D_GNU_SOURCE', '-pthread'],
   ...['-Wall', '-Wextra', '-Werror', '-Wno-missing-field-initializers'],
   // gcc 12 sees overlapping copies in its own std::string (GCC bug 105329).
   ...(compiler === 'g++' ? ['-Wno-restrict'] : []),
   ...SANITIZE,
+  `-DSLAPOS_VERSION="${version}"`,
   `-I${join(root, 'native')}`,
   `-I${join(root, 'test')}`,
 ];
