@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorMessage } from '../errors/slapos-error.ts';
+import { fault } from './fault.ts';
 import { streamLog } from './log-stream.ts';
 import { findProcess } from './operations.ts';
 import { ProcessInfoXml } from './process-info-xml.ts';
@@ -12,7 +13,7 @@ import type { ServerConfig } from './program-config.ts';
 import { BodyReader, BodyRefusal, RPC_LIMITS, type RpcLimits } from './rpc-body.ts';
 import { callMethod } from './rpc-dispatch.ts';
 import type { RpcContext } from './rpc-method.ts';
-import { mayAsk, mayConnect, peerOf } from './server-access.ts';
+import { mayAsk, mayConnect, mayUpgrade, peerOf } from './server-access.ts';
 import {
   decodeCall,
   encodeFault,
@@ -21,6 +22,19 @@ import {
   isRpcFault,
   type RpcCall,
 } from './xml-rpc.ts';
+
+/** The context as one client has it. */
+function contextFor(context: RpcContext, config: ServerConfig, socket: Socket): RpcContext {
+  return {
+    ...context,
+    async upgrade(program, words) {
+      if (!mayUpgrade(config, peerOf(socket)?.uid, context.ownUid)) {
+        throw fault('FAILED', 'only root may upgrade, over the unix socket');
+      }
+      await context.upgrade(program, words);
+    },
+  };
+}
 
 /** What one server serves from. */
 interface Service {
@@ -168,7 +182,8 @@ export function createRpcServer(
   };
   const server = createServer(options, (request, response) => {
     if (!mayAsk(config, request)) return askForPassword(response);
-    serve(service, request, response).catch((error: unknown) => {
+    const own = { ...service, context: contextFor(context, config, request.socket) };
+    serve(own, request, response).catch((error: unknown) => {
       context.log.write('CRIT', `${request.url}: ${error instanceof Error ? error.stack : error}`);
       if (response.headersSent) response.destroy();
       else sendPage(response, 500, 'Internal Server Error');

@@ -49,6 +49,18 @@ export function mayConnect(server: ServerConfig, peerUid: number, ownUid: number
   return peerUid === 0 || peerUid === ownUid || peerUid === server.owner?.uid;
 }
 
+/**
+ * True when a user may have the keeper become another program, which is to run that program as the
+ * daemon's user: root and that user, and nobody over a port, whatever the socket's mode. Pure.
+ */
+export function mayUpgrade(
+  server: ServerConfig,
+  peerUid: number | undefined,
+  ownUid: number,
+): boolean {
+  return server.kind === 'unix' && (peerUid === 0 || peerUid === ownUid);
+}
+
 /** Who connected; undefined when the kernel does not tell, as for a port. */
 export function peerOf(
   socket: Socket,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isAuthorized, mayConnect } from '../../../src/supervisor/server-access.ts';
+import { isAuthorized, mayConnect, mayUpgrade } from '../../../src/supervisor/server-access.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
@@ -33,5 +33,17 @@ describe('mayConnect', () => {
   it('leaves a shared socket to its mode, and a port to its password', () => {
     expect(mayConnect({ ...socket, mode: 0o770 }, 1001, 0)).toBe(true);
     expect(mayConnect({ kind: 'inet', host: '', port: 1 }, 1001, 0)).toBe(true);
+  });
+});
+
+describe('mayUpgrade', () => {
+  const socket = { kind: 'unix', path: '/s', mode: 0o777 } as const;
+
+  it('lets only root and the daemon have another program run in its place', () => {
+    expect(mayUpgrade(socket, 0, 5)).toBe(true);
+    expect(mayUpgrade(socket, 5, 5)).toBe(true);
+    expect(mayUpgrade({ ...socket, owner: { uid: 1001, gid: 1 } }, 1001, 0)).toBe(false);
+    expect(mayUpgrade(socket, undefined, 0)).toBe(false);
+    expect(mayUpgrade({ kind: 'inet', host: '', port: 1 }, 0, 0)).toBe(false);
   });
 });
