@@ -253,7 +253,7 @@ requires('root', 'netns')('an uplink in bridge_ports', () => {
       lease() { ip -o -6 address show dev $1 mngtmpaddr | grep -oE 'valid_lft [0-9]+'; }
       timeout 20 bash -c 'until ip -6 route show default | grep -q "proto ra"; do sleep 0.1; done'
       timeout 20 bash -c 'until ip -6 address show dev eth0 temporary -tentative | grep -q 5:a; do sleep 0.1; done'
-      slapos -q node format --now 2> /dev/null
+      slapos -q node format --now
       lease br0 > /srv/lease
       timeout 20 bash -c 'until ip -6 route show default | grep -q "br0 proto ra metric 1024"; do sleep 0.1; done'
       sleep 2.2
@@ -276,7 +276,7 @@ requires('root', 'netns')('an uplink in bridge_ports', () => {
       sed -i 's/= eth0/= br0/' /srv/slapos.cfg
       printf 'create_bridge = true\nbridge_ports = eth0\n' >> /srv/slapos.cfg
       slapos node format -n | grep -cE '^(add|delete) address 10.0.'
-      slapos -q node format --now 2> /dev/null
+      slapos -q node format --now
       ip -o address show dev eth0 scope global | wc -l
       ip -o address show dev br0 scope global | wc -l
       reach
