@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layerViolations } from './check-layers.mjs';
 import { sizeViolations } from './check-sizes.mjs';
+import { tidyProblems } from './check-tidy.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, 'node_modules', '.bin', name);
@@ -66,5 +67,12 @@ if (spawnSync('clang-format', ['--version'], { stdio: 'ignore' }).status === 0) 
   runTool('C++ format', 'clang-format', ['--dry-run', '--Werror', ...sources]);
 } else {
   process.stdout.write('check C++ format: skipped, clang-format is not installed\n');
+}
+if (spawnSync('clang-tidy', ['--version'], { stdio: 'ignore' }).status === 0) {
+  const { problems, left } = await tidyProblems(files, read, root);
+  report('clang-tidy', problems);
+  if (left > 0) process.stdout.write(`  ${left} file(s) left for the next run; TIDY=full waits\n`);
+} else {
+  process.stdout.write('check clang-tidy: skipped, it is not installed\n');
 }
 process.exit(failures === 0 ? 0 : 1);

@@ -10,10 +10,16 @@ import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const output = join(root, 'build-asan');
+// SLAPOS_SANITIZER=thread: races between threads, in a build of its own and without fuzzing.
+const isThread = process.env['SLAPOS_SANITIZER'] === 'thread';
+const output = join(root, isThread ? 'build-tsan' : 'build-asan');
 const FUZZ_SECONDS = Number(process.env['SLAPOS_FUZZ_SECONDS'] ?? 5);
 const RANDOM_RUNS = FUZZ_SECONDS * 40_000;
 const PROGRAM_LIMIT_MS = 120_000 + FUZZ_SECONDS * 1000;
+
+/** Tests of what runs in several threads. */
+const THREADED = ['spawn_test', 'keeper_test'];
+const THREAD_LIMIT_MS = 600_000;
 
 const works = (compiler, flags) =>
   spawnSync(compiler, [...flags, '-x', 'c++', '-', '-o', '/dev/null'], {
@@ -22,14 +28,16 @@ const works = (compiler, flags) =>
     stdio: ['pipe', 'ignore', 'ignore'],
   }).status === 0;
 
-const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+const SANITIZE = isThread
+  ? ['-fsanitize=thread']
+  : ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const candidates = [process.env['CXX'] ?? '', 'clang++', 'g++'].filter((name) => name !== '');
 const compiler = candidates.find((name) => works(name, SANITIZE));
 if (compiler === undefined) {
   process.stderr.write('test-native: neither clang++ nor g++ can build with sanitizers here\n');
   process.exit(1);
 }
-const hasLibFuzzer = works(compiler, ['-fsanitize=fuzzer', '-DFUZZ']);
+const hasLibFuzzer = !isThread && works(compiler, ['-fsanitize=fuzzer', '-DFUZZ']);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const flags = [
   ...['-std=c++20', '-g', '-O1', '-fno-omit-frame-pointer', '-D_GNU_SOURCE', '-pthread'],
@@ -63,13 +71,13 @@ function isFresh(object) {
   return files.every((file) => existsSync(file) && statSync(file).mtimeMs <= built);
 }
 
-function run(command, args) {
+function run(command, args, limitMs = PROGRAM_LIMIT_MS) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     child.stdout.on('data', (data) => (text += data));
     child.stderr.on('data', (data) => (text += data));
-    const timer = setTimeout(() => child.kill('SIGKILL'), PROGRAM_LIMIT_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
     child.on('close', (status) => {
       clearTimeout(timer);
       resolve({ status, text });
@@ -190,6 +198,24 @@ for (const [index, object] of fuzzers.entries()) {
   await compileOrExit([...flags, ...fuzzFlags, object, ...driverObject, ...core, '-o', program]);
   await runFuzzer(program, name);
 }
+/** The threads of the keeper: the same tests under the thread sanitizer, as a run of its own. */
+async function runThreadTests() {
+  if (!works(compiler, ['-fsanitize=thread']))
+    return note('skip', 'skip threads: no -fsanitize=thread');
+  process.env['SLAPOS_SANITIZER'] = 'thread';
+  const self = fileURLToPath(import.meta.url);
+  const { status, text } = await run(process.execPath, [self, ...THREADED], THREAD_LIMIT_MS);
+  const lines = text.split('\n').filter((line) => /^(ok|not ok|skip) /.test(line));
+  for (const line of lines) {
+    const kind = /^(ok|not ok|skip) /.exec(line)?.[1] ?? 'not ok';
+    note(kind, line.replace(kind, `${kind} threads`));
+  }
+  if (status !== 0 && !lines.some((line) => line.startsWith('not ok'))) {
+    note('not ok', `not ok threads: ended with ${status ?? 'a signal'}\n${text.slice(-4000)}`);
+  }
+}
+
+if (!isThread && words.length === 0) await runThreadTests();
 process.stdout.write(
   `\nnative: ${total.ok} passed, ${total['not ok']} failed, ${total.skip} skipped\n`,
 );

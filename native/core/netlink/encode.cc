@@ -59,6 +59,7 @@ void AddMac(const Operation& operation, MessageWriter& writer) {
   if (operation.mac.empty()) return;
   unsigned parts[kMacBytes];
   char end = 0;
+  // NOLINTNEXTLINE(cert-err34-c): two digits cannot overflow.
   int count = std::sscanf(operation.mac.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1],
                           &parts[2], &parts[3], &parts[4], &parts[5], &end);
   constexpr size_t kTextSize = kMacBytes * 3 - 1;
