@@ -2,6 +2,8 @@ import type { GridOptions } from '../config/grid-options.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { Logger } from '../log/logger.ts';
 import type { SlapMaster } from '../slap/master.ts';
+import type { Firewall } from './firewall.ts';
+import type { Manager } from './manager.ts';
 
 /** How far a pass is. */
 export interface GridProgress {
@@ -25,4 +27,8 @@ export interface GridContext {
   readonly signal: AbortSignal;
   /** How many partitions are processed at a time. */
   readonly jobs: number;
+  /** In the order of `manager_list`. */
+  readonly managers: readonly Manager[];
+  /** undefined without section [firewall]. */
+  readonly firewall: Firewall | undefined;
 }

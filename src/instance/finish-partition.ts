@@ -5,6 +5,7 @@
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { describeFailure } from '../grid/describe-failure.ts';
+import { withTearDown } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { runPromises } from '../promise/run-promises.ts';
 import { writeErrorLog } from './error-log.ts';
@@ -24,7 +25,9 @@ export async function finishPartition(
 ): Promise<PartitionOutcome> {
   const { partition } = prepared;
   try {
-    await settlePartition(context, prepared, openSupervisor);
+    await withTearDown(context, partition, () =>
+      settlePartition(context, prepared, openSupervisor),
+    );
     await rememberTimestamp(context, partition);
     return { kind: 'success' };
   } catch (error) {
@@ -48,6 +51,8 @@ async function settlePartition(
   }
   if (error !== undefined) throw error;
   const { requestedState } = partition.wish;
+  if (requestedState === 'destroyed') await context.firewall?.remove(context, partition);
+  else await context.firewall?.apply(context, partition);
   if (requestedState === 'started') await confirmStarted(context, partition);
   else await tellStopped(context, partition);
   if (requestedState !== 'destroyed') await endTransaction(context, partition);

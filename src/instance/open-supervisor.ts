@@ -1,5 +1,6 @@
 /** {@link ServiceSupervisor} over XML-RPC. */
 import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+import { coalesce } from '../grid/coalesce.ts';
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../supervisor/client.ts';
@@ -28,9 +29,10 @@ export async function openServiceSupervisor(access: SupervisorAccess): Promise<S
 /** The calls of the grid over a client. */
 export function connectSupervisor(client: SupervisorClient, log: Logger): ServiceSupervisor {
   return {
-    async update() {
+    update: coalesce(async () => {
       await explain(updateGroups(client, log));
-    },
+    }),
+    startUnstarted: (group) => explain(startUnstarted(client, group)),
     async startGroup(group) {
       try {
         await client.call('supervisor.startProcessGroup', group, false);
@@ -49,6 +51,14 @@ export function connectSupervisor(client: SupervisorClient, log: Logger): Servic
     },
     close: () => client.close(),
   };
+}
+
+async function startUnstarted(client: SupervisorClient, group: string): Promise<void> {
+  const all = await client.call<ProcessInfo[]>('supervisor.getAllProcessInfo');
+  // The time of the last start: 0 before the first one.
+  for (const process of all.filter((each) => each.group === group && each.start === 0)) {
+    await client.call('supervisor.startProcess', `${group}:${process.name}`, false);
+  }
 }
 
 /** A refusal of the supervisor in words of the grid. */

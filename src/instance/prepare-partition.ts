@@ -5,6 +5,7 @@
 
 import { SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
+import { eachManager, withTearDown } from '../grid/manager.ts';
 import { refreshCertificate } from './certificates.ts';
 import { decidePartition } from './decide.ts';
 import { errorLogFile } from './error-log.ts';
@@ -38,10 +39,12 @@ export async function preparePartition(
   partition: Partition,
 ): Promise<Preparation> {
   await partition.folder.remove(transactionFile(partition.id));
+  await eachManager(context, (manager) => manager.instance?.(context, partition));
   const decision = decidePartition(await observePartition(context, partition));
   if (decision.action === 'up-to-date') {
     partition.log.debug(`Partition ${partition.id} is up to date.`);
-    return { kind: 'done', outcome: await watchPartition(context, partition) };
+    const watch = () => watchPartition(context, partition);
+    return { kind: 'done', outcome: await withTearDown(context, partition, watch) };
   }
   if (decision.deletesTimestamp) await partition.folder.remove(TIMESTAMP_FILE);
   return { kind: 'full', prepared: await processPartition(context, partition) };

@@ -26,7 +26,10 @@ export async function writeServiceFiles(
   const folder = openGroupFolder(context);
   const text = await renderPartitionGroup(partition);
   const file = `${partition.id}.conf`;
-  const deleted = await removeStaleFiles(folder, partition.id, text === undefined ? '' : file);
+  const deleted = await removeStaleFiles(folder, partition.id, [
+    ...(text === undefined ? [] : [file]),
+    ...managerFiles(context, partition.id),
+  ]);
   if (text === undefined) {
     partition.log.warning(`No runners nor services found for partition '${partition.id}'`);
     return { needsUpdate: deleted > 0, hasGroup: false };
@@ -55,17 +58,26 @@ export async function removeServiceFiles(
   context: GridContext,
   partitionId: string,
 ): Promise<ServiceFilesResult> {
-  const deleted = await removeStaleFiles(openGroupFolder(context), partitionId, '');
+  const deleted = await removeStaleFiles(openGroupFolder(context), partitionId, []);
   return { needsUpdate: deleted > 0, hasGroup: false };
+}
+
+/** What managers keep up by themselves; upstream deletes it here, which restarts their services. */
+function managerFiles({ managers }: GridContext, partitionId: string): readonly string[] {
+  return managers.flatMap(({ groupSuffix }) =>
+    groupSuffix === undefined ? [] : [`${partitionId}-${groupSuffix}.conf`],
+  );
 }
 
 async function removeStaleFiles(
   folder: OwnedFolder,
   partitionId: string,
-  kept: string,
+  kept: readonly string[],
 ): Promise<number> {
   const names = await folder.list('');
-  const stale = names.filter((name) => name !== kept && isPartitionServiceFile(name, partitionId));
+  const stale = names.filter((name) => {
+    return !kept.includes(name) && isPartitionServiceFile(name, partitionId);
+  });
   for (const name of stale) await folder.remove(name);
   return stale.length;
 }

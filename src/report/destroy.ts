@@ -2,6 +2,7 @@
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
+import { eachManager } from '../grid/manager.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
 import type { Partition } from '../instance/partition.ts';
 import { decideRetention } from '../instance/retention.ts';
@@ -31,11 +32,13 @@ export async function destroyPartition(
   await context.master.reportStopped(partition.masterId).catch((error: unknown) => {
     log.warning(`The Master was not told: ${errorMessage(error)}, ignoring`);
   });
+  const isRetainedStill = await isRetained(context, partition);
+  await eachManager(context, (manager) => manager.report?.(context, partition, isRetainedStill));
   if (await hasRunningServices(partition, openSupervisor)) {
     log.info(`Partition ${id} still has services that must end first.`);
     return false;
   }
-  if (await isRetained(context, partition)) return false;
+  if (isRetainedStill) return false;
   await runDestroyScript(context, partition);
   await emptyPartition(context, partition);
   if ((await removeServiceFiles(context, id)).needsUpdate) await (await openSupervisor()).update();

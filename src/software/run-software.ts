@@ -2,6 +2,7 @@
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { describeFailure } from '../grid/describe-failure.ts';
+import { eachManager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
 import type { SlapComputer } from '../slap/master.ts';
 import { installSoftware } from './install.ts';
@@ -54,9 +55,11 @@ async function listCompleted(context: GridContext): Promise<ReadonlySet<string>>
 async function applyStep(context: GridContext, step: SoftwareStep): Promise<boolean> {
   const { url } = step;
   try {
+    await eachManager(context, (manager) => manager.software?.(context, step));
     if (step.kind === 'build') await buildStep(context, step);
     else if (step.kind === 'destroy') await destroyStep(context, step);
     else context.log.debug(`Software release ${url} is already built.`);
+    await eachManager(context, (manager) => manager.softwareTearDown?.(context, step));
     return true;
   } catch (error) {
     if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;

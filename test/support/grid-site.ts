@@ -17,6 +17,8 @@ import { join } from 'node:path';
 import { readGridOptions } from '../../src/config/grid-options.ts';
 import { parseConfig } from '../../src/config/read.ts';
 import type { GridContext, GridProgress } from '../../src/grid/context.ts';
+import type { Firewall } from '../../src/grid/firewall.ts';
+import type { Manager } from '../../src/grid/manager.ts';
 import { createGridHost } from '../../src/host/create-grid-host.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { SlapMaster, SlapPartition } from '../../src/slap/master.ts';
@@ -77,6 +79,8 @@ export interface SiteOptions {
   readonly settings?: string;
   readonly cli?: Record<string, string | number | boolean>;
   readonly master?: SlapMaster;
+  readonly managers?: readonly Manager[];
+  readonly firewall?: Firewall;
 }
 
 /** Makes everything anew. */
@@ -149,6 +153,8 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
         random: Math.random,
         signal: new AbortController().signal,
         jobs: 2,
+        managers: given.managers ?? [],
+        firewall: given.firewall,
       };
     },
     async remove() {

@@ -50,6 +50,10 @@ export function createStandInSupervisor(instanceRoot: string): StandInSupervisor
       groups.set(group, { stop: controller, ended: startPrograms(text, controller.signal) });
       return true;
     },
+    async startUnstarted(group) {
+      calls.push(`startUnstarted ${group}`);
+      await this.startGroup(group);
+    },
     async startAll() {
       calls.push('startAll');
     },

@@ -116,6 +116,8 @@ function createGridContext(
     signal: command.signal,
     // A debugger owns the terminal: one at a time.
     jobs: options.isBuildoutDebug ? 1 : (options.jobs ?? availableParallelism()),
+    managers: [],
+    firewall: undefined,
   };
 }
 
