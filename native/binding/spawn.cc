@@ -89,6 +89,7 @@ SpawnRequest ReadRequest(const Napi::Object& object) {
   if (HasField(object, "umask")) request.umask = static_cast<mode_t>(IntField(object, "umask"));
   request.new_session = BoolField(object, "isNewSession", false);
   request.same_group = BoolField(object, "isSameGroup", false);
+  request.subreaper = BoolField(object, "isSubreaper", false);
   request.no_new_privs = BoolField(object, "isNoNewPrivs", false);
   return request;
 }

@@ -117,6 +117,11 @@ export interface SpawnRequest {
   readonly isNewSession?: boolean;
   /** Stay in the caller's process group: for a command that uses our terminal. */
   readonly isSameGroup?: boolean;
+  /**
+   * PR_SET_CHILD_SUBREAPER of prctl(2): what it starts stays below it in the tree of processes,
+   * also when the process between ends or starts a session, until it ends itself.
+   */
+  readonly isSubreaper?: boolean;
   readonly isNoNewPrivs?: boolean;
 }
 

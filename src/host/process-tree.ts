@@ -27,17 +27,69 @@ export function listDescendants(table: ProcTable, ancestor: number): number[] {
   return found;
 }
 
+/** What a pid means: a number alone is given out again. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Start of the process, ticks since boot. */
+  readonly startTicks: number;
+}
+
+/** All descendants of a process as they are now. */
+export async function observeDescendants(
+  pid: number,
+  addon: Pick<NativeAddon, 'procSample'>,
+): Promise<readonly ProcessIdentity[]> {
+  const table = decodeProcTable(await addon.procSample({}));
+  const below = new Set(listDescendants(table, pid));
+  return listIdentities(table).filter((each) => below.has(each.pid));
+}
+
+function listIdentities(table: ProcTable): ProcessIdentity[] {
+  return Array.from({ length: table.length }, (_, index) => ({
+    pid: table.u32(index, 'pid'),
+    startTicks: table.f64(index, 'startTicks'),
+  }));
+}
+
 /**
- * Kills a process started by the addon, its group and its descendants: all are stopped first, and
- * looked for again until no new one appears, so that none escapes by forking meanwhile.
+ * Kills a process started by the addon, its group and its descendants. Since spawned commands adopt
+ * the orphans below them, that is everything they started, whatever sessions it entered.
  */
 export async function killProcessTree(pid: number, addon: TreeAddon): Promise<void> {
+  addon.spawnSignal({ pid, signal: SIGSTOP, isGroup: false });
+  await killAll((table) => listDescendants(table, pid), addon);
+  killGroup(pid, addon);
+}
+
+/** Kills processes that are still the ones they were, and their descendants. */
+export async function killProcesses(
+  known: readonly ProcessIdentity[],
+  addon: Pick<NativeAddon, 'procSample'>,
+): Promise<void> {
+  if (known.length === 0) return;
+  const starts = new Map(known.map(({ pid, startTicks }) => [pid, startTicks]));
+  const find = (table: ProcTable) => {
+    const same = listIdentities(table).filter(({ pid, startTicks }) => {
+      return starts.get(pid) === startTicks;
+    });
+    return same.flatMap(({ pid }) => [pid, ...listDescendants(table, pid)]);
+  };
+  await killAll(find, addon);
+}
+
+/**
+ * Stops what `find` finds and looks again until no new one appears, so that none escapes by forking
+ * meanwhile, then kills them all. A stopped process cannot fork: fork(2) starts anew after a signal.
+ */
+async function killAll(
+  find: (table: ProcTable) => readonly number[],
+  addon: Pick<NativeAddon, 'procSample'>,
+): Promise<void> {
   const stopped = new Set<number>();
   const own = process.pid;
-  addon.spawnSignal({ pid, signal: SIGSTOP, isGroup: false });
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const table = decodeProcTable(await addon.procSample({}));
-    const fresh = listDescendants(table, pid).filter((each) => !stopped.has(each) && each !== own);
+    const fresh = find(table).filter((each) => !stopped.has(each) && each !== own);
     if (fresh.length === 0) break;
     for (const each of fresh) {
       stopped.add(each);
@@ -45,7 +97,6 @@ export async function killProcessTree(pid: number, addon: TreeAddon): Promise<vo
     }
   }
   for (const each of stopped) sendSignal(each, SIGKILL);
-  killGroup(pid, addon);
 }
 
 /** Kills a process started by the addon and its group, if it leads one. */

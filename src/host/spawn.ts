@@ -6,7 +6,13 @@ import { Socket } from 'node:net';
 import { SpawnError } from '../errors/slapos-error.ts';
 import { loadNative, type NativeAddon, type NativeFailure, type SpawnRequest } from './native.ts';
 import { isKernelRefusal } from './native-failure.ts';
-import { killGroup, killProcessTree } from './process-tree.ts';
+import {
+  killGroup,
+  killProcesses,
+  killProcessTree,
+  observeDescendants,
+  type ProcessIdentity,
+} from './process-tree.ts';
 import type { UserIdentity } from './user.ts';
 
 export interface CommandRequest {
@@ -79,7 +85,7 @@ export async function spawnCommand(
   const limit = limitCommand(started.pid, request, addon);
   try {
     const exit = await started.exited;
-    if (limit.isTimedOut()) killRest(started.pid);
+    await limit.killRest();
     await output.drain();
     return { ...exit, ...output.result(), isTimedOut: limit.isTimedOut() };
   } finally {
@@ -100,6 +106,8 @@ export function encodeSpawn(request: CommandRequest): SpawnRequest {
     stdio: isInteractive ? [0, 1, 2] : ['null', 'pipe', 'stdout'],
     // A session of its own has no terminal whose input it could fill for the shell of whoever runs us.
     ...(isInteractive ? { isSameGroup: true } : { isNewSession: true }),
+    // So that a kill finds also those that left the group and lost their parent.
+    isSubreaper: true,
   };
 }
 
@@ -145,35 +153,60 @@ function toSpawnError(request: CommandRequest, error: NativeFailure): SpawnError
 
 function limitCommand(pid: number, request: CommandRequest, addon: SpawnAddon) {
   let isTimedOut = false;
-  let isKilling = false;
+  let killing: Promise<void> | undefined;
+  // Without procfs the descendants cannot be found, but the group can always be killed.
   const kill = () => {
-    if (isKilling) return;
-    isKilling = true;
-    // Without procfs the descendants cannot be found, but the group can always be killed.
-    killProcessTree(pid, addon).catch(() => killGroup(pid, addon));
+    killing ??= killProcessTree(pid, addon).catch(() => killGroup(pid, addon));
   };
-  let grace: NodeJS.Timeout | undefined;
-  const terminate = () => {
-    if (request.graceMs === undefined) return kill();
-    addon.spawnSignal({ pid, signal: SIGTERM, isGroup: true });
-    grace = setTimeout(kill, request.graceMs);
-  };
-  const timer =
-    request.timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          isTimedOut = true;
-          terminate();
-        }, request.timeoutMs);
+  const warned = warnCommand(pid, request.graceMs, addon, kill);
+  const timer = startTimer(request.timeoutMs, () => {
+    isTimedOut = true;
+    if (request.graceMs === undefined) kill();
+    else warned.start();
+  });
   request.signal?.addEventListener('abort', kill);
   if (request.signal?.aborted) kill();
   return {
     isTimedOut: () => isTimedOut,
+    /** To be called once the command has ended: what it leaves behind at its limit dies with it. */
+    killRest: async () => {
+      await killing;
+      if (isTimedOut) await warned.killRest();
+    },
     cancel: () => {
       clearTimeout(timer);
-      clearTimeout(grace);
+      warned.cancel();
       request.signal?.removeEventListener('abort', kill);
     },
+  };
+}
+
+function startTimer(delayMs: number | undefined, run: () => void): NodeJS.Timeout | undefined {
+  return delayMs === undefined ? undefined : setTimeout(run, delayMs);
+}
+
+/** SIGTERM to the group of a command, and after the grace what `kill` does. */
+function warnCommand(
+  pid: number,
+  graceMs: number | undefined,
+  addon: SpawnAddon,
+  kill: () => void,
+) {
+  let timer: NodeJS.Timeout | undefined;
+  let known: Promise<readonly ProcessIdentity[]> = Promise.resolve([]);
+  return {
+    start: () => {
+      // They lose their place below the command if it obeys before they do.
+      known = observeDescendants(pid, addon)
+        .catch(() => [])
+        .finally(() => addon.spawnSignal({ pid, signal: SIGTERM, isGroup: true }));
+      timer = startTimer(graceMs, kill);
+    },
+    killRest: async () => {
+      killRest(pid);
+      await killProcesses(await known, addon).catch(() => undefined);
+    },
+    cancel: () => clearTimeout(timer),
   };
 }
 

@@ -166,6 +166,35 @@ requires('root', 'netns')('the time limit of a command', () => {
     await until(() => (isAlive(Number(result.text)) ? undefined : true), 'its end');
   });
 
+  const ESCAPED =
+    'setsid sh -c \'sh -c "sleep 100 & echo \\$!" &\' </dev/null & sleep 0.3; echo on; ';
+
+  it.each([
+    ['at its end', { timeoutMs: 1000 }, 'sleep 100'],
+    ['after a grace', { timeoutMs: 1000, graceMs: 300 }, "trap '' TERM; while :; do sleep 1; done"],
+    ['when the command obeys', { timeoutMs: 1000, graceMs: 5000 }, 'sleep 100'],
+  ])('kills orphans that left the session, %s', async (_when, limits, rest) => {
+    const { isTimedOut, text } = await runShell(ESCAPED + rest, limits);
+    expect(isTimedOut).toBe(true);
+    const pid = Number(/^\d+$/m.exec(text)?.[0]);
+    await until(() => (isAlive(pid) ? undefined : true), `the end of ${pid}`);
+  });
+
+  it('kills orphans when the caller aborts, and does not wait for their output', async () => {
+    const abort = new AbortController();
+    let heard = '';
+    const running = runShell(`${ESCAPED}sleep 100`, {
+      signal: abort.signal,
+      onOutput: (chunk) => {
+        heard += chunk.toString();
+        if (heard.includes('on')) abort.abort();
+      },
+    });
+    const { text } = await running;
+    const pid = Number(/^\d+$/m.exec(text)?.[0]);
+    await until(() => (isAlive(pid) ? undefined : true), `the end of ${pid}`);
+  });
+
   it('kills when the caller aborts', async () => {
     const abort = new AbortController();
     const running = runShell('echo on; sleep 100', {

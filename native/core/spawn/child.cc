@@ -228,6 +228,10 @@ bool ChildPlan::ResetSignals() {
 }
 
 bool ChildPlan::EnterGroup() {
+  // Kept over execve(2), not inherited by children: prctl(2), Linux 3.4.
+  if (request_.subreaper && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    return Fail(SpawnStep::kProcessGroup);
+  }
   if (request_.new_session) return ::setsid() >= 0 || Fail(SpawnStep::kSession);
   if (request_.same_group) return true;
   return ::setpgid(0, 0) == 0 || Fail(SpawnStep::kProcessGroup);

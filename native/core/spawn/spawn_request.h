@@ -51,6 +51,7 @@ struct SpawnRequest {
   std::vector<UniqueFd> extra;    // become fds 3, 4…: at most kMaxExtraFds
   bool new_session = false;       // setsid(2) instead of a process group of its own
   bool same_group = false;        // stay in the caller's group: for commands on our terminal
+  bool subreaper = false;         // orphans below the command stay below it as long as it lives
   bool no_new_privs = false;
   UniqueFd cgroup;  // folder of a cgroup (version 2) to start in; empty: ours
   std::optional<Confinement> confinement;  // needs no_new_privs
