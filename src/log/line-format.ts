@@ -1,5 +1,6 @@
 /** The forms of a log record (spec/cli.md 2), and ours in JSON. */
 import type { LogLevel } from './logger.ts';
+import { makeJsonPrintable, makePrintable } from './printable.ts';
 import type { LogRecord } from './record.ts';
 import { redactFields, redactText } from './redact.ts';
 
@@ -32,6 +33,11 @@ function paint(color: string, text: string): string {
   return color === '' ? text : `${color}${text}${RESET}`;
 }
 
+/** What a message says, without secrets and without commands to a terminal. */
+function printableMessage({ message }: LogRecord): string {
+  return makePrintable(redactText(message));
+}
+
 export interface ConsoleStyle {
   readonly hasTime: boolean;
   readonly hasColors: boolean;
@@ -42,14 +48,14 @@ export function renderConsoleLine(record: LogRecord, style: ConsoleStyle): strin
   const color = (code: string, text: string) => (style.hasColors ? paint(code, text) : text);
   const time = style.hasTime ? `${color(GREEN, formatLocalTime(record.time))} ` : '';
   const name = color(BLUE, `${record.logger}[${record.pid}]`);
-  const message = color(MESSAGE_COLORS[record.level], redactText(record.message));
+  const message = color(MESSAGE_COLORS[record.level], printableMessage(record));
   return `${time}${name} ${color(BOLD_BLACK, record.level)} ${message}\n`;
 }
 
 /** `[YYYY-MM-DD HH:MM:SS,mmm] <LEVEL padded to 8> <message>`, with a final newline. */
 export function renderFileLine(record: LogRecord): string {
   const time = `${formatLocalTime(record.time)},${pad(record.time.getMilliseconds(), 3)}`;
-  return `[${time}] ${record.level.padEnd(8)} ${redactText(record.message)}\n`;
+  return `[${time}] ${record.level.padEnd(8)} ${printableMessage(record)}\n`;
 }
 
 /** JSON text of anything, also of what JSON.stringify refuses. */
@@ -70,5 +76,5 @@ export function renderJsonLine(record: LogRecord, runId: string): string {
     message: redactText(record.message),
     ...(Object.keys(facts).length === 0 ? {} : { facts }),
   };
-  return `${JSON.stringify(line, encodeFact)}\n`;
+  return `${makeJsonPrintable(JSON.stringify(line, encodeFact))}\n`;
 }
