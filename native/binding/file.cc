@@ -133,6 +133,20 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
   return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
 }
 
+Napi::Value Empty(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string root = StringField(object, "root");
+  std::string path = StringField(object, "path");
+  Napi::Array names = ArrayField(object, "kept");
+  std::vector<std::string> kept;
+  for (uint32_t i = 0; i < names.Length(); ++i) kept.push_back(names.Get(i).ToString());
+  auto work = [=] {
+    EmptyBeneath(root, path, kept);
+    return Nothing();
+  };
+  return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
+}
+
 using Looks = std::vector<CommandLook>;
 
 Napi::Value ToLooks(Napi::Env env, Looks& looks) {
@@ -182,6 +196,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("foldersCreate", Napi::Function::New(env, CreateAll, "foldersCreate"));
   exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
+  exports.Set("emptyBeneath", Napi::Function::New(env, Empty, "emptyBeneath"));
   exports.Set("lookAtCommands", Napi::Function::New(env, LookAtCommands, "lookAtCommands"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
 }

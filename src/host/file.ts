@@ -8,11 +8,12 @@
 import {
   close as closeCallback,
   constants,
+  type Dirent,
   fstat as fstatCallback,
   read as readCallback,
   type Stats,
 } from 'node:fs';
-import { lchown, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { lchown, opendir, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { ErrorCode } from '../errors/catalogue.ts';
@@ -28,6 +29,9 @@ const readFd = promisify(readCallback);
 const O_PATH = 0o10000000;
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 const READ_BYTES = 64 * 1024;
+const DEFAULT_MAX_ENTRIES = 1_000_000;
+/** A folder of this size holds some thousand entries at least; all file systems count in names. */
+const LARGE_FOLDER_BYTES = 256 * 1024;
 
 export interface FolderEntry {
   readonly name: string;
@@ -61,8 +65,15 @@ export interface BeneathFiles {
     paths: readonly string[],
     limit: { readonly maxBytes: number },
   ): Promise<ReadonlyArray<string | HostError | undefined>>;
-  /** Entries of a folder sorted by name, undefined when it does not exist. `''` is the root. */
-  list(root: string, path: string): Promise<readonly FolderEntry[] | undefined>;
+  /**
+   * Entries of a folder sorted by name, undefined when it does not exist. `''` is the root. More
+   * than `maxEntries` (a million by default) is an error.
+   */
+  list(
+    root: string,
+    path: string,
+    limit?: { readonly maxEntries?: number },
+  ): Promise<readonly FolderEntry[] | undefined>;
   /** Status of the path itself (a link is not followed), undefined when there is none. */
   stat(root: string, path: string): Promise<FileStatus | undefined>;
   /** Replaces a file atomically and durably; a link of that name is replaced, not followed. */
@@ -88,11 +99,18 @@ export interface BeneathFiles {
   readlink(root: string, path: string): Promise<string | undefined>;
   /** Removes a file, a link or a whole tree; missing is fine. */
   remove(root: string, path: string): Promise<void>;
+  /** Removes all that a folder holds but the names `kept`; missing is fine, `''` is the root. */
+  empty(root: string, path: string, kept: readonly string[]): Promise<void>;
 }
 
 type FileAddon = Pick<
   NativeAddon,
-  'openBeneath' | 'readTextsBeneath' | 'writeAllBeneath' | 'mkdirBeneath' | 'removeBeneath'
+  | 'openBeneath'
+  | 'readTextsBeneath'
+  | 'writeAllBeneath'
+  | 'mkdirBeneath'
+  | 'removeBeneath'
+  | 'emptyBeneath'
 >;
 
 const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENOTDIR', 'EMLINK']);
@@ -102,7 +120,7 @@ export function createBeneathFiles(addon: () => FileAddon = loadNative): Beneath
   return {
     read: (root, path, limit) => readFile(addon(), root, path, limit?.maxBytes),
     readTexts: (root, paths, limit) => readTexts(addon(), root, paths, limit.maxBytes),
-    list: (root, path) => listFolder(addon(), root, path),
+    list: (root, path, limit) => listFolder(addon(), root, path, limit?.maxEntries),
     stat: (root, path) =>
       withFd(addon(), 'look at', root, path, O_PATH, async (fd) => toFileStatus(await fstatFd(fd))),
     async write(root, path, data, options) {
@@ -119,6 +137,8 @@ export function createBeneathFiles(addon: () => FileAddon = loadNative): Beneath
       withParent(addon(), 'read the link', root, path, (place) => readlink(place)),
     remove: (root, path) =>
       guard('remove', root, path, () => addon().removeBeneath({ root, path })),
+    empty: (root, path, kept) =>
+      guard('empty', root, path, () => addon().emptyBeneath({ root, path, kept })),
   };
 }
 
@@ -273,14 +293,31 @@ async function listFolder(
   addon: FileAddon,
   root: string,
   path: string,
+  maxEntries = DEFAULT_MAX_ENTRIES,
 ): Promise<readonly FolderEntry[] | undefined> {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   return withFd(addon, 'list', root, path, flags, async (fd) => {
-    const entries = await readdir(`/proc/self/fd/${fd}`, { withFileTypes: true });
+    const entries = await readEntries(fd, maxEntries + 1);
+    if (entries.length > maxEntries) {
+      const message = `${root}/${path} holds more than ${maxEntries} entries.`;
+      throw new HostError('SLAPOS_ERR_FILE', message, { syscall: 'getdents64' });
+    }
     return entries
       .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   });
+}
+
+/** @param limit stops here in a large folder, before it fills the memory. */
+async function readEntries(fd: number, limit: number): Promise<readonly Dirent[]> {
+  const folder = `/proc/self/fd/${fd}`;
+  const { size } = await fstatFd(fd);
+  if (size < LARGE_FOLDER_BYTES) return readdir(folder, { withFileTypes: true });
+  const entries: Dirent[] = [];
+  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+    if (entries.push(entry) >= limit) break;
+  }
+  return entries;
 }
 
 async function writeLink(

@@ -34,7 +34,15 @@ export interface OwnedFolder {
   readText(path: string): Promise<string | undefined>;
   /** At most the last `bytes` bytes of a file, as text; empty when it is missing. */
   readTail(path: string, bytes: number): Promise<string>;
-  /** Names in a folder, sorted; empty when it is missing. `''` is the folder itself. */
+  /**
+   * Bytes of a regular file that has no other name, so that it is nobody else's; undefined when it
+   * is missing. More than `maxBytes` is an error.
+   */
+  readSole(path: string, maxBytes: number): Promise<Buffer | undefined>;
+  /**
+   * Names in a folder, sorted; empty when it is missing. `''` is the folder itself. More than 10,000
+   * are an error.
+   */
   list(path: string): Promise<readonly string[]>;
   /** Facts about an entry itself, not about what a link points to. */
   stat(path: string): Promise<FileStatus | undefined>;
@@ -49,6 +57,8 @@ export interface OwnedFolder {
   setLink(path: string, target: string, owner?: LinkOwner): Promise<void>;
   /** Removes a file, a link or a tree; missing is fine. */
   remove(path: string): Promise<void>;
+  /** Removes all that the folder itself holds, whatever the bytes of the names, but `kept`. */
+  empty(kept?: readonly string[]): Promise<void>;
 }
 
 export interface GridHost {

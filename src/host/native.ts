@@ -307,6 +307,12 @@ export interface NativeAddon extends NativeKeeper, NativeLogs, NativeSockets {
   }): Promise<void>;
   /** Removes a file, link or whole tree beneath `root`; does not follow links; ENOENT is fine. */
   removeBeneath(request: { readonly root: string; readonly path: string }): Promise<void>;
+  /** Removes all that a folder beneath `root` holds, or `root` itself, but the names `kept`. */
+  emptyBeneath(request: {
+    readonly root: string;
+    readonly path: string;
+    readonly kept: readonly string[];
+  }): Promise<void>;
 }
 
 export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
@@ -331,6 +337,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'foldersCreate',
   'mkdirBeneath',
   'removeBeneath',
+  'emptyBeneath',
   'lookAtCommands',
   'logOpen',
   'logOpenMany',

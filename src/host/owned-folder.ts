@@ -16,6 +16,9 @@ const chmodDescriptor = promisify(fchmod);
 const readDescriptor = promisify(read);
 const writeDescriptor = promisify(write);
 
+/** No folder that root looks through in a partition needs more; each may become a process. */
+const LIST_LIMIT = { maxEntries: 10_000 };
+
 /**
  * Opens the way to a folder; nothing is touched before a method is called.
  * @param root reached by names that only we can change
@@ -32,7 +35,9 @@ export function openOwnedFolder(
     path: join(root, beneath),
     readText: async (path) => (await files.read(root, at(path)))?.toString(),
     readTail: (path, bytes) => readTail(root, at(path), bytes),
-    list: async (path) => ((await files.list(root, at(path))) ?? []).map((entry) => entry.name),
+    readSole: (path, maxBytes) => readSole(root, at(path), maxBytes),
+    list: async (path) =>
+      ((await files.list(root, at(path), LIST_LIMIT)) ?? []).map((entry) => entry.name),
     stat: (path) => files.stat(root, at(path) || '.'),
     write: (path, text, options) => files.write(root, at(path), text, options),
     append: (path, text, options) => append(root, at(path), text, options),
@@ -40,6 +45,7 @@ export function openOwnedFolder(
     rename: (path, name) => renameEntry(root, at(path), name),
     setLink: (path, target, owner) => setLink(files, root, at(path), target, owner),
     remove: (path) => removeTree(files, root, at(path)),
+    empty: (kept = []) => files.empty(root, beneath, kept),
   };
 }
 
@@ -83,6 +89,22 @@ async function readTail(root: string, path: string, bytes: number): Promise<stri
     const buffer = Buffer.alloc(Math.min(size, bytes));
     const { bytesRead } = await readDescriptor(fd, buffer, 0, buffer.length, size - buffer.length);
     return buffer.subarray(0, bytesRead).toString();
+  } finally {
+    await closeDescriptor(fd);
+  }
+}
+
+async function readSole(root: string, path: string, maxBytes: number): Promise<Buffer | undefined> {
+  const fd = await openBeneath(root, path, constants.O_RDONLY);
+  if (fd === undefined) return undefined;
+  try {
+    const size = await expectOwnFile(fd, join(root, path));
+    const buffer = Buffer.alloc(Math.min(size, maxBytes) + 1);
+    const { bytesRead } = await readDescriptor(fd, buffer, 0, buffer.length, 0);
+    if (bytesRead <= maxBytes) return buffer.subarray(0, bytesRead);
+    throw new HostError('SLAPOS_ERR_FILE', `${join(root, path)} is too large.`, {
+      syscall: 'read',
+    });
   } finally {
     await closeDescriptor(fd);
   }
@@ -157,10 +179,11 @@ async function expectFile(fd: number, path: string): Promise<number> {
 }
 
 /** A second name could be that of a file elsewhere which its owner may not write. */
-async function expectOwnFile(fd: number, path: string): Promise<void> {
+async function expectOwnFile(fd: number, path: string): Promise<number> {
   const status = await statDescriptor(fd);
   if (!status.isFile()) throw refusal(path, 'it is not a regular file');
   if (status.nlink !== 1) throw refusal(path, 'it has another name');
+  return status.size;
 }
 
 function refusal(path: string, why: string, cause?: unknown): HostError {

@@ -129,6 +129,24 @@ TEST(removing_follows_nothing) {
   CHECK(!fs::exists(scratch.Path("root/d")));
 }
 
+TEST(emptying_keeps_the_folder_and_what_it_is_told) {
+  Scratch scratch;
+  fs::create_directories(scratch.Path("root/full/deep/er"));
+  for (const char* name : {"kept", "\xff\xfe", "\x1b[2J\n", "deep/\xff", "deep/kept"}) {
+    UniqueFd file(::open((scratch.Root() + "/full/" + name).c_str(), O_WRONLY | O_CREAT, 0600));
+    CHECK(file.Get() >= 0);
+  }
+  fs::create_symlink(scratch.Path("outside"), scratch.Path("root/full/link"));
+  EmptyBeneath(scratch.Root() + "/full", "", {"kept"});
+  CHECK(fs::exists(scratch.Path("root/full/kept")));
+  CHECK_EQ(std::distance(fs::directory_iterator(scratch.Path("root/full")), {}), 1);
+  EmptyBeneath(scratch.Root(), "full", {});
+  CHECK(fs::is_empty(scratch.Path("root/full")));
+  EmptyBeneath(scratch.Root(), "none", {});
+  CHECK_EQ(scratch.Get("outside/secret"), "secret");
+  CHECK_THROWS(ELOOP, EmptyBeneath(scratch.Root(), "out", {}));
+}
+
 TEST(a_deep_and_closed_tree_is_removed) {
   Scratch scratch;
   UniqueFd folder(::open(scratch.Root().c_str(), O_RDONLY | O_DIRECTORY));

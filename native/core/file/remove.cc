@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
 #include <vector>
 
 #include "core/file/beneath.h"
@@ -21,6 +22,8 @@ constexpr size_t kMaxDepth = 64;
 // Passes without progress over a folder that others keep filling.
 constexpr int kMaxPasses = 16;
 constexpr unsigned kMaxMoves = 1000000;
+// Entries of a folder that are looked at together: memory stays bounded however many there are.
+constexpr size_t kBatch = 65536;
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
 
 struct Entry {
@@ -42,15 +45,17 @@ bool IsFolder(int parent, const char* name) {
   return ::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
-std::vector<Entry> ListFolder(int fd, const std::string& detail) {
+// At most `kBatch` entries other than `kept`.
+std::vector<Entry> ListFolder(int fd, const std::set<std::string>& kept,
+                              const std::string& detail) {
   UniqueFd copy(::openat(fd, ".", kFolderFlags));
   DIR* listing = copy ? ::fdopendir(copy.Get()) : nullptr;
   if (listing == nullptr) ThrowErrno("openat", detail);
   (void)copy.Release();
   std::vector<Entry> entries;
-  while (const dirent* entry = ::readdir(listing)) {
+  while (const dirent* entry = entries.size() < kBatch ? ::readdir(listing) : nullptr) {
     std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
+    if (name == "." || name == ".." || kept.count(name) > 0) continue;
     bool is_folder =
         entry->d_type == DT_UNKNOWN ? IsFolder(fd, entry->d_name) : entry->d_type == DT_DIR;
     entries.push_back({std::move(name), is_folder});
@@ -76,16 +81,29 @@ class TreeRemover {
     mount_ = MountOf(parent_);
     if (MountOf(top.Get()) != mount_) throw SysError(EBUSY, "unlinkat", detail_ + " is mounted");
     top_ = top.Get();
+    RepeatUntil([this] { return Unlink(parent_, name_, AT_REMOVEDIR); });
+  }
+
+  // Leaves the folder itself, and the names to keep in it.
+  void RunInside(const std::vector<std::string>& kept) {
+    kept_.insert(kept.begin(), kept.end());
+    mount_ = MountOf(parent_);
+    top_ = parent_;
+    RepeatUntil([this] { return ListFolder(top_, kept_, detail_).empty(); });
+  }
+
+ private:
+  template <typename Check>
+  void RepeatUntil(Check is_done) {
     for (int idle_passes = 0; idle_passes < kMaxPasses && moved_ < kMaxMoves;) {
       unsigned moved_before = moved_;
       Empty(top_, 1);
-      if (Unlink(parent_, name_, AT_REMOVEDIR)) return;
+      if (is_done()) return;
       if (moved_ == moved_before) idle_passes++;
     }
     throw SysError(ENOTEMPTY, "unlinkat", detail_);
   }
 
- private:
   // Empty when it is gone or no folder any more.
   UniqueFd OpenFolder(int parent, const std::string& name) {
     UniqueFd folder(::openat(parent, name.c_str(), kFolderFlags));
@@ -114,24 +132,30 @@ class TreeRemover {
   }
 
   void Empty(int folder, size_t depth) {
-    for (const Entry& entry : ListFolder(folder, detail_)) {
-      if (entry.is_folder) {
-        RemoveFolder(folder, entry.name, depth);
-      } else {
-        Unlink(folder, entry.name, 0);
+    static const std::set<std::string> kNone;
+    const std::set<std::string>& kept = folder == top_ ? kept_ : kNone;
+    for (bool is_full = true, is_emptying = true; is_full && is_emptying;) {
+      std::vector<Entry> entries = ListFolder(folder, kept, detail_);
+      is_full = entries.size() == kBatch;
+      is_emptying = false;
+      for (const Entry& entry : entries) {
+        bool is_gone = entry.is_folder ? RemoveFolder(folder, entry.name, depth)
+                                       : Unlink(folder, entry.name, 0);
+        is_emptying = is_emptying || is_gone;
       }
     }
   }
 
-  void RemoveFolder(int parent, const std::string& name, size_t depth) {
-    if (depth >= kMaxDepth && MoveUp(parent, name)) return;
+  // False when it is not empty yet.
+  bool RemoveFolder(int parent, const std::string& name, size_t depth) {
+    if (depth >= kMaxDepth && MoveUp(parent, name)) return true;
     UniqueFd folder = OpenFolder(parent, name);
-    if (!folder) return;
+    if (!folder) return false;
     if (MountOf(folder.Get()) != mount_) {
       throw SysError(EBUSY, "unlinkat", detail_ + "/…/" + name + " is mounted");
     }
     Empty(folder.Get(), depth + 1);
-    Unlink(parent, name, AT_REMOVEDIR);
+    return Unlink(parent, name, AT_REMOVEDIR);
   }
 
   bool MoveUp(int parent, const std::string& name) {
@@ -149,6 +173,7 @@ class TreeRemover {
   int parent_;
   const std::string& name_;
   std::string detail_;
+  std::set<std::string> kept_;
   int top_ = -1;
   uint64_t mount_ = 0;
   unsigned moved_ = 0;
@@ -170,6 +195,18 @@ void RemoveBeneath(const std::string& root, const std::string& path) {
     if (errno != EISDIR) ThrowErrno("unlinkat", root + "/" + path);
   }
   TreeRemover(parent, place.name, root + "/" + path).Run();
+}
+
+void EmptyBeneath(const std::string& root, const std::string& path,
+                  const std::vector<std::string>& kept) {
+  UniqueFd folder;
+  try {
+    folder = OpenBeneath(root, path, O_RDONLY | O_DIRECTORY, 0);
+  } catch (const SysError& error) {
+    if (error.err() == ENOENT) return;
+    throw;
+  }
+  TreeRemover(folder.Get(), path, root + "/" + path).RunInside(kept);
 }
 
 }  // namespace slapos

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace slapos {
 
@@ -10,5 +11,11 @@ namespace slapos {
 // bounded number of descriptors however deep the tree is. Throws ENOTEMPTY when something keeps
 // creating files in it.
 void RemoveBeneath(const std::string& root, const std::string& path);
+
+// Removes all that a folder holds, whatever the bytes of the names, but the names of `kept`; the
+// path "" is the root itself. Otherwise as `RemoveBeneath`; a path that is no folder is ENOTDIR or
+// ELOOP.
+void EmptyBeneath(const std::string& root, const std::string& path,
+                  const std::vector<std::string>& kept);
 
 }  // namespace slapos
