@@ -13,8 +13,7 @@ namespace slapos {
 void RemoveBeneath(const std::string& root, const std::string& path);
 
 // Removes all that a folder holds, whatever the bytes of the names, but the names of `kept`; the
-// path "" is the root itself. Otherwise as `RemoveBeneath`; a path that is no folder is ENOTDIR or
-// ELOOP.
+// path "" is the root itself. Otherwise as `RemoveBeneath`; a link or a file is ENOTDIR.
 void EmptyBeneath(const std::string& root, const std::string& path,
                   const std::vector<std::string>& kept);
 
