@@ -208,17 +208,33 @@ function prepareBuildout() {
     fail('zc.buildout could be installed neither from PyPI nor from Debian');
 }
 
+/** What the interop lane runs beside ours, or builds with ours. */
+const peers = {
+  modules: ['slapos.cli', 'slapos.recipe.slapconfiguration', 'slapos.recipe.template'].concat([
+    'slapos.recipe.build',
+    'slapos.promise.plugin',
+    'supervisor',
+    'zc.buildout.buildout',
+  ]),
+  packages: ['slapos.core', 'slapos.cookbook', 'slapos.toolbox', 'slapos.recipe.template'].concat(
+    ['slapos.recipe.build', 'slapos.libnetworkcache', 'supervisor', 'xml-marshaller'],
+    ['zc.buildout', 'zc.recipe.egg'],
+  ),
+};
+
 /** The real peers that the interop lane compares with: `npm run setup -- --peers`. */
 function installPeers() {
   const folder = join(root, '.venv', 'peers');
   const python = join(folder, 'bin', 'python');
-  if (spawnSync(python, ['-c', 'import slapos.slap'], { stdio: 'ignore', cwd: '/' }).status === 0)
-    return;
+  const probe = ['-c', `import ${peers.modules.join(', ')}`];
+  if (spawnSync(python, probe, { stdio: 'ignore', cwd: '/' }).status === 0) return;
   say('upstream peers');
-  const names = ['slapos.core', 'slapos.libnetworkcache', 'supervisor', 'xml-marshaller'];
+  const pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  // Several have no wheel on PyPI and are built with the first two.
   const isDone =
     run('/usr/bin/python3', ['-m', 'venv', '--clear', folder]) &&
-    run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...names]);
+    run(pip[0], [...pip.slice(1), 'setuptools', 'wheel']) &&
+    run(pip[0], [...pip.slice(1), ...peers.packages]);
   if (!isDone) fail('the peers could not be installed from PyPI: the interop lane will skip');
 }
 

@@ -1,0 +1,159 @@
+/**
+ * A software release of upstream's recipes, as nearly every software of SlapOS uses them, from its
+ * supply to its destruction. Its recipes speak SLAP with the Master from inside the partitions.
+ * Master, node and client are each ours or upstream's.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  copyInteropRelease,
+  createInteropBridge,
+  findInteropPython,
+} from '../support/interop-release.ts';
+import { RealNode, type Side } from '../support/real-node.ts';
+
+const peer = findInteropPython();
+const python = 'python' in peer ? peer.python : '';
+const note = 'reason' in peer ? ` [skipped: ${peer.reason}]` : '';
+
+interface Cast {
+  readonly master: Side;
+  readonly node: Side;
+  readonly client: Side;
+}
+
+const CASTS: readonly Cast[] = [
+  { master: 'ours', node: 'ours', client: 'ours' },
+  { master: 'upstream', node: 'ours', client: 'ours' },
+  { master: 'ours', node: 'upstream', client: 'upstream' },
+];
+
+/** Passes after which everything must be as requested. */
+const PASSES = 6;
+
+beforeAll(() => {
+  if (note === '') createInteropBridge();
+});
+
+describe.skipIf(note !== '').each(CASTS)(
+  `Master $master, node $node, client $client${note}`,
+  (cast) => {
+    let node: RealNode;
+    let url: string;
+
+    const onNode = (...words: readonly string[]) => node.run(cast.node, 'node', ...words, '--now');
+    const client = (...words: readonly string[]) => node.run(cast.client, ...words);
+    const request = (greeting: string, ...more: readonly string[]) =>
+      client('request', 'front', url, '--parameters', `greeting=${greeting}`, ...more);
+
+    /** Runs `node instance` until it has nothing to complain about. */
+    async function converge(): Promise<void> {
+      let told = '';
+      for (let pass = 0; pass < PASSES; pass += 1) {
+        const { status, stderr } = await onNode('instance');
+        if (status === 0) return;
+        told = `the last pass ended with ${status}\n${stderr}`;
+      }
+      throw new Error(`${told}\n${(await node.run('ours', 'node', 'status')).stdout}`);
+    }
+
+    async function connection(): Promise<Record<string, string>> {
+      const { status, stdout, stderr } = await client('service', 'info', 'front');
+      expect(status, stderr).toBe(0);
+      return JSON.parse(stdout)['connection-parameters'];
+    }
+
+    beforeAll(async () => {
+      const folder = `/srv/interop-${CASTS.indexOf(cast)}`;
+      node = new RealNode({
+        folder,
+        port: 5000 + CASTS.indexOf(cast),
+        python,
+        slapos: { buildout_python: python },
+      });
+      url = copyInteropRelease(join(folder, 'release'));
+      await node.startProxy(cast.master);
+    });
+    afterAll(() => node.remove());
+
+    it('takes the computer and its software', async () => {
+      await node.ours('node', 'format', '--now');
+      if (cast.node === 'upstream') {
+        await node.upstream(
+          'node',
+          'format',
+          '--now',
+          '--alter_user=False',
+          '--alter_network=False',
+        );
+      }
+      expect((await client('supply', url, 'COMP-1')).status).toBe(0);
+      const { status, stderr } = await onNode('software');
+      expect(status, stderr).toBe(0);
+    });
+
+    it('instantiates it in two partitions, one of which asked for the other', async () => {
+      await request('hello');
+      await converge();
+      expect(await connection()).toEqual({
+        url: expect.stringMatching(/^http:\/\/\[2001:db8:a:/),
+        secret: expect.stringMatching(/^\w{8}$/),
+        token: 'token of front',
+      });
+      expect(node.read('slappart0', '.slapos-request-transaction-slappart0')).toBe(
+        'backend\naccount\n',
+      );
+    });
+
+    it('runs its services as the users of the partitions', async () => {
+      const answer = await fetch((await connection())['url'] ?? '');
+      expect(await answer.text()).toBe('front says hello to backend');
+      const greeting = node.path('slappart1', 'var', 'greeting');
+      expect(readFileSync(greeting, 'utf8')).toBe('hello');
+      expect(statSync(greeting).uid).toBe(statSync(node.path('slappart1')).uid);
+    });
+
+    it('runs its promises', async () => {
+      const titles = cast.node === 'ours' ? ['port'] : ['port', 'web'];
+      for (const title of titles) {
+        expect(readResult('slappart0', title)).toMatchObject({ failed: false });
+      }
+    });
+
+    function readResult(partition: string, title: string): unknown {
+      return JSON.parse(node.read(partition, `.slapgrid/promise/result/${title}.status.json`))
+        .result;
+    }
+
+    it('brings a changed parameter to both', async () => {
+      await request('good bye');
+      await converge();
+      const answer = await fetch((await connection())['url'] ?? '');
+      expect(await answer.text()).toBe('front says good bye to backend');
+      expect(node.read('slappart1', 'var', 'greeting')).toBe('good bye');
+    });
+
+    it('stops, starts and destroys', async () => {
+      const { url: address = '' } = await connection();
+      await request('good bye', '--state', 'stopped');
+      await converge();
+      await expect(fetch(address)).rejects.toThrow();
+      await request('good bye', '--state', 'started');
+      await converge();
+      expect((await fetch(address)).status).toBe(200);
+      await request('good bye', '--state', 'destroyed');
+      await converge();
+      const { status, stderr } = await onNode('report');
+      expect(status, stderr).toBe(0);
+      expect(existsSync(node.path('slappart0', 'etc'))).toBe(false);
+    });
+
+    it('removes the software', async () => {
+      expect((await client('remove', url, 'COMP-1')).status).toBe(0);
+      const { status, stderr } = await onNode('software');
+      expect(status, stderr).toBe(0);
+      expect(readdirSync(node.softwareRoot)).toEqual([]);
+    });
+  },
+);

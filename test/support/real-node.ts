@@ -1,0 +1,197 @@
+/**
+ * A node of real programs in the private namespace: ours and upstream's read one configuration, so
+ * that each can be the Master, the node or the client of the other.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/host/native.ts';
+import { until } from './supervisor-run.ts';
+
+export const COMPUTER = 'COMP-1';
+
+export type Settings = Readonly<Record<string, string | number | boolean>>;
+
+export interface RealNodeOptions {
+  readonly folder: string;
+  readonly port: number;
+  /** A Python with upstream's programs beside it. */
+  readonly python: string;
+  /** Added to the sections of the configuration. */
+  readonly slapos?: Settings;
+  readonly slapformat?: Settings;
+}
+
+export interface ProgramResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Which program runs a command line. */
+export type Side = 'ours' | 'upstream';
+
+const PROGRAM_TIMEOUT_MS = 60_000;
+
+export class RealNode {
+  readonly folder: string;
+  readonly config: string;
+  readonly instanceRoot: string;
+  readonly softwareRoot: string;
+  readonly masterUrl: string;
+  private readonly python: string;
+  private proxy: ChildProcess | undefined;
+
+  constructor(options: RealNodeOptions) {
+    this.folder = options.folder;
+    this.python = options.python;
+    this.config = join(this.folder, 'slapos.cfg');
+    this.instanceRoot = join(this.folder, 'instance');
+    this.softwareRoot = join(this.folder, 'software');
+    this.masterUrl = `http://127.0.0.1:${options.port}/`;
+    for (const path of [this.folder, this.instanceRoot, this.softwareRoot]) {
+      mkdirSync(path, { mode: 0o755 });
+    }
+    writeFileSync(this.config, this.renderConfig(options));
+  }
+
+  private renderConfig({ port, slapos = {}, slapformat = {} }: RealNodeOptions): string {
+    return renderSections({
+      slapos: {
+        computer_id: COMPUTER,
+        master_url: this.masterUrl,
+        instance_root: this.instanceRoot,
+        software_root: this.softwareRoot,
+        instance_min_free_space: 0,
+        software_min_free_space: 0,
+        pidfile_software: join(this.folder, 'software.pid'),
+        pidfile_instance: join(this.folder, 'instance.pid'),
+        pidfile_report: join(this.folder, 'report.pid'),
+        ...slapos,
+      },
+      slapformat: {
+        interface_name: 'br0',
+        ipv4_local_network: '10.0.0.0/16',
+        partition_amount: 3,
+        computer_xml: join(this.folder, 'slapos.xml'),
+        create_tap: false,
+        ...slapformat,
+      },
+      slapproxy: { host: '127.0.0.1', port, database_uri: join(this.folder, 'proxy.db') },
+      slapconsole: {},
+    });
+  }
+
+  /** Runs `slapos` of one side to its end. */
+  async run(side: Side, ...words: readonly string[]): Promise<ProgramResult> {
+    const child = this.spawn(side, words, 'pipe');
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.setEncoding('utf8').on('data', (text: string) => {
+        output[name] += text;
+      });
+    }
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject).on('close', resolve);
+    });
+    return { status, ...output };
+  }
+
+  /** Runs our `slapos` and gives its standard output; another status than 0 is an error. */
+  async ours(...words: readonly string[]): Promise<string> {
+    return this.succeed('ours', words);
+  }
+
+  async upstream(...words: readonly string[]): Promise<string> {
+    return this.succeed('upstream', words);
+  }
+
+  private async succeed(side: Side, words: readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.run(side, ...words);
+    if (status === 0) return stdout;
+    throw new Error(`${side} slapos ${words.join(' ')} ended with ${status}\n${stdout}${stderr}`);
+  }
+
+  private spawn(side: Side, words: readonly string[], output: 'pipe' | number): ChildProcess {
+    const argv =
+      side === 'ours'
+        ? [process.execPath, join(packageRoot(), 'dist', 'bin', 'slapos.js')]
+        : [this.python, join(import.meta.dirname, 'upstream-slapos.py')];
+    return spawn(argv[0] ?? '', [...argv.slice(1), ...words], {
+      cwd: this.folder,
+      env: {
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: this.folder,
+        LANG: 'C.UTF-8',
+        SLAPOS_CONFIGURATION: this.config,
+        SLAPOS_CLIENT_CONFIGURATION: this.config,
+      },
+      stdio: ['ignore', output, output],
+      ...(output === 'pipe' ? { timeout: PROGRAM_TIMEOUT_MS } : {}),
+    });
+  }
+
+  /** Starts `slapos proxy start` of one side and waits until it answers. */
+  async startProxy(side: Side): Promise<void> {
+    const log = join(this.folder, 'proxy.log');
+    const descriptor = openSync(log, 'a');
+    this.proxy = this.spawn(side, ['proxy', 'start', '--cfg', this.config], descriptor);
+    closeSync(descriptor);
+    await until(
+      () =>
+        fetch(`${this.masterUrl}getRunId`).then(
+          () => true,
+          () => undefined,
+        ),
+      `the proxy, which wrote: ${readFileSync(log, 'utf8')}`,
+    );
+  }
+
+  async stopProxy(): Promise<void> {
+    const { proxy } = this;
+    if (proxy === undefined || proxy.exitCode !== null) return;
+    const ended = new Promise((resolve) => proxy.once('close', resolve));
+    proxy.kill('SIGTERM');
+    await ended;
+  }
+
+  /** Ends everything and deletes the folder. */
+  async remove(): Promise<void> {
+    await this.stopSupervisor();
+    await this.stopProxy();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  async stopSupervisor(): Promise<void> {
+    const file = join(this.instanceRoot, 'var', 'run', 'supervisord.pid');
+    if (!existsSync(file)) return;
+    const pid = Number(readFileSync(file, 'utf8'));
+    process.kill(pid, 'SIGTERM');
+    await until(() => (existsSync(`/proc/${pid}`) ? undefined : true), `the end of ${pid}`);
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.instanceRoot, ...parts);
+  }
+
+  read(...parts: readonly string[]): string {
+    return readFileSync(this.path(...parts), 'utf8');
+  }
+}
+
+function renderSections(sections: Readonly<Record<string, Settings>>): string {
+  return Object.entries(sections)
+    .map(([name, settings]) => {
+      const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
+      return `[${name}]\n${lines.join('')}`;
+    })
+    .join('\n');
+}
