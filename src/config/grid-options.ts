@@ -24,6 +24,7 @@ export interface GridOptions {
   readonly masterUrl: string;
   readonly masterRestUrl: string | undefined;
   readonly masterCaFile: string | undefined;
+  readonly masterTimeoutSeconds: number;
   readonly certificate: ComputerCertificate | undefined;
   readonly certificateRepository: string | undefined;
   /** Absolute. */
@@ -169,6 +170,7 @@ function readMaster(settings: GridSettings) {
     masterUrl: settings.text('master_url') ?? '',
     masterRestUrl: optional(settings, 'master_rest_url'),
     masterCaFile: optional(settings, 'master_ca_file'),
+    masterTimeoutSeconds: readSeconds(settings, 'master_timeout', 60),
     certificate:
       keyFile === undefined || certFile === undefined ? undefined : { keyFile, certFile },
     certificateRepository: optional(settings, 'certificate_repository_path'),
@@ -213,6 +215,12 @@ function readRequest(settings: GridSettings) {
       .filter((item) => item !== ''),
     jobs: readJobs(settings),
   };
+}
+
+function readSeconds(settings: GridSettings, name: string, preset: number): number {
+  const seconds = settings.integer(name) ?? preset;
+  if (seconds >= 1) return seconds;
+  throw badValue(name, `'${seconds}' is not a time limit.`, settings.locate(name));
 }
 
 function readJobs(settings: GridSettings): number | undefined {

@@ -73,6 +73,10 @@ const TIMES: readonly KeySpec[] = [
     oldNames: ['partition-timeout'],
   }),
   grid('promise_timeout', 'integer', 'seconds that a promise may take', { preset: '20' }),
+  grid('master_timeout', 'integer', 'seconds to wait for an answer of the Master', {
+    preset: '60',
+    isOurs: true,
+  }),
   grid('maximal_delay', 'integer', 'longest random delay before starting, in seconds', {
     preset: '0',
   }),

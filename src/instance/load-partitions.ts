@@ -2,6 +2,7 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { SlapPartition } from '../slap/master.ts';
+import { keepAnswer } from './kept-answer.ts';
 import { notifyError } from './notify.ts';
 import { checkPartitionId, partitionPath } from './partition.ts';
 import { isFreePartition, listLeftovers, selectPartitions } from './select.ts';
@@ -16,6 +17,7 @@ export async function loadPartitions(
 ): Promise<readonly SlapPartition[]> {
   const { master, options } = context;
   const computer = await master.getFullComputerInformation(options.computerId);
+  if (tidies) await keepAnswer(context, computer);
   const kept: SlapPartition[] = [];
   for (const partition of selectPartitions(computer.partitions, options.only)) {
     if (await isUsable(context, partition, tidies)) kept.push(partition);

@@ -15,7 +15,16 @@ export async function notifyError(
   });
 }
 
-/** Whether an error means that the Master went away, so that the node goes on without it. */
+const LOST = new Set([
+  'SLAPOS_ERR_MASTER_UNAVAILABLE',
+  'SLAPOS_ERR_MASTER_UNAUTHENTICATED',
+  'SLAPOS_ERR_MASTER_REFUSED',
+]);
+
+/**
+ * Whether an error means that the Master went away, so that the node goes on without it: no answer,
+ * or any HTTP status of failure but 404 and 408 (spec/slap-protocol.md 3, spec/grid.md 7.2.12).
+ */
 export function isMasterLost(error: unknown): boolean {
-  return errorCode(error) === 'SLAPOS_ERR_MASTER_UNAVAILABLE';
+  return LOST.has(errorCode(error));
 }

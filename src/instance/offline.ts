@@ -1,48 +1,69 @@
 /** What the node does without its Master (spec/grid.md 7.7). */
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
+import { type KeptPartition, readKeptAnswer } from './kept-answer.ts';
 import { removeServiceGroup } from './service-files.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
 
 const LEGACY_STATE = '.requested_state';
 
 /**
- * Starts every service that the supervisor knows.
+ * Stops what the Master wanted stopped when it was last heard, and starts every other service that
+ * the supervisor knows; with `--force-stop` nothing is started.
  * @returns 3, or 1 when that failed too.
  */
 export async function runOffline(
   context: GridContext,
   openSupervisor: () => Promise<ServiceSupervisor>,
 ): Promise<1 | 3> {
-  const { log } = context;
-  log.warning('The Master cannot be reached: starting the services that were installed before.', {
+  const { log, options } = context;
+  const deed = options.isForceStop ? 'stopping' : 'starting';
+  log.warning(`The Master cannot be reached: ${deed} the services that were installed before.`, {
     event: 'instance.offline',
   });
   try {
-    const hasStopped = await stopLegacyPartitions(context);
+    const unwanted = (await readKeptAnswer(context)).filter((one) => isUnwanted(context, one));
+    const names = [...unwanted.map((one) => one.partitionId), ...(await takeLegacyStops(context))];
+    const hasStopped = await stopPartitions(context, names);
     const supervisor = await openSupervisor();
     if (hasStopped) await supervisor.update();
-    await supervisor.startAll();
+    if (!options.isForceStop) await supervisor.startAll();
     return 3;
   } catch (error) {
-    log.error(`The services could not be started: ${errorMessage(error)}`);
+    log.error(`The services could not be changed: ${errorMessage(error)}`);
     return 1;
   }
 }
 
-/** Older versions noted the state in a file; it is used once. */
-async function stopLegacyPartitions(context: GridContext): Promise<boolean> {
-  const root = context.host.openFolder(context.options.instanceRoot);
+function isUnwanted({ options }: GridContext, partition: KeptPartition): boolean {
+  if (['stopped', 'destroyed'].includes(partition.requestedState)) return true;
+  const isMeant = options.only.length === 0 || options.only.includes(partition.partitionId);
+  return options.isForceStop && isMeant;
+}
+
+async function stopPartitions(
+  context: GridContext,
+  partitionIds: readonly string[],
+): Promise<boolean> {
   let hasStopped = false;
+  for (const partitionId of partitionIds) {
+    const { needsUpdate } = await removeServiceGroup(context, partitionId);
+    hasStopped ||= needsUpdate;
+  }
+  return hasStopped;
+}
+
+/** Older versions noted the state in a file of the partition; it is used once. */
+async function takeLegacyStops(context: GridContext): Promise<readonly string[]> {
+  const root = context.host.openFolder(context.options.instanceRoot);
+  const stopped: string[] = [];
   for (const name of await root.list('')) {
     const state = await readLegacyState(context, name);
     if (state === undefined) continue;
     await root.remove(`${name}/${LEGACY_STATE}`);
-    if (state.trim() !== 'stopped') continue;
-    await removeServiceGroup(context, name);
-    hasStopped = true;
+    if (state.trim() === 'stopped') stopped.push(name);
   }
-  return hasStopped;
+  return stopped;
 }
 
 async function readLegacyState(context: GridContext, name: string): Promise<string | undefined> {

@@ -3,13 +3,14 @@ import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { runPromises } from '../promise/run-promises.ts';
 import { refreshCertificate } from './certificates.ts';
-import { isMasterLost, notifyError } from './notify.ts';
+import { notifyError } from './notify.ts';
 import type { Partition } from './partition.ts';
 import type { PartitionOutcome } from './summary.ts';
 
 /**
  * The Master is told only when what it last heard is the contrary, or unknown. Failing promises
  * leave the exit status alone.
+ * @throws what kept the Master from being told.
  */
 export async function watchPartition(
   context: GridContext,
@@ -47,13 +48,8 @@ async function tellMaster(
   partition: Partition,
   failure: string | undefined,
 ): Promise<PartitionOutcome> {
-  try {
-    await refreshCertificate(context, partition);
-    if (failure === undefined) await context.master.reportStarted(partition.masterId);
-    else await notifyError(context, partition.masterId, failure);
-    return { kind: 'success' };
-  } catch (error) {
-    const message = errorMessage(error);
-    return isMasterLost(error) ? { kind: 'offline', message } : { kind: 'failure', message };
-  }
+  await refreshCertificate(context, partition);
+  if (failure === undefined) await context.master.reportStarted(partition.masterId);
+  else await notifyError(context, partition.masterId, failure);
+  return { kind: 'success' };
 }

@@ -90,6 +90,7 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
   const softwareRoot = join(site, 'software');
   for (const path of [site, instanceRoot, softwareRoot]) mkdirSync(path, { mode: 0o755 });
   mkdirSync(join(instanceRoot, 'etc', 'supervisord.conf.d'), { recursive: true });
+  mkdirSync(join(instanceRoot, 'var'));
   addUser('sitesoft', SOFTWARE_UID);
   chownSync(softwareRoot, SOFTWARE_UID, SOFTWARE_UID);
   joinGroup('sitesoft', partitions);

@@ -106,6 +106,7 @@ function createGridContext(
       ...certificate,
       caFile: masterCaFile,
       isTlsVerified: isMasterVerified(command),
+      timeoutMs: options.masterTimeoutSeconds * 1000,
     }),
     host: createGridHost(),
     log: command.log,
