@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   copyInteropRelease,
   createInteropBridge,
+  describeNode,
   findInteropPython,
 } from '../support/interop-release.ts';
 import { RealNode, type Side } from '../support/real-node.ts';
@@ -28,6 +29,9 @@ const CASTS: readonly Cast[] = [
   { master: 'upstream', node: 'ours', client: 'ours' },
   { master: 'ours', node: 'upstream', client: 'upstream' },
 ];
+
+/** What each node made of it, with the same Master. */
+const made: Partial<Record<Side, Readonly<Record<string, string>>>> = {};
 
 /** Passes after which everything must be as requested. */
 const PASSES = 6;
@@ -68,7 +72,7 @@ describe.skipIf(note !== '').each(CASTS)(
       const folder = `/srv/interop-${CASTS.indexOf(cast)}`;
       node = new RealNode({
         folder,
-        port: 5000 + CASTS.indexOf(cast),
+        port: 5000,
         python,
         slapos: { buildout_python: python },
       });
@@ -104,6 +108,7 @@ describe.skipIf(note !== '').each(CASTS)(
       expect(node.read('slappart0', '.slapos-request-transaction-slappart0')).toBe(
         'backend\naccount\n',
       );
+      if (cast.master === 'ours') made[cast.node] = describeNode(node.folder);
     });
 
     it('runs its services as the users of the partitions', async () => {
@@ -157,3 +162,7 @@ describe.skipIf(note !== '').each(CASTS)(
     });
   },
 );
+
+it.skipIf(note !== '')(`leaves the same files as upstream's node${note}`, () => {
+  expect(made.ours).toEqual(made.upstream);
+});

@@ -1,6 +1,6 @@
 /** What the tests with upstream's programs share: the release of upstream's recipes and a network. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/native.ts';
 import { findPublicPeerPython } from './peer-python.ts';
@@ -41,4 +41,42 @@ export function copyInteropRelease(folder: string): string {
     writeFileSync(path, readFileSync(path, 'utf8').replaceAll('@folder@', folder));
   }
   return join(folder, 'software.cfg');
+}
+
+/** What a node itself writes for this release, so that either program finds it as it left it. */
+const WRITTEN = [
+  'slappart0/buildout.cfg',
+  'slappart0/.slapos-retention-lock-delay',
+  'slappart0/.slapos-request-transaction-slappart0',
+  'slappart1/buildout.cfg',
+  'etc/supervisord.conf.d/slappart0.conf',
+  'etc/supervisord.conf.d/slappart1.conf',
+];
+/** Only made by one of them, on purpose. */
+const OWN =
+  /__pycache__|[.]cache|etc\/plugin\/__init__[.]py$|[.](log|json)$|\/[.]slapgrid(\/promise|$)/;
+
+/** The files of a node, their modes and what stands in them, without what differs from run to run. */
+export function describeNode(folder: string): Readonly<Record<string, string>> {
+  const plain = (text: string) =>
+    text
+      .replaceAll(folder, '<node>')
+      .replace(/[0-9a-f]{32}/g, '<hash>')
+      .replace(/::\w+/g, '<ip>');
+  const names = ['slappart0', 'slappart1'].flatMap((partition) =>
+    readdirSync(join(folder, 'instance', partition), { recursive: true, encoding: 'utf8' }).map(
+      (name) => join(partition, name),
+    ),
+  );
+  const modes = names
+    .filter((name) => !OWN.test(name))
+    .map((name) => [plain(name), lstatSync(join(folder, 'instance', name)).mode.toString(8)]);
+  const contents = WRITTEN.map((name) => [`content of ${name}`, plain(settings(folder, name))]);
+  return Object.fromEntries([...modes, ...contents]);
+}
+
+/** Without comments and empty lines, which mean nothing. */
+function settings(folder: string, name: string): string {
+  const lines = readFileSync(join(folder, 'instance', name), 'utf8').split('\n');
+  return lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).join('\n');
 }
