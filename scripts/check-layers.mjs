@@ -25,6 +25,7 @@ const SHARED = {
   host: ['model'],
   pki: ['model', 'host'],
   grid: ['model', 'config', 'host', 'slap'],
+  firewall: ['model', 'config', 'host', 'slap', 'grid'],
   slap: ['model', 'config', 'host'],
   networkcache: ['model', 'config', 'host', 'pki'],
 };

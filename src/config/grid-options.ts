@@ -102,7 +102,7 @@ export function readGridOptions(
       false,
     ),
     networkcache: readNetworkcache(settings),
-    unavailable: listUnavailable(config, settings),
+    unavailable: listUnavailable(settings),
     pidfile: (kind) =>
       settings.text(`pidfile_${kind}`) ?? settings.text('pidfile') ?? PIDFILES[kind],
   };
@@ -246,11 +246,9 @@ function readNetworkcache(settings: GridSettings): ReadonlyMap<string, string> {
   return new Map(entries.filter((entry): entry is [string, string] => isSet(entry[1])));
 }
 
-function listUnavailable(config: Config, settings: GridSettings): readonly string[] {
+function listUnavailable(settings: GridSettings): readonly string[] {
   const binaryCache = settings.text('download-binary-cache-url');
   return [
-    ...(config.hasSection('firewall') ? ['[firewall]: firewall rules are not applied'] : []),
-    ...(isSet(settings.text('manager_list')) ? ['manager_list: managers are not run'] : []),
     ...(isSet(binaryCache)
       ? ['download-binary-cache-url: the binary cache is not used, software is built here']
       : []),

@@ -22,6 +22,7 @@ import { writeSupervisorFiles } from '../../supervisor/launch.ts';
 import type { CommandContext } from '../command.ts';
 import { withPidfile } from '../pidfile.ts';
 import { createProgressBar, type ProgressBar } from '../progress-bar.ts';
+import { openFirewall } from './grid-plugins.ts';
 
 /** The pass itself. */
 export type GridPass = (
@@ -50,7 +51,10 @@ async function runPass(
   pass: GridPass,
 ): Promise<number> {
   const bar = openBar(command, options);
-  const context = createGridContext(command, options, bar);
+  const context = {
+    ...createGridContext(command, options, bar),
+    firewall: await openFirewall(command),
+  };
   for (const text of options.unavailable) command.log.warning(`Not available yet: ${text}.`);
   await checkFolders(context);
   const files = createHostFiles();

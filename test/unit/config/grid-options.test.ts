@@ -81,10 +81,8 @@ describe('readGridOptions', () => {
   });
 
   it('says what it knows and does not do yet', () => {
-    const config = parseConfig(
-      `${MINIMAL}manager_list = prerm\n[networkcache]\ndownload-binary-cache-url = u\n[firewall]\n`,
-    );
-    expect(readGridOptions(config, {}).unavailable).toHaveLength(3);
+    const config = parseConfig(`${MINIMAL}[networkcache]\ndownload-binary-cache-url = u\n`);
+    expect(readGridOptions(config, {}).unavailable).toHaveLength(1);
   });
 });
 
