@@ -29,6 +29,7 @@ const FREE = {
   softwareType: null,
   title: null,
   requestedBy: '',
+  requesterId: '',
   requestedState: 'started',
 } as const;
 
@@ -99,20 +100,39 @@ export async function renameInstance(
 
 /**
  * Publishes connection parameters of an instance or of one of its slaves. An unknown target is
- * silently accepted, as upstream does: the node reports after the instance may be gone.
+ * silently accepted, as upstream does: the node reports after the instance may be gone. The
+ * partition that requested it is processed again, where the database tells which (version 18).
  */
-export async function publishConnection(form: Form, tables: ProxyTables): Promise<string> {
+export async function publishConnection(
+  form: Form,
+  tables: ProxyTables,
+  clock: Clock,
+): Promise<string> {
   const key = form.partition();
   const what = 'Field connection_xml';
   const connectionXml = encodeParameters(expectDictionary(form.marshalled('connection_xml'), what));
-  const slaveReference = form.optional('slave_reference');
-  if (slaveReference === null) {
-    await tables.updatePartition(key, { connectionXml });
-  } else {
-    const slave = { reference: slaveReference, computerReference: key.computerReference };
-    await tables.updateSlave(slave, { connectionXml, hostedBy: key.reference });
-  }
+  const reference = form.optional('slave_reference');
+  const { computerReference } = key;
+  const target =
+    reference === null
+      ? await tables.getPartition(key)
+      : await tables.getSlave({ reference, computerReference });
+  if (target === null) return 'done';
+  if (reference === null) await tables.updatePartition(key, { connectionXml });
+  else await tables.updateSlave(target, { connectionXml, hostedBy: key.reference });
+  if (target.connectionXml !== connectionXml) await touchRequester(target, tables, clock);
   return 'done';
+}
+
+async function touchRequester(
+  { requesterId: reference, computerReference }: PartitionKey & { readonly requesterId: string },
+  tables: ProxyTables,
+  clock: Clock,
+): Promise<void> {
+  if (reference === '') return;
+  const row = await tables.getPartition({ reference, computerReference });
+  if (row === null || row.title === null) return;
+  await tables.updatePartition(row, { timestamp: nextTimestamp(clock, row.timestamp) });
 }
 
 /** Addresses of every partition of the tree; none once the instance is to be destroyed. */

@@ -17,6 +17,8 @@ export interface ProxyRequest {
   readonly title: string;
   /** Title of the root of the requester's tree; '' when a user asks. */
   readonly requestedBy: string;
+  /** Reference of the requester's partition, `user` when a user asks. */
+  readonly requesterId: string;
   readonly parameters: Dictionary;
   /** Computer to take a partition of. */
   readonly computerId: string;
@@ -49,7 +51,7 @@ export async function parseRequest(
     softwareRelease: form.value('software_release'),
     softwareType: form.text('software_type') || DEFAULT_TYPE,
     title: form.value('partition_reference'),
-    requestedBy: await findRequester(form, tables),
+    ...(await findRequester(form, tables)),
     parameters: form.dictionary('partition_parameter_xml'),
     computerId: computerId === null || computerId === '' ? context.defaultComputerId : computerId,
     hostGuid: expectText(filter['instance_guid'], 'Filter instance_guid'),
@@ -65,15 +67,17 @@ function parseState(form: Form): string | null {
   return state;
 }
 
-async function findRequester(form: Form, tables: ProxyTables): Promise<string> {
+async function findRequester(form: Form, tables: ProxyTables) {
   const reference = form.optional('computer_partition_id');
   const computerReference = form.optional('computer_id');
-  if (reference === null || computerReference === null) return '';
+  if (reference === null || computerReference === null) {
+    return { requestedBy: '', requesterId: 'user' };
+  }
   const row = await tables.getPartition({ reference, computerReference });
   if (row === null || row.title === null) {
     throw notFound(`No instance on partition ${reference} of ${computerReference} may request.`);
   }
-  return rootTitle(row);
+  return { requestedBy: rootTitle(row), requesterId: reference };
 }
 
 /** @throws HttpProblem 400 for a parameter that XML cannot carry. */

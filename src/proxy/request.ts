@@ -67,8 +67,12 @@ async function applyRequest(
     softwareType: request.softwareType,
     xml: encodeParameters(request.parameters),
   };
-  if (row.timestamp !== null && isSame(row, wanted)) return row;
-  const changes = { ...wanted, timestamp: nextTimestamp(clock, row.timestamp) };
+  const { requesterId } = request;
+  if (row.timestamp !== null && isSame(row, wanted)) {
+    if (row.requesterId !== requesterId) await tables.updatePartition(row, { requesterId });
+    return row;
+  }
+  const changes = { ...wanted, requesterId, timestamp: nextTimestamp(clock, row.timestamp) };
   await tables.updatePartition(row, changes);
   return { ...row, ...changes };
 }

@@ -63,8 +63,8 @@ const rename: Route = async ({ form }, { store }) => {
   return textReply(await store.write((tables) => renameInstance(key, title, tables)));
 };
 
-const publish: Route = async ({ form }, { store }) => {
-  return textReply(await store.write((tables) => publishConnection(form, tables)));
+const publish: Route = async ({ form }, { store, clock }) => {
+  return textReply(await store.write((tables) => publishConnection(form, tables, clock)));
 };
 
 /** Accepted so that nodes need not warn; nothing is collected by it, as on a Master. */

@@ -1,10 +1,19 @@
-/** The database of slapproxy, schema version 17 (spec/proxy.md 3), shared with upstream. */
+/**
+ * The database of slapproxy (spec/proxy.md 3), shared with upstream: version 17 of slapos.core 1.24
+ * and version 18 of 1.26, which adds who requested an instance and drops `slave.asked_by`.
+ */
 
+/** What new databases are, and what older ones become. */
 export const SCHEMA_VERSION = 17;
+/** The oldest one that can be converted. */
+export const OLDEST_VERSION = 10;
+
+/** Versions that are read and written as they are. */
+export type SchemaVersion = 17 | 18;
 
 /** The name of a table in the file. */
-export function tableName(table: ProxyTable): string {
-  return `${table}${SCHEMA_VERSION}`;
+export function tableName(table: ProxyTable, version: SchemaVersion = SCHEMA_VERSION): string {
+  return `${table}${version}`;
 }
 
 export const PROXY_TABLES = [
@@ -19,7 +28,7 @@ export const PROXY_TABLES = [
 export type ProxyTable = (typeof PROXY_TABLES)[number];
 
 /**
- * The statements that create the tables.
+ * The statements that create the tables of version 17, unless they exist.
  * @param defaultComputerId becomes the default of every column that names a computer.
  */
 export function renderSchema(defaultComputerId: string): string {
@@ -76,4 +85,28 @@ CREATE TABLE IF NOT EXISTS ${tableName('forwarded_partition_request')} (
   PRIMARY KEY (partition_reference, master_url)
 );
 `;
+}
+
+/**
+ * What the requests look rows up by. Upstream's statements name no order, so an index that they
+ * might use must keep the rows in that of their insertion: one column, all that they compare, or
+ * partial in a way that they never ask for. Upstream drops them with the tables.
+ */
+const INDEXES: Readonly<Record<string, readonly [ProxyTable, string]>> = {
+  free: ['partition', "(computer_reference) WHERE slap_state = 'free'"],
+  software: ['partition', "(computer_reference, software_release) WHERE slap_state <> 'free'"],
+  title: ['partition', '(partition_reference, requested_by)'],
+  root: ['partition', '(requested_by)'],
+  reference: ['slave', '(reference)'],
+  host: ['slave', '(hosted_by)'],
+  address: ['partition_network', '(partition_reference)'],
+};
+
+/** The statements that create the indexes of either version, unless they exist. */
+export function renderIndexes(version: SchemaVersion): string {
+  const statements = Object.entries(INDEXES).map(([name, [table, definition]]) => {
+    const full = tableName(table, version);
+    return `CREATE INDEX IF NOT EXISTS ${full}_by_${name} ON ${full} ${definition};\n`;
+  });
+  return statements.join('');
 }

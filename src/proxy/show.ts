@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { pythonFloat } from '../model/python-number.ts';
 import { decodeInstanceXml } from '../slap/instance-xml.ts';
 import { comparePythonStrings } from '../slap/python-text.ts';
-import { tableName } from './schema.ts';
+import { type SchemaVersion, tableName } from './schema.ts';
 import type { AddressRow, ComputerRow, PartitionRow, SlaveRow, SoftwareRow } from './store.ts';
 import { renderTextTable } from './text-table.ts';
 
@@ -18,6 +18,7 @@ export const SHOW_SECTIONS = [
 export type ShowSection = (typeof SHOW_SECTIONS)[number];
 
 export interface ShownState {
+  readonly schemaVersion: SchemaVersion;
   readonly computers: readonly ComputerRow[];
   readonly software: readonly SoftwareRow[];
   readonly partitions: readonly PartitionRow[];
@@ -28,24 +29,36 @@ export interface ShownState {
 type Cell = string | number | null;
 
 const RENDERERS: Readonly<Record<ShowSection, (state: ShownState) => string[]>> = {
-  computers: ({ computers }) => {
+  computers: ({ computers, schemaVersion }) => {
     const rows = computers.map((row) => [row.reference, row.address, row.netmask]);
-    return renderTable('computer', [], ['reference', 'address', 'netmask'], rows);
+    return renderTable(
+      tableName('computer', schemaVersion),
+      [],
+      ['reference', 'address', 'netmask'],
+      rows,
+    );
   },
-  software: ({ software }) => {
+  software: ({ software, schemaVersion }) => {
     const columns = ['url', 'computer_reference', 'requested_state', 'md5'];
     const rows = software.map((row) => {
       return [row.url, row.computerReference, row.requestedState, md5(row.url)];
     });
-    return renderTable('software', [], columns, rows);
+    return renderTable(tableName('software', schemaVersion), [], columns, rows);
   },
   partitions: renderPartitions,
-  slaves: ({ slaves }) => {
-    const columns = ['reference', 'computer_reference', 'hosted_by', 'asked_by'];
+  slaves: ({ slaves, schemaVersion }) => {
+    const isOld = schemaVersion === 17;
+    const asker = isOld ? 'asked_by' : 'requester_id';
     const rows = slaves.map((row) => {
-      return [row.reference, row.computerReference, row.hostedBy, row.askedBy];
+      return [
+        row.reference,
+        row.computerReference,
+        row.hostedBy,
+        isOld ? row.askedBy : row.requesterId,
+      ];
     });
-    return renderTable('slave', ['connection_xml'], columns, rows);
+    const columns = ['reference', 'computer_reference', 'hosted_by', asker];
+    return renderTable(tableName('slave', schemaVersion), ['connection_xml'], columns, rows);
   },
   params: ({ partitions }) => partitions.flatMap(renderParameters),
   network: renderNetwork,
@@ -56,7 +69,8 @@ export function renderSection(section: ShowSection, state: ShownState): string[]
   return RENDERERS[section](state);
 }
 
-function renderPartitions({ partitions }: ShownState): string[] {
+function renderPartitions({ partitions, schemaVersion }: ShownState): string[] {
+  const isNew = schemaVersion === 18;
   const columns = [
     'reference',
     'computer_reference',
@@ -65,6 +79,7 @@ function renderPartitions({ partitions }: ShownState): string[] {
     'software_type',
     'partition_reference',
     'requested_by',
+    ...(isNew ? ['requester_id'] : []),
     'requested_state',
     'timestamp',
   ];
@@ -78,11 +93,12 @@ function renderPartitions({ partitions }: ShownState): string[] {
       row.softwareType,
       row.title,
       row.requestedBy,
+      ...(isNew ? [row.requesterId] : []),
       row.requestedState,
       row.timestamp === null ? null : pythonFloat(row.timestamp),
     ]);
   const skipped = ['xml', 'connection_xml', 'slave_instance_list'];
-  return renderTable('partition', skipped, columns, rows);
+  return renderTable(tableName('partition', schemaVersion), skipped, columns, rows);
 }
 
 function isUsed(row: PartitionRow): boolean {
@@ -90,12 +106,12 @@ function isUsed(row: PartitionRow): boolean {
 }
 
 function renderTable(
-  table: 'computer' | 'software' | 'partition' | 'slave',
+  table: string,
   skipped: readonly string[],
   columns: readonly string[],
   rows: readonly Cell[][],
 ): string[] {
-  const title = `table ${tableName(table)}`;
+  const title = `table ${table}`;
   if (rows.length === 0) return [`${title}: empty`];
   const heading = skipped.length === 0 ? title : `${title}: skipping ${skipped.join(', ')}`;
   return [heading, ...renderTextTable(columns, rows)];

@@ -122,10 +122,12 @@ async function putSlave(
   request: ProxyRequest,
   tables: ProxyTables,
 ): Promise<SlaveRow> {
-  const row = { connectionXml: null, askedBy: request.requestedBy, ...known, ...key };
+  const { requestedBy: askedBy, requesterId } = request;
+  const row = { connectionXml: null, askedBy, ...known, ...key, requesterId };
   if (known === null) await tables.insertSlave(row);
-  else if (known.hostedBy !== key.hostedBy)
-    await tables.updateSlave(key, { hostedBy: key.hostedBy });
+  else if (known.hostedBy !== row.hostedBy || known.requesterId !== requesterId) {
+    await tables.updateSlave(key, { hostedBy: row.hostedBy, requesterId });
+  }
   return row;
 }
 

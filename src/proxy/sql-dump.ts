@@ -1,4 +1,5 @@
 /** An SQLite database as SQL text, as `sqlite3 FILE .dump` writes it. */
+import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 
 interface Master {
@@ -27,4 +28,30 @@ function renderRows(database: Database, table: string): string[] {
     .raw()
     .all();
   return (rows as string[][]).map((row) => `INSERT INTO ${name} VALUES(${row.join(',')});`);
+}
+
+/**
+ * Writes the dump to a new file that only this user may read: parameters may hold passwords.
+ * @param prefix path up to the time, which the name ends with
+ * @returns the path
+ */
+export function writeSqlDump(database: Database, prefix: string): string {
+  const path = `${prefix}${localIsoTime()}.sql`;
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(file, renderSqlDump(database));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  return path;
+}
+
+/** Local time with microseconds, as Python's isoformat() gives it. */
+function localIsoTime(): string {
+  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  const millis = Math.floor(micros / 1000);
+  const offsetMs = new Date(millis).getTimezoneOffset() * 60_000;
+  const text = new Date(millis - offsetMs).toISOString().slice(0, -1);
+  return `${text}${String(micros % 1000).padStart(3, '0')}`;
 }

@@ -5,39 +5,66 @@
  * The journal is a write-ahead log while the proxy runs and a rollback journal after a clean stop,
  * because readers of other users could not create the files of the former.
  */
-import { writeFileSync } from 'node:fs';
-import Sqlite, { type Database } from 'better-sqlite3';
+import { closeSync, openSync } from 'node:fs';
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { errorCode, errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import { renderSchema, SCHEMA_VERSION } from './schema.ts';
-import { renderSqlDump } from './sql-dump.ts';
+import type { Logger } from '../log/logger.ts';
+import { renderIndexes, renderSchema, SCHEMA_VERSION, type SchemaVersion } from './schema.ts';
+import { writeSqlDump } from './sql-dump.ts';
 import type { ProxyStore, ProxyTables } from './store.ts';
+import { migrateStore } from './store-migration.ts';
 import { SqliteTables } from './store-tables.ts';
+import { isCurrent, readSchemaVersion } from './store-version.ts';
 
 /** How long another process may hold the lock of the file. */
 const BUSY_TIMEOUT_MS = 5000;
 
 /**
- * Opens the database and creates what is missing.
- * @throws SlaposError SLAPOS_ERR_DATABASE when it cannot be opened or is of another version.
+ * Opens the database, creates what is missing and converts an old one. A file of version 18 stays
+ * one.
+ * @throws SlaposError SLAPOS_ERR_DATABASE when it cannot be opened or is of an unknown version.
  */
-export function openSqliteStore(path: string, defaultComputerId: string): ProxyStore {
+export function openSqliteStore(path: string, defaultComputerId: string, log: Logger): ProxyStore {
+  createPrivately(path);
   const database = guarded(path, () => new Sqlite(path, { timeout: BUSY_TIMEOUT_MS }));
   try {
-    guarded(path, () => {
-      checkVersion(database, path);
-      database.pragma('journal_mode = WAL');
-      database.pragma('synchronous = FULL');
-      database.exec(`BEGIN IMMEDIATE; ${renderSchema(defaultComputerId)} COMMIT`);
-    });
+    const version = guarded(path, () => prepareSchema(database, path, defaultComputerId, log));
+    return new SqliteStore(database, path, version);
   } catch (error) {
     database.close();
     throw error;
   }
-  return new SqliteStore(database, path);
+}
+
+/** A new file is for its owner alone, since parameters may hold passwords; others keep their mode. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    // It exists, or opening it tells why it cannot be made.
+  }
+}
+
+function prepareSchema(
+  database: Database,
+  path: string,
+  defaultComputerId: string,
+  log: Logger,
+): SchemaVersion {
+  const found = readSchemaVersion(database, path);
+  if (found !== null && !isCurrent(found)) {
+    migrateStore(database, path, found, defaultComputerId, log);
+  }
+  const version = found !== null && isCurrent(found) ? found : SCHEMA_VERSION;
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL');
+  const tables = version === SCHEMA_VERSION ? renderSchema(defaultComputerId) : '';
+  database.exec(`BEGIN IMMEDIATE; ${tables} ${renderIndexes(version)} COMMIT`);
+  return version;
 }
 
 /**
- * Opens an existing database of the current version for reading.
+ * Opens an existing database for reading.
  * @throws SlaposError SLAPOS_ERR_DATABASE when it is missing, empty or of another version.
  */
 export function openSqliteStoreReadOnly(path: string): ProxyStore {
@@ -45,25 +72,41 @@ export function openSqliteStoreReadOnly(path: string): ProxyStore {
     return new Sqlite(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   });
   try {
-    const versions = guarded(path, () => checkVersion(database, path));
-    if (versions.size === 0) throw problem(path, `no such table: computer${SCHEMA_VERSION}`);
+    const version = guarded(path, () => readSchemaVersion(database, path));
+    if (version === null || !isCurrent(version)) throw notCurrent(path, version);
+    return new SqliteStore(database, path, version);
   } catch (error) {
     database.close();
     throw error;
   }
-  return new SqliteStore(database, path);
+}
+
+function notCurrent(path: string, version: number | null): SlaposError {
+  const found = version === null ? 'it is empty' : `its schema version is ${version}`;
+  return new SlaposError(
+    'SLAPOS_ERR_DATABASE',
+    `Database ${path}: no such table: computer${SCHEMA_VERSION} (${found})`,
+    {
+      hint: 'Check database_uri; `slapos proxy start` creates a database and converts an old one.',
+      context: { path, version },
+    },
+  );
 }
 
 class SqliteStore implements ProxyStore {
+  readonly schemaVersion: SchemaVersion;
   readonly #database: Database;
   readonly #path: string;
   readonly #tables: ProxyTables;
+  readonly #ownChanges: Statement;
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(database: Database, path: string) {
+  constructor(database: Database, path: string, version: SchemaVersion) {
+    this.schemaVersion = version;
     this.#database = database;
     this.#path = path;
-    this.#tables = new SqliteTables(database);
+    this.#tables = new SqliteTables(database, version);
+    this.#ownChanges = database.prepare('SELECT total_changes()').pluck();
   }
 
   write<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T> {
@@ -77,11 +120,10 @@ class SqliteStore implements ProxyStore {
   }
 
   dump(): Promise<string> {
-    return this.#queue(async () => {
-      const path = `${this.#path}-backup-${new Date().toISOString()}.sql`;
-      // The parameters in it may hold passwords.
-      writeFileSync(path, renderSqlDump(this.#database), { flag: 'wx', mode: 0o600 });
-      return path;
+    return this.#queue(() => {
+      return this.#transact('BEGIN', async () => {
+        return writeSqlDump(this.#database, `${this.#path}-backup-`);
+      });
     });
   }
 
@@ -123,32 +165,8 @@ class SqliteStore implements ProxyStore {
   /** data_version counts the commits of other connections, total_changes() our own. */
   #version(): string {
     const others = this.#database.pragma('data_version', { simple: true });
-    const own = this.#database.prepare('SELECT total_changes()').pluck().get();
-    return `${others}.${own}`;
+    return `${others}.${this.#ownChanges.get()}`;
   }
-}
-
-/** @returns the versions found, which are none or ours. */
-function checkVersion(database: Database, path: string): ReadonlySet<number> {
-  const names = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").pluck();
-  const found = new Set<number>();
-  for (const name of names.all() as string[]) {
-    const version = /^[a-z_]+?(\d+)$/.exec(name)?.[1];
-    if (version !== undefined) found.add(Number(version));
-  }
-  for (const version of found) {
-    if (version !== SCHEMA_VERSION) throw wrongVersion(path, version);
-  }
-  return found;
-}
-
-function wrongVersion(path: string, version: number): SlaposError {
-  const isNewer = version > SCHEMA_VERSION;
-  const message = `Database ${path} has schema version ${version}, ${isNewer ? 'newer' : 'older'} than ${SCHEMA_VERSION}, the one that this version works with.`;
-  const hint = isNewer
-    ? 'Use the program that wrote it, or start with another database_uri.'
-    : 'Start slapproxy of slapos.core 1.24 on it once: it converts the file.';
-  return new SlaposError('SLAPOS_ERR_DATABASE', message, { hint, context: { path, version } });
 }
 
 function guarded<T>(path: string, work: () => T): T {

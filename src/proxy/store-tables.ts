@@ -1,6 +1,6 @@
 /** The statements of the SQLite store. */
 import type { Database, Statement } from 'better-sqlite3';
-import { tableName } from './schema.ts';
+import { PROXY_TABLES, type ProxyTable, type SchemaVersion, tableName } from './schema.ts';
 import type {
   AddressRow,
   ComputerRow,
@@ -13,14 +13,7 @@ import type {
   SoftwareRow,
 } from './store.ts';
 
-const CONFIG = tableName('config');
-const SOFTWARE = tableName('software');
-const COMPUTER = tableName('computer');
-const PARTITION = tableName('partition');
-const SLAVE = tableName('slave');
-const NETWORK = tableName('partition_network');
-
-const PARTITION_COLUMNS: Readonly<Record<keyof PartitionState, string>> = {
+const PARTITION_COLUMNS = {
   slapState: 'slap_state',
   softwareRelease: 'software_release',
   xml: 'xml',
@@ -31,25 +24,46 @@ const PARTITION_COLUMNS: Readonly<Record<keyof PartitionState, string>> = {
   requestedBy: 'requested_by',
   requestedState: 'requested_state',
   timestamp: 'timestamp',
-};
+} as const;
 
-const SLAVE_COLUMNS: Readonly<Record<Exclude<keyof SlaveRow, keyof SlaveKey>, string>> = {
-  connectionXml: 'connection_xml',
-  hostedBy: 'hosted_by',
-  askedBy: 'asked_by',
-};
+const SLAVE_COLUMNS = { connectionXml: 'connection_xml', hostedBy: 'hosted_by' } as const;
+
+type Columns = Readonly<Record<string, string>>;
 
 const KEY = 'reference = ? AND computer_reference = ?';
-const SELECT_SOFTWARE = `SELECT url, computer_reference AS computerReference,
-  requested_state AS requestedState FROM ${SOFTWARE}`;
-const SELECT_PARTITION = `SELECT reference, computer_reference AS computerReference,
-  ${renderAliases(PARTITION_COLUMNS)} FROM ${PARTITION}`;
-const SELECT_SLAVE = `SELECT reference, computer_reference AS computerReference,
-  ${renderAliases(SLAVE_COLUMNS)} FROM ${SLAVE}`;
-const SELECT_ADDRESS = `SELECT partition_reference AS partitionReference,
-  computer_reference AS computerReference, reference, address, netmask FROM ${NETWORK}`;
 
-function renderAliases(columns: Readonly<Record<string, string>>): string {
+/** What the two versions of the schema differ by. */
+interface Dialect {
+  readonly names: Readonly<Record<ProxyTable, string>>;
+  readonly partitionColumns: Columns;
+  readonly slaveColumns: Columns;
+  readonly selectPartition: string;
+  readonly selectSlave: string;
+}
+
+function createDialect(version: SchemaVersion): Dialect {
+  const names = Object.fromEntries(
+    PROXY_TABLES.map((table) => [table, tableName(table, version)]),
+  ) as Record<ProxyTable, string>;
+  const requester = { requesterId: 'requester_id' };
+  const isNew = version === 18;
+  const partitionColumns = { ...PARTITION_COLUMNS, ...(isNew ? requester : {}) };
+  const slaveColumns = { ...SLAVE_COLUMNS, ...(isNew ? requester : { askedBy: 'asked_by' }) };
+  const key = 'reference, computer_reference AS computerReference';
+  const noRequester = isNew ? '' : ", '' AS requesterId";
+  const noAsker = isNew ? ', NULL AS askedBy' : '';
+  return {
+    names,
+    partitionColumns,
+    slaveColumns,
+    selectPartition: `SELECT ${key}, ${renderAliases(partitionColumns)}${noRequester}
+      FROM ${names.partition}`,
+    selectSlave: `SELECT ${key}, ${renderAliases(slaveColumns)}${noRequester}${noAsker}
+      FROM ${names.slave}`,
+  };
+}
+
+function renderAliases(columns: Columns): string {
   return Object.entries(columns)
     .map(([name, column]) => `${column} AS ${name}`)
     .join(', ');
@@ -62,160 +76,202 @@ export class SqliteTables implements ProxyTables {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
 
-  constructor(database: Database) {
+  readonly #dialect: Dialect;
+
+  constructor(database: Database, version: SchemaVersion) {
     this.#database = database;
+    this.#dialect = createDialect(version);
   }
 
   async getConfig(name: string) {
     const row = this.#get<{ value: string | null }>(
-      `SELECT value FROM ${CONFIG} WHERE name = ?`,
+      `SELECT value FROM ${this.#dialect.names.config} WHERE name = ?`,
       name,
     );
     return row?.value ?? null;
   }
 
   async putConfig(name: string, value: string) {
-    this.#run(`INSERT OR REPLACE INTO ${CONFIG} VALUES (?, ?)`, name, value);
+    this.#run(`INSERT OR REPLACE INTO ${this.#dialect.names.config} VALUES (?, ?)`, name, value);
   }
 
   async listComputers() {
-    return this.#all<ComputerRow>(`SELECT reference, address, netmask FROM ${COMPUTER}`);
+    return this.#all<ComputerRow>(
+      `SELECT reference, address, netmask FROM ${this.#dialect.names.computer}`,
+    );
   }
 
   async getComputer(reference: string) {
-    const query = `SELECT reference, address, netmask FROM ${COMPUTER} WHERE reference = ?`;
+    const query = `SELECT reference, address, netmask FROM ${this.#dialect.names.computer} WHERE reference = ?`;
     return this.#get<ComputerRow>(query, reference);
   }
 
   async putComputer(row: ComputerRow) {
-    const query = `INSERT OR REPLACE INTO ${COMPUTER} VALUES (?, ?, ?)`;
+    const query = `INSERT OR REPLACE INTO ${this.#dialect.names.computer} VALUES (?, ?, ?)`;
     this.#run(query, row.reference, row.address, row.netmask);
   }
 
   async listSoftware(computerReference: string | null) {
-    return this.#ofComputer<SoftwareRow>(SELECT_SOFTWARE, computerReference);
+    const select = `SELECT url, computer_reference AS computerReference,
+      requested_state AS requestedState FROM ${this.#dialect.names.software}`;
+    return this.#ofComputer<SoftwareRow>(select, computerReference);
   }
 
   async putSoftware(row: SoftwareRow) {
-    const query = `INSERT OR REPLACE INTO ${SOFTWARE} VALUES (?, ?, ?)`;
+    const query = `INSERT OR REPLACE INTO ${this.#dialect.names.software} VALUES (?, ?, ?)`;
     this.#run(query, row.url, row.computerReference, row.requestedState);
   }
 
   async deleteSoftware(url: string, computerReference: string) {
-    const query = `DELETE FROM ${SOFTWARE} WHERE url = ? AND computer_reference = ?`;
+    const query = `DELETE FROM ${this.#dialect.names.software} WHERE url = ? AND computer_reference = ?`;
     this.#run(query, url, computerReference);
   }
 
   async renameSoftware(row: SoftwareRow, url: string) {
-    const query = `UPDATE OR REPLACE ${SOFTWARE} SET url = ? WHERE url = ? AND computer_reference = ?`;
+    const query = `UPDATE OR REPLACE ${this.#dialect.names.software} SET url = ? WHERE url = ? AND computer_reference = ?`;
     this.#run(query, url, row.url, row.computerReference);
   }
 
   async listPartitions(computerReference: string | null) {
-    return this.#ofComputer<PartitionRow>(SELECT_PARTITION, computerReference);
+    return this.#ofComputer<PartitionRow>(this.#dialect.selectPartition, computerReference);
   }
 
   async getPartition(key: PartitionKey) {
-    const query = `${SELECT_PARTITION} WHERE ${KEY}`;
+    const query = `${this.#dialect.selectPartition} WHERE ${KEY}`;
     return this.#get<PartitionRow>(query, key.reference, key.computerReference);
   }
 
   async findInstance(title: string, requestedBy: string) {
-    const query = `${SELECT_PARTITION} WHERE partition_reference = ? AND requested_by = ?`;
+    const query = `${this.#dialect.selectPartition} WHERE partition_reference = ? AND requested_by = ?`;
     return this.#get<PartitionRow>(query, title, requestedBy);
   }
 
   async findFreePartition(computerReference: string) {
-    const query = `${SELECT_PARTITION} WHERE slap_state = 'free' AND computer_reference = ?
+    const query = `${this.#dialect.selectPartition} WHERE slap_state = 'free' AND computer_reference = ?
       ORDER BY rowid LIMIT 1`;
     return this.#get<PartitionRow>(query, computerReference);
   }
 
   async listChildren(rootTitle: string) {
-    const query = `${SELECT_PARTITION} WHERE requested_by = ? ORDER BY rowid`;
+    const query = `${this.#dialect.selectPartition} WHERE requested_by = ? ORDER BY rowid`;
     return this.#all<PartitionRow>(query, rootTitle);
   }
 
   async listHosts(computerReference: string, softwareRelease: string) {
-    const query = `${SELECT_PARTITION} WHERE slap_state <> 'free' AND computer_reference = ?
+    const query = `${this.#dialect.selectPartition} WHERE slap_state <> 'free' AND computer_reference = ?
       AND software_release = ? ORDER BY rowid`;
     return this.#all<PartitionRow>(query, computerReference, softwareRelease);
   }
 
   async insertPartition(key: PartitionKey) {
-    const query = `INSERT INTO ${PARTITION} (reference, computer_reference) VALUES (?, ?)`;
+    const query = `INSERT INTO ${this.#dialect.names.partition} (reference, computer_reference) VALUES (?, ?)`;
     this.#run(query, key.reference, key.computerReference);
   }
 
   async updatePartition(key: PartitionKey, changes: Partial<PartitionState>) {
-    this.#update(PARTITION, PARTITION_COLUMNS, key, changes);
+    this.#update('partition', this.#dialect.partitionColumns, key, changes);
   }
 
   async deletePartition(key: PartitionKey) {
-    this.#run(`DELETE FROM ${PARTITION} WHERE ${KEY}`, key.reference, key.computerReference);
+    this.#run(
+      `DELETE FROM ${this.#dialect.names.partition} WHERE ${KEY}`,
+      key.reference,
+      key.computerReference,
+    );
   }
 
   async listAddresses(computerReference: string | null) {
-    return this.#ofComputer<AddressRow>(SELECT_ADDRESS, computerReference);
+    return this.#ofComputer<AddressRow>(this.#selectAddress(), computerReference);
   }
 
   async listPartitionAddresses(key: PartitionKey) {
-    const query = `${SELECT_ADDRESS} WHERE partition_reference = ? AND computer_reference = ?
+    const query = `${this.#selectAddress()} WHERE partition_reference = ? AND computer_reference = ?
       ORDER BY rowid`;
     return this.#all<AddressRow>(query, key.reference, key.computerReference);
   }
 
   async insertAddress(row: AddressRow) {
     const { partitionReference, computerReference, reference, address, netmask } = row;
-    const query = `INSERT INTO ${NETWORK} VALUES (?, ?, ?, ?, ?)`;
+    const query = `INSERT INTO ${this.#dialect.names.partition_network} VALUES (?, ?, ?, ?, ?)`;
     this.#run(query, partitionReference, computerReference, reference, address, netmask);
   }
 
   async deleteAddresses(key: PartitionKey) {
-    const query = `DELETE FROM ${NETWORK} WHERE partition_reference = ? AND computer_reference = ?`;
+    const query = `DELETE FROM ${this.#dialect.names.partition_network} WHERE partition_reference = ? AND computer_reference = ?`;
     this.#run(query, key.reference, key.computerReference);
   }
 
   async listSlaves() {
-    return this.#all<SlaveRow>(`${SELECT_SLAVE} ORDER BY rowid`);
+    return this.#all<SlaveRow>(`${this.#dialect.selectSlave} ORDER BY rowid`);
   }
 
   async getSlave(key: SlaveKey) {
-    const query = `${SELECT_SLAVE} WHERE ${KEY}`;
+    const query = `${this.#dialect.selectSlave} WHERE ${KEY}`;
     return this.#get<SlaveRow>(query, key.reference, key.computerReference);
   }
 
   async insertSlave(row: SlaveRow) {
-    const { reference, computerReference, connectionXml, hostedBy, askedBy } = row;
-    const query = `INSERT INTO ${SLAVE} VALUES (?, ?, ?, ?, ?)`;
-    this.#run(query, reference, computerReference, connectionXml, hostedBy, askedBy);
+    const { reference, computerReference, ...rest } = row;
+    const query = `INSERT INTO ${this.#dialect.names.slave} (reference, computer_reference) VALUES (?, ?)`;
+    this.#run(query, reference, computerReference);
+    await this.updateSlave({ reference, computerReference }, rest);
   }
 
   async updateSlave(key: SlaveKey, changes: Partial<Omit<SlaveRow, keyof SlaveKey>>) {
-    this.#update(SLAVE, SLAVE_COLUMNS, key, changes);
+    this.#update('slave', this.#dialect.slaveColumns, key, changes);
   }
 
   async deleteSlave(key: SlaveKey) {
-    this.#run(`DELETE FROM ${SLAVE} WHERE ${KEY}`, key.reference, key.computerReference);
+    this.#run(
+      `DELETE FROM ${this.#dialect.names.slave} WHERE ${KEY}`,
+      key.reference,
+      key.computerReference,
+    );
   }
 
   async deleteSlavesOf(host: PartitionKey) {
-    const query = `DELETE FROM ${SLAVE} WHERE hosted_by = ? AND computer_reference = ?`;
+    const query = `DELETE FROM ${this.#dialect.names.slave} WHERE hosted_by = ? AND computer_reference = ?`;
     this.#run(query, host.reference, host.computerReference);
   }
 
-  /** Column names come from our own tables above; only values come from outside. */
+  async hasForwarded(partitionReference: string, masterUrl: string) {
+    const query = `SELECT 1 AS found FROM ${this.#dialect.names.forwarded_partition_request}
+      WHERE partition_reference = ? AND master_url = ?`;
+    return this.#get(query, partitionReference, masterUrl) !== null;
+  }
+
+  async putForwarded(partitionReference: string, masterUrl: string) {
+    const table = this.#dialect.names.forwarded_partition_request;
+    this.#run(`INSERT OR IGNORE INTO ${table} VALUES (?, ?)`, partitionReference, masterUrl);
+  }
+
+  async deleteForwarded(partitionReference: string, masterUrl: string) {
+    const query = `DELETE FROM ${this.#dialect.names.forwarded_partition_request}
+      WHERE partition_reference = ? AND master_url = ?`;
+    this.#run(query, partitionReference, masterUrl);
+  }
+
+  #selectAddress(): string {
+    return `SELECT partition_reference AS partitionReference,
+      computer_reference AS computerReference, reference, address, netmask
+      FROM ${this.#dialect.names.partition_network}`;
+  }
+
+  /**
+   * Column names come from our own tables above, only values come from outside; what this version
+   * of the schema has no column for is not kept.
+   */
   #update(
-    table: string,
-    columns: Readonly<Record<string, string>>,
+    table: ProxyTable,
+    columns: Columns,
     key: PartitionKey,
     changes: Readonly<Record<string, Value>>,
   ): void {
-    const entries = Object.entries(changes);
+    const entries = Object.entries(changes).filter(([name]) => name in columns);
     if (entries.length === 0) return;
     const assignments = entries.map(([name]) => `${columns[name]} = ?`).join(', ');
     const values = entries.map(([, value]) => value);
-    const query = `UPDATE ${table} SET ${assignments} WHERE ${KEY}`;
+    const query = `UPDATE ${this.#dialect.names[table]} SET ${assignments} WHERE ${KEY}`;
     this.#run(query, ...values, key.reference, key.computerReference);
   }
 

@@ -2,6 +2,7 @@
  * What the proxy keeps, behind an asynchronous interface: SQLite today (`store-sqlite.ts`), a
  * database server one day. Names follow spec/proxy.md 3; `title` is column `partition_reference`.
  */
+import type { SchemaVersion } from './schema.ts';
 
 export interface ComputerRow {
   readonly reference: string;
@@ -34,6 +35,11 @@ export interface PartitionState {
   readonly title: string | null;
   /** Title of the root of the tree; empty for a root. */
   readonly requestedBy: string;
+  /**
+   * Reference of the partition that asked for it, `user` when none did, empty when unknown. Kept
+   * by version 18 of the schema only.
+   */
+  readonly requesterId: string;
   readonly requestedState: string;
   /** Seconds since the epoch. */
   readonly timestamp: number | null;
@@ -51,7 +57,10 @@ export interface SlaveRow extends SlaveKey {
   readonly connectionXml: string | null;
   /** Reference of the partition that serves it. */
   readonly hostedBy: string | null;
+  /** Title of the root of the requester's tree; kept by version 17 of the schema only. */
   readonly askedBy: string | null;
+  /** As of a partition. */
+  readonly requesterId: string;
 }
 
 export interface AddressRow {
@@ -102,9 +111,16 @@ export interface ProxyTables {
   updateSlave(key: SlaveKey, changes: Partial<Omit<SlaveRow, keyof SlaveKey>>): Promise<void>;
   deleteSlave(key: SlaveKey): Promise<void>;
   deleteSlavesOf(host: PartitionKey): Promise<void>;
+
+  /** Requests that an external Master was asked for, by the title that it got. */
+  hasForwarded(partitionReference: string, masterUrl: string): Promise<boolean>;
+  putForwarded(partitionReference: string, masterUrl: string): Promise<void>;
+  deleteForwarded(partitionReference: string, masterUrl: string): Promise<void>;
 }
 
 export interface ProxyStore {
+  /** Version of the schema: the suffix of the names of the tables. */
+  readonly schemaVersion: SchemaVersion;
   /** Runs work in one transaction that others see whole or not at all; a throw undoes it. */
   write<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T>;
   /** Runs work on one consistent state. `version` changes whenever anything was written. */

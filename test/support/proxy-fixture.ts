@@ -15,7 +15,7 @@ export const SOFTWARE = 'https://example.com/software.cfg';
 export async function startProxy() {
   const folder = mkdtempSync(join(tmpdir(), 'slapos-proxy-'));
   const database = join(folder, 'proxy.db');
-  const store = openSqliteStore(database, 'COMP-1');
+  const store = openSqliteStore(database, 'COMP-1', silentLogger);
   const products = new Map([['kvm', 'https://example.com/kvm.cfg']]);
   const server = createProxyServer({
     store,

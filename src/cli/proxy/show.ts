@@ -12,7 +12,9 @@ const DEFAULT_PAGER = 'less --quit-if-one-screen --no-init';
 export const run: CommandHandler = async (context) => {
   const databaseUri = parseDatabaseUri(context.config, context.options);
   const store = openSqliteStoreReadOnly(resolve(context.cwd, databaseUri));
-  const state = await store.read(readState).finally(() => store.close());
+  const { schemaVersion } = store;
+  const rows = await store.read(readRows).finally(() => store.close());
+  const state = { schemaVersion, ...rows };
   const chosen = SHOW_SECTIONS.filter((section) => context.options[section] === true);
   const sections = (chosen.length === 0 ? SHOW_SECTIONS : chosen).map((section) => {
     return renderSection(section, state)
@@ -23,7 +25,7 @@ export const run: CommandHandler = async (context) => {
   return 0;
 };
 
-async function readState(tables: ProxyTables): Promise<ShownState> {
+async function readRows(tables: ProxyTables): Promise<Omit<ShownState, 'schemaVersion'>> {
   return {
     computers: await tables.listComputers(),
     software: await tables.listSoftware(null),

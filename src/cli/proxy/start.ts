@@ -11,7 +11,7 @@ import type { CommandHandler } from '../command.ts';
 export const run: CommandHandler = async ({ config, options, cwd, log, signal, ...context }) => {
   const proxy = parseProxyOptions(config, options);
   if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
-  const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId);
+  const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId, log);
   const { computerId: defaultComputerId, products } = proxy;
   const server = createProxyServer({ store, log, defaultComputerId, products });
   try {

@@ -11,11 +11,13 @@ const FREE = {
   softwareType: null,
   title: null,
   requestedBy: '',
+  requesterId: '',
   requestedState: 'started',
   timestamp: null,
 };
 const KEY = 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 user@example.com';
 const STATE: ShownState = {
+  schemaVersion: 17,
   computers: [{ reference: 'C', address: null, netmask: null }],
   software: [{ url: 'u', computerReference: 'C', requestedState: 'available' }],
   partitions: [

@@ -1,8 +1,17 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '../../../src/log/logger.ts';
 import { openSqliteStore, openSqliteStoreReadOnly } from '../../../src/proxy/store-sqlite.ts';
 
 let folder: string;
@@ -26,7 +35,7 @@ const COLUMNS = {
 };
 
 test('the tables are those of version 17, with the default computer', async () => {
-  await openSqliteStore(path, "COMP'1").close();
+  await openSqliteStore(path, "COMP'1", silentLogger).close();
   const database = new Sqlite(path);
   for (const [table, columns] of Object.entries(COLUMNS)) {
     const found = database.pragma(`table_info(${table})`) as Array<{
@@ -44,7 +53,7 @@ test('the tables are those of version 17, with the default computer', async () =
 });
 
 test('a write-ahead log while it runs, a plain file after a clean stop', async () => {
-  const store = openSqliteStore(path, 'C');
+  const store = openSqliteStore(path, 'C', silentLogger);
   await store.write((tables) => tables.putConfig('a', 'b'));
   expect(existsSync(`${path}-wal`)).toBe(true);
   await store.close();
@@ -55,7 +64,7 @@ test('a write-ahead log while it runs, a plain file after a clean stop', async (
 });
 
 test('a throw undoes the whole transaction and the next one works', async () => {
-  const store = openSqliteStore(path, 'C');
+  const store = openSqliteStore(path, 'C', silentLogger);
   const failing = store.write(async (tables) => {
     await tables.putConfig('a', 'b');
     throw new Error('no');
@@ -68,7 +77,7 @@ test('a throw undoes the whole transaction and the next one works', async () => 
 });
 
 test('transactions that wait in the middle do not mix', async () => {
-  const store = openSqliteStore(path, 'C');
+  const store = openSqliteStore(path, 'C', silentLogger);
   const append = (letter: string) => {
     return store.write(async (tables) => {
       const former = (await tables.getConfig('a')) ?? '';
@@ -82,7 +91,7 @@ test('transactions that wait in the middle do not mix', async () => {
 });
 
 test('the version changes with our writes and those of others, not with reads', async () => {
-  const store = openSqliteStore(path, 'C');
+  const store = openSqliteStore(path, 'C', silentLogger);
   const version = () => store.read(async (_tables, value) => value);
   const first = await version();
   expect(await version()).toBe(first);
@@ -97,23 +106,53 @@ test('the version changes with our writes and those of others, not with reads', 
 });
 
 test.each([
-  [18, /newer than 17/],
-  [16, /older than 17/],
+  [18, /newer than 17 and 18 of slapos.core 1.26/],
+  [19, /newer than 17 and 18/],
+  [9, /those before 10 cannot be converted/],
 ])('a database of version %d is refused and not touched', async (version, reason) => {
   const database = new Sqlite(path);
   database.exec(`CREATE TABLE computer${version} (reference VARCHAR(255))`);
   database.close();
-  expect(() => openSqliteStore(path, 'C')).toThrow(reason);
+  const before = readFileSync(path);
+  expect(() => openSqliteStore(path, 'C', silentLogger)).toThrow(reason);
+  expect(() => openSqliteStoreReadOnly(path)).toThrow(reason);
+  expect(readFileSync(path)).toEqual(before);
+  expect(readdirSync(folder)).toEqual(['proxy.db']);
+});
+
+test('tables of two versions are refused', () => {
+  const database = new Sqlite(path);
+  database.exec('CREATE TABLE computer16 (reference); CREATE TABLE computer17 (reference)');
+  database.close();
+  expect(() => openSqliteStore(path, 'C', silentLogger)).toThrow(
+    /several schema versions \(16, 17\)/,
+  );
+});
+
+test('tables of other programs in the same file are left alone', async () => {
+  const database = new Sqlite(path);
+  database.exec("CREATE TABLE notes (text); INSERT INTO notes VALUES ('a'); CREATE TABLE log2 (x)");
+  database.close();
+  await openSqliteStore(path, 'C', silentLogger).close();
   const after = new Sqlite(path, { readonly: true });
-  expect(after.prepare('SELECT name FROM sqlite_master').pluck().all()).toEqual([
-    `computer${version}`,
-  ]);
+  expect(after.prepare('SELECT text FROM notes').pluck().get()).toBe('a');
   after.close();
+});
+
+test('a new file is for its owner alone, an older one keeps its mode', async () => {
+  await openSqliteStore(path, 'C', silentLogger).close();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  chmodSync(path, 0o640);
+  const store = openSqliteStore(path, 'C', silentLogger);
+  await store.write((tables) => tables.putConfig('a', 'b'));
+  expect(statSync(`${path}-wal`).mode & 0o777).toBe(0o640);
+  await store.close();
+  expect(statSync(path).mode & 0o777).toBe(0o640);
 });
 
 test('a missing folder, a missing file and a file that is no database', async () => {
   const error = { code: 'SLAPOS_ERR_DATABASE' };
-  expect(() => openSqliteStore(join(folder, 'no', 'x.db'), 'C')).toThrow(
+  expect(() => openSqliteStore(join(folder, 'no', 'x.db'), 'C', silentLogger)).toThrow(
     /unable to open database file/,
   );
   expect(() => openSqliteStoreReadOnly(path)).toThrow(expect.objectContaining(error));
@@ -123,5 +162,5 @@ test('a missing folder, a missing file and a file that is no database', async ()
   rmSync(path, { force: true });
   const { writeFileSync } = await import('node:fs');
   writeFileSync(path, 'x'.repeat(4096));
-  expect(() => openSqliteStore(path, 'C')).toThrow(/not a database/);
+  expect(() => openSqliteStore(path, 'C', silentLogger)).toThrow(/not a database/);
 });
