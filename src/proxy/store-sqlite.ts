@@ -37,7 +37,7 @@ export function openSqliteStore(path: string, defaultComputerId: string, log: Lo
 }
 
 /** A new file is for its owner alone, since parameters may hold passwords; others keep their mode. */
-function createPrivately(path: string): void {
+export function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch {

@@ -1,4 +1,4 @@
-/** `proxy start` and `proxy show` (spec/cli.md 8). */
+/** The commands of the proxy: `start` and `show` of spec/cli.md 8, `backup` and `restore` of ours. */
 import type { CommandSpec, OptionSpec } from '../command.ts';
 import { CFG_OPTION } from '../node/options.ts';
 
@@ -20,6 +20,36 @@ const SHOWN: readonly (readonly [string, string])[] = [
 ];
 
 export const PROXY_COMMANDS: readonly CommandSpec[] = [
+  {
+    words: 'proxy backup',
+    group: 'other',
+    load: () => import('./backup.ts'),
+    summary: 'copy the database of the local Master, also while it runs',
+    positionals: [{ name: 'backup', arity: 'one', help: 'file to write; it must not exist' }],
+    examples: ['slapos proxy backup /var/backups/slapproxy.db'],
+    options: [CFG_OPTION, DATABASE_OPTION],
+    configFamily: 'node',
+    rootCheck: 'never',
+  },
+  {
+    words: 'proxy restore',
+    group: 'other',
+    load: () => import('./restore.ts'),
+    summary: 'give the local Master the content of a backup',
+    description:
+      'The proxy must not run. The former content is kept as SQL text beside the database. An old version is converted.',
+    positionals: [
+      {
+        name: 'backup',
+        arity: 'one',
+        help: 'file of "proxy backup", database of slapproxy, or its SQL text',
+      },
+    ],
+    examples: ['slapos proxy restore /var/backups/slapproxy.db'],
+    options: [CFG_OPTION, DATABASE_OPTION],
+    configFamily: 'node',
+    rootCheck: 'never',
+  },
   {
     words: 'proxy show',
     group: 'other',
