@@ -38,6 +38,8 @@ export interface GridOptions {
   readonly maximumPeriodicitySeconds: number;
   readonly partitionTimeoutSeconds: number | undefined;
   readonly promiseTimeoutSeconds: number;
+  /** For the report scripts of a partition together, and for its destroy script; 0: no limit. */
+  readonly reportTimeoutSeconds: number;
   readonly softwareMinFreeBytes: number;
   readonly instanceMinFreeBytes: number;
   readonly instanceStorageHome: string;
@@ -196,6 +198,7 @@ function readLimits(settings: GridSettings) {
     partitionTimeoutSeconds:
       settings.integer('partition_timeout') ?? settings.integer('partition-timeout'),
     promiseTimeoutSeconds: settings.integer('promise_timeout') ?? 20,
+    reportTimeoutSeconds: settings.integer('report_timeout') ?? 900,
     softwareMinFreeBytes: readSize(settings, 'software_min_free_space'),
     instanceMinFreeBytes: readSize(settings, 'instance_min_free_space'),
     maximalDelaySeconds: settings.flag('now') ? 0 : (settings.integer('maximal_delay') ?? 0),

@@ -77,6 +77,12 @@ const TIMES: readonly KeySpec[] = [
     preset: '60',
     isOurs: true,
   }),
+  keysReadBy('node report')(
+    'report_timeout',
+    'integer',
+    'seconds that the report scripts of a partition, or its destroy script, may take; 0: no limit',
+    { preset: '900', isOurs: true },
+  ),
   grid('maximal_delay', 'integer', 'longest random delay before starting, in seconds', {
     preset: '0',
   }),

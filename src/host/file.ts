@@ -18,6 +18,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { errorCode, HostError } from '../errors/slapos-error.ts';
+import { printableName } from '../log/printable.ts';
 import type { FileKind, FileStatus, WriteOptions } from './host.ts';
 import { loadNative, type NativeAddon } from './native.ts';
 
@@ -180,7 +181,7 @@ function refusal(deed: string, path: string, error: { readonly code: string }): 
   const why = isUnsafe
     ? 'a symbolic link or another kind of file stands in the way'
     : (error as { detail?: string }).detail || 'the kernel refused';
-  const message = `Cannot ${deed} ${path}: ${error.code}, ${why}.`;
+  const message = `Cannot ${deed} ${printableName(path)}: ${error.code}, ${why}.`;
   return new HostError(code, message, error as { errno?: number; syscall?: string }, {
     cause: error,
     context: { path, code: error.code },
@@ -242,7 +243,8 @@ async function readFile(
 ): Promise<Buffer | undefined> {
   return withFd(addon, 'read', root, path, constants.O_RDONLY, async (fd) => {
     const status = await fstatFd(fd);
-    if (!status.isFile()) throw unsafe(`${root}/${path} is not a regular file.`);
+    if (!status.isFile())
+      throw unsafe(`${printableName(`${root}/${path}`)} is not a regular file.`);
     if (status.size > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
     const content = await readAtMost(fd, maxBytes + 1, status.size + 1);
     if (content.length > maxBytes) throw tooLarge(`${root}/${path}`, maxBytes);
@@ -270,9 +272,13 @@ function unsafe(message: string): HostError {
 }
 
 function tooLarge(path: string, maxBytes: number): HostError {
-  return new HostError('SLAPOS_ERR_FILE', `${path} holds more than ${maxBytes} bytes.`, {
-    syscall: 'read',
-  });
+  return new HostError(
+    'SLAPOS_ERR_FILE',
+    `${printableName(path)} holds more than ${maxBytes} bytes.`,
+    {
+      syscall: 'read',
+    },
+  );
 }
 
 /** @param expectedBytes Size of the first read; one byte more than the file shows its end. */
@@ -299,7 +305,7 @@ async function listFolder(
   return withFd(addon, 'list', root, path, flags, async (fd) => {
     const entries = await readEntries(fd, maxEntries + 1);
     if (entries.length > maxEntries) {
-      const message = `${root}/${path} holds more than ${maxEntries} entries.`;
+      const message = `${printableName(`${root}/${path}`)} holds more than ${maxEntries} entries.`;
       throw new HostError('SLAPOS_ERR_FILE', message, { syscall: 'getdents64' });
     }
     return entries

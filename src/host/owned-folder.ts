@@ -4,6 +4,7 @@ import { chmod, lstat, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode, errorMessage, HostError } from '../errors/slapos-error.ts';
+import { printableName } from '../log/printable.ts';
 import { type BeneathFiles, createBeneathFiles, type LinkOwner } from './file.ts';
 import type { OwnedFolder } from './grid-host.ts';
 import type { WriteOptions } from './host.ts';
@@ -102,7 +103,7 @@ async function readSole(root: string, path: string, maxBytes: number): Promise<B
     const buffer = Buffer.alloc(Math.min(size, maxBytes) + 1);
     const { bytesRead } = await readDescriptor(fd, buffer, 0, buffer.length, 0);
     if (bytesRead <= maxBytes) return buffer.subarray(0, bytesRead);
-    throw new HostError('SLAPOS_ERR_FILE', `${join(root, path)} is too large.`, {
+    throw new HostError('SLAPOS_ERR_FILE', `${printableName(join(root, path))} is too large.`, {
       syscall: 'read',
     });
   } finally {
@@ -190,5 +191,8 @@ function refusal(path: string, why: string, cause?: unknown): HostError {
   const kernel = (cause ?? {}) as { errno?: number; syscall?: string };
   const isUnsafe = cause === undefined || ['ELOOP', 'EXDEV', 'ENXIO'].includes(errorCode(cause));
   const code = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
-  return new HostError(code, `Cannot use ${path}: ${why}.`, kernel, { cause, context: { path } });
+  return new HostError(code, `Cannot use ${printableName(path)}: ${why}.`, kernel, {
+    cause,
+    context: { path },
+  });
 }

@@ -19,10 +19,14 @@ export function renderRetentionDelay(filterValue: unknown): {
   return { text: pythonFloat(isIgnored ? 0 : days), isIgnored };
 }
 
-export type RetentionDecision =
+export type RetentionDecision = {
+  /** Files that hold no number, for warnings. */
+  readonly ignored: readonly string[];
+} & (
   | { readonly action: 'destroy' }
   /** `lockDate` is the text to write when the retention begins now. */
-  | { readonly action: 'retain'; readonly until: number; readonly lockDate: string | undefined };
+  | { readonly action: 'retain'; readonly until: number; readonly lockDate: string | undefined }
+);
 
 /**
  * @param delay content of `.slapos-retention-lock-delay`, undefined when missing
@@ -34,13 +38,29 @@ export function decideRetention(
   lockDate: string | undefined,
   now: number,
 ): RetentionDecision {
-  const days = Number(delay ?? '0');
-  const stored = lockDate === undefined ? undefined : Number(lockDate);
-  if (stored !== undefined && Number.isFinite(stored)) {
-    if (stored <= now) return { action: 'destroy' };
-    return { action: 'retain', until: Math.min(stored, LAST_SECOND), lockDate: undefined };
+  const days = readNumber(delay);
+  const stored = readNumber(lockDate);
+  const ignored = [
+    ...(delay !== undefined && days === undefined ? [notANumber('delay', delay)] : []),
+    ...(lockDate !== undefined && stored === undefined ? [notANumber('date', lockDate)] : []),
+  ];
+  if (stored !== undefined) {
+    if (stored <= now) return { action: 'destroy', ignored };
+    return { action: 'retain', until: Math.min(stored, LAST_SECOND), lockDate: undefined, ignored };
   }
-  if (!Number.isFinite(days) || days <= 0) return { action: 'destroy' };
+  if (days === undefined || days <= 0) return { action: 'destroy', ignored };
   const until = Math.min(Math.trunc(now) + days * DAY_SECONDS, LAST_SECOND);
-  return { action: 'retain', until, lockDate: pythonFloat(until) };
+  return { action: 'retain', until, lockDate: pythonFloat(until), ignored };
+}
+
+function notANumber(name: string, text: string): string {
+  return `.slapos-retention-lock-${name} holds no number: ${JSON.stringify(text.slice(0, 40))}`;
+}
+
+/** What Python's `float()` takes, infinity too but not nan. */
+function readNumber(text: string | undefined): number | undefined {
+  const word = (text ?? '').trim();
+  if (/^\+?inf(inity)?$/i.test(word)) return Number.POSITIVE_INFINITY;
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(word)) return undefined;
+  return Number(word);
 }

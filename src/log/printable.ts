@@ -25,3 +25,8 @@ export function makePrintable(text: string): string {
 export function makeJsonPrintable(json: string): string {
   return json.replace(COMMANDING, jsonEscape);
 }
+
+/** The name of a file for a message of one line. */
+export function printableName(name: string): string {
+  return makePrintable(name).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+}

@@ -1,5 +1,6 @@
 /** Consumption reports in XML: checked against their schemas, and put together (spec/grid.md 8). */
 import { readXml } from '../slap/xml-events.ts';
+import { escapeXmlText } from '../slap/xml-text.ts';
 
 export interface XmlElement {
   readonly name: string;
@@ -70,8 +71,8 @@ const COMPUTER_REPORT: Rule = {
 };
 
 /** @returns the movements of a partition's report, or why it is none. */
-export function parsePartitionReport(text: string): readonly Movement[] | string {
-  const root = parseDocument(text);
+export function parsePartitionReport(report: Uint8Array): readonly Movement[] | string {
+  const root = parseDocument(report);
   if (typeof root === 'string') return root;
   return (
     findFault(root, PARTITION_REPORT) ??
@@ -82,43 +83,34 @@ export function parsePartitionReport(text: string): readonly Movement[] | string
 }
 
 /** @returns why a text is no report of a computer; undefined when it is one. */
-export function findComputerReportFault(text: string): string | undefined {
-  const root = parseDocument(text);
+export function findComputerReportFault(report: Uint8Array): string | undefined {
+  const root = parseDocument(report);
   return typeof root === 'string' ? root : findFault(root, COMPUTER_REPORT);
 }
 
-/** Reports of partitions as one report of the computer; movements are told apart by `reference`. */
-export function renderAggregate(
-  computerId: string,
-  stopDate: string,
-  reports: ReadonlyArray<{
-    readonly partitionId: string;
-    readonly movements: readonly Movement[];
-  }>,
-): string {
-  const movements = reports.flatMap(({ movements: list, partitionId }) =>
-    list.map((movement) => renderMovement(movement, partitionId)),
-  );
+/**
+ * Reports of partitions as one report of the computer.
+ * @param movements `<movement>` elements
+ */
+export function renderAggregate(computerId: string, stopDate: string, movements: string): string {
   return (
     '<?xml version="1.0"?><journal><transaction type="Sale Packing List">' +
     '<title>Resource consumptions</title><start_date></start_date>' +
-    `<stop_date>${escapeXml(stopDate)}</stop_date><reference>${escapeXml(computerId)}</reference>` +
+    `<stop_date>${escapeXmlText(stopDate)}</stop_date>` +
+    `<reference>${escapeXmlText(computerId)}</reference>` +
     '<currency></currency><payment_mode></payment_mode><category></category>' +
     '<arrow type="Administration"><source></source><destination></destination></arrow>' +
-    `${movements.join('')}</transaction></journal>`
+    `${movements}</transaction></journal>`
   );
 }
 
-function renderMovement({ fields }: Movement, partitionId: string): string {
+/** A movement as XML; `reference` tells whose it is. */
+export function renderMovement({ fields }: Movement, partitionId: string): string {
   const own = fields.filter(([name]) => name !== 'reference');
   const index = own.findIndex(([name]) => name === 'quantity');
   const all = [...own.slice(0, index), ['reference', partitionId] as const, ...own.slice(index)];
-  const text = all.map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`).join('');
+  const text = all.map(([name, value]) => `<${name}>${escapeXmlText(value)}</${name}>`).join('');
   return `<movement>${text}</movement>`;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 interface OpenElement {
@@ -129,11 +121,12 @@ interface OpenElement {
 }
 
 /** @returns the root, or why the text is not XML. */
-function parseDocument(text: string): XmlElement | string {
+function parseDocument(document: Uint8Array): XmlElement | string {
   const open: OpenElement[] = [{ name: '', attributes: new Map(), children: [], text: '' }];
   try {
-    readXml(text, 'the report', {
-      open: (name, attributes) => open.push({ name, attributes, children: [], text: '' }),
+    readXml(document, 'the report', {
+      // The schemas know no namespace: a prefixed name is another name.
+      open: (_local, attributes, name) => open.push({ name, attributes, children: [], text: '' }),
       text: (part) => {
         const element = open.at(-1);
         if (element !== undefined) element.text += part;
@@ -152,7 +145,7 @@ function parseDocument(text: string): XmlElement | string {
 function findFault(element: XmlElement, rule: Rule): string | undefined {
   if (element.name !== rule.name) return `<${element.name}> stands where <${rule.name}> belongs`;
   const wanted = rule.attributes ?? [];
-  const names = [...element.attributes.keys()].filter((name) => !name.startsWith('xmlns'));
+  const names = [...element.attributes.keys()];
   const missing = wanted.find((name) => !element.attributes.has(name));
   if (missing !== undefined) return `<${rule.name}> has no attribute ${missing}`;
   const foreign = names.find((name) => !wanted.includes(name));

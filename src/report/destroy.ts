@@ -1,6 +1,5 @@
 /** Empties a partition that the Master no longer wants (spec/grid.md 8, "Destroy"). */
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
-import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
@@ -8,12 +7,14 @@ import type { Partition } from '../instance/partition.ts';
 import { decideRetention } from '../instance/retention.ts';
 import { removeServiceFiles, removeServiceGroup } from '../instance/service-files.ts';
 import type { ServiceSupervisor } from '../instance/service-supervisor.ts';
+import { runPartitionScript } from './run-script.ts';
 
 const LOCK_DELAY = '.slapos-retention-lock-delay';
 const LOCK_DATE = '.slapos-retention-lock-date';
 const WAIT_LIST = '.slapos-report-wait-service-list';
 /** What `node format` wrote: it describes the partition, not the instance. */
-const KEPT = ['.slapos-resource'];
+const KEPT = '.slapos-resource';
+const NOTE_BYTES = 64 * 1024;
 
 /**
  * Stops the services, then destroys the partition unless retention or a service still forbids it.
@@ -47,22 +48,24 @@ export async function destroyPartition(
 }
 
 async function hasRunningServices(
-  { folder }: Partition,
+  partition: Partition,
   openSupervisor: () => Promise<ServiceSupervisor>,
 ): Promise<boolean> {
-  const text = await folder.readText(WAIT_LIST);
+  const text = await readNote(partition, WAIT_LIST);
   const names = (text ?? '').split('\n').map((line) => line.trim());
   if (names.every((name) => name === '')) return false;
   const states = await (await openSupervisor()).listStates();
   return names.some((name) => ['RUNNING', 'STARTING'].includes(states.get(name) ?? ''));
 }
 
-async function isRetained(context: GridContext, { folder, id, log }: Partition): Promise<boolean> {
+async function isRetained(context: GridContext, partition: Partition): Promise<boolean> {
+  const { folder, id, log } = partition;
   const decision = decideRetention(
-    await folder.readText(LOCK_DELAY),
-    await folder.readText(LOCK_DATE),
+    await readNote(partition, LOCK_DELAY),
+    await readNote(partition, LOCK_DATE),
     context.now().getTime() / 1000,
   );
+  for (const text of decision.ignored) log.warning(`${folder.path}/${text}, ignoring it.`);
   if (decision.action === 'destroy') return false;
   if (decision.lockDate !== undefined) {
     await folder.write(LOCK_DATE, decision.lockDate, { mode: 0o644 });
@@ -71,24 +74,34 @@ async function isRetained(context: GridContext, { folder, id, log }: Partition):
   return true;
 }
 
+/**
+ * A file of the node in the partition's folder. What its owner put in its place is removed: it must
+ * not keep the partition from being destroyed.
+ */
+async function readNote({ folder, log }: Partition, name: string): Promise<string | undefined> {
+  try {
+    return (await folder.readSole(name, NOTE_BYTES))?.toString();
+  } catch (error) {
+    log.warning(`${errorMessage(error)} It is removed.`);
+    await folder.remove(name);
+    return undefined;
+  }
+}
+
 async function runDestroyScript(context: GridContext, partition: Partition): Promise<void> {
-  const { folder, id, log, owner } = partition;
+  const { folder, id } = partition;
   const script = `${folder.path}/sbin/destroy`;
   if ((await context.host.stat(script)) === undefined) return;
-  const { partitionTimeoutSeconds } = context.options;
-  const outcome = await context.host.run({
+  const seconds = context.options.reportTimeoutSeconds;
+  const { failure, output } = await runPartitionScript(context, partition, {
     argv: [script],
     cwd: folder.path,
-    env: childEnvironment(context.env, { home: owner.home }),
-    user: owner,
-    onLine: (line) => log.info(line),
-    signal: context.signal,
-    ...(partitionTimeoutSeconds === undefined ? {} : { timeoutMs: partitionTimeoutSeconds * 1000 }),
+    ...(seconds > 0 ? { timeoutMs: seconds * 1000 } : {}),
   });
-  if (outcome.status === 0) return;
+  if (failure === undefined) return;
   throw new SlaposError(
     'SLAPOS_ERR_PARTITION',
-    `Failed to run destroy script of partition ${id}:\n${outcome.output}`,
+    `Failed to run destroy script of partition ${id}: ${failure}\n${output}`,
   );
 }
 
@@ -97,21 +110,19 @@ async function emptyPartition(context: GridContext, partition: Partition): Promi
   await removeCertificate(context, id);
   await folder.remove('software_release');
   const home = context.options.instanceStorageHome;
-  if (home !== '') await emptyStorage(context, partition, home);
-  const names = (await folder.list('')).filter((name) => !KEPT.includes(name));
-  for (const name of names) await folder.remove(name);
+  if (home !== '') await emptyStorage(context, id, home);
+  const isKept = (await folder.stat(KEPT))?.kind === 'file';
+  await folder.empty(isKept ? [KEPT] : []);
 }
 
-/** Extra disks: `DATA/<disk>` links to `<storage home>/<disk>/<partition>`. */
-async function emptyStorage(
-  context: GridContext,
-  { folder, id }: Partition,
-  home: string,
-): Promise<void> {
-  for (const disk of await folder.list('DATA').catch(() => [])) {
-    await folder.remove(`DATA/${disk}`);
-    const storage = context.host.openFolder(`${home}/${disk}/${id}`);
-    for (const name of await storage.list('')) await storage.remove(name);
+/**
+ * Extra disks: `<storage home>/<disk>/<partition>`. They are looked for where only root writes, not
+ * in `DATA` of the partition, whose links its owner may have taken away.
+ */
+async function emptyStorage({ host }: GridContext, id: string, home: string): Promise<void> {
+  for (const disk of await host.openFolder(home).list('')) {
+    const path = `${home}/${disk}`;
+    if ((await host.stat(path))?.kind === 'directory') await host.openFolder(path, id).empty();
   }
 }
 

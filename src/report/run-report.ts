@@ -7,14 +7,10 @@ import { notifyError } from '../instance/notify.ts';
 import { openPartition, type Partition } from '../instance/partition.ts';
 import type { ServiceSupervisor } from '../instance/service-supervisor.ts';
 import type { SlapPartition } from '../slap/master.ts';
-import {
-  collectPartitionReports,
-  type PartitionConsumption,
-  postAggregate,
-  postComputerReports,
-  runReportScripts,
-} from './collect-reports.ts';
+import { collectPartitionReports, type PartitionConsumption } from './collect-reports.ts';
 import { destroyPartition } from './destroy.ts';
+import { postAggregate, postComputerReports } from './post-reports.ts';
+import { runReportScripts } from './report-scripts.ts';
 
 interface Collected {
   readonly consumption: PartitionConsumption | undefined;
@@ -36,8 +32,10 @@ export async function runReport(
     withPartition(context, wish, (partition) => collect(context, partition)),
   );
   let hasFailed = collected.some((each) => each === undefined || each.hasFailed);
-  if (!(await post(context, collected))) hasFailed = true;
-  const destroyed = wishes.filter((wish) => wish.requestedState === 'destroyed');
+  if (!(await postComputerReports(context))) hasFailed = true;
+  const unsent = await postAggregate(context, listConsumption(collected));
+  if (unsent.size > 0) hasFailed = true;
+  const destroyed = selectDestroyed(context, wishes, unsent);
   const isGone = await mapBounded(destroyed, context.jobs, (wish) =>
     withPartition(context, wish, (partition) => destroy(context, partition, openSupervisor)),
   );
@@ -61,6 +59,8 @@ async function withPartition<Result>(
   } catch (error) {
     if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
     context.log.error(`Partition ${partitionId}: ${errorMessage(error)}`);
+    // Another run that works on it is no fault of the partition.
+    if (errorCode(error) === 'SLAPOS_ERR_BUSY') return undefined;
     const id = { computerId: options.computerId, partitionId };
     await notifyError(context, id, errorMessage(error));
     return undefined;
@@ -78,20 +78,23 @@ async function collect(context: GridContext, partition: Partition): Promise<Coll
   };
 }
 
-/** @returns false when the Master did not take the reports. */
-async function post(
-  context: GridContext,
+function listConsumption(
   collected: ReadonlyArray<Collected | undefined>,
-): Promise<boolean> {
-  const reports = collected.map((each) => each?.consumption).filter((each) => each !== undefined);
-  try {
-    await postComputerReports(context);
-    await postAggregate(context, reports);
-    return true;
-  } catch (error) {
-    context.log.error(`The consumption reports were not posted: ${errorMessage(error)}`);
-    return false;
+): readonly PartitionConsumption[] {
+  return collected.map((each) => each?.consumption).filter((each) => each !== undefined);
+}
+
+/** A partition whose last consumption is not told yet keeps its files for the next run. */
+function selectDestroyed(
+  { log }: GridContext,
+  wishes: readonly SlapPartition[],
+  unsent: ReadonlySet<string>,
+): readonly SlapPartition[] {
+  const destroyed = wishes.filter((wish) => wish.requestedState === 'destroyed');
+  for (const { partitionId } of destroyed.filter((wish) => unsent.has(wish.partitionId))) {
+    log.warning(`Partition ${partitionId} is not destroyed before its consumption is reported.`);
   }
+  return destroyed.filter((wish) => !unsent.has(wish.partitionId));
 }
 
 async function destroy(

@@ -9,7 +9,8 @@ import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error
 const MAX_DEPTH = 300;
 
 export interface XmlHandler {
-  open(name: string, attributes: ReadonlyMap<string, string>): void;
+  /** @param name without its prefix, `qualifiedName` with it */
+  open(name: string, attributes: ReadonlyMap<string, string>, qualifiedName: string): void;
   text(text: string): void;
   close(): void;
   comment?(): void;
@@ -46,7 +47,7 @@ function feed(text: string, handler: XmlHandler): void {
   parser.on('opentag', (tag) => {
     depth += 1;
     if (depth > MAX_DEPTH) throw new Error(`elements nested more than ${MAX_DEPTH} deep`);
-    handler.open(localName(tag.name), localAttributes(tag.attributes));
+    handler.open(localName(tag.name), localAttributes(tag.attributes), tag.name);
   });
   parser.on('closetag', () => {
     depth -= 1;

@@ -1,21 +1,24 @@
-/** Passes of `node report`: consumption and destruction. */
+/** Passes of `node report`: scripts and consumption. */
+import { execFileSync } from 'node:child_process';
 import {
-  chmodSync,
+  linkSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MasterError } from '../../../src/errors/slapos-error.ts';
-import { runInstance } from '../../../src/instance/run-instance.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import { createGridSite, type GridSite } from '../../support/grid-site.ts';
 import { requires } from '../../support/requires.ts';
 
 const CONSUMPTION =
   '<consumption><movement><resource>CPU</resource><quantity>1.5</quantity><price>0.0</price><VAT></VAT></movement></consumption>';
+
+const COMPUTER_REPORT =
+  '<journal><transaction type="x"><start_date/><stop_date/><reference/><currency/><payment_mode/><arrow type="y"/><movement><resource/><quantity>1</quantity><price>1</price><VAT/></movement></transaction></journal>';
 
 requires('root', 'netns')('node report', () => {
   let site: GridSite;
@@ -30,8 +33,6 @@ requires('root', 'netns')('node report', () => {
     site.master.calls.length = 0;
     return runReport(site.context(), site.openSupervisor);
   };
-  const callsOf = (id: string) => site.master.calls.filter((call) => call.endsWith(` ${id}`));
-  const destroyed = (changes = {}) => site.wish(0, { requestedState: 'destroyed', ...changes });
 
   it('posts what the scripts of all partitions wrote as one report', async () => {
     const script = `#!/bin/sh\necho '${CONSUMPTION}' > "$1"\npwd > ../../where; id -u >> ../../where\n`;
@@ -60,11 +61,9 @@ requires('root', 'netns')('node report', () => {
     const folder = site.path('var/xml_report/COMP-1');
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${folder}/a.xml`, '<journal/>');
-    const valid =
-      '<journal><transaction type="x"><start_date/><stop_date/><reference/><currency/><payment_mode/><arrow type="y"/><movement><resource/><quantity>1</quantity><price>1</price><VAT/></movement></transaction></journal>';
-    writeFileSync(`${folder}/b.xml`, valid);
+    writeFileSync(`${folder}/b.xml`, COMPUTER_REPORT);
     expect(await pass()).toBe(0);
-    expect(site.master.posted).toEqual([valid]);
+    expect(site.master.posted).toEqual([COMPUTER_REPORT]);
     expect(readdirSync(folder)).toEqual(['a.xml']);
   });
 
@@ -74,90 +73,113 @@ requires('root', 'netns')('node report', () => {
     expect(site.master.posted).toEqual(["Script 'bad' failed."]);
   });
 
-  it('destroys: stops, empties the folder, keeps it, tells the Master', async () => {
-    await runInstance(site.context(), site.openSupervisor);
-    site.write(0, 'deep/er/file', '');
-    chmodSync(site.path('slappart0/deep'), 0);
-    mkdirSync(`${site.root}/outside`);
-    writeFileSync(`${site.root}/outside/file`, '');
-    symlinkSync(`${site.root}/outside`, site.path('slappart0/link'));
-    site.write(0, '.slapos-resource', '{}');
-    site.write(0, 'sbin/destroy', '#!/bin/sh\nid -u; pwd; echo gone\n', 0o755);
-    destroyed();
-    expect(await pass()).toBe(0);
-    expect(callsOf('slappart0')).toEqual(['reportStopped slappart0', 'reportDestroyed slappart0']);
-    expect(readdirSync(site.path('slappart0'))).toEqual(['.slapos-resource']);
-    expect(readdirSync(`${site.root}/outside`)).toEqual(['file']);
-    expect(readdirSync(site.path('etc/supervisord.conf.d'))).toEqual(['slappart1.conf']);
-    expect(site.supervisor.running()).toEqual(['slappart1']);
-    expect(site.log.lines).toEqual(
-      expect.arrayContaining(['INFO 70001', `INFO ${site.path('slappart0')}`, 'INFO gone']),
+  it('ends scripts that hang, with what they started, and goes on', async () => {
+    const hang = '#!/bin/sh\n/bin/sleep 987654 & echo $! > ../../child; wait\n';
+    site.write(0, 'etc/report/a', hang, 0o755);
+    site.write(0, 'etc/report/b', '#!/bin/sh\ntouch ../../never\n', 0o755);
+    site.write(1, 'etc/report/use', `#!/bin/sh\necho '${CONSUMPTION}' > "$1"\n`, 0o755);
+    site.write(1, 'var/xml_report/left.xml', 'not XML');
+    expect(await runReport(site.context({ report_timeout: 1 }), site.openSupervisor)).toBe(1);
+    expect(site.master.posted).toContainEqual("Script 'a' failed.\nScript 'b' failed.");
+    expect(site.master.posted).toContainEqual(expect.stringContaining('slappart1</reference>'));
+    expect(site.log.lines).toContainEqual(
+      expect.stringContaining('failed: killed after 1 s, see report_timeout'),
     );
+    expect(site.log.lines).toContainEqual(expect.stringContaining('no time was left for it'));
+    expect(site.exists('slappart0', 'never')).toBe(false);
+    const child = Number(site.read('slappart0', 'child'));
+    expect(() => process.kill(child, 0)).toThrow('ESRCH');
   });
 
-  it('retains for the days that were asked for', async () => {
-    site.wish(0, { filter: { retention_delay: '10' } });
-    await runInstance(site.context(), site.openSupervisor);
-    expect(site.read('slappart0', '.slapos-retention-lock-delay')).toBe('10.0');
-    destroyed();
+  it('logs a thousand lines of a script and runs a hundred scripts', async () => {
+    site.write(0, 'etc/report/talk', '#!/bin/sh\nseq 5000\n', 0o755);
+    mkdirSync(site.path('slappart0/etc/report/folder'));
     expect(await pass()).toBe(0);
-    expect(callsOf('slappart0')).toEqual(['reportStopped slappart0']);
-    const date = Number(site.read('slappart0', '.slapos-retention-lock-date'));
-    expect(date - Date.now() / 1000).toBeGreaterThan(10 * 86_400 - 10);
-    writeFileSync(site.path('slappart0/.slapos-retention-lock-date'), '1.0');
-    expect(await pass()).toBe(0);
-    expect(callsOf('slappart0')).toContain('reportDestroyed slappart0');
-  });
-
-  it('takes a retention that is no number for none, with a warning', async () => {
-    site.wish(0, { filter: { retention_delay: 'abc' } });
-    expect(await runInstance(site.context(), site.openSupervisor)).toBe(0);
-    expect(site.read('slappart0', '.slapos-retention-lock-delay')).toBe('0.0');
-    expect(site.log.lines).toContain(
-      'WARNING retention_delay of slappart0 is no number: using 0 days.',
-    );
-  });
-
-  it('stops at a destroy script that fails', async () => {
-    site.write(0, 'sbin/destroy', '#!/bin/sh\necho no; exit 1\n', 0o755);
-    site.write(0, 'data', '');
-    destroyed();
+    expect(site.log.lines.filter((line) => /^INFO \d+$/.test(line))).toHaveLength(1000);
+    expect(site.log.lines).toContainEqual(expect.stringContaining('more than 1000 lines'));
+    for (let n = 0; n < 100; n += 1) site.write(0, `etc/report/n${n}`, '#!/bin/sh\n', 0o755);
     expect(await pass()).toBe(1);
-    expect(site.exists('slappart0', 'data')).toBe(true);
-    expect(callsOf('slappart0')).toEqual([
-      'reportStopped slappart0',
-      'reportInstanceError slappart0',
-    ]);
+    expect(site.master.posted).toContainEqual(expect.stringContaining('holds 102 entries'));
   });
 
-  it('waits for services that must end first', async () => {
-    await runInstance(site.context(), site.openSupervisor);
-    site.write(0, '.slapos-report-wait-service-list', 'slappart1:any\nunknown:x\n');
-    destroyed();
+  it('reads only files that are nobody else’s, and not more than its share', async () => {
+    const reports = site.path('slappart0/var/xml_report');
+    site.write(0, 'var/xml_report/plain', CONSUMPTION);
+    writeFileSync(`${site.root}/theirs`, CONSUMPTION);
+    symlinkSync(`${site.root}/theirs`, `${reports}/link`);
+    linkSync(`${site.root}/theirs`, `${reports}/second`);
+    execFileSync('mkfifo', [`${reports}/fifo`]);
+    writeFileSync(`${reports}/hole`, '');
+    truncateSync(`${reports}/hole`, 2 ** 40);
+    mkdirSync(`${reports}/folder`);
     expect(await pass()).toBe(0);
-    expect(callsOf('slappart0')).toEqual(['reportStopped slappart0']);
-    await site.supervisor.stopAll();
-    expect(await pass()).toBe(0);
-    expect(callsOf('slappart0')).toContain('reportDestroyed slappart0');
+    expect(site.master.posted.join('').match(/<movement>/g)).toHaveLength(1);
+    expect(readdirSync(reports)).toEqual(['fifo', 'folder', 'hole', 'link', 'second']);
+    for (const name of ['fifo', 'folder', 'hole', 'link', 'second']) {
+      expect(site.log.lines).toContainEqual(expect.stringContaining(`${reports}/${name}`));
+    }
   });
 
-  it('destroys an empty partition that still has a software release', async () => {
-    destroyed();
-    expect(await pass()).toBe(0);
-    expect(callsOf('slappart0')).toEqual(['reportStopped slappart0', 'reportDestroyed slappart0']);
+  it('takes many reports in several runs, those of others at once', async () => {
+    const large = CONSUMPTION.replace(/(<movement>.*<\/movement>)/, (movement) =>
+      movement.repeat(3000),
+    );
+    for (const name of ['a', 'b', 'c']) site.write(0, `var/xml_report/${name}`, large);
+    site.write(1, 'var/xml_report/small', CONSUMPTION);
+    for (const left of [['c'], []]) {
+      expect(await pass()).toBe(0);
+      expect(readdirSync(site.path('slappart0/var/xml_report'))).toEqual(left);
+    }
+    expect(site.exists('slappart1', 'var/xml_report/small')).toBe(false);
+    expect(site.log.lines).toContainEqual(expect.stringContaining('is left for the next one'));
   });
 
-  it('unlinks the data disks and empties the partition’s part of them', async () => {
-    await site.remove();
-    site = createGridSite();
-    mkdirSync(`${site.root}/disks/one/slappart0/deep`, { recursive: true });
-    writeFileSync(`${site.root}/disks/one/other`, 'precious');
-    site.write(0, 'DATA/x', '');
-    symlinkSync(`${site.root}/disks/one/slappart0`, site.path('slappart0/DATA/one'));
-    destroyed();
-    const context = site.context({ instance_storage_home: `${site.root}/disks` });
-    expect(await runReport(context, site.openSupervisor)).toBe(0);
-    expect(readdirSync(`${site.root}/disks/one/slappart0`)).toEqual([]);
-    expect(readFileSync(`${site.root}/disks/one/other`, 'utf8')).toBe('precious');
+  it('reads what stands in the instance root for a partition, and tells nothing twice', async () => {
+    const theirs = site.path('var/xml_report/slappart0');
+    mkdirSync(theirs, { recursive: true });
+    writeFileSync(`${theirs}/a`, CONSUMPTION);
+    site.write(0, 'var/xml_report/a', CONSUMPTION);
+    expect(await pass()).toBe(0);
+    expect(site.master.posted.join('').match(/<movement>/g)).toHaveLength(2);
+    site.master.posted.length = 0;
+    expect(await pass()).toBe(0);
+    // Upstream's list of deletions lives on from folder to folder: it deletes again and complains.
+    expect(site.master.posted).toEqual([]);
+    expect(site.log.lines.filter((line) => !line.startsWith('INFO'))).toEqual([]);
+  });
+
+  it('blames the partition whose reports the Master refuses, and no other', async () => {
+    const { useComputer } = site.master;
+    site.master.useComputer = async (id, text) => {
+      if (text.includes('slappart1')) throw new MasterError('SLAPOS_ERR_MASTER_REFUSED', 'no');
+      await useComputer(id, text);
+    };
+    for (const index of [0, 1]) {
+      site.write(index, 'var/xml_report/a', CONSUMPTION);
+      site.wish(index, { requestedState: 'destroyed' });
+    }
+    expect(await pass()).toBe(1);
+    const errors = site.master.calls.filter((call) => call.startsWith('reportInstanceError'));
+    expect(errors).toEqual(['reportInstanceError slappart1']);
+    expect(site.exists('slappart0', 'var')).toBe(false);
+    expect(site.exists('slappart1', 'var/xml_report/a')).toBe(true);
+  });
+
+  it('goes on with partitions when a report of the computer is refused', async () => {
+    const folder = site.path('var/xml_report/COMP-1');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/a`, COMPUTER_REPORT);
+    writeFileSync(`${folder}/b`, COMPUTER_REPORT.replace('type="x"', 'type="refused"'));
+    writeFileSync(`${folder}/c`, COMPUTER_REPORT);
+    mkdirSync(`${folder}/d`);
+    site.write(0, 'var/xml_report/a', CONSUMPTION);
+    const { useComputer } = site.master;
+    site.master.useComputer = async (id, text) => {
+      if (text.includes('refused')) throw new MasterError('SLAPOS_ERR_MASTER_REFUSED', 'no');
+      await useComputer(id, text);
+    };
+    expect(await pass()).toBe(1);
+    expect(site.master.posted).toHaveLength(3);
+    expect(readdirSync(folder)).toEqual(['b', 'd']);
   });
 });

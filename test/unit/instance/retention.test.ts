@@ -18,9 +18,29 @@ describe('decideRetention', () => {
   const now = 1_795_217_578.9;
 
   it('allows destruction without a delay', () => {
-    expect(decideRetention(undefined, undefined, now)).toEqual({ action: 'destroy' });
-    expect(decideRetention('0.0', undefined, now)).toEqual({ action: 'destroy' });
-    expect(decideRetention('junk', undefined, now)).toEqual({ action: 'destroy' });
+    expect(decideRetention(undefined, undefined, now)).toEqual({ action: 'destroy', ignored: [] });
+    expect(decideRetention('0.0', undefined, now)).toEqual({ action: 'destroy', ignored: [] });
+    expect(decideRetention('-3', undefined, now)).toEqual({ action: 'destroy', ignored: [] });
+  });
+
+  it.each(['junk', 'abc', '', '0x10', 'nan', '1 2'])('takes a delay of %j for none', (delay) => {
+    expect(decideRetention(delay, undefined, now)).toEqual({
+      action: 'destroy',
+      ignored: [`.slapos-retention-lock-delay holds no number: ${JSON.stringify(delay)}`],
+    });
+  });
+
+  it.each(['junk', '', 'nan', '\x1b[2J'])('takes a date of %j for a missing one', (date) => {
+    expect(decideRetention('10', date, now)).toMatchObject({
+      action: 'retain',
+      lockDate: '1796081578.0',
+      ignored: [`.slapos-retention-lock-date holds no number: ${JSON.stringify(date)}`],
+    });
+  });
+
+  it('retains for ever where infinity is asked for', () => {
+    expect(decideRetention('inf', undefined, now)).toMatchObject({ action: 'retain' });
+    expect(decideRetention('0', 'Infinity', now)).toMatchObject({ action: 'retain' });
   });
 
   it('begins the retention once', () => {
@@ -28,16 +48,20 @@ describe('decideRetention', () => {
       action: 'retain',
       until: 1_796_081_578,
       lockDate: '1796081578.0',
+      ignored: [],
     });
     expect(decideRetention('10.0', '1796081578.0', now)).toEqual({
       action: 'retain',
       until: 1_796_081_578,
       lockDate: undefined,
+      ignored: [],
     });
   });
 
   it('ends at the date', () => {
-    expect(decideRetention('10.0', '1796081578.0', 1_796_081_578)).toEqual({ action: 'destroy' });
+    expect(decideRetention('10.0', '1796081578.0', 1_796_081_578)).toMatchObject({
+      action: 'destroy',
+    });
   });
 
   it.each([

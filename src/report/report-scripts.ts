@@ -1,0 +1,71 @@
+/** The scripts that write what a partition consumed (spec/grid.md 8.2). */
+import { errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { Partition } from '../instance/partition.ts';
+import { printableName } from '../log/printable.ts';
+import { REPORTS } from './collect-reports.ts';
+import { runPartitionScript } from './run-script.ts';
+
+const SCRIPTS = 'etc/report';
+const MOST_SCRIPTS = 100;
+
+/**
+ * Runs every file of `etc/report` as the partition's user, all within `report_timeout`; one name
+ * for an output file that does not exist yet is shared by the scripts of a partition.
+ * @returns a line for each script that failed.
+ */
+export async function runReportScripts(
+  context: GridContext,
+  partition: Partition,
+): Promise<readonly string[]> {
+  const { folder, id, log } = partition;
+  const random = Math.trunc(context.random() * 1e12).toString(36);
+  const output = `${folder.path}/${REPORTS}/slapreport.${random}`;
+  const { failures, names } = await listScripts(partition);
+  const endMs = context.now().getTime() + context.options.reportTimeoutSeconds * 1000;
+  for (const name of names) {
+    const why = await runReportScript(context, partition, { name, output, endMs });
+    if (why === undefined) continue;
+    log.error(`Script '${printableName(name)}' of ${id} failed: ${why}`);
+    failures.push(`Script '${name}' failed.`);
+  }
+  return failures;
+}
+
+async function listScripts({ folder, id, log }: Partition) {
+  try {
+    const found = await folder.list(SCRIPTS);
+    const names: string[] = [];
+    for (const name of found.slice(0, MOST_SCRIPTS)) {
+      if ((await folder.stat(`${SCRIPTS}/${name}`))?.kind !== 'directory') names.push(name);
+    }
+    if (found.length <= MOST_SCRIPTS) return { names, failures: [] };
+    const problem = `${folder.path}/${SCRIPTS} holds ${found.length} entries: only the first ${MOST_SCRIPTS} are run.`;
+    log.error(problem, { partition: id });
+    return { names, failures: [problem] };
+  } catch (error) {
+    log.error(`The report scripts of ${id} were not run: ${errorMessage(error)}`);
+    return { names: [], failures: [errorMessage(error)] };
+  }
+}
+
+async function runReportScript(
+  context: GridContext,
+  partition: Partition,
+  {
+    endMs,
+    name,
+    output,
+  }: { readonly name: string; readonly output: string; readonly endMs: number },
+): Promise<string | undefined> {
+  const isLimited = context.options.reportTimeoutSeconds > 0;
+  const timeoutMs = endMs - context.now().getTime();
+  if (isLimited && timeoutMs <= 0) return 'no time was left for it';
+  const cwd = `${partition.folder.path}/${SCRIPTS}`;
+  const { failure } = await runPartitionScript(context, partition, {
+    argv: [`${cwd}/${name}`, output],
+    cwd,
+    ...(isLimited ? { timeoutMs } : {}),
+  });
+  return failure;
+}
