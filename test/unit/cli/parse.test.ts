@@ -182,10 +182,10 @@ describe('options of commands', () => {
 });
 
 describe('the registry', () => {
-  test('has the 35 commands of upstream, and config show', () => {
+  test('has the 35 commands of upstream, config show, and backup and restore of the proxy', () => {
     const names = COMMANDS.map((command) => command.words);
-    expect(names).toHaveLength(36);
-    expect(new Set(names).size).toBe(36);
+    expect(names).toHaveLength(38);
+    expect(new Set(names).size).toBe(38);
     expect(names).toContain('config show');
   });
 
