@@ -16,6 +16,7 @@ const executables = [
   'bin/supervisorctl.ts',
   'bin/supervisord.ts',
   'bin/slapos-watchdog.ts',
+  'bin/promise-plugin.ts',
   'index.ts',
 ];
 const externals = ['better-sqlite3'];

@@ -42,6 +42,7 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_PARTITION: 'A partition could not be processed.',
   SLAPOS_ERR_PROMISE_FAILED: 'A promise of a partition is not kept.',
   SLAPOS_ERR_FIREWALL: 'The firewall refused a rule or could not be reloaded.',
+  SLAPOS_ERR_PROMISE_RUNNER: 'The program that runs plugin promises cannot be started.',
   SLAPOS_ERR_SUPERVISOR: 'The supervisor refused or cannot be reached.',
   SLAPOS_ERR_SUPERVISOR_CONFIG: 'The supervisor configuration is wrong.',
   SLAPOS_ERR_SUPERVISOR_FOREIGN: 'What listens on the socket is no supervisor that works.',

@@ -1,4 +1,4 @@
-import type { GridOptions } from '../config/grid-options.ts';
+import type { ComputerCertificate, GridOptions } from '../config/grid-options.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { Logger } from '../log/logger.ts';
 import type { SlapMaster } from '../slap/master.ts';
@@ -17,6 +17,8 @@ export interface GridProgress {
 export interface GridContext {
   readonly options: GridOptions;
   readonly master: SlapMaster;
+  /** Speaks to the Master as a partition; absent: as the computer. */
+  readonly openMaster?: (certificate: ComputerCertificate) => SlapMaster;
   readonly host: GridHost;
   readonly log: Logger;
   /** Told as often as something is done; shows it where there is a terminal. */

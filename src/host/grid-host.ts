@@ -1,14 +1,20 @@
 /** The port through which the grid commands touch the machine; tests may give another one. */
+import type { HostError } from '../errors/slapos-error.ts';
 import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
-export type GridCommand = Omit<CommandRequest, 'argv' | 'onOutput' | 'maxOutputBytes'> & {
+export type GridCommand = Omit<
+  CommandRequest,
+  'argv' | 'onOutput' | 'onErrorOutput' | 'maxOutputBytes'
+> & {
   /** The absolute path of the program first. */
   readonly argv: readonly string[];
   /** Each line of the output as it arrives, without its newline. */
   readonly onLine?: (line: string) => void;
+  /** Each line of standard error, which then is no part of the output. */
+  readonly onErrorLine?: (line: string) => void;
 };
 
 export type CommandOutcome = Omit<CommandResult, 'output'> & {
@@ -32,6 +38,14 @@ export interface OwnedFolder {
   readonly path: string;
   /** Text of a regular file; undefined when it is missing. */
   readText(path: string): Promise<string | undefined>;
+  /**
+   * Many small files in one go, in their order: undefined where one is missing, the error where it
+   * cannot be read or is longer than `maxBytes`.
+   */
+  readTexts(
+    paths: readonly string[],
+    maxBytes: number,
+  ): Promise<ReadonlyArray<string | HostError | undefined>>;
   /** At most the last `bytes` bytes of a file, as text; empty when it is missing. */
   readTail(path: string, bytes: number): Promise<string>;
   /**

@@ -35,6 +35,7 @@ export function openOwnedFolder(
   return {
     path: join(root, beneath),
     readText: async (path) => (await files.read(root, at(path)))?.toString(),
+    readTexts: (paths, maxBytes) => files.readTexts(root, paths.map(at), { maxBytes }),
     readTail: (path, bytes) => readTail(root, at(path), bytes),
     readSole: (path, maxBytes) => readSole(root, at(path), maxBytes),
     list: async (path) =>

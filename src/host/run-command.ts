@@ -14,16 +14,19 @@ const DEBUG_OUTPUT = '(output not captured in debug mode)';
  * @throws SpawnError naming the step that failed; CancelledError when `command.signal` aborts.
  */
 export async function runCommand(command: GridCommand): Promise<CommandOutcome> {
-  const { argv, onLine, ...request } = command;
+  const { argv, onErrorLine, onLine, ...request } = command;
   const [program = '', ...words] = argv;
   const lines = onLine === undefined ? undefined : createLineReader(onLine);
+  const errorLines = onErrorLine === undefined ? undefined : createLineReader(onErrorLine);
   const { output, ...result } = await spawnCommand({
     ...request,
     argv: [program, ...words],
     maxOutputBytes: OUTPUT_LIMIT_BYTES,
     ...(lines === undefined ? {} : { onOutput: lines.take }),
+    ...(errorLines === undefined ? {} : { onErrorOutput: errorLines.take }),
   });
   lines?.end();
+  errorLines?.end();
   if (command.signal?.aborted) {
     throw new CancelledError('SLAPOS_ERR_CANCELLED', `${program} was interrupted.`);
   }

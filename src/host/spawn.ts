@@ -30,6 +30,10 @@ export interface CommandRequest {
   readonly graceMs?: number;
   /** Hears output as it arrives, standard output and error merged. */
   readonly onOutput?: (chunk: Buffer) => void;
+  /** Hears standard error, which is then not merged and not kept. */
+  readonly onErrorOutput?: (chunk: Buffer) => void;
+  /** What the command reads from standard input; absent: nothing. */
+  readonly input?: string;
   /** How much of the end of the output the result keeps; 1 MiB by default. */
   readonly maxOutputBytes?: number;
   /** Use our own terminal and capture nothing. */
@@ -82,11 +86,13 @@ export async function spawnCommand(
 ): Promise<CommandResult> {
   const started = await start(request, addon);
   const output = collectOutput(started.stdio[1], request);
+  const errors = readPipe(started.stdio[2], request.onErrorOutput ?? (() => {}));
+  writeInput(started.stdio[0], request.input ?? '');
   const limit = limitCommand(started.pid, request, addon);
   try {
     const exit = await started.exited;
     await limit.killRest();
-    await output.drain();
+    await Promise.all([output.drain(), errors?.finish()]);
     return { ...exit, ...output.result(), isTimedOut: limit.isTimedOut() };
   } finally {
     limit.cancel();
@@ -103,12 +109,20 @@ export function encodeSpawn(request: CommandRequest): SpawnRequest {
     cwd: request.cwd,
     ...credentialsOf(request.user),
     ...(request.umask === undefined ? {} : { umask: request.umask }),
-    stdio: isInteractive ? [0, 1, 2] : ['null', 'pipe', 'stdout'],
+    stdio: isInteractive ? [0, 1, 2] : stdioOf(request),
     // A session of its own has no terminal whose input it could fill for the shell of whoever runs us.
     ...(isInteractive ? { isSameGroup: true } : { isNewSession: true }),
     // So that a kill finds also those that left the group and lost their parent.
     isSubreaper: true,
   };
+}
+
+function stdioOf({ input, onErrorOutput }: CommandRequest): SpawnRequest['stdio'] {
+  return [
+    input === undefined ? 'null' : 'pipe',
+    'pipe',
+    onErrorOutput === undefined ? 'stdout' : 'pipe',
+  ];
 }
 
 /** Only root can take ids; another user asking for its own gets no change. */
@@ -237,7 +251,7 @@ function collectOutput(fd: number, request: CommandRequest) {
       isTruncated = true;
     }
   };
-  const ended = fd < 0 ? undefined : readPipe(fd, keep);
+  const ended = readPipe(fd, keep);
   return {
     drain: async () => {
       await ended?.finish();
@@ -253,7 +267,17 @@ function collectOutput(fd: number, request: CommandRequest) {
   };
 }
 
+/** The command may end, or close the pipe, without reading all of it. */
+function writeInput(fd: number, input: string): void {
+  if (fd < 0) return;
+  const pipe = new Socket({ fd, readable: false, writable: true });
+  pipe.on('error', () => pipe.destroy());
+  pipe.end(input);
+}
+
+/** @param fd -1 when there is no pipe. */
 function readPipe(fd: number, onChunk: (chunk: Buffer) => void) {
+  if (fd < 0) return undefined;
   const pipe = new Socket({ fd, readable: true, writable: false });
   const closed = new Promise<void>((resolve) => pipe.once('close', () => resolve()));
   pipe.on('data', onChunk);

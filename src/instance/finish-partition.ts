@@ -13,6 +13,7 @@ import { isMasterLost, notifyError } from './notify.ts';
 import { TIMESTAMP_FILE } from './observe.ts';
 import type { Partition } from './partition.ts';
 import type { PreparedPartition } from './prepare-partition.ts';
+import { promiseCheck } from './promise-check.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
 import type { PartitionOutcome } from './summary.ts';
 import { endTransaction } from './transaction.ts';
@@ -70,17 +71,8 @@ async function tellStopped(context: GridContext, partition: Partition): Promise<
   });
 }
 
-/** All promises, whether due or not: they judge the deployment. */
 async function checkPromises(context: GridContext, partition: Partition): Promise<void> {
-  const { folder, id, log, owner } = partition;
-  await runPromises(context, {
-    folder,
-    owner,
-    log,
-    partitionId: id,
-    mode: 'test',
-    isForced: true,
-  });
+  await runPromises(context, promiseCheck(context, partition, 'test'));
 }
 
 async function rememberTimestamp(context: GridContext, partition: Partition): Promise<void> {

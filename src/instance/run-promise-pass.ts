@@ -6,6 +6,7 @@ import { runPromises } from '../promise/run-promises.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { completePartition, loadPartitions } from './load-partitions.ts';
 import { openPartition, textParameter } from './partition.ts';
+import { promiseCheck } from './promise-check.ts';
 import { type PartitionOutcome, type PartitionReport, renderSummary } from './summary.ts';
 
 /**
@@ -39,10 +40,9 @@ async function checkPartition(
     release = await host.lockPartition(options.instanceRoot, known.partitionId);
     const wish = await completePartition(context, known);
     if (wish.requestedState !== 'started') return { kind: 'success' };
-    const { folder, id, log, owner } = await openPartition(context, wish);
-    log.info(`Checking promises of ${id}...`);
-    const check = { folder, owner, log, partitionId: id, mode: 'test' as const, isForced: true };
-    await runPromises(context, check);
+    const partition = await openPartition(context, wish);
+    partition.log.info(`Checking promises of ${partition.id}...`);
+    await runPromises(context, promiseCheck(context, partition, 'test'));
     return { kind: 'success' };
   } catch (error) {
     if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;

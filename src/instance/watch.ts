@@ -5,6 +5,7 @@ import { runPromises } from '../promise/run-promises.ts';
 import { refreshCertificate } from './certificates.ts';
 import { notifyError } from './notify.ts';
 import type { Partition } from './partition.ts';
+import { promiseCheck } from './promise-check.ts';
 import type { PartitionOutcome } from './summary.ts';
 
 /**
@@ -31,10 +32,9 @@ async function findAnomaly(
   context: GridContext,
   partition: Partition,
 ): Promise<string | undefined> {
-  const { folder, id, log, owner } = partition;
-  const check = { folder, owner, log, partitionId: id, mode: 'anomaly' as const, isForced: false };
+  const { id, log } = partition;
   try {
-    await runPromises(context, check);
+    await runPromises(context, promiseCheck(context, partition, 'anomaly'));
     return undefined;
   } catch (error) {
     if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;

@@ -11,11 +11,13 @@ export interface LogLine {
   readonly message: string;
 }
 
+export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+
 /** The lines of one run, oldest first. */
 export type LogRun = readonly LogLine[];
 
 const LINE =
-  /^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2})\s+(?:-\s+)?([A-Za-z]+)[\s-]+(\d+-\d{3})\s+(?:-\s?)?(.*)$/;
+  /^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2})\s+(?:-\s+)?([A-Za-z]+)[\s-]+(\d+-\d{3})\s*(?:-\s*)?(.*)$/;
 const FAILURE_LEVELS = new Set(['ERROR', 'CRITICAL']);
 
 /** `<unix seconds>-<100..999>` */
@@ -26,7 +28,7 @@ export function transactionId(nowMs: number, random: number): string {
 /** One entry; lines after the first of a message have no prefix. Local time, as upstream writes it. */
 export function renderLogEntry(
   now: Date,
-  level: 'INFO' | 'ERROR',
+  level: LogLevel,
   transaction: string,
   message: string,
 ): string {

@@ -4,17 +4,21 @@ import { pythonJsonObject, pythonJsonString } from './python-json.ts';
 
 export type ResultType = 'Test Result' | 'Anomaly Result';
 
-export interface PromiseResult {
+/** What a run came to. */
+export interface PromiseVerdict {
+  readonly type: ResultType;
+  readonly hasFailed: boolean;
+  readonly message: string;
+}
+
+export interface PromiseResult extends PromiseVerdict {
   readonly title: string;
   /** File name. */
   readonly name: string;
   /** Absolute path of the file. */
   readonly path: string;
   readonly executionSeconds: number;
-  readonly type: ResultType;
-  readonly hasFailed: boolean;
   readonly date: Date;
-  readonly message: string;
 }
 
 const MESSAGE_LIMIT = 5000;
@@ -27,7 +31,10 @@ export function promiseTitle(name: string): string {
 
 /** A long message keeps its end, which is where programs say what went wrong. */
 export function limitMessage(message: string): string {
-  return message.length > MESSAGE_LIMIT ? `...${message.slice(-MESSAGE_LIMIT)}` : message;
+  if (message.length <= MESSAGE_LIMIT) return message;
+  // Characters as Python counts them; a pair of units each at most.
+  const end = Array.from(message.slice(-2 * MESSAGE_LIMIT - 2));
+  return end.length <= MESSAGE_LIMIT ? message : `...${end.slice(-MESSAGE_LIMIT).join('')}`;
 }
 
 /** Seconds as a multiple of 0.05, as consumers have always seen them. */

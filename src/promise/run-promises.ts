@@ -1,107 +1,148 @@
 /** Checks the promises of one partition (spec/promise.md 6). */
-import { errorMessage, PromiseFailed } from '../errors/slapos-error.ts';
+import { errorCode, errorMessage, PromiseFailed } from '../errors/slapos-error.ts';
+import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
-import { ownedBy } from '../grid/owner.ts';
-import type { Logger } from '../log/logger.ts';
-import { LEGACY_FOLDER, type LegacyPromise, observePromises, STATE_FOLDER } from './observe.ts';
-import { limitMessage } from './promise-result.ts';
-import { type PromisePlace, runPromise } from './run-promise.ts';
-import { decidePromise, type PromiseMode } from './schedule.ts';
+import { bangOnce } from './bang.ts';
+import type { PromiseCheck } from './check.ts';
+import { type ObservedPromise, observePromises } from './observe.ts';
+import type { PluginEnd } from './plugin-listener.ts';
+import { prepareFolders } from './promise-files.ts';
+import { runExecutable } from './run-executable.ts';
+import { PARALLEL, runJavascriptPlugins, runPythonPlugins } from './run-plugins.ts';
+import { decidePromise } from './schedule.ts';
 
-export interface PromiseCheck extends PromisePlace {
-  readonly partitionId: string;
-  readonly mode: PromiseMode;
-  readonly isForced: boolean;
-  readonly log: Logger;
-}
+export type { PromiseCheck } from './check.ts';
 
-/** Files of older versions, which every launch deletes. */
-const OBSOLETE = [
-  ...['promise_stats.json', 'promise_status.json', 'global.json', 'public.json', 'history'],
-];
-const OBSOLETE_SUFFIXES = ['.timestamp', '.periodicity'];
+/** Messages of failing promises, by promise. */
+type Failures = Map<ObservedPromise, string>;
 
 /**
- * Runs what is due, saves the results and judges all of them.
- * @throws PromiseFailed for the first failing promise in order of names.
+ * Runs what is due, saves the results and judges all of them. Nothing is started when nothing is
+ * due.
+ * @throws PromiseFailed for the first failing promise: plugins by name, then executables by name;
+ *   SlaposError SLAPOS_ERR_PROMISE_RUNNER when plugins cannot be run at all.
  */
 export async function runPromises(context: GridContext, check: PromiseCheck): Promise<void> {
-  const observed = await observePromises(context.host, check.folder);
-  warnAbout(check, observed.badPaths, observed.plugins);
-  if (observed.promises.length === 0) return;
-  await prepareFolders(context, check);
-  const failures: PromiseFailed[] = [];
-  let skipped = 0;
-  for (const promise of observed.promises) {
-    const outcome = await checkPromise(context, check, promise);
-    if (outcome.isSkipped) skipped += 1;
-    if (outcome.failure !== undefined) failures.push(toFailure(promise.name, outcome.failure));
-  }
-  if (skipped > 0) check.log.info(`${skipped} promises didn't need to be checked.`);
-  const [first] = failures;
-  if (first !== undefined) throw first;
-}
-
-function warnAbout(
-  { log, partitionId }: PromiseCheck,
-  badPaths: readonly string[],
-  plugins: readonly string[],
-): void {
+  const { log } = check;
+  const { badPaths, promises } = await observePromises(context.host, check.folder, log);
   for (const path of badPaths) log.warning(`Bad promise file at '${path}'.`);
-  if (plugins.length === 0) return;
-  log.warning(
-    `${plugins.length} Python plugin promises of ${partitionId} are not available yet: only executables in ${LEGACY_FOLDER} are checked.`,
-    { event: 'promise.plugins_not_available', partition: partitionId, plugins },
+  const failures: Failures = new Map();
+  const due = promises.filter((promise) => isDue(context, check, promise, failures));
+  if (due.length > 0) await runDue(context, check, due, failures);
+  const skipped = promises.length - due.length;
+  if (skipped > 0) log.info(`${skipped} promises didn't need to be checked.`);
+  const first = promises.find((promise) => failures.has(promise));
+  if (first === undefined) return;
+  throw new PromiseFailed(
+    `Promise '${first.name}' failed with output: ${failures.get(first) ?? ''}`,
   );
 }
 
-async function checkPromise(
+/** A promise that is not due yet counts by its saved result. */
+function isDue(
+  context: GridContext,
+  { isForced, log, mode }: PromiseCheck,
+  promise: ObservedPromise,
+  failures: Failures,
+): boolean {
+  const now = context.now().getTime() / 1000;
+  const decision = decidePromise({ ...promise, mode, isForced, now });
+  if (decision.action === 'run') return true;
+  if (decision.failure !== undefined) {
+    log.error(decision.failure);
+    failures.set(promise, decision.failure);
+  }
+  return false;
+}
+
+async function runDue(
   context: GridContext,
   check: PromiseCheck,
-  promise: LegacyPromise,
-): Promise<{ readonly isSkipped: boolean; readonly failure: string | undefined }> {
-  const { log } = check;
-  const decision = decidePromise({
-    ...promise,
-    mode: check.mode,
-    isForced: check.isForced,
-    now: context.now().getTime() / 1000,
+  due: readonly ObservedPromise[],
+  failures: Failures,
+): Promise<void> {
+  await prepareFolders(context, check, check.log);
+  const ends: PluginEnd[] = [];
+  let runnerFailure: unknown;
+  for (const wave of splitByTitle(due)) {
+    const results = await Promise.allSettled([
+      ...runPlugins(context, check, wave, ends),
+      runExecutables(context, check, wave, failures),
+    ]);
+    for (const result of results) {
+      if (result.status === 'rejected') runnerFailure ??= result.reason;
+    }
+    if (errorCode(runnerFailure) === 'SLAPOS_ERR_CANCELLED') throw runnerFailure;
+  }
+  const order = new Map(due.map((promise, index) => [promise, index]));
+  ends.sort((a, b) => (order.get(a.promise) ?? 0) - (order.get(b.promise) ?? 0));
+  for (const end of ends) noteEnd(check, end, failures);
+  await bangOnce(context, check, ends);
+  if (runnerFailure !== undefined) throw runnerFailure;
+}
+
+/** Promises of one title write the same files: they run one after the other. */
+export function splitByTitle<Titled extends { readonly title: string }>(
+  promises: readonly Titled[],
+): readonly Titled[][] {
+  const waves: Titled[][] = [];
+  const seen = new Map<string, number>();
+  for (const promise of promises) {
+    const index = seen.get(promise.title) ?? 0;
+    seen.set(promise.title, index + 1);
+    const wave = waves[index] ?? [];
+    wave.push(promise);
+    waves[index] = wave;
+  }
+  return waves;
+}
+
+function runPlugins(
+  context: GridContext,
+  check: PromiseCheck,
+  wave: readonly ObservedPromise[],
+  ends: PluginEnd[],
+): ReadonlyArray<Promise<unknown>> {
+  const python = wave.filter(({ kind }) => kind === 'python');
+  const javascript = wave.filter(({ kind }) => kind === 'javascript');
+  return [
+    ...(python.length === 0 ? [] : [runPythonPlugins(context, check, python)]),
+    ...(javascript.length === 0 ? [] : [runJavascriptPlugins(context, check, javascript)]),
+  ].map(async (running) => void ends.push(...(await running)));
+}
+
+async function runExecutables(
+  context: GridContext,
+  check: PromiseCheck,
+  wave: readonly ObservedPromise[],
+  failures: Failures,
+): Promise<void> {
+  const executables = wave.filter(({ kind }) => kind === 'legacy');
+  await mapBounded(executables, PARALLEL, async (promise) => {
+    check.log.info(`Checking promise ${promise.name}...`);
+    try {
+      const result = await runExecutable(context, check, promise);
+      if (result.hasFailed) failures.set(promise, result.message);
+    } catch (error) {
+      if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
+      noteError(check, promise, error, failures);
+    }
   });
-  if (decision.action === 'skip') {
-    if (decision.failure !== undefined) log.error(decision.failure);
-    return { isSkipped: true, failure: decision.failure };
-  }
-  log.info(`Checking promise ${promise.name}...`);
-  const result = await runPromise(context, check, promise, check.mode);
-  const message = limitMessage(result.message);
-  if (result.hasFailed) log.error(message);
-  else log.info(message);
-  return { isSkipped: false, failure: result.hasFailed ? message : undefined };
 }
 
-function toFailure(name: string, message: string): PromiseFailed {
-  return new PromiseFailed(`Promise '${name}' failed with output: ${message}`);
+function noteEnd(check: PromiseCheck, end: PluginEnd, failures: Failures): void {
+  if (end.error !== undefined) noteError(check, end.promise, end.error, failures);
+  else if (end.result?.hasFailed) failures.set(end.promise, end.result.message);
 }
 
-async function prepareFolders(context: GridContext, check: PromiseCheck): Promise<void> {
-  const { folder, owner } = check;
-  const ownership = ownedBy(context.host, owner, 0o700);
-  for (const path of [
-    '.slapgrid',
-    STATE_FOLDER,
-    `${STATE_FOLDER}/result`,
-    `${STATE_FOLDER}/cache`,
-    `${STATE_FOLDER}/log`,
-  ]) {
-    await folder.makeFolder(path, ownership);
-  }
-  const names = await folder.list(STATE_FOLDER);
-  const obsolete = names.filter(
-    (name) => OBSOLETE.includes(name) || OBSOLETE_SUFFIXES.some((suffix) => name.endsWith(suffix)),
-  );
-  for (const name of obsolete) {
-    await folder.remove(`${STATE_FOLDER}/${name}`).catch((error: unknown) => {
-      check.log.debug(`${errorMessage(error)}, ignoring`);
-    });
-  }
+/** What the partition did to the files of one promise says nothing about the others. */
+function noteError(
+  { log }: PromiseCheck,
+  promise: ObservedPromise,
+  error: unknown,
+  failures: Failures,
+): void {
+  const message = `Error: ${errorMessage(error)}`;
+  log.error(`Promise ${promise.name}: ${errorMessage(error)}`, { code: errorCode(error) });
+  failures.set(promise, message);
 }

@@ -1,6 +1,6 @@
 /** Whether a promise runs now, and what a run that gave no result of its own means. */
 import type { PromiseCache } from './promise-cache.ts';
-import type { PromiseResult, ResultType, SavedResult } from './promise-result.ts';
+import type { PromiseVerdict, ResultType, SavedResult } from './promise-result.ts';
 
 /** `test` judges the deployment; `anomaly` watches over a partition that is up to date. */
 export type PromiseMode = 'test' | 'anomaly';
@@ -26,17 +26,17 @@ export type Decision =
 /** Spec/promise.md 6.2; a promise whose file changed since its last run is due at once. */
 export function decidePromise(facts: SchedulingFacts): Decision {
   const { cache } = facts;
-  if (cache === undefined) return { action: 'run' };
+  if (cache === undefined || hasChanged(facts, cache)) return { action: 'run' };
   const isWanted = facts.mode === 'test' ? cache.isTested : cache.isAnomalyDetected;
   if (!isWanted) return { action: 'skip', failure: undefined };
-  const isDue = facts.now >= cache.nextRunAfter || hasChanged(facts, cache);
-  if (facts.isForced || isDue) return { action: 'run' };
+  if (facts.isForced || facts.now >= cache.nextRunAfter) return { action: 'run' };
   return { action: 'skip', failure: facts.saved?.hasFailed ? facts.saved.message : undefined };
 }
 
+/** The class of a plugin may be defined elsewhere: then only the time of the last run tells. */
 function hasChanged(facts: SchedulingFacts, cache: PromiseCache): boolean {
-  const isSameFile = cache.moduleFile === facts.path;
-  return isSameFile && Math.abs(cache.moduleFileMtime - facts.fileMtime) > 0.001;
+  if (cache.moduleFile !== facts.path) return facts.fileMtime > cache.timestamp;
+  return Math.abs(cache.moduleFileMtime - facts.fileMtime) > 0.001;
 }
 
 /**
@@ -47,7 +47,7 @@ export function generatedResult(
   mode: PromiseMode,
   saved: SavedResult | undefined,
   message: string,
-): Pick<PromiseResult, 'type' | 'hasFailed' | 'message'> {
+): PromiseVerdict {
   if (mode === 'test') return { type: 'Test Result', hasFailed: true, message };
   const hadTrouble = saved !== undefined && (saved.hasFailed || /error:/i.test(saved.message));
   const type: ResultType = 'Anomaly Result';

@@ -103,15 +103,13 @@ function createGridContext(
   bar: ProgressBar | undefined,
 ): GridContext {
   const { certificate, masterCaFile, masterUrl } = options;
+  const isTlsVerified = isMasterVerified(command);
+  const timeoutMs = options.masterTimeoutSeconds * 1000;
+  const trust = { masterUrl, caFile: masterCaFile, isTlsVerified, timeoutMs };
   return {
     options,
-    master: createSlapClient({
-      masterUrl,
-      ...certificate,
-      caFile: masterCaFile,
-      isTlsVerified: isMasterVerified(command),
-      timeoutMs: options.masterTimeoutSeconds * 1000,
-    }),
+    master: createSlapClient({ ...trust, ...certificate }),
+    openMaster: (own) => createSlapClient({ ...trust, ...own }),
     host: createGridHost(),
     log: command.log,
     progress: (state) => bar?.show(state),

@@ -35,14 +35,24 @@ describe('decidePromise', () => {
     ['not due and failing', { saved: { hasFailed: true, message: 'bad' } }, skip('bad')],
     ['the file changed', { fileMtime: 90 }, run],
     [
-      'the cache is of another node',
-      { cache: { ...CACHE, moduleFile: '/wrapper.py' }, fileMtime: 90 },
+      'the class is defined elsewhere',
+      { cache: { ...CACHE, moduleFile: '/wrapper.py' }, fileMtime: 70 },
       skip(),
+    ],
+    [
+      'the class is defined elsewhere, and the plugin changed since its last run',
+      { cache: { ...CACHE, moduleFile: '/wrapper.py' }, fileMtime: 90 },
+      run,
     ],
     [
       'no anomaly, even when forced',
       { isForced: true, cache: { ...CACHE, isAnomalyDetected: false } },
       skip(),
+    ],
+    [
+      'no test until now, and the file changed',
+      { mode: 'test', fileMtime: 90, cache: { ...CACHE, isTested: false } },
+      run,
     ],
     ['no test', { mode: 'test', isForced: true, cache: { ...CACHE, isTested: false } }, skip()],
   ])('%s', (_title, facts, decision) => {
