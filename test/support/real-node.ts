@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
+  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -23,8 +24,10 @@ export type Settings = Readonly<Record<string, string | number | boolean>>;
 export interface RealNodeOptions {
   readonly folder: string;
   readonly port: number;
-  /** A Python with upstream's programs beside it. */
-  readonly python: string;
+  /** A Python with upstream's programs beside it, where they are to be run. */
+  readonly python?: string;
+  /** Who runs everything, where that is not root. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Added to the sections of the configuration. */
   readonly slapos?: Settings;
   readonly slapformat?: Settings;
@@ -48,19 +51,30 @@ export class RealNode {
   readonly softwareRoot: string;
   readonly masterUrl: string;
   private readonly python: string;
+  private readonly user: RealNodeOptions['user'];
   private proxy: ChildProcess | undefined;
 
   constructor(options: RealNodeOptions) {
     this.folder = options.folder;
-    this.python = options.python;
+    this.python = options.python ?? '';
+    this.user = options.user;
     this.config = join(this.folder, 'slapos.cfg');
     this.instanceRoot = join(this.folder, 'instance');
     this.softwareRoot = join(this.folder, 'software');
     this.masterUrl = `http://127.0.0.1:${options.port}/`;
     for (const path of [this.folder, this.instanceRoot, this.softwareRoot]) {
       mkdirSync(path, { mode: 0o755 });
+      if (this.user !== undefined) chownSync(path, this.user.uid, this.user.gid);
     }
-    writeFileSync(this.config, this.renderConfig(options));
+    this.write('slapos.cfg', this.renderConfig(options));
+    this.write('proxy.log', '');
+  }
+
+  /** Writes a file beside the configuration. */
+  write(name: string, content: string): void {
+    const path = join(this.folder, name);
+    writeFileSync(path, content);
+    if (this.user !== undefined) chownSync(path, this.user.uid, this.user.gid);
   }
 
   private renderConfig({ port, slapos = {}, slapformat = {} }: RealNodeOptions): string {
@@ -124,7 +138,7 @@ export class RealNode {
     const argv =
       side === 'ours'
         ? [process.execPath, join(packageRoot(), 'dist', 'bin', 'slapos.js')]
-        : [this.python, join(import.meta.dirname, 'upstream-slapos.py')];
+        : [this.python, join(import.meta.dirname, 'upstream.py')];
     return spawn(argv[0] ?? '', [...argv.slice(1), ...words], {
       cwd: this.folder,
       env: {
@@ -135,6 +149,7 @@ export class RealNode {
         SLAPOS_CLIENT_CONFIGURATION: this.config,
       },
       stdio: ['ignore', output, output],
+      ...this.user,
       ...(output === 'pipe' ? { timeout: PROGRAM_TIMEOUT_MS } : {}),
     });
   }
