@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
-import { isMasterLost, notifyError } from '../instance/notify.ts';
+import { notifyError } from '../instance/notify.ts';
 import {
   LARGEST_REPORT_BYTES,
   type PartitionConsumption,
@@ -32,7 +32,7 @@ export async function postComputerReports(context: GridContext): Promise<boolean
       log.error(`${root.path}/${report.file} was not posted: ${errorMessage(error)}`);
       isPosted = false;
       // Each of the others would only wait for the same silence.
-      if (isMasterLost(error)) break;
+      if (errorCode(error) === 'SLAPOS_ERR_MASTER_UNAVAILABLE') break;
     }
   }
   return isPosted;
