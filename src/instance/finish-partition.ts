@@ -6,16 +6,15 @@ import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { describeFailure } from '../grid/describe-failure.ts';
 import { withTearDown } from '../grid/manager.ts';
-import { ownedBy } from '../grid/owner.ts';
 import { runPromises } from '../promise/run-promises.ts';
 import { writeErrorLog } from './error-log.ts';
 import { isMasterLost, notifyError } from './notify.ts';
-import { TIMESTAMP_FILE } from './observe.ts';
 import type { Partition } from './partition.ts';
 import type { PreparedPartition } from './prepare-partition.ts';
 import { promiseCheck } from './promise-check.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
 import type { PartitionOutcome } from './summary.ts';
+import { rememberTimestamp } from './timestamp.ts';
 import { endTransaction } from './transaction.ts';
 
 /** @param openSupervisor connects on first use; rejects when the services could not be changed. */
@@ -29,7 +28,7 @@ export async function finishPartition(
     await withTearDown(context, partition, () =>
       settlePartition(context, prepared, openSupervisor),
     );
-    await rememberTimestamp(context, partition);
+    await rememberSuccess(context, partition);
     return { kind: 'success' };
   } catch (error) {
     return await judgeFailure(context, partition, error);
@@ -75,11 +74,10 @@ async function checkPromises(context: GridContext, partition: Partition): Promis
   await runPromises(context, promiseCheck(context, partition, 'test'));
 }
 
-async function rememberTimestamp(context: GridContext, partition: Partition): Promise<void> {
-  const { folder, owner, timestamp, wish } = partition;
-  const isForceStopped = context.options.isForceStop && wish.requestedState === 'started';
-  if (timestamp === undefined || isForceStopped) return;
-  await folder.write(TIMESTAMP_FILE, timestamp, ownedBy(context.host, owner, 0o644));
+/** Services that were stopped by force are to come back with the next ordinary pass. */
+async function rememberSuccess(context: GridContext, partition: Partition): Promise<void> {
+  if (context.options.isForceStop && partition.wish.requestedState === 'started') return;
+  await rememberTimestamp(context, partition);
 }
 
 async function judgeFailure(

@@ -6,6 +6,7 @@ import { keepAnswer } from './kept-answer.ts';
 import { notifyError } from './notify.ts';
 import { checkPartitionId, partitionPath } from './partition.ts';
 import { isFreePartition, listLeftovers, selectPartitions } from './select.ts';
+import { forgetTimestamp } from './timestamp.ts';
 
 /**
  * Fetches the document, applies `--only`, tidies free partitions and drops what cannot be processed.
@@ -42,7 +43,9 @@ async function isUsable(
   } catch (error) {
     log.error(`Partition ${partitionId}: ${errorMessage(error)}`);
     const id = { computerId: options.computerId, partitionId };
-    if (tidies) await notifyError(context, id, errorMessage(error));
+    if (!tidies) return false;
+    await forgetTimestamp(context, partitionId);
+    await notifyError(context, id, errorMessage(error));
     return false;
   }
 }

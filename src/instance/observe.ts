@@ -4,8 +4,7 @@ import type { GridContext } from '../grid/context.ts';
 import type { DecisionFacts } from './decide.ts';
 import { parsePeriodicity } from './decide.ts';
 import type { Partition } from './partition.ts';
-
-export const TIMESTAMP_FILE = '.timestamp';
+import { TIMESTAMP_FILE } from './timestamp.ts';
 
 /** Looks only, but for a `periodicity` file that makes no sense: it is removed, as upstream does. */
 export async function observePartition(

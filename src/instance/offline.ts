@@ -4,6 +4,7 @@ import type { GridContext } from '../grid/context.ts';
 import { type KeptPartition, readKeptAnswer } from './kept-answer.ts';
 import { removeServiceGroup } from './service-files.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
+import { forgetTimestamp } from './timestamp.ts';
 
 const LEGACY_STATE = '.requested_state';
 
@@ -24,9 +25,9 @@ export async function runOffline(
   try {
     const unwanted = (await readKeptAnswer(context)).filter((one) => isUnwanted(context, one));
     const names = [...unwanted.map((one) => one.partitionId), ...(await takeLegacyStops(context))];
-    const hasStopped = await stopPartitions(context, names);
+    for (const name of names) await stopPartition(context, name);
     const supervisor = await openSupervisor();
-    if (hasStopped) await supervisor.update();
+    if (names.length > 0) await supervisor.update();
     if (!options.isForceStop) await supervisor.startAll();
     return 3;
   } catch (error) {
@@ -36,21 +37,16 @@ export async function runOffline(
 }
 
 function isUnwanted({ options }: GridContext, partition: KeptPartition): boolean {
+  if (partition.softwareReleaseUrl === null) return false;
   if (['stopped', 'destroyed'].includes(partition.requestedState)) return true;
   const isMeant = options.only.length === 0 || options.only.includes(partition.partitionId);
   return options.isForceStop && isMeant;
 }
 
-async function stopPartitions(
-  context: GridContext,
-  partitionIds: readonly string[],
-): Promise<boolean> {
-  let hasStopped = false;
-  for (const partitionId of partitionIds) {
-    const { needsUpdate } = await removeServiceGroup(context, partitionId);
-    hasStopped ||= needsUpdate;
-  }
-  return hasStopped;
+/** Without `.timestamp` the next pass with a Master brings back what is stopped here. */
+async function stopPartition(context: GridContext, partitionId: string): Promise<void> {
+  if (context.options.isForceStop) await forgetTimestamp(context, partitionId);
+  await removeServiceGroup(context, partitionId);
 }
 
 /** Older versions noted the state in a file of the partition; it is used once. */

@@ -11,10 +11,11 @@ import { decidePartition } from './decide.ts';
 import { errorLogFile } from './error-log.ts';
 import { installInstance } from './install.ts';
 import { type InstanceLog, openInstanceLog } from './instance-log.ts';
-import { observePartition, TIMESTAMP_FILE } from './observe.ts';
+import { observePartition } from './observe.ts';
 import type { Partition } from './partition.ts';
 import { removeServiceGroup, type ServiceFilesResult, writeServiceFiles } from './service-files.ts';
 import type { PartitionOutcome } from './summary.ts';
+import { TIMESTAMP_FILE } from './timestamp.ts';
 import { transactionFile } from './transaction.ts';
 import { watchPartition } from './watch.ts';
 

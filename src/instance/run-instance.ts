@@ -16,6 +16,7 @@ import {
   type PartitionReport,
   renderSummary,
 } from './summary.ts';
+import { forgetTimestamp } from './timestamp.ts';
 
 /** A partition's way through the pass. */
 interface Passage {
@@ -115,6 +116,7 @@ async function fail(
   if (isMasterLost(error)) return { kind: 'offline', message };
   const { partitionId } = wish;
   context.log.error(`Partition ${partitionId}: ${message}`, { code: errorCode(error) });
+  await forgetTimestamp(context, partitionId);
   await notifyError(context, { computerId: context.options.computerId, partitionId }, message);
   return { kind: 'failure', message };
 }

@@ -1,5 +1,5 @@
 /** Writes and removes the group files of partitions in the supervisor's configuration folder. */
-import { errorMessage } from '../errors/slapos-error.ts';
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { Partition } from './partition.ts';
@@ -26,13 +26,13 @@ export async function writeServiceFiles(
   const folder = openGroupFolder(context);
   const text = await renderPartitionGroup(partition);
   const file = `${partition.id}.conf`;
-  const deleted = await removeStaleFiles(folder, partition.id, [
+  await removeStaleFiles(folder, partition.id, [
     ...(text === undefined ? [] : [file]),
     ...managerFiles(context, partition.id),
   ]);
   if (text === undefined) {
     partition.log.warning(`No runners nor services found for partition '${partition.id}'`);
-    return { needsUpdate: deleted > 0, hasGroup: false };
+    return { needsUpdate: true, hasGroup: false };
   }
   const status = await folder.stat(file);
   if ((await folder.readText(file)) !== text || status?.mode !== FILE_MODE) {
@@ -41,25 +41,25 @@ export async function writeServiceFiles(
   return { needsUpdate: true, hasGroup: true };
 }
 
-/** Removes the partition's own group, so that the next update stops its services. */
+/**
+ * Removes the partition's own group, so that the next update stops its services. That update is needed
+ * also when the file is gone already: a pass that was cut off may have removed it and no more.
+ */
 export async function removeServiceGroup(
   context: GridContext,
   partitionId: string,
 ): Promise<ServiceFilesResult> {
-  const folder = openGroupFolder(context);
-  const file = `${partitionId}.conf`;
-  const needsUpdate = (await folder.stat(file)) !== undefined;
-  if (needsUpdate) await folder.remove(file);
-  return { needsUpdate, hasGroup: false };
+  await openGroupFolder(context).remove(`${partitionId}.conf`);
+  return { needsUpdate: true, hasGroup: false };
 }
 
-/** Removes every file of a partition, those of its managers too. */
+/** Removes every file of a partition, those of its managers too; the next update stops them all. */
 export async function removeServiceFiles(
   context: GridContext,
   partitionId: string,
 ): Promise<ServiceFilesResult> {
-  const deleted = await removeStaleFiles(openGroupFolder(context), partitionId, []);
-  return { needsUpdate: deleted > 0, hasGroup: false };
+  await removeStaleFiles(openGroupFolder(context), partitionId, []);
+  return { needsUpdate: true, hasGroup: false };
 }
 
 /** What managers keep up by themselves; upstream deletes it here, which restarts their services. */
@@ -73,13 +73,12 @@ async function removeStaleFiles(
   folder: OwnedFolder,
   partitionId: string,
   kept: readonly string[],
-): Promise<number> {
+): Promise<void> {
   const names = await folder.list('');
   const stale = names.filter((name) => {
     return !kept.includes(name) && isPartitionServiceFile(name, partitionId);
   });
   for (const name of stale) await folder.remove(name);
-  return stale.length;
 }
 
 async function renderPartitionGroup(partition: Partition): Promise<string | undefined> {
@@ -103,11 +102,13 @@ async function renderPartitionGroup(partition: Partition): Promise<string | unde
   });
 }
 
-/** Names in a folder of the partition; something that is no folder counts as empty. */
+/** Names in a folder of the partition; something else that stands there counts as empty. */
 async function listEntries(partition: Partition, path: string): Promise<readonly string[]> {
   try {
     return await partition.folder.list(path);
   } catch (error) {
+    // Any other failure says nothing about the services: they must not be stopped for it.
+    if (errorCode(error) !== 'SLAPOS_ERR_UNSAFE_PATH') throw error;
     partition.log.warning(`${errorMessage(error)} Its entries are not started.`);
     return [];
   }
