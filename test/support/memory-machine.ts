@@ -138,6 +138,7 @@ export class MemoryMachine {
     return {
       path: root,
       readText: async (path) => this.#file(at(path))?.text,
+      readTexts: async (paths) => paths.map((path) => this.#textOf(at(path))),
       readTail: async (path, bytes) => (this.#file(at(path))?.text ?? '').slice(-bytes),
       readSole: async (path) => {
         const text = this.#file(at(path))?.text;
@@ -173,6 +174,14 @@ export class MemoryMachine {
     const entry = this.entries.get(path);
     if (entry === undefined || entry.kind === 'file') return entry;
     throw new HostError('SLAPOS_ERR_UNSAFE_PATH', `${path} is no file`, { syscall: 'openat2' });
+  }
+
+  #textOf(path: string): string | HostError | undefined {
+    try {
+      return this.#file(path)?.text;
+    } catch (error) {
+      return error as HostError;
+    }
   }
 
   #names(path: string): string[] {
