@@ -74,6 +74,15 @@ export const FIREWALL_KEYS: readonly KeySpec[] = [
   firewall('testing', 'boolean', 'accepted for the tests of upstream', { isIgnored: true }),
 ];
 
+/** spec/grid.md 12 */
+export const DEVPERM_KEYS: readonly KeySpec[] = [
+  keysReadBy('node instance')(
+    'allowed-disk-for-vm',
+    'lines',
+    'disks that partitions may be given; none without it',
+  ),
+];
+
 /** spec/proxy.md 1 */
 export const MULTIMASTER_KEYS: readonly KeySpec[] = [
   proxy('key', 'path', 'private key for that Master'),

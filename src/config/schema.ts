@@ -6,6 +6,7 @@
 import { CLIENT_KEYS, PROXY_KEYS } from './schema-client.ts';
 import {
   COLLECT_KEYS,
+  DEVPERM_KEYS,
   FIREWALL_KEYS,
   MULTIMASTER_KEYS,
   NETWORKCACHE_KEYS,
@@ -21,6 +22,12 @@ export const SECTIONS: readonly SectionSpec[] = [
   { name: 'networkcache', precedence: ['networkcache', 'slapos'], keys: NETWORKCACHE_KEYS },
   { name: 'collect', precedence: ['collect'], keys: COLLECT_KEYS },
   { name: 'firewall', precedence: ['firewall'], keys: FIREWALL_KEYS, isFeature: true },
+  {
+    name: 'manager:devperm',
+    precedence: ['manager:devperm'],
+    keys: DEVPERM_KEYS,
+    isFeature: true,
+  },
   {
     name: 'slapproxy',
     precedence: 'file order',

@@ -4,15 +4,18 @@ import { coalesce } from '../grid/coalesce.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { Firewall } from '../grid/firewall.ts';
 import type { ManagedPartition } from '../grid/manager.ts';
+import type { InTurn } from '../grid/queue.ts';
 import { findRuleFacts, listRoutedAddresses } from './facts.ts';
 import { DirectRules, refusal, runFirewallProgram } from './firewall-command.ts';
 import { diffRules, type FirewallRule, planRules } from './rules.ts';
 import { readStoredRules, writeStoredRules } from './stored-rules.ts';
 
-/** For one pass: what is known of the rules is kept. */
-export function createFirewall(settings: FirewallSettings): Firewall {
+/**
+ * For one pass: what is known of the rules is kept.
+ * @param inTurn one change at a time: the firewall reads and writes its file as a whole
+ */
+export function createFirewall(settings: FirewallSettings, inTurn: InTurn): Firewall {
   const rules = new DirectRules(settings.command);
-  const inTurn = createQueue();
   let reload: (() => Promise<void>) | undefined;
   const reloadOnce = (context: GridContext) => {
     reload ??= coalesce(() => inTurn(() => reloadRules(context, settings)));
@@ -79,14 +82,4 @@ async function reloadRules(context: GridContext, settings: FirewallSettings): Pr
   context.log.info('Reloading firewall configuration...');
   const { output, status } = await runFirewallProgram(context, settings.reloadCommand);
   if (status !== 0) throw refusal(settings.reloadCommand, output);
-}
-
-/** One at a time: the firewall reads, changes and writes its file as a whole. */
-function createQueue(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work, work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
 }

@@ -1,7 +1,7 @@
 /** From what the Master says of a partition to the facts of its rules (spec/grid.md 7.6). Pure. */
+import { partitionAddresses } from '../grid/addresses.ts';
 import { parseIpv4 } from '../model/ip-address.ts';
 import { isIpv4Network } from '../model/ipv4-network.ts';
-import type { MarshalValue } from '../slap/marshal-value.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import type { RuleFacts } from './rules.ts';
 
@@ -10,20 +10,10 @@ const ROUTED = 'route_';
 
 /** The partition's routed IPv4 addresses, each once. */
 export function listRoutedAddresses({ parameters }: SlapPartition): readonly string[] {
-  const pairs = [...listOf(parameters?.['ip_list']), ...listOf(parameters?.['full_ip_list'])];
-  const addresses = pairs.flatMap((pair) => {
-    const [name, address] = listOf(pair);
-    const isRouted = typeof name === 'string' && name.startsWith(ROUTED);
-    return isRouted && typeof address === 'string' && parseIpv4(address) !== null ? [address] : [];
+  const routed = partitionAddresses({ parameters }).filter(({ address, interfaceName }) => {
+    return interfaceName.startsWith(ROUTED) && parseIpv4(address) !== null;
   });
-  return [...new Set(addresses)];
-}
-
-/** The values of a list or tuple; nothing for anything else. Classes differ between bundles. */
-function listOf(value: MarshalValue | undefined): readonly MarshalValue[] {
-  if (Array.isArray(value)) return value as readonly MarshalValue[];
-  if (typeof value !== 'object' || value === null || !('items' in value)) return [];
-  return Array.isArray(value.items) ? (value.items as readonly MarshalValue[]) : [];
+  return [...new Set(routed.map(({ address }) => address))];
 }
 
 export interface FoundRuleFacts extends RuleFacts {

@@ -1,12 +1,11 @@
 /** What `manager_list` means for format (spec/format.md 9). */
 import { join } from 'node:path';
-import { ConfigError } from '../errors/slapos-error.ts';
+import { checkManagerNames } from '../config/manager-settings.ts';
 import type { Logger } from '../log/logger.ts';
+import { parseCpuList } from '../model/cpu-list.ts';
 import type { FormatOptions } from './options.ts';
 import type { FormatPorts } from './ports.ts';
 import type { Step } from './step.ts';
-
-const MANAGERS = ['cpuset', 'devperm', 'portredir', 'prerm', 'whitelistfirewall'];
 
 /** Where cgroup version 1 has its cpuset hierarchy (cpuset(7)). */
 const CPUSET_FOLDER = '/sys/fs/cgroup/cpuset';
@@ -26,12 +25,7 @@ export function checkManagers({ managers, inputDefinitionFile }: FormatOptions, 
     log.warning('manager_list has no effect with an input definition file.');
     return;
   }
-  const unknown = managers.find((name) => !MANAGERS.includes(name));
-  if (unknown === undefined) return;
-  throw new ConfigError('SLAPOS_ERR_CONFIG_VALUE', `'${unknown}' in manager_list is no manager.`, {
-    hint: `Known managers: ${MANAGERS.join(', ')}.`,
-    context: { key: 'manager_list' },
-  });
+  checkManagerNames(managers);
 }
 
 /** Looks at the cpuset hierarchy when the cpuset manager is asked for. */
@@ -79,18 +73,4 @@ function wantedSettings(folder: string, cpu: number): ReadonlyArray<readonly [st
     [join(set, 'cpuset.cpu_exclusive'), '1'],
     [join(set, 'cpuset.mems'), '0'],
   ];
-}
-
-/** Numbers of a list such as `0,2-3` (cpuset(7), List format); empty for anything else. */
-export function parseCpuList(text: string): readonly number[] {
-  return text
-    .trim()
-    .split(',')
-    .flatMap((part) => {
-      const range = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part.trim());
-      if (range === null) return [];
-      const first = Number(range[1]);
-      const last = Number(range[2] ?? first);
-      return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
-    });
 }

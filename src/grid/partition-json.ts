@@ -38,13 +38,22 @@ export async function readPartitionList(
   path: string,
 ): Promise<readonly unknown[] | 'missing' | undefined> {
   const found = await readPartitionText(partition, path);
-  if (found.kind !== 'found') return found.kind === 'missing' ? 'missing' : undefined;
+  if (found.kind === 'found') return parsePartitionList(partition, path, found.text);
+  return found.kind === 'missing' ? 'missing' : undefined;
+}
+
+/** The entries of a JSON list; undefined when the text is none, which is told. */
+export function parsePartitionList(
+  { id, log }: ManagedPartition,
+  path: string,
+  text: string,
+): readonly unknown[] | undefined {
   const refuse = (why: string) => {
-    partition.log.warning(`${path} of ${partition.id} is ignored: ${why}`);
+    log.warning(`${path} of ${id} is ignored: ${why}`);
     return undefined;
   };
   try {
-    const value: unknown = JSON.parse(found.text);
+    const value: unknown = JSON.parse(text);
     return Array.isArray(value) ? value : refuse('it is no list.');
   } catch (error) {
     return refuse(errorMessage(error));

@@ -41,3 +41,9 @@ export function readUser(user: string | number, etc = '/etc'): UserIdentity | un
     throw new HostError('SLAPOS_ERR_ACCOUNT', message, kernel, { cause });
   }
 }
+
+/** gid of a group on this machine; undefined when group(5) has none. */
+export async function readGroupId(name: string, etc = '/etc'): Promise<number | undefined> {
+  const groups = parseGroup(readFileSync(`${etc}/group`, 'utf8'));
+  return groups.find((group) => group.name === name)?.gid;
+}

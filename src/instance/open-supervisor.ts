@@ -53,12 +53,14 @@ export function connectSupervisor(client: SupervisorClient, log: Logger): Servic
   };
 }
 
-async function startUnstarted(client: SupervisorClient, group: string): Promise<void> {
+async function startUnstarted(client: SupervisorClient, group: string): Promise<boolean> {
   const all = await client.call<ProcessInfo[]>('supervisor.getAllProcessInfo');
+  const members = all.filter((each) => each.group === group);
   // The time of the last start: 0 before the first one.
-  for (const process of all.filter((each) => each.group === group && each.start === 0)) {
+  for (const process of members.filter(({ start }) => start === 0)) {
     await client.call('supervisor.startProcess', `${group}:${process.name}`, false);
   }
+  return members.length > 0;
 }
 
 /** A refusal of the supervisor in words of the grid. */

@@ -3,7 +3,13 @@ import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { Partition } from './partition.ts';
-import { isPartitionServiceFile, refusedServiceNames, renderServiceGroup } from './services.ts';
+import {
+  type GroupProgram,
+  isPartitionServiceFile,
+  refusedServiceNames,
+  renderGroup,
+  renderServiceGroup,
+} from './services.ts';
 
 const FILE_MODE = 0o600;
 
@@ -39,6 +45,28 @@ export async function writeServiceFiles(
     await folder.write(file, text, { mode: FILE_MODE });
   }
   return { needsUpdate: true, hasGroup: true };
+}
+
+/** A group of services that a manager keeps for a partition. */
+export interface ManagerGroup {
+  readonly name: string;
+  readonly folder: string;
+  /** None: the group goes. */
+  readonly programs: readonly GroupProgram[];
+}
+
+/** @returns whether the supervisor has to look at its files again. */
+export async function writeManagerGroup(
+  context: GridContext,
+  { folder: home, name, programs }: ManagerGroup,
+): Promise<boolean> {
+  const folder = openGroupFolder(context);
+  const file = `${name}.conf`;
+  const text = renderGroup(name, home, programs);
+  if ((await folder.readText(file)) === text) return false;
+  if (text === undefined) await folder.remove(file);
+  else await folder.write(file, text, { mode: FILE_MODE });
+  return true;
 }
 
 /**

@@ -4,8 +4,8 @@ export interface ServiceSupervisor {
   update(): Promise<void>;
   /** Starts every process of a group without waiting; false when there is no such group. */
   startGroup(group: string): Promise<boolean>;
-  /** Starts those processes of a group that never ran, without waiting. */
-  startUnstarted(group: string): Promise<void>;
+  /** Starts those processes of a group that never ran, without waiting; false: no such group. */
+  startUnstarted(group: string): Promise<boolean>;
   startAll(): Promise<void>;
   /** State names by full process name, `group:process`. */
   listStates(): Promise<ReadonlyMap<string, string>>;

@@ -1,4 +1,5 @@
 /** The supervisor's group file of a partition (spec/grid.md 7.5). */
+import type { UserIdentity } from '../host/user.ts';
 
 export interface ServiceFacts {
   readonly partitionId: string;
@@ -12,10 +13,13 @@ export interface ServiceFacts {
   readonly serviceNames: readonly string[];
 }
 
-interface Program {
+/** A program of a group. */
+export interface GroupProgram {
+  /** Its section is `program:<group>_<name>`. */
   readonly name: string;
   readonly command: string;
   readonly processName: string;
+  readonly user: Pick<UserIdentity, 'uid' | 'gid' | 'name' | 'home'>;
 }
 
 /** Characters that mean something in the supervisor's configuration, or end a line of it. */
@@ -31,25 +35,37 @@ export function refusedServiceNames(names: readonly string[]): readonly string[]
 
 /** @returns the text of `<partition>.conf`, or undefined when there is no program. */
 export function renderServiceGroup(facts: ServiceFacts): string | undefined {
-  const programs = listPrograms(facts);
+  return renderGroup(facts.partitionId, facts.folder, listPrograms(facts));
+}
+
+/**
+ * @param folder where the programs run and have their logs
+ * @returns the text of a group's file, or undefined when there is no program.
+ */
+export function renderGroup(
+  group: string,
+  folder: string,
+  programs: readonly GroupProgram[],
+): string | undefined {
   if (programs.length === 0) return undefined;
-  const group = facts.partitionId;
   const names = programs.map((program) => `${group}_${program.name}`).join(',');
   return [
     `[group:${group}]\nprograms=${names}\n`,
-    ...programs.map((program) => renderProgram(facts, program)),
+    ...programs.map((program) => renderProgram(`${group}_${program.name}`, folder, program)),
   ].join('\n');
 }
 
 /** Run scripts first, then services; a service replaces the run script of its name in its place. */
-function listPrograms(facts: ServiceFacts): readonly Program[] {
-  const programs = new Map<string, Program>();
+function listPrograms(facts: ServiceFacts): readonly GroupProgram[] {
+  const programs = new Map<string, GroupProgram>();
+  const user = { uid: facts.uid, gid: facts.gid, name: facts.userName, home: facts.home };
   for (const name of usable(facts.runNames)) {
-    programs.set(name, { name, command: `${facts.folder}/etc/run/${name}`, processName: name });
+    const command = `${facts.folder}/etc/run/${name}`;
+    programs.set(name, { name, command, processName: name, user });
   }
   for (const name of usable(facts.serviceNames)) {
     const command = `${facts.folder}/etc/service/${name}`;
-    programs.set(name, { name, command, processName: `${name}-on-watch` });
+    programs.set(name, { name, command, processName: `${name}-on-watch`, user });
   }
   return [...programs.values()];
 }
@@ -62,11 +78,11 @@ function byCodePoint(left: string, right: string): number {
   return left < right ? -1 : Number(left > right);
 }
 
-function renderProgram(facts: ServiceFacts, program: Program): string {
-  const section = `${facts.partitionId}_${program.name}`;
-  const log = `${facts.folder}/.${section}.log`;
+function renderProgram(section: string, folder: string, program: GroupProgram): string {
+  const { user } = program;
+  const log = `${folder}/.${section}.log`;
   return `[program:${section}]
-directory=${facts.folder}
+directory=${folder}
 command=${program.command}
 process_name=${program.processName}
 autostart=false
@@ -78,8 +94,8 @@ stopsignal=TERM
 stopwaitsecs=60
 stopasgroup=true
 killasgroup=true
-user=${facts.uid}
-group=${facts.gid}
+user=${user.uid}
+group=${user.gid}
 serverurl=AUTO
 redirect_stderr=true
 stdout_logfile=${log}
@@ -88,7 +104,7 @@ stdout_logfile_backups=1
 stderr_logfile=${log}
 stderr_logfile_maxbytes=100KB
 stderr_logfile_backups=1
-environment=USER="${facts.userName}",LOGNAME="${facts.userName}",HOME="${facts.home}"
+environment=USER="${user.name}",LOGNAME="${user.name}",HOME="${user.home}"
 `;
 }
 

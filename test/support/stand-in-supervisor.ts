@@ -52,7 +52,7 @@ export function createStandInSupervisor(instanceRoot: string): StandInSupervisor
     },
     async startUnstarted(group) {
       calls.push(`startUnstarted ${group}`);
-      await this.startGroup(group);
+      return this.startGroup(group);
     },
     async startAll() {
       calls.push('startAll');

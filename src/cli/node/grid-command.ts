@@ -22,7 +22,7 @@ import { writeSupervisorFiles } from '../../supervisor/launch.ts';
 import type { CommandContext } from '../command.ts';
 import { withPidfile } from '../pidfile.ts';
 import { createProgressBar, type ProgressBar } from '../progress-bar.ts';
-import { openFirewall } from './grid-plugins.ts';
+import { openPlugins } from './grid-plugins.ts';
 
 /** The pass itself. */
 export type GridPass = (
@@ -51,13 +51,19 @@ async function runPass(
   pass: GridPass,
 ): Promise<number> {
   const bar = openBar(command, options);
-  const context = {
-    ...createGridContext(command, options, bar),
-    firewall: await openFirewall(command),
+  const files = createHostFiles();
+  let supervisor: Promise<ServiceSupervisor> | undefined;
+  const openSupervisor = () => {
+    const isLaunchForbidden = options.isSupervisorLaunchForbidden;
+    const { instanceRoot } = options;
+    const { log } = command;
+    supervisor ??= openServiceSupervisor({ files, instanceRoot, isLaunchForbidden, log });
+    return supervisor;
   };
+  const plugins = await openPlugins(command, openSupervisor);
+  const context = createGridContext(command, options, bar, plugins);
   for (const text of options.unavailable) command.log.warning(`Not available yet: ${text}.`);
   await checkFolders(context);
-  const files = createHostFiles();
   const { certificateRepository, computerId, instanceRoot, masterCaFile, masterUrl } = options;
   await writeSupervisorFiles({
     files,
@@ -71,13 +77,6 @@ async function runPass(
     ...(masterCaFile === undefined ? {} : { masterCaFile: resolve(command.cwd, masterCaFile) }),
     isMasterVerified: isMasterVerified(command),
   });
-  let supervisor: Promise<ServiceSupervisor> | undefined;
-  const openSupervisor = () => {
-    const isLaunchForbidden = options.isSupervisorLaunchForbidden;
-    const { log } = command;
-    supervisor ??= openServiceSupervisor({ files, instanceRoot, isLaunchForbidden, log });
-    return supervisor;
-  };
   try {
     return await pass(context, openSupervisor);
   } finally {
@@ -101,6 +100,7 @@ function createGridContext(
   command: CommandContext,
   options: GridOptions,
   bar: ProgressBar | undefined,
+  plugins: Pick<GridContext, 'firewall' | 'managers'>,
 ): GridContext {
   const { certificate, masterCaFile, masterUrl } = options;
   const isTlsVerified = isMasterVerified(command);
@@ -119,8 +119,7 @@ function createGridContext(
     signal: command.signal,
     // A debugger owns the terminal: one at a time.
     jobs: options.isBuildoutDebug ? 1 : (options.jobs ?? availableParallelism()),
-    managers: [],
-    firewall: undefined,
+    ...plugins,
   };
 }
 

@@ -1,15 +1,34 @@
 /** What a configuration adds to the grid commands: the firewall and the managers. */
 import { readFirewallSettings } from '../../config/firewall-settings.ts';
+import { readManagerSettings } from '../../config/manager-settings.ts';
 import type { GridContext } from '../../grid/context.ts';
-import type { Firewall } from '../../grid/firewall.ts';
+import { createQueue } from '../../grid/queue.ts';
+import { createHostFiles } from '../../host/host-files.ts';
+import type { ServiceSupervisor } from '../../instance/service-supervisor.ts';
 import type { CommandContext } from '../command.ts';
 
-/** undefined without section [firewall]; its code is loaded only then. */
-export async function openFirewall({ config }: CommandContext): Promise<Firewall | undefined> {
-  const settings = readFirewallSettings(config);
-  if (settings === undefined) return undefined;
-  const { createFirewall } = await import('../../firewall/create-firewall.ts');
-  return createFirewall(settings);
+/**
+ * The code of the firewall and of the managers is loaded only where the configuration names them.
+ * @throws ConfigError for a manager that does not exist, or a command that is none.
+ */
+export async function openPlugins(
+  { config }: CommandContext,
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): Promise<Pick<GridContext, 'firewall' | 'managers'>> {
+  const firewall = readFirewallSettings(config);
+  const settings = readManagerSettings(config);
+  const inTurn = createQueue();
+  const parts = { settings, firewall, inTurn, files: createHostFiles(), openSupervisor };
+  return {
+    firewall:
+      firewall === undefined
+        ? undefined
+        : (await import('../../firewall/create-firewall.ts')).createFirewall(firewall, inTurn),
+    managers:
+      settings.names.length === 0
+        ? []
+        : (await import('../../manager/registry.ts')).createManagers(parts),
+  };
 }
 
 /**

@@ -6,6 +6,7 @@ import type { FirewallSettings } from '../../../src/config/firewall-settings.ts'
 import { createFirewall } from '../../../src/firewall/create-firewall.ts';
 import type { GridContext } from '../../../src/grid/context.ts';
 import type { ManagedPartition } from '../../../src/grid/manager.ts';
+import { createQueue } from '../../../src/grid/queue.ts';
 import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
 import type { SlapPartition } from '../../../src/slap/master.ts';
 import { createFakeFirewall } from '../../support/fake-firewall.ts';
@@ -65,9 +66,9 @@ function scene() {
   };
   // Each pass has a firewall of its own.
   const apply = (...given: Parameters<typeof partition>) =>
-    createFirewall(SETTINGS).apply(context, partition(...given));
+    createFirewall(SETTINGS, createQueue()).apply(context, partition(...given));
   const remove = (...given: Parameters<typeof partition>) =>
-    createFirewall(SETTINGS).remove(context, partition(...given));
+    createFirewall(SETTINGS, createQueue()).remove(context, partition(...given));
   const reloads = () => fake.commands.filter((text) => text === '/bin/true reload').length;
   const file = (id = 'p1') => JSON.parse(readFileSync(join(root, id, FILE), 'utf8')) as string[];
   return { fake, master, warnings, apply, remove, reloads, file };
@@ -209,7 +210,7 @@ it('reloads once for partitions that change at the same time', async () => {
     env: {},
     log,
   } as unknown as GridContext;
-  const firewall = createFirewall(SETTINGS);
+  const firewall = createFirewall(SETTINGS, createQueue());
   const partitions = Array.from({ length: 20 }, (_, index) => {
     const id = `q${index}`;
     mkdirSync(join(root, id));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { checkManagers, parseCpuList } from '../../../src/format/managers.ts';
+import { checkManagers } from '../../../src/format/managers.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
+import { parseCpuList } from '../../../src/model/cpu-list.ts';
 import { FakeHost } from '../../support/fake-host.ts';
 import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
 

@@ -1,0 +1,71 @@
+/**
+ * Manager `prerm`: scripts that run before a partition is destroyed, as its services
+ * (spec/grid.md 12). The destruction waits for them.
+ */
+import type { GridContext } from '../grid/context.ts';
+import type { ManagedPartition, Manager } from '../grid/manager.ts';
+import { ownedBy } from '../grid/owner.ts';
+import { type ManagerGroup, writeManagerGroup } from '../instance/service-files.ts';
+import { refusedServiceNames } from '../instance/services.ts';
+import type { ManagerParts } from './registry.ts';
+import { startManagerGroup } from './start-group.ts';
+
+const SCRIPTS = 'etc/prerm';
+const WAIT_LIST = '.slapos-report-wait-service-list';
+const SUFFIX = 'prerm';
+
+export function createPrermManager({ openSupervisor }: ManagerParts): Manager {
+  return {
+    name: 'prerm',
+    async report(context, partition, isRetained) {
+      if (isRetained) return;
+      const names = await listScripts(partition);
+      if (names.length === 0) return;
+      const group = describeScripts(partition, names);
+      const isChanged = await writeManagerGroup(context, group);
+      // Before they start: a pass that is cut off here must not empty what they work on.
+      await writeWaitList(context, partition, names);
+      await startManagerGroup(await openSupervisor(), group.name, isChanged);
+    },
+  };
+}
+
+/** Names of scripts, without those that cannot be a service. */
+async function listScripts({ folder, id, log }: ManagedPartition): Promise<readonly string[]> {
+  const names = await folder.list(SCRIPTS);
+  const found: string[] = [];
+  for (const name of names) {
+    const status = await folder.stat(`${SCRIPTS}/${name}`);
+    if (status?.kind === 'file' || status?.kind === 'link') found.push(name);
+  }
+  const refused = refusedServiceNames(found);
+  for (const name of refused) {
+    log.warning(`Script ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`);
+  }
+  return found.filter((name) => !refused.includes(name));
+}
+
+function describeScripts(
+  { folder, id, owner }: ManagedPartition,
+  names: readonly string[],
+): ManagerGroup {
+  return {
+    name: `${id}-${SUFFIX}`,
+    folder: folder.path,
+    programs: names.map((name) => ({
+      name,
+      command: `${folder.path}/${SCRIPTS}/${name}`,
+      processName: name,
+      user: owner,
+    })),
+  };
+}
+
+async function writeWaitList(
+  { host }: GridContext,
+  { folder, id, owner }: ManagedPartition,
+  names: readonly string[],
+): Promise<void> {
+  const text = names.map((name) => `${id}-${SUFFIX}:${name}\n`).join('');
+  await folder.write(WAIT_LIST, text, ownedBy(host, owner, 0o644));
+}

@@ -1,0 +1,103 @@
+/** What `.slapos-port-redirect` asks for, and the socat command of each (spec/grid.md 12). Pure. */
+import { parseIpv4, parseIpv6, renderIpv4, renderIpv6 } from '../model/ip-address.ts';
+
+export interface Redirection {
+  readonly type: 'tcp' | 'udp';
+  readonly sourcePort: number;
+  /** Undefined: every IPv4 address. */
+  readonly sourceAddress: IpAddress | undefined;
+  readonly destinationPort: number;
+  readonly destinationAddress: IpAddress;
+}
+
+/** In canonical text. */
+export interface IpAddress {
+  readonly version: 4 | 6;
+  readonly text: string;
+}
+
+export interface RedirectionList {
+  /** One for each name; of entries with the same type and source port the last. */
+  readonly redirections: readonly Redirection[];
+  /** What is wrong with the entries that were left out. */
+  readonly problems: readonly string[];
+}
+
+/** More are not started for one partition. */
+const MAX_REDIRECTIONS = 256;
+const MAX_PORT = 65_535;
+
+/** @param ownAddress where to go by default: the partition's first IPv6 address */
+export function parseRedirections(
+  entries: readonly unknown[],
+  ownAddress: string | undefined,
+): RedirectionList {
+  const byName = new Map<string, Redirection>();
+  const problems: string[] = [];
+  entries.forEach((entry, index) => {
+    const found = parseEntry(entry, ownAddress);
+    if (typeof found === 'string') problems.push(`entry ${index + 1}: ${found}`);
+    else byName.set(redirectionName(found), found);
+  });
+  const all = [...byName.values()];
+  if (all.length > MAX_REDIRECTIONS) {
+    problems.push(`only the first ${MAX_REDIRECTIONS} of ${all.length} entries are used`);
+  }
+  return { redirections: all.slice(0, MAX_REDIRECTIONS), problems };
+}
+
+/** @returns what is wrong, as text. */
+function parseEntry(entry: unknown, ownAddress: string | undefined): Redirection | string {
+  if (typeof entry !== 'object' || entry === null) return 'it is no object';
+  const { srcPort, destPort, srcAddress, destAddress, type } = entry as Record<string, unknown>;
+  const word = String(type ?? 'tcp').toLowerCase();
+  if (word !== 'tcp' && word !== 'udp') return 'type is neither tcp nor udp';
+  const [sourcePort, destinationPort] = [parsePort(srcPort), parsePort(destPort)];
+  if (sourcePort === undefined) return 'srcPort is no port';
+  if (destinationPort === undefined) return 'destPort is no port';
+  const source = srcAddress ?? undefined;
+  const sourceAddress = parseAddress(source);
+  if (source !== undefined && sourceAddress === undefined) return 'srcAddress is no IP address';
+  const destinationAddress = parseAddress(destAddress ?? ownAddress);
+  if (destinationAddress === undefined) return 'destAddress is no IP address';
+  return { type: word, sourcePort, sourceAddress, destinationPort, destinationAddress };
+}
+
+function parsePort(value: unknown): number | undefined {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  const text = String(value).trim();
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= MAX_PORT ? port : undefined;
+}
+
+/** An address whose text cannot be anything but one for socat. */
+export function parseAddress(value: unknown): IpAddress | undefined {
+  if (typeof value !== 'string') return undefined;
+  const ipv4 = parseIpv4(value);
+  if (ipv4 !== null) return { version: 4, text: renderIpv4(ipv4) };
+  const ipv6 = parseIpv6(value);
+  return ipv6 === null ? undefined : { version: 6, text: renderIpv6(ipv6) };
+}
+
+export function redirectionName({ sourcePort, type }: Redirection): string {
+  return `socat-${type}-${sourcePort}`;
+}
+
+/** Ports below 1024 are root's to listen on. */
+export function needsRoot({ sourcePort }: Redirection): boolean {
+  return sourcePort < 1024;
+}
+
+/** The command line: socat(1) with two addresses. */
+export function renderRedirection(socat: string, redirection: Redirection): string {
+  const { destinationAddress, destinationPort, sourceAddress, sourcePort } = redirection;
+  const type = redirection.type.toUpperCase();
+  const bind = sourceAddress === undefined ? '' : `,bind=${bracketed(sourceAddress)}`;
+  const source = `${type}${sourceAddress?.version ?? 4}-LISTEN:${sourcePort}${bind},fork`;
+  const address = bracketed(destinationAddress);
+  return `${socat} ${source} ${type}${destinationAddress.version}:${address}:${destinationPort}`;
+}
+
+function bracketed({ text, version }: IpAddress): string {
+  return version === 6 ? `[${text}]` : text;
+}

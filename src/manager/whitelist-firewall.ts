@@ -1,0 +1,165 @@
+/** Manager `whitelistfirewall`: where the processes of a partition may connect to (spec/grid.md 12). */
+import { createHash } from 'node:crypto';
+import type { FirewallSettings } from '../config/firewall-settings.ts';
+import { refusal, runFirewallProgram } from '../firewall/firewall-command.ts';
+import { coalesce } from '../grid/coalesce.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { ManagedPartition, Manager } from '../grid/manager.ts';
+import { ownedBy } from '../grid/owner.ts';
+import { parsePartitionList, readPartitionText } from '../grid/partition-json.ts';
+import { parseIpv4, renderIpv4 } from '../model/ip-address.ts';
+import type { ManagerParts } from './registry.ts';
+
+const FILE = '.slapos-whitelist-firewall';
+const DIGEST_FILE = '.slapos-whitelist-firewall.md5sum';
+const MAX_ADDRESSES = 1024;
+
+export function createWhitelistFirewallManager({ firewall, inTurn }: ManagerParts): Manager {
+  const name = 'whitelistfirewall';
+  if (firewall === undefined) return createDisabled(name);
+  let reload: (() => Promise<void>) | undefined;
+  const reloadOnce = (context: GridContext) => {
+    reload ??= coalesce(() => inTurn(() => reloadRules(context, firewall)));
+    return reload();
+  };
+  const clean = async (context: GridContext, partition: ManagedPartition) => {
+    const isChanged = await inTurn(() => removeChain(context, firewall, partition));
+    if (isChanged) await reloadOnce(context);
+    await partition.folder.remove(DIGEST_FILE);
+  };
+  return {
+    name,
+    async instanceTearDown(context, partition) {
+      const wanted = await readWhitelist(partition);
+      if (wanted === 'bad') return;
+      const digest = await readPartitionText(partition, DIGEST_FILE);
+      if (wanted === 'missing') {
+        // Without rules of an earlier pass there is nothing to ask the firewall.
+        if (digest.kind !== 'missing') await clean(context, partition);
+        return;
+      }
+      const known = digest.kind === 'found' ? digest.text.trim() : '';
+      const isChanged = await inTurn(() => writeChain(context, firewall, partition, wanted, known));
+      if (!isChanged) return;
+      await reloadOnce(context);
+      await writeDigest(context, partition, wanted.digest);
+    },
+    report: clean,
+  };
+}
+
+/** Upstream's fails here in `node report`. */
+function createDisabled(name: string): Manager {
+  return {
+    name,
+    async instanceTearDown(_context, { id, log }) {
+      log.warning(`${name} does nothing for ${id}: slapos.cfg has no section [firewall].`);
+    },
+  };
+}
+
+interface Whitelist {
+  readonly addresses: readonly string[];
+  /** Of the file's bytes. */
+  readonly digest: string;
+}
+
+async function readWhitelist(partition: ManagedPartition): Promise<Whitelist | 'missing' | 'bad'> {
+  const found = await readPartitionText(partition, FILE);
+  if (found.kind !== 'found') return found.kind;
+  const entries = parsePartitionList(partition, FILE, found.text);
+  if (entries === undefined) return 'bad';
+  const addresses = entries.flatMap((entry) => {
+    const address = typeof entry === 'string' ? parseIpv4(entry) : null;
+    if (address !== null) return [renderIpv4(address)];
+    partition.log.warning(`${JSON.stringify(entry)} in ${FILE} is no IPv4 address, ignoring it.`);
+    return [];
+  });
+  const digest = createHash('md5').update(found.text).digest('hex');
+  return { addresses: [...new Set(addresses)].slice(0, MAX_ADDRESSES), digest };
+}
+
+function chainOf({ id }: ManagedPartition): string {
+  return `${id}-whitelist`;
+}
+
+/** What sends the packets of the partition's user through the chain. */
+function ownerRule(partition: ManagedPartition): readonly string[] {
+  const { owner } = partition;
+  const match = ['-m', 'owner', '--uid-owner', String(owner.uid)];
+  return ['ipv4', 'filter', 'OUTPUT', '0', ...match, '-j', chainOf(partition)];
+}
+
+type Direct = (verb: string, ...words: readonly string[]) => Promise<boolean>;
+
+/** A call that answers yes or no, or has to succeed. */
+function directCall(context: GridContext, { command }: FirewallSettings): Direct {
+  return async (verb, ...words) => {
+    const line = [...command, '--permanent', '--direct', verb, ...words];
+    const { output, status, word } = await runFirewallProgram(context, line);
+    if (verb.startsWith('--query-') && (word === 'yes' || word === 'no')) return word === 'yes';
+    if (status === 0 && word === 'success') return true;
+    throw refusal(line, output);
+  };
+}
+
+/** @returns whether something was changed. */
+async function writeChain(
+  context: GridContext,
+  settings: FirewallSettings,
+  partition: ManagedPartition,
+  { addresses, digest }: Whitelist,
+  knownDigest: string,
+): Promise<boolean> {
+  const call = directCall(context, settings);
+  const chain = ['ipv4', 'filter', chainOf(partition)];
+  const isThere = await call('--query-chain', ...chain);
+  if (isThere && digest === knownDigest) return false;
+  if (!isThere) await call('--add-chain', ...chain);
+  // A pass that is cut off from here on makes the next one begin again.
+  await writeDigest(context, partition, '');
+  await call('--remove-rules', ...chain);
+  for (const address of addresses) {
+    await call('--add-rule', ...chain, '0', '-d', address, '-j', 'ACCEPT');
+  }
+  await call('--add-rule', ...chain, '0', '-j', 'REJECT');
+  const rule = ownerRule(partition);
+  if (!(await call('--query-rule', ...rule))) await call('--add-rule', ...rule);
+  partition.log.info(`Updated the whitelist of ${partition.id}.`);
+  return true;
+}
+
+/** @returns whether something was changed. */
+async function removeChain(
+  context: GridContext,
+  settings: FirewallSettings,
+  partition: ManagedPartition,
+): Promise<boolean> {
+  const call = directCall(context, settings);
+  const chain = ['ipv4', 'filter', chainOf(partition)];
+  const rule = ownerRule(partition);
+  const [hasChain, hasRule] = [
+    await call('--query-chain', ...chain),
+    await call('--query-rule', ...rule),
+  ];
+  if (hasRule) await call('--remove-rule', ...rule);
+  if (hasChain) {
+    await call('--remove-rules', ...chain);
+    await call('--remove-chain', ...chain);
+  }
+  return hasChain || hasRule;
+}
+
+async function writeDigest(
+  { host }: GridContext,
+  { folder, owner }: ManagedPartition,
+  digest: string,
+): Promise<void> {
+  await folder.write(DIGEST_FILE, digest, ownedBy(host, owner, 0o644));
+}
+
+async function reloadRules(context: GridContext, { command }: FirewallSettings): Promise<void> {
+  const line = [...command, '--reload'];
+  const { output, status } = await runFirewallProgram(context, line);
+  if (status !== 0) throw refusal(line, output);
+}
