@@ -85,7 +85,7 @@ export class MemoryMachine {
     const supervisor: ServiceSupervisor = {
       update: async () => this.#update(),
       startGroup: async (group) => start(group),
-      startUnstarted: async (group) => void start(group),
+      startUnstarted: async (group) => start(group),
       startAll: async () => {
         for (const group of this.#known.keys()) start(group);
       },
