@@ -36,7 +36,7 @@ export function desiredComputer(options: FormatOptions, stored?: StoredComputer)
     const known = stored?.partitions[index] ?? newPartition(options, index);
     partitions.push(desiredPartition(known, index, { options, instanceRoot, softwareUser }));
   }
-  refuseBadNames(softwareUser, partitions);
+  refuseBadNames(softwareUser, partitions, options.isNetworkAltered && options.hasTaps);
   return {
     reference: options.computerId,
     interface: desiredInterface(options),
@@ -138,8 +138,15 @@ function refuseBadAddresses(partition: StoredPartition): void {
   );
 }
 
-/** Names go into passwd(5), device names and paths: nothing else may get there. */
-function refuseBadNames(softwareUser: string, partitions: readonly Partition[]): void {
+/**
+ * Names go into passwd(5), device names and paths: nothing else may get there.
+ * @param areDevicesMade otherwise a device is only a label, which partitions may share (`lo`).
+ */
+function refuseBadNames(
+  softwareUser: string,
+  partitions: readonly Partition[],
+  areDevicesMade: boolean,
+): void {
   const seen = new Map<string, string>();
   if (!USER_NAME.test(softwareUser)) throw badName('user', softwareUser, 'a valid user name');
   for (const { reference, user, tap, tun } of partitions) {
@@ -153,7 +160,7 @@ function refuseBadNames(softwareUser: string, partitions: readonly Partition[]):
       }
     }
     refuseTwice(seen, `partition ${reference}`, reference);
-    if (tap.name !== '') refuseTwice(seen, `device ${tap.name}`, reference);
+    if (areDevicesMade && tap.name !== '') refuseTwice(seen, `device ${tap.name}`, reference);
   }
 }
 

@@ -111,7 +111,7 @@ requires(
 address = 127.0.0.1/255.255.255.255 ${address}/${ALL_ONES}
 pathname = slappart${index}
 user = ${name}
-network_interface =
+network_interface = lo
 `,
     );
     return `[computer]\naddress = 127.0.0.1/255.255.255.255\n${partitions.join('')}`;

@@ -240,6 +240,22 @@ describe('a definition file', () => {
     expect(await plannedKinds(formatInput(host, options, sections))).toEqual([]);
   });
 
+  it('may name the same device for all partitions unless devices are made', async () => {
+    const lo = ['part0', 'part1'].map((pathname, index): [string, ReadonlyMap<string, string>] => {
+      const keys = { address: '', user: 'daemon', network_interface: 'lo', pathname };
+      return [`partition_${index}`, new Map(Object.entries(keys))];
+    });
+    const definition = new Map([...sections, ...lo]);
+    const settings = { partition_amount: '2', input_definition_file: '/etc/definition' };
+    const host = bridgeHost();
+    const shared = formatOptions({ ...settings, alter_network: 'false', alter_user: 'false' });
+    const { computer } = await runFormat(formatInput(host, shared, definition));
+    expect(computer.partitions.map(({ tap }) => tap?.name)).toEqual(['lo', 'lo']);
+    await expect(
+      prepare(formatInput(host, formatOptions(settings), definition)),
+    ).rejects.toMatchObject({ code: 'SLAPOS_ERR_PLAN_CONFLICT' });
+  });
+
   it('is what the output definition file can be used as', async () => {
     const host = bridgeHost();
     const path = '/opt/slapos/definition';
