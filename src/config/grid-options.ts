@@ -1,6 +1,7 @@
 /** The typed settings of the grid commands, with the checks of spec/cli.md 3.3. */
 import { resolve } from 'node:path';
 import { ConfigError } from '../errors/slapos-error.ts';
+import { type BinaryCacheOptions, readBinaryCacheOptions } from './binary-cache-options.ts';
 import { parseByteSize } from './byte-size.ts';
 import type { Config } from './config.ts';
 import {
@@ -59,8 +60,8 @@ export interface GridOptions {
   readonly jobs: number | undefined;
   /** Options of `[networkcache]` that buildout gets, in their order, without empty ones. */
   readonly networkcache: ReadonlyMap<string, string>;
-  /** Sections and keys that this version knows and does not act upon yet. */
-  readonly unavailable: readonly string[];
+  /** Whole releases from a cache and to it. */
+  readonly binaryCache: BinaryCacheOptions;
   pidfile(kind: PidfileKind): string;
 }
 
@@ -104,7 +105,7 @@ export function readGridOptions(
       false,
     ),
     networkcache: readNetworkcache(settings),
-    unavailable: listUnavailable(settings),
+    binaryCache: readBinaryCacheOptions(settings),
     pidfile: (kind) =>
       settings.text(`pidfile_${kind}`) ?? settings.text('pidfile') ?? PIDFILES[kind],
   };
@@ -247,13 +248,4 @@ function readNetworkcache(settings: GridSettings): ReadonlyMap<string, string> {
     name === 'signature-private-key-file' ? signatureKey(settings) : settings.text(name),
   ]);
   return new Map(entries.filter((entry): entry is [string, string] => isSet(entry[1])));
-}
-
-function listUnavailable(settings: GridSettings): readonly string[] {
-  const binaryCache = settings.text('download-binary-cache-url');
-  return [
-    ...(isSet(binaryCache)
-      ? ['download-binary-cache-url: the binary cache is not used, software is built here']
-      : []),
-  ];
 }
