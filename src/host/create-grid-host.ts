@@ -5,6 +5,7 @@ import { BusyError, errorCode, HostError, SlaposError } from '../errors/slapos-e
 import { toFileStatus } from './file.ts';
 import type { GridHost } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
+import { endProcessesOf } from './leftovers.ts';
 import { waitLock } from './lock.ts';
 import { openOwnedFolder } from './owned-folder.ts';
 import { runCommand } from './run-command.ts';
@@ -26,6 +27,7 @@ export function createGridHost(): GridHost {
     stat: statPath,
     freeBytes,
     lockPartition,
+    endProcessesOf: (user, mark) => endProcessesOf(user, mark),
     ownerOf: (folder) => findFolderOwner(folder, lookUp),
   };
 }

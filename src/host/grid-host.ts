@@ -2,6 +2,7 @@
 import type { HostError } from '../errors/slapos-error.ts';
 import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
+import type { CommandMark } from './leftovers.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
@@ -67,6 +68,16 @@ export interface OwnedFolder {
   makeFolder(path: string, options: WriteOptions): Promise<void>;
   /** Renames an entry within its folder; missing is fine. */
   rename(path: string, name: string): Promise<void>;
+  /** Renames an entry, also into another folder below this one; it must be there. */
+  move(path: string, target: string): Promise<void>;
+  /** Creates a file from a stream; nothing may stand under its name. Not atomic. */
+  writeStream(
+    path: string,
+    chunks: AsyncIterable<Uint8Array>,
+    options: WriteOptions,
+  ): Promise<void>;
+  /** The content of a regular file that must be there, piece by piece. */
+  readStream(path: string): AsyncIterable<Uint8Array>;
   /** Makes an entry a link to `target`; leaves anything that is no link alone. */
   setLink(path: string, target: string, owner?: LinkOwner): Promise<void>;
   /** Removes a file, a link or a tree; missing is fine. */
@@ -92,6 +103,11 @@ export interface GridHost {
   ownerOf(folder: string): Promise<UserIdentity>;
   /** Bytes that an ordinary user may still write where `path` is, or would be. */
   freeBytes(path: string): Promise<number>;
+  /**
+   * Kills the processes of a user that bear a mark, with their descendants.
+   * @returns how many bore it.
+   */
+  endProcessesOf(user: UserIdentity, mark: CommandMark): Promise<number>;
   /**
    * Takes the lock of one partition; waits for other slapos processes.
    * @returns what gives it back.

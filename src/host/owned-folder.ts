@@ -9,6 +9,7 @@ import { type BeneathFiles, createBeneathFiles, type LinkOwner } from './file.ts
 import type { OwnedFolder } from './grid-host.ts';
 import type { WriteOptions } from './host.ts';
 import { loadNative } from './native.ts';
+import { createBeneath, moveBeneath, readBeneath } from './owned-stream.ts';
 
 const closeDescriptor = promisify(close);
 const statDescriptor = promisify(fstat);
@@ -45,6 +46,9 @@ export function openOwnedFolder(
     append: (path, text, options) => append(root, at(path), text, options),
     makeFolder: (path, options) => files.mkdir(root, at(path), options),
     rename: (path, name) => renameEntry(root, at(path), name),
+    move: (path, target) => moveBeneath(root, at(path), at(target)),
+    writeStream: (path, chunks, options) => createBeneath(root, at(path), chunks, options),
+    readStream: (path) => readBeneath(root, at(path)),
     setLink: (path, target, owner) => setLink(files, root, at(path), target, owner),
     remove: (path) => removeTree(files, root, at(path)),
     empty: (kept = []) => files.empty(root, beneath, kept),

@@ -15,7 +15,7 @@ export interface CacheServers {
 export interface Blob {
   readonly sha512: string;
   readonly sizeBytes: number;
-  readonly open: () => Promise<AsyncIterable<Uint8Array>>;
+  readonly open: () => AsyncIterable<Uint8Array>;
 }
 
 /** Methods reject with an Error that says what the server did, or CancelledError. */
@@ -127,7 +127,7 @@ async function sendBlob({ cacheTls, cacheUrl }: CacheServers, blob: Blob, signal
       'content-type': 'application/octet-stream',
       'content-length': String(blob.sizeBytes),
     },
-    body: Readable.from(await blob.open(), { objectMode: true }),
+    body: Readable.from(blob.open(), { objectMode: true }),
     signal,
   });
   const answer = (await readBody(body)).trim();

@@ -7,6 +7,11 @@ export interface BuildoutFacts {
   readonly networkcache: ReadonlyMap<string, string>;
 }
 
+/** What every buildout of a release has among its words, bootstrap included. */
+export function directoryParameter(path: string): string {
+  return `buildout:directory=${path}`;
+}
+
 /** The arguments of every buildout run of a software release, bootstrap included. */
 export function buildoutArguments(facts: BuildoutFacts): readonly string[] {
   const { networkcache, path } = facts;
@@ -15,7 +20,7 @@ export function buildoutArguments(facts: BuildoutFacts): readonly string[] {
   );
   return [
     `buildout:extends-cache=${path}/extends-cache`,
-    `buildout:directory=${path}`,
+    directoryParameter(path),
     ...(isCacheUsed ? ['buildout:networkcache-section=networkcache'] : []),
     ...[...networkcache].map(([name, value]) => `networkcache:${name}=${value}`),
     ...(facts.isForced ? [] : ['-N']),

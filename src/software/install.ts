@@ -1,13 +1,13 @@
 /** Builds one software release (spec/grid.md 5). */
 import { join } from 'node:path';
+import { findPrefix } from '../config/binary-cache-options.ts';
 import { BuildError, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { checkFreeSpace } from '../grid/free-space.ts';
 import { ownedBy } from '../grid/owner.ts';
-import type { OwnedFolder } from '../host/grid-host.ts';
-import type { UserIdentity } from '../host/user.ts';
 import { checkLocalProfile } from './access.ts';
+import type { Build } from './build.ts';
 import {
   addRevision,
   BOOTSTRAP_SKIPPED,
@@ -15,38 +15,49 @@ import {
   needsBootstrap,
   renderSoftwareProfile,
 } from './buildout-arguments.ts';
-import { softwareHash } from './release.ts';
+import { downloadRelease } from './cache-download.ts';
+import { uploadRelease } from './cache-upload.ts';
+import { softwareHash, softwarePath } from './release.ts';
 import { type BuildoutRun, bootstrapBuildout, runBuildout } from './run-buildout.ts';
 
-/** What one build works with. */
-interface Build {
-  readonly context: GridContext;
-  readonly url: string;
-  readonly path: string;
-  readonly owner: UserIdentity;
-  readonly folder: OwnedFolder;
-}
-
 /**
- * @param path `software_root/<md5 of the URL>`
+ * Brings a release from the binary cache, or builds it.
  * @throws BuildError when buildout fails; SlaposError for what keeps it from starting.
  */
 export async function installSoftware(
   context: GridContext,
   url: string,
-  path: string,
+  { log, runAlone }: Pick<Build, 'log' | 'runAlone'>,
 ): Promise<void> {
   const { host, options } = context;
   checkUrl(url);
+  const path = softwarePath(options.softwareRoot, url);
   await checkFreeSpace(host, path, options.softwareMinFreeBytes, 'software_min_free_space');
   const owner = await host.ownerOf(options.softwareRoot);
-  if (url.startsWith('/')) await checkLocalProfile(host, url, owner);
+  const hash = softwareHash(url);
   // The root belongs to the software's user, who could put a link in the place of the folder.
-  const folder = host.openFolder(options.softwareRoot, softwareHash(url));
-  const build: Build = { context, url, path, owner, folder };
+  const folder = host.openFolder(options.softwareRoot, hash);
+  const root = host.openFolder(options.softwareRoot);
+  await bringRelease({ context, url, hash, path, owner, root, folder, log, runAlone });
+}
+
+async function bringRelease(build: Build): Promise<void> {
+  const { context, folder, owner, path, url } = build;
+  const isForced = findPrefix(context.options.binaryCache.forceList, url) !== undefined;
+  const isPresent = (await folder.stat('')) !== undefined;
+  if (!isPresent && (await downloadRelease(build))) return;
+  if (isForced) {
+    const why = isPresent ? `directory ${path} already exists` : 'failed to download';
+    throw new BuildError(
+      'SLAPOS_ERR_BUILD',
+      `Binary cache forced for '${url}', but ${why}, will retry again`,
+    );
+  }
+  if (url.startsWith('/')) await checkLocalProfile(context.host, url, owner);
   await prepareFolder(build);
   await writeProfile(build);
-  await buildRelease(build);
+  await build.runAlone(() => buildRelease(build));
+  await uploadRelease(build);
 }
 
 /** The URL becomes a line of a profile. */
@@ -101,10 +112,10 @@ async function readRevision({ context, owner, url }: Build): Promise<string | un
 }
 
 async function buildRelease(build: Build): Promise<void> {
-  const { context, folder, owner, path } = build;
+  const { context, folder, log, owner, path } = build;
   const { isForced, networkcache } = context.options;
   const parameters = buildoutArguments({ path, isForced, networkcache });
-  const run: BuildoutRun = { folder: path, owner, log: context.log };
+  const run: BuildoutRun = { folder: path, owner, log };
   const hadSkippedMarker = (await folder.stat(BOOTSTRAP_SKIPPED)) !== undefined;
   const hasBuildout = (await folder.stat('bin/buildout')) !== undefined;
   if (hadSkippedMarker) await folder.remove(BOOTSTRAP_SKIPPED);

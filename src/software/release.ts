@@ -44,6 +44,15 @@ export function planSoftware(
     });
 }
 
+/** Items of a filter, URLs or md5 sums, that name none of the releases. */
+export function listUnknown(
+  releases: readonly SlapSoftwareRelease[],
+  only: readonly string[],
+): readonly string[] {
+  const known = new Set(releases.flatMap(({ url }) => [url, softwareHash(url)]));
+  return only.filter((item) => !known.has(item));
+}
+
 /**
  * Folders of `software_root` that no release wants any more. Unlike upstream the filter of the run
  * plays no part: every release of the Master's document counts as wanted.

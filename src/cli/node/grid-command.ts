@@ -62,7 +62,6 @@ async function runPass(
   };
   const plugins = await openPlugins(command, openSupervisor);
   const context = createGridContext(command, options, bar, plugins);
-  for (const text of options.unavailable) command.log.warning(`Not available yet: ${text}.`);
   await checkFolders(context);
   const { certificateRepository, computerId, instanceRoot, masterCaFile, masterUrl } = options;
   await writeSupervisorFiles({

@@ -102,12 +102,19 @@ export const SUPERVISOR_ARGUMENTS: PositionalSpec = {
   help: 'names of services (group:process, group:*, all) and options of supervisorctl',
 };
 
+function jobs(help: string): OptionSpec {
+  return {
+    flags: ['-j', '--jobs'],
+    name: 'jobs',
+    arity: 'value',
+    type: 'int',
+    metavar: 'COUNT',
+    help,
+  };
+}
+
 /** Ours: how many partitions are worked on at a time. */
-export const JOBS_OPTION: OptionSpec = {
-  flags: ['-j', '--jobs'],
-  name: 'jobs',
-  arity: 'value',
-  type: 'int',
-  metavar: 'COUNT',
-  help: 'partitions to process at a time (number of cores)',
-};
+export const JOBS_OPTION = jobs('partitions to process at a time (number of cores)');
+
+/** Ours: how many releases are worked on at a time. */
+export const RELEASE_JOBS_OPTION = jobs('releases to install at a time (1)');

@@ -6,6 +6,7 @@ import {
   forceOptions,
   JOBS_OPTION,
   ONLY_PARTITIONS_OPTION,
+  RELEASE_JOBS_OPTION,
   SLAPGRID_OPTIONS,
 } from './options.ts';
 
@@ -89,12 +90,14 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
         metavar: 'LIST',
         help: 'process these releases only (comma separated URLs or MD5 sums)',
       },
+      RELEASE_JOBS_OPTION,
       ...forceOptions('--only-sr', 'build releases that are complete too'),
       BUILDOUT_DEBUG_OPTION,
       {
         flags: ['--garbage-collect'],
         name: 'garbage_collect',
         arity: 'flag',
+        excludes: ['--only-sr'],
         help: 'remove the folders of releases that are no longer supplied',
       },
     ],

@@ -54,6 +54,9 @@ requires('root', 'netns')('node software', () => {
     return runSoftware(site.context({ buildout: `${site.root}/bootstrap`, ...cli }));
   };
   const file = (name: string) => readFileSync(`${path}/${name}`, 'utf8');
+  const logOf = (folder: string) => `${site.softwareRoot}/.log/${folder.split('/').pop()}.log`;
+  /** What stands in `software_root` besides the logs. */
+  const names = () => readdirSync(site.softwareRoot).filter((name) => name !== '.log');
   const runs = () => file('runs').trim().split('\n');
 
   it('bootstraps, builds, tells the Master and remembers', async () => {
@@ -107,8 +110,11 @@ requires('root', 'netns')('node software', () => {
     ]);
     expect(site.master.calls).toContain(`reportAvailableSoftware ${other}`);
     expect(site.log.lines).toContain(
-      `ERROR Software release ${SOFTWARE} failed: Failed to run buildout profile in directory '${path}': Error: it is there`,
+      `ERROR Software release ${SOFTWARE} failed: Failed to run buildout profile in directory '${path}': Error: it is there (log: ${logOf(path)})`,
     );
+    const text = readFileSync(logOf(path), 'utf8');
+    expect(text).toMatch(/^\[[-\d :,]+\] INFO {5}Error: it is there$/m);
+    expect(text).toMatch(/ ERROR {4}Failed to run buildout profile/);
   });
 
   it('builds again when the Master could not be told', async () => {
@@ -133,7 +139,8 @@ requires('root', 'netns')('node software', () => {
     for (let round = 0; round < 2; round += 1) {
       expect(await pass()).toBe(0);
       expect(site.master.calls[1]).toBe(`reportDestroyedSoftware ${SOFTWARE}`);
-      expect(readdirSync(site.softwareRoot)).toEqual([]);
+      expect(names()).toEqual([]);
+      expect(readdirSync(`${site.softwareRoot}/.log`)).toEqual([]);
     }
   });
 
@@ -143,7 +150,7 @@ requires('root', 'netns')('node software', () => {
     await pass();
     site.master.softwareReleases = [release(SOFTWARE), release('https://host/third.cfg')];
     expect(await pass({ only_sr: SOFTWARE, garbage_collect: true })).toBe(0);
-    expect(readdirSync(site.softwareRoot)).toEqual([path.split('/').pop()]);
+    expect(names()).toEqual([path.split('/').pop()]);
   });
 
   it('refuses before anything is written when the disk is full', async () => {
@@ -151,7 +158,7 @@ requires('root', 'netns')('node software', () => {
     expect(site.master.posted[0]).toMatch(
       /^Not enough space for .*: available [\d.]+ \w+, required 8\.8 EB \(option 'software_min_free_space'\)$/,
     );
-    expect(readdirSync(site.softwareRoot)).toEqual([]);
+    expect(names()).toEqual([]);
   });
 
   it('writes nothing through a link that the software user put in the place of the folder', async () => {

@@ -28,7 +28,6 @@ describe('readGridOptions', () => {
       isForced: false,
       only: [],
       jobs: undefined,
-      unavailable: [],
     });
     expect(options.pidfile('software')).toBe('/opt/slapos/slapgrid-sr.pid');
     expect(options.pidfile('instance')).toBe('/opt/slapos/slapgrid-cp.pid');
@@ -78,11 +77,6 @@ describe('readGridOptions', () => {
       ['signature-private-key-file', '/k'],
       ['upload-dir-url', 'd'],
     ]);
-  });
-
-  it('says what it knows and does not do yet', () => {
-    const config = parseConfig(`${MINIMAL}[networkcache]\ndownload-binary-cache-url = u\n`);
-    expect(readGridOptions(config, {}).unavailable).toHaveLength(1);
   });
 });
 

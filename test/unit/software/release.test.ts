@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SlapSoftwareRelease } from '../../../src/slap/master.ts';
 import {
   listGarbage,
+  listUnknown,
   planSoftware,
   renderCompleted,
   softwareHash,
@@ -61,5 +62,15 @@ describe('renderCompleted', () => {
   it('is the text of asctime', () => {
     expect(renderCompleted(new Date(2026, 10, 20, 23, 32, 12))).toBe('Fri Nov 20 23:32:12 2026');
     expect(renderCompleted(new Date(2026, 0, 2, 3, 4, 5))).toBe('Fri Jan  2 03:04:05 2026');
+  });
+});
+
+describe('listUnknown', () => {
+  it('gives what names no release, by URL or md5', () => {
+    const releases = [
+      { url: 'http://example.com/software.cfg', computerId: 'C', requestedState: 'available' },
+    ] as const;
+    const only = ['http://example.com/software.cfg', '91d5c3732524c019b6f1d313793d8809', 'x'];
+    expect(listUnknown(releases, only)).toEqual(['x']);
   });
 });

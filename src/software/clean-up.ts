@@ -1,0 +1,36 @@
+/** What `node software` removes of `software_root`. */
+import { errorMessage } from '../errors/slapos-error.ts';
+import type { GridContext } from '../grid/context.ts';
+import type { SlapComputer } from '../slap/master.ts';
+import { listGarbage } from './release.ts';
+
+/** Work folders of downloads and uploads: none is alive while we hold the pid file. */
+const WORK_FOLDER = /^\.[0-9a-f]{32}\.(?:download|upload)$/;
+
+/** Removes what runs that were killed left. */
+export async function removeWorkFolders(context: GridContext): Promise<void> {
+  const root = context.host.openFolder(context.options.softwareRoot);
+  const names = await root.list('.');
+  for (const name of names.filter((each) => WORK_FOLDER.test(each))) {
+    await root.remove(name).catch((error: unknown) => {
+      context.log.warning(`${root.path}/${name} cannot be removed: ${errorMessage(error)}`);
+    });
+  }
+}
+
+/** Removes the folders of releases that the Master no longer names. */
+export async function collectGarbage(context: GridContext, computer: SlapComputer): Promise<void> {
+  const { host, log, options } = context;
+  const root = host.openFolder(options.softwareRoot);
+  const names: string[] = [];
+  for (const name of await root.list('.')) {
+    const profile = await root.stat(`${name}/buildout.cfg`).catch(() => undefined);
+    if (profile !== undefined) names.push(name);
+  }
+  for (const name of listGarbage(names, computer.softwareReleases)) {
+    log.info(`Removing ${root.path}/${name}, which no software release uses.`);
+    await root.remove(name).catch((error: unknown) => {
+      log.error(`${root.path}/${name} cannot be removed: ${errorMessage(error)}`);
+    });
+  }
+}

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { createTurns } from '../../../src/software/turns.ts';
+
+it('runs one at a time, in order, whatever becomes of them', async () => {
+  const heard: string[] = [];
+  const runAlone = createTurns();
+  const work = (name: string) => async () => {
+    heard.push(`${name} begins`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    heard.push(`${name} ends`);
+    if (name === 'b') throw new Error('b failed');
+    return name;
+  };
+  const results = await Promise.allSettled(['a', 'b', 'c'].map((name) => runAlone(work(name))));
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(heard).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
+});
