@@ -2,6 +2,7 @@
  * A machine in memory for passes of the grid: folders, commands and a supervisor, every operation of
  * which may be made to fail.
  */
+import { Readable } from 'node:stream';
 import { HostError } from '../../src/errors/slapos-error.ts';
 import type { GridCommand, GridHost, OwnedFolder } from '../../src/host/grid-host.ts';
 import type { FileStatus, WriteOptions } from '../../src/host/host.ts';
@@ -61,8 +62,10 @@ export class MemoryMachine {
     const host: GridHost = {
       isRoot: true,
       run: (command) => this.#run(command),
-      openFolder: (root, beneath) =>
-        this.#gated('folder', this.#folder(beneath ? `${root}/${beneath}` : root)),
+      openFolder: (root, beneath) => {
+        const { readStream, ...others } = this.#folder(beneath ? `${root}/${beneath}` : root);
+        return { ...this.#gated('folder', others), readStream };
+      },
       stat: async (path) => this.#status(this.#follow(path)),
       async ownerOf(path) {
         const status = await host.stat(path);
@@ -71,6 +74,7 @@ export class MemoryMachine {
       },
       freeBytes: async () => 1e12,
       lockPartition: async () => () => {},
+      endProcessesOf: async () => 0,
     };
     const { openFolder, ...others } = host;
     return { ...this.#gated('host', others), openFolder };
@@ -155,6 +159,23 @@ export class MemoryMachine {
         const entry = entries.get(at(path));
         entries.delete(at(path));
         if (entry) entries.set(`${parentOf(at(path))}/${name}`, entry);
+      },
+      move: async (path, target) => {
+        for (const key of tree(at(path))) {
+          entries.set(at(target) + key.slice(at(path).length), entries.get(key) as Entry);
+          entries.delete(key);
+        }
+      },
+      writeStream: async (path, chunks, options) => {
+        // As on the machine: a part of it stands there while it comes.
+        this.#write(at(path), '', options);
+        let text = '';
+        for await (const chunk of chunks) text += Buffer.from(chunk).toString('latin1');
+        this.#write(at(path), text, options);
+      },
+      readStream: (path) => {
+        const text = this.#file(at(path))?.text ?? '';
+        return Readable.from([Buffer.from(text, 'latin1')]);
       },
       setLink: async (path, target, owner) => {
         this.put(at(path), target, { kind: 'link', mode: 0o777, ...owner });
