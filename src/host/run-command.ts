@@ -2,10 +2,9 @@
 import { StringDecoder } from 'node:string_decoder';
 import { CancelledError } from '../errors/slapos-error.ts';
 import type { CommandOutcome, GridCommand } from './grid-host.ts';
+import { createOutputKeeper } from './output-keeper.ts';
 import { spawnCommand } from './spawn.ts';
 
-/** What is kept of an output, from its end: a runaway command must not fill our memory. */
-const OUTPUT_LIMIT_BYTES = 8 * 1024 * 1024;
 /** A line without an end is handed on in parts of this size. */
 const LINE_LIMIT = 64 * 1024;
 const DEBUG_OUTPUT = '(output not captured in debug mode)';
@@ -18,11 +17,15 @@ export async function runCommand(command: GridCommand): Promise<CommandOutcome> 
   const [program = '', ...words] = argv;
   const lines = onLine === undefined ? undefined : createLineReader(onLine);
   const errorLines = onErrorLine === undefined ? undefined : createLineReader(onErrorLine);
-  const { output, ...result } = await spawnCommand({
+  const keeper = createOutputKeeper();
+  const { output: _, ...result } = await spawnCommand({
     ...request,
     argv: [program, ...words],
-    maxOutputBytes: OUTPUT_LIMIT_BYTES,
-    ...(lines === undefined ? {} : { onOutput: lines.take }),
+    maxOutputBytes: 1,
+    onOutput: (chunk) => {
+      keeper.take(chunk);
+      lines?.take(chunk);
+    },
     ...(errorLines === undefined ? {} : { onErrorOutput: errorLines.take }),
   });
   lines?.end();
@@ -30,7 +33,7 @@ export async function runCommand(command: GridCommand): Promise<CommandOutcome> 
   if (command.signal?.aborted) {
     throw new CancelledError('SLAPOS_ERR_CANCELLED', `${program} was interrupted.`);
   }
-  return { ...result, output: command.isInteractive ? DEBUG_OUTPUT : output.toString() };
+  return { ...result, output: command.isInteractive ? DEBUG_OUTPUT : keeper.text() };
 }
 
 /** Cuts chunks into lines; invalid UTF-8 becomes U+FFFD. */

@@ -3,6 +3,7 @@ import { BuildError, SlaposError } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { checkFreeSpace } from '../grid/free-space.ts';
+import { logLines } from '../grid/output-log.ts';
 import {
   type BuildoutRun,
   bootstrapBuildout,
@@ -156,7 +157,7 @@ async function runBootstrapScript(
     }),
     user: run.owner,
     umask: 0o022,
-    onLine: (line) => run.log.info(line),
+    onLine: logLines(run.log),
     signal: context.signal,
   });
   if (outcome.status === 0) return;

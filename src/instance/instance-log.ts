@@ -1,8 +1,10 @@
 /** `.slapgrid/log/instance.log`: what the node did while it processed a partition in full. */
+import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { formatLocalTime } from '../log/line-format.ts';
 import type { LogFields, Logger, LogLevel } from '../log/logger.ts';
+import { makePrintable } from '../log/printable.ts';
 import { redactText } from '../log/redact.ts';
 import type { Partition } from './partition.ts';
 
@@ -29,21 +31,45 @@ export async function openInstanceLog(
   if (status !== undefined && status.sizeBytes >= ROTATE_BYTES) {
     await folder.rename(PATH, 'instance.log.1');
   }
-  let pending: Promise<void> = Promise.resolve();
   const options = ownedBy(context.host, owner, 0o644);
-  const append = (line: string) => {
-    pending = pending
-      .then(() => folder.append(PATH, line, options))
-      .catch((error: unknown) => context.log.debug(`${PATH}: ${String(error)}, ignoring`));
+  const file = batchLines(async (lines) => {
+    try {
+      await folder.append(PATH, lines, options);
+    } catch (error) {
+      context.log.debug(`${PATH}: ${errorMessage(error)}, ignoring`);
+    }
+  });
+  return { log: teeLogger(partition.log, context.now, file.add), close: file.finish };
+}
+
+/** Hands on together what comes while the last lines are written. */
+function batchLines(write: (lines: string) => Promise<void>) {
+  let waiting: string[] = [];
+  let writing: Promise<void> | undefined;
+  const drain = async () => {
+    while (waiting.length > 0) {
+      const lines = waiting.join('');
+      waiting = [];
+      await write(lines);
+    }
+    writing = undefined;
   };
-  return { log: teeLogger(partition.log, context.now, append), close: () => pending };
+  return {
+    add(line: string): void {
+      waiting.push(line);
+      writing ??= drain();
+    },
+    async finish(): Promise<void> {
+      await writing;
+    },
+  };
 }
 
 /** `[2026-11-20 23:32:12,470] INFO     slapos Processing…` */
 export function renderInstanceLogLine(now: Date, level: LogLevel, message: string): string {
   const milliseconds = String(now.getMilliseconds()).padStart(3, '0');
   const time = `${formatLocalTime(now)},${milliseconds}`;
-  return `[${time}] ${level.padEnd(8)} slapos ${redactText(message)}\n`;
+  return `[${time}] ${level.padEnd(8)} slapos ${makePrintable(redactText(message))}\n`;
 }
 
 function teeLogger(log: Logger, now: () => Date, append: (line: string) => void): Logger {

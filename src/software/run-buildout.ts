@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BuildError, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
+import { logLines } from '../grid/output-log.ts';
 import { shebangWords } from '../grid/python-of-buildout.ts';
 import type { CommandOutcome } from '../host/grid-host.ts';
 import { packageRoot } from '../host/native.ts';
@@ -79,7 +80,7 @@ async function runInFolder(
       env: childEnvironment(context.env, facts),
       user: run.owner,
       umask: BUILDOUT_UMASK,
-      onLine: (line) => run.log.info(line),
+      onLine: logLines(run.log),
       isInteractive: context.options.isBuildoutDebug,
       signal: context.signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
