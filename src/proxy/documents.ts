@@ -3,21 +3,30 @@ import { pythonFloat } from '../model/python-number.ts';
 import { MarshalObject, MarshalTuple } from '../slap/marshal-value.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
 import type { Dictionary } from './form.ts';
+import type { RenderPartition } from './partition-texts.ts';
 import type { AddressRow, PartitionKey, PartitionRow, SlaveRow, SoftwareRow } from './store.ts';
 import { readStoredXml } from './stored-xml.ts';
 
-/** The whole computer, as `getFullComputerInformation` gives it. */
+export interface ComputerRows {
+  readonly software: readonly SoftwareRow[];
+  readonly partitions: readonly PartitionRow[];
+  readonly addresses: readonly AddressRow[];
+}
+
+/**
+ * The whole computer, as `getFullComputerInformation` gives it.
+ * @param render gives each partition, by default {@link renderPartition}
+ */
 export function renderComputer(
   computerId: string,
-  software: readonly SoftwareRow[],
-  partitions: readonly PartitionRow[],
-  addresses: readonly AddressRow[],
+  { software, partitions, addresses }: ComputerRows,
+  render: RenderPartition = renderPartition,
 ): MarshalObject {
   const byPartition = groupAddresses(addresses);
   return new MarshalObject('Computer', [computerId], {
     _computer_id: computerId,
     _computer_partition_list: partitions.map((row) => {
-      return renderPartition(row, byPartition.get(row.reference) ?? []);
+      return render(row, byPartition.get(row.reference) ?? []);
     }),
     _software_release_list: software.map((row) => {
       return renderSoftwareRelease(row.url, row.computerReference, {

@@ -4,6 +4,7 @@ import { encodeMarshal } from '../slap/marshal.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import type { Clock } from './clock.ts';
 import type { Form } from './form.ts';
+import type { PartitionTexts } from './partition-texts.ts';
 import type { ProxyStore } from './store.ts';
 
 export interface ProxyEnvironment {
@@ -16,6 +17,7 @@ export interface ProxyEnvironment {
   readonly runId: string;
   /** Rendered computers by id. */
   readonly documents: Map<string, CachedDocument>;
+  readonly partitionTexts: PartitionTexts;
 }
 
 /** What was rendered from one state of the store. */

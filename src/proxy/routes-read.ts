@@ -42,7 +42,7 @@ async function cachedDocument(
   const known = documents.get(computerId);
   if (known?.version === version) return known;
   if (documents.size >= MAX_CACHED_COMPUTERS) documents.clear();
-  const document = await readComputer(computerId, tables, environment.defaultComputerId);
+  const document = await readComputer(computerId, tables, environment);
   const fresh = { version, body: Buffer.from(document, 'latin1') };
   documents.set(computerId, fresh);
   return fresh;
@@ -52,16 +52,21 @@ async function cachedDocument(
 async function readComputer(
   computerId: string,
   tables: ProxyTables,
-  defaultComputerId: string,
+  { defaultComputerId, partitionTexts }: ProxyEnvironment,
 ): Promise<string> {
   const computer = await tables.getComputer(computerId);
   if (computer === null && computerId !== defaultComputerId) {
     throw notFound(`Computer ${computerId} is not registered.`);
   }
-  const software = await tables.listSoftware(computerId);
-  const partitions = await tables.listPartitions(computerId);
-  const addresses = await tables.listAddresses(computerId);
-  return encodeMarshal(renderComputer(computerId, software, partitions, addresses));
+  const rows = {
+    software: await tables.listSoftware(computerId),
+    partitions: await tables.listPartitions(computerId),
+    addresses: await tables.listAddresses(computerId),
+  };
+  const document = renderComputer(computerId, rows, (row, addresses) => {
+    return partitionTexts.fragment(row, addresses);
+  });
+  return encodeMarshal(document);
 }
 
 const registerPartition: Route = async ({ form }, { store }) => {

@@ -8,8 +8,10 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { errorMessage, isSlaposError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { renderPartition } from './documents.ts';
 import { Form } from './form.ts';
 import { hateoasRoute, renderDocument } from './hateoas.ts';
+import { PartitionTexts } from './partition-texts.ts';
 import { type ProxyEnvironment, type Reply, type Route, textReply } from './route.ts';
 import { READ_ROUTES } from './routes-read.ts';
 import { WRITE_ROUTES } from './routes-write.ts';
@@ -45,6 +47,7 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
     products: options.products ?? new Map(),
     runId: createRunId(),
     documents: new Map(),
+    partitionTexts: new PartitionTexts(renderPartition),
   };
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
