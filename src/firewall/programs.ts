@@ -3,13 +3,18 @@ import type { FirewallProgram, FirewallSettings } from '../config/firewall-setti
 import type { GridHost } from '../host/grid-host.ts';
 
 const FILE_MODE = 0o600;
+/** Where upstream runs them; a package need not have it. */
+const UPSTREAM_FOLDER = '/opt/slapos';
 const NAMES: ReadonlyArray<FirewallProgram['name']> = ['firewall', 'dbus'];
 
-/** The text of `firewall.conf` or `dbus.conf`. */
-export function renderFirewallProgram(program: FirewallProgram): string {
+/**
+ * The text of `firewall.conf` or `dbus.conf`.
+ * @param folder where the program runs
+ */
+export function renderFirewallProgram(program: FirewallProgram, folder: string): string {
   const log = literal(program.logFile);
   return `[program:${program.name}]
-directory=/opt/slapos
+directory=${folder}
 command=${literal(program.command)}
 process_name=${program.name}
 priority=${program.priority}
@@ -43,16 +48,18 @@ function literal(text: string): string {
  * @returns whether the supervisor has to look at its files again.
  */
 export async function writeFirewallPrograms(
-  host: Pick<GridHost, 'openFolder'>,
+  host: Pick<GridHost, 'openFolder' | 'stat'>,
   instanceRoot: string,
   settings: FirewallSettings | undefined,
 ): Promise<boolean> {
   const folder = host.openFolder(`${instanceRoot}/etc/supervisord.conf.d`);
+  const isUpstream = (await host.stat(UPSTREAM_FOLDER))?.kind === 'directory';
+  const home = isUpstream ? UPSTREAM_FOLDER : '/';
   let isChanged = false;
   for (const name of NAMES) {
     const file = `${name}.conf`;
     const program = settings?.programs.find((each) => each.name === name);
-    const text = program === undefined ? undefined : renderFirewallProgram(program);
+    const text = program === undefined ? undefined : renderFirewallProgram(program, home);
     if ((await folder.readText(file)) === text) continue;
     if (text === undefined) await folder.remove(file);
     else await folder.write(file, text, { mode: FILE_MODE });

@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { encodeMarshal } from '../../src/slap/marshal.ts';
-import { MarshalObject, type MarshalValue } from '../../src/slap/marshal-value.ts';
+import { MarshalObject, MarshalTuple, type MarshalValue } from '../../src/slap/marshal-value.ts';
 
 /** How an answer goes wrong: a status, no answer at all, or one that means nothing. */
 export type Fault = '500' | '503' | '404' | '400' | 'cut' | 'silence' | 'garbage';
@@ -39,6 +39,8 @@ export class HttpMaster {
   readonly wishes = new Map<string, Wish>();
   readonly accessStatus = new Map<string, string>();
   releases: readonly string[] = [];
+  /** Addresses of the other partitions of every instance tree. */
+  peers: readonly string[] = [];
   /** Decides about each call; undefined: it is answered. */
   fault: (call: MasterCall) => Fault | undefined = () => undefined;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
@@ -91,6 +93,9 @@ export class HttpMaster {
         certificate: `certificate ${partitionId}`,
         key: `key ${partitionId}`,
       });
+    }
+    if (name === 'getHostingSubscriptionIpList') {
+      return encodeMarshal(this.peers.map((address) => new MarshalTuple(['', address])));
     }
     if (name === 'registerComputerPartition') {
       const wish = this.wishes.get(partitionId);

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { readFirewallSettings } from '../../../src/config/firewall-settings.ts';
 import { parseConfig } from '../../../src/config/read.ts';
 import { writeFirewallPrograms } from '../../../src/firewall/programs.ts';
+import type { FileStatus } from '../../../src/host/host.ts';
 import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
 
 const read = (text: string) => readFirewallSettings(parseConfig(`[slapos]\n${text}`, 'slapos.cfg'));
@@ -39,7 +40,8 @@ it('writes the programs that are asked for, and removes the others', async () =>
   const root = mkdtempSync(join(tmpdir(), 'programs-'));
   const folder = join(root, 'etc', 'supervisord.conf.d');
   mkdirSync(folder, { recursive: true });
-  const host = { openFolder: openOwnedFolder };
+  let home: { readonly kind: 'directory' } | undefined = { kind: 'directory' };
+  const host = { openFolder: openOwnedFolder, stat: async () => home as FileStatus | undefined };
   const write = (text: string) => writeFirewallPrograms(host, root, read(text));
   const both =
     '[firewall]\nfirewall_executable = /opt/fw --x=%%1\ndbus_executable = /opt/bus\ndbus_log_file = /l\n';
@@ -52,6 +54,9 @@ it('writes the programs that are asked for, and removes the others', async () =>
   const bus = readFileSync(join(folder, 'dbus.conf'), 'utf8');
   expect(bus).toContain('priority=1\n');
   expect(bus).toContain('stderr_logfile=/l\n');
+  home = undefined;
+  expect(await write(both)).toBe(true);
+  expect(readFileSync(join(folder, 'dbus.conf'), 'utf8')).toContain('directory=/\n');
   expect(await write(`${both}testing = yes\n`)).toBe(true);
   expect(readdirSync(folder)).toEqual([]);
   expect(await write('')).toBe(false);
