@@ -33,9 +33,12 @@ function paint(color: string, text: string): string {
   return color === '' ? text : `${color}${text}${RESET}`;
 }
 
-/** What a message says, without secrets and without commands to a terminal. */
+/**
+ * What a message says, without secrets and without commands to a terminal. Further lines are set in:
+ * none can pass for a record of its own.
+ */
 function printableMessage({ message }: LogRecord): string {
-  return makePrintable(redactText(message));
+  return makePrintable(redactText(message)).replaceAll('\n', '\n  ');
 }
 
 export interface ConsoleStyle {

@@ -1,9 +1,20 @@
 /** Starts and stops what the group files say, without a daemon: enough for passes over partitions. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../src/errors/slapos-error.ts';
 import { runCommand } from '../../src/host/run-command.ts';
 import { readUser } from '../../src/host/user.ts';
 import type { ServiceSupervisor } from '../../src/instance/service-supervisor.ts';
+
+/** The file of a partition may be removed meanwhile. */
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 
 export interface StandInSupervisor extends ServiceSupervisor {
   /** What was asked, in order. */
@@ -34,9 +45,11 @@ export function createStandInSupervisor(instanceRoot: string): StandInSupervisor
     async update() {
       calls.push('update');
       const files = readdirSync(folder).filter((name) => name.endsWith('.conf'));
-      const texts = new Map(
-        files.map((name) => [name.slice(0, -5), readFileSync(join(folder, name), 'utf8')]),
-      );
+      const texts = new Map<string, string>();
+      for (const name of files) {
+        const text = readIfPresent(join(folder, name));
+        if (text !== undefined) texts.set(name.slice(0, -5), text);
+      }
       for (const [group, text] of known) if (texts.get(group) !== text) await stop(group);
       known.clear();
       for (const [group, text] of texts) known.set(group, text);

@@ -6,6 +6,9 @@ import { makePrintable } from '../../../src/log/printable.ts';
 const HOSTILE = '\x1b]0;owned\x07\x1b[2J\x9b5n\x05\r\x08\x7f\u202eabc\u2028\ttab\nline';
 const HARMLESS = '\\x1b]0;owned\\x07\\x1b[2J\\x9b5n\\x05\\r\\x08\\x7f\\u202eabc\\u2028\ttab\nline';
 
+/** A further line is set in, so that it is no record of its own. */
+const SHOWN = HARMLESS.replace('\n', '\n  ');
+
 const record = (message: string) => ({
   time: new Date(2026, 0, 2, 3, 4, 5, 6),
   level: 'INFO' as const,
@@ -27,8 +30,8 @@ it('leaves text, tabs and lines alone', () => {
 
 it('is how messages reach the console and the log file', () => {
   const style = { hasTime: false, hasColors: false };
-  expect(renderConsoleLine(record(HOSTILE), style)).toBe(`slapos[7] INFO ${HARMLESS}\n`);
-  expect(renderFileLine(record(HOSTILE))).toContain(` INFO     ${HARMLESS}\n`);
+  expect(renderConsoleLine(record(HOSTILE), style)).toBe(`slapos[7] INFO ${SHOWN}\n`);
+  expect(renderFileLine(record(HOSTILE))).toContain(` INFO     ${SHOWN}\n`);
 });
 
 it('leaves no command in a JSON line, which says the same', () => {
