@@ -247,10 +247,14 @@ class GenericPromise(abc.ABCMeta('PromiseBase', (object,), {})):
         self.__is_bang_allowed = allow
 
     def getLastPromiseResultList(self, latest_minute=0, result_count=1, only_failure=False):
-        runs = self.__read_runs(result_count, latest_minute)
         if not only_failure:
-            return runs
-        return [[line for line in run if line['status'] in ERROR_LEVEL] for run in runs]
+            return self.__read_runs(result_count, latest_minute)
+        runs = self.__read_runs(result_count + 1, latest_minute)
+        found = [[line for line in run if line['status'] in ERROR_LEVEL]
+                 for run in runs[:result_count]]
+        # As upstream: the first run of a log is left out when it did not fail, others are empty.
+        is_whole = len(runs) <= result_count
+        return found[:-1] if is_whole and found and not found[-1] else found
 
     def __read_runs(self, result_count, latest_minute):
         not_before = None

@@ -48,9 +48,9 @@ def parse_runs(text):
     runs = []
     by_transaction = {}
     last = None
-    if text.endswith('\n'):
-        text = text[:-1]
-    for line in text.split('\n') if text else ():
+    for line in text.split('\n'):
+        if not line:
+            continue  # consumers have never seen empty lines
         match = LINE.match(line)
         if match is None:
             if last is not None:
@@ -112,7 +112,7 @@ def is_old(runs, not_before):
 
 
 def to_result(line):
-    return {'date': to_date(line[0]), 'status': line[1], 'message': as_text(line[3])}
+    return {'date': to_date(line[0]), 'status': line[1], 'message': as_text(line[3].strip())}
 
 
 def to_date(text):

@@ -14,7 +14,7 @@ import type { PromiseCheck } from './check.ts';
 import { cachePath, STATE_FOLDER } from './observe.ts';
 import type { PluginEnd } from './plugin-listener.ts';
 import { parsePromiseCache } from './promise-cache.ts';
-import { appendLog } from './promise-files.ts';
+import { appendLog, readLastRuns } from './promise-files.ts';
 
 const PATH = `${STATE_FOLDER}/bang.json`;
 const MAX_BYTES = 128 * 1024;
@@ -68,6 +68,7 @@ async function bang(
   return 'sent';
 }
 
+/** In the run that failed: a run of its own would count among those that promises are judged on. */
 async function say(
   context: GridContext,
   check: PromiseCheck,
@@ -75,9 +76,12 @@ async function say(
   level: 'INFO' | 'WARNING',
   text: string,
 ): Promise<void> {
-  await appendLog(context, check, title, level, text).catch((error: unknown) => {
+  try {
+    const [latest] = await readLastRuns(check, title, 1);
+    await appendLog(context, check, title, level, text, latest?.[0]?.transaction);
+  } catch (error) {
     check.log.debug(`${errorMessage(error)}, ignoring`);
-  });
+  }
 }
 
 async function readState({ folder }: PromiseCheck): Promise<BangState> {

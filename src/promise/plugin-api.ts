@@ -93,7 +93,7 @@ export abstract class GenericPromise {
     return (end < 0 ? all : all.slice(0, end)).slice(0, resultCount);
   }
 
-  /** Lines of the last runs, the newest run first. */
+  /** Lines of the last runs, the newest run first; of failures only, runs may be empty. */
   getLastPromiseResultList(latestMinute = 0, resultCount = 1, onlyFailure = false) {
     return this.#runs(resultCount, latestMinute).map((run) =>
       run

@@ -64,16 +64,17 @@ export async function rotateLog({ folder }: PromisePlace, title: string): Promis
   }
 }
 
-/** One entry as a run of its own. */
+/** One entry as a run of its own, or as a line of the run with that transaction. */
 export async function appendLog(
   context: GridContext,
   place: PromisePlace,
   title: string,
   level: 'INFO' | 'WARNING' | 'ERROR',
   message: string,
+  ownTransaction?: string,
 ): Promise<void> {
   const now = context.now();
-  const transaction = transactionId(now.getTime(), context.random());
+  const transaction = ownTransaction ?? transactionId(now.getTime(), context.random());
   const kept = message.length > MAX_ENTRY ? `...${message.slice(-MAX_ENTRY)}` : message;
   const entry = renderLogEntry(now, level, transaction, kept);
   await place.folder.append(logPath(title), entry, fileOptions(context, place));

@@ -39,7 +39,9 @@ export function renderLogEntry(
 export function parseLogRuns(text: string): readonly LogRun[] {
   const runs = new Map<string, LogLine[]>();
   let last: LogLine[] | undefined;
-  for (const line of text.replace(/\n$/, '').split('\n')) {
+  for (const line of text.split('\n')) {
+    // Upstream's reader leaves empty lines out, and so consumers have never seen any.
+    if (line === '') continue;
     const match = LINE.exec(line);
     if (match === null) {
       if (last !== undefined) appendToLastLine(last, line);
@@ -51,7 +53,10 @@ export function parseLogRuns(text: string): readonly LogRun[] {
     runs.delete(transaction);
     runs.set(transaction, last);
   }
-  return [...runs.values()].reverse();
+  const trimmed = [...runs.values()].map((run) =>
+    run.map((line) => ({ ...line, message: line.message.trim() })),
+  );
+  return trimmed.reverse();
 }
 
 export interface Verdict {

@@ -145,6 +145,7 @@ export function createPromiseSite(options: PromiseSiteOptions = {}) {
     plugin(name: string, body: string, extra?: { extra?: string; head?: string }) {
       this.write(`etc/plugin/${name}`, pythonPlugin(body, extra));
     },
+    forget: (file: string) => rmSync(join(path, file)),
     exists: (file: string) => existsSync(join(path, file)),
     read: (file: string) => readFileSync(join(path, file), 'utf8'),
     result: (title: string): SavedFile =>
