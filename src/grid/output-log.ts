@@ -1,7 +1,7 @@
 import type { Logger } from '../log/logger.ts';
 
 /** What one command may add to a log, and what stands before each line there. */
-const LIMIT_BYTES = 16 * 1024 * 1024;
+const LIMIT_BYTES = 8 * 1024 * 1024;
 const PREFIX_BYTES = 64;
 
 /**

@@ -2,8 +2,9 @@
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BusyError, errorCode, HostError, SlaposError } from '../errors/slapos-error.ts';
+import { killNotedChild } from './child-note.ts';
 import { toFileStatus } from './file.ts';
-import type { GridHost } from './grid-host.ts';
+import { type GridHost, partitionNoteFile } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
 import { endProcessesOf } from './leftovers.ts';
 import { waitLock } from './lock.ts';
@@ -72,12 +73,20 @@ async function freeBytes(path: string): Promise<number> {
   }
 }
 
-async function lockPartition(instanceRoot: string, partitionId: string): Promise<() => void> {
+async function lockPartition(
+  instanceRoot: string,
+  partitionId: string,
+  onKilled: (pid: number) => void,
+): Promise<() => void> {
   const folder = join(instanceRoot, 'var', 'run');
   await mkdir(folder, { recursive: true });
   const path = join(folder, `slapos-partition-${partitionId}.lock`);
   const attempt = await waitLock(path, LOCK_TIMEOUT_MS);
-  if (attempt.lock !== undefined) return attempt.lock.release;
+  if (attempt.lock !== undefined) {
+    const orphan = await killNotedChild(partitionNoteFile(instanceRoot, partitionId));
+    if (orphan !== undefined) onKilled(orphan);
+    return attempt.lock.release;
+  }
   const holder = attempt.holderPid === undefined ? '' : ` (pid ${attempt.holderPid})`;
   throw new BusyError(
     'SLAPOS_ERR_BUSY',

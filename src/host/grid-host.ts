@@ -8,10 +8,12 @@ import type { UserIdentity } from './user.ts';
 
 export type GridCommand = Omit<
   CommandRequest,
-  'argv' | 'onOutput' | 'onErrorOutput' | 'maxOutputBytes'
+  'argv' | 'onStarted' | 'onOutput' | 'onErrorOutput' | 'maxOutputBytes'
 > & {
   /** The absolute path of the program first. */
   readonly argv: readonly string[];
+  /** A file of ours that tells of the running command, see {@link GridHost.lockPartition}. */
+  readonly noteFile?: string;
   /** Each line of the output as it arrives, without its newline. */
   readonly onLine?: (line: string) => void;
   /** Each line of standard error, which then is no part of the output. */
@@ -86,6 +88,11 @@ export interface OwnedFolder {
   empty(kept?: readonly string[]): Promise<void>;
 }
 
+/** Where the command that works on a partition is noted. */
+export function partitionNoteFile(instanceRoot: string, partitionId: string): string {
+  return `${instanceRoot}/var/run/slapos-partition-${partitionId}.child`;
+}
+
 export interface GridHost {
   readonly isRoot: boolean;
   readonly run: RunCommand;
@@ -110,8 +117,14 @@ export interface GridHost {
   endProcessesOf(user: UserIdentity, mark: CommandMark): Promise<number>;
   /**
    * Takes the lock of one partition; waits for other slapos processes.
+   * A command that a killed process left running there, by {@link partitionNoteFile}, is killed first.
+   * @param onKilled hears of that
    * @returns what gives it back.
    * @throws BusyError when another process holds it for too long.
    */
-  lockPartition(instanceRoot: string, partitionId: string): Promise<() => void>;
+  lockPartition(
+    instanceRoot: string,
+    partitionId: string,
+    onKilled: (pid: number) => void,
+  ): Promise<() => void>;
 }

@@ -1,6 +1,7 @@
 /** One command to its end with its output line by line: what the grid asks of {@link spawnCommand}. */
 import { StringDecoder } from 'node:string_decoder';
 import { CancelledError } from '../errors/slapos-error.ts';
+import { forgetChild, noteChild } from './child-note.ts';
 import type { CommandOutcome, GridCommand } from './grid-host.ts';
 import { createOutputKeeper } from './output-keeper.ts';
 import { spawnCommand } from './spawn.ts';
@@ -13,7 +14,7 @@ const DEBUG_OUTPUT = '(output not captured in debug mode)';
  * @throws SpawnError naming the step that failed; CancelledError when `command.signal` aborts.
  */
 export async function runCommand(command: GridCommand): Promise<CommandOutcome> {
-  const { argv, onErrorLine, onLine, ...request } = command;
+  const { argv, noteFile, onErrorLine, onLine, ...request } = command;
   const [program = '', ...words] = argv;
   const lines = onLine === undefined ? undefined : createLineReader(onLine);
   const errorLines = onErrorLine === undefined ? undefined : createLineReader(onErrorLine);
@@ -22,12 +23,14 @@ export async function runCommand(command: GridCommand): Promise<CommandOutcome> 
     ...request,
     argv: [program, ...words],
     maxOutputBytes: 1,
+    ...(noteFile === undefined ? {} : { onStarted: (pid: number) => noteChild(noteFile, pid) }),
     onOutput: (chunk) => {
       keeper.take(chunk);
       lines?.take(chunk);
     },
     ...(errorLines === undefined ? {} : { onErrorOutput: errorLines.take }),
   });
+  if (noteFile !== undefined) forgetChild(noteFile);
   lines?.end();
   errorLines?.end();
   if (command.signal?.aborted) {

@@ -28,6 +28,8 @@ export interface CommandRequest {
   readonly timeoutMs?: number;
   /** At the time limit SIGTERM comes first and the kill after these milliseconds; absent: at once. */
   readonly graceMs?: number;
+  /** Hears the pid at once. */
+  readonly onStarted?: (pid: number) => void;
   /** Hears output as it arrives, standard output and error merged. */
   readonly onOutput?: (chunk: Buffer) => void;
   /** Hears standard error, which is then not merged and not kept. */
@@ -85,6 +87,7 @@ export async function spawnCommand(
   addon: SpawnAddon = loadNative(),
 ): Promise<CommandResult> {
   const started = await start(request, addon);
+  request.onStarted?.(started.pid);
   const output = collectOutput(started.stdio[1], request);
   const errors = readPipe(started.stdio[2], request.onErrorOutput ?? (() => {}));
   writeInput(started.stdio[0], request.input ?? '');

@@ -4,6 +4,7 @@ import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { checkFreeSpace } from '../grid/free-space.ts';
 import { logLines } from '../grid/output-log.ts';
+import { partitionNoteFile } from '../host/grid-host.ts';
 import {
   type BuildoutRun,
   bootstrapBuildout,
@@ -116,6 +117,7 @@ async function runInstanceBuildout(
     owner: partition.owner,
     log: partition.log,
     instanceRoot,
+    noteFile: partitionNoteFile(instanceRoot, partition.id),
     ...(partitionTimeoutSeconds === undefined ? {} : { timeoutMs: partitionTimeoutSeconds * 1000 }),
   };
   const script = await chooseBuildout(context, run, software);
@@ -157,6 +159,7 @@ async function runBootstrapScript(
     }),
     user: run.owner,
     umask: 0o022,
+    ...(run.noteFile === undefined ? {} : { noteFile: run.noteFile }),
     onLine: logLines(run.log),
     signal: context.signal,
   });

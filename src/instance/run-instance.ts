@@ -8,6 +8,7 @@ import { completePartition, loadPartitions } from './load-partitions.ts';
 import { isMasterLost, notifyError } from './notify.ts';
 import { runOffline } from './offline.ts';
 import { openPartition, textParameter } from './partition.ts';
+import { lockPartition } from './partition-lock.ts';
 import { type PreparedPartition, preparePartition } from './prepare-partition.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
 import {
@@ -86,11 +87,10 @@ function passed(wish: SlapPartition, outcome: PartitionOutcome): Passage {
 }
 
 async function begin(context: GridContext, known: SlapPartition): Promise<Passage> {
-  const { host, options } = context;
   let wish = known;
   let release = () => {};
   try {
-    release = await host.lockPartition(options.instanceRoot, known.partitionId);
+    release = await lockPartition(context, known.partitionId);
     wish = await completePartition(context, known);
     const partition = await openPartition(context, wish);
     const preparation = await preparePartition(context, partition);

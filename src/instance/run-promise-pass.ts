@@ -6,6 +6,7 @@ import { runPromises } from '../promise/run-promises.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { completePartition, loadPartitions } from './load-partitions.ts';
 import { openPartition, textParameter } from './partition.ts';
+import { lockPartition } from './partition-lock.ts';
 import { promiseCheck } from './promise-check.ts';
 import { type PartitionOutcome, type PartitionReport, renderSummary } from './summary.ts';
 
@@ -34,10 +35,9 @@ async function checkPartition(
   context: GridContext,
   known: SlapPartition,
 ): Promise<PartitionOutcome> {
-  const { host, options } = context;
   let release = () => {};
   try {
-    release = await host.lockPartition(options.instanceRoot, known.partitionId);
+    release = await lockPartition(context, known.partitionId);
     const wish = await completePartition(context, known);
     if (wish.requestedState !== 'started') return { kind: 'success' };
     const partition = await openPartition(context, wish);

@@ -5,6 +5,7 @@ import type { GridContext } from '../grid/context.ts';
 import { loadPartitions } from '../instance/load-partitions.ts';
 import { notifyError } from '../instance/notify.ts';
 import { openPartition, type Partition } from '../instance/partition.ts';
+import { lockPartition } from '../instance/partition-lock.ts';
 import type { ServiceSupervisor } from '../instance/service-supervisor.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { collectPartitionReports, type PartitionConsumption } from './collect-reports.ts';
@@ -50,11 +51,11 @@ async function withPartition<Result>(
   wish: SlapPartition,
   work: (partition: Partition) => Promise<Result>,
 ): Promise<Result | undefined> {
-  const { host, options } = context;
+  const { options } = context;
   const { partitionId } = wish;
   let release = () => {};
   try {
-    release = await host.lockPartition(options.instanceRoot, partitionId);
+    release = await lockPartition(context, partitionId);
     return await work(await openPartition(context, wish));
   } catch (error) {
     if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;

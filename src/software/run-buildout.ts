@@ -22,6 +22,8 @@ export interface BuildoutRun {
   readonly log: Logger;
   readonly timeoutMs?: number;
   readonly instanceRoot?: string;
+  /** Tells a later run of the build when we are killed. */
+  readonly noteFile?: string;
 }
 
 /**
@@ -71,7 +73,7 @@ async function runInFolder(
   argv: readonly string[],
   home: string,
 ): Promise<CommandOutcome> {
-  const { instanceRoot, timeoutMs } = run;
+  const { instanceRoot, noteFile, timeoutMs } = run;
   const facts = instanceRoot === undefined ? { home } : { home, instanceRoot };
   try {
     return await context.host.run({
@@ -84,6 +86,7 @@ async function runInFolder(
       isInteractive: context.options.isBuildoutDebug,
       signal: context.signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(noteFile === undefined ? {} : { noteFile }),
     });
   } catch (cause) {
     if ((cause as { code?: string }).code !== 'SLAPOS_ERR_SPAWN') throw cause;

@@ -30,6 +30,8 @@ export interface CliRun {
   readonly stdout: string;
   readonly stderr: string;
   readonly ms: number;
+  /** Largest resident memory that was seen every 20 ms. */
+  readonly peakRssBytes: number;
 }
 
 export interface InstanceNodeOptions {
@@ -60,6 +62,17 @@ printf '#!/bin/sh\\n[ ! -e ${plans}/%s.sick ] || { echo sick; exit 1; }\\n' $id 
 chmod 700 $service etc/promise/up
 for one in $requests; do echo $one >> .slapos-request-transaction-$id; done
 `;
+}
+
+/** VmHWM of proc_pid_status(5): the peak so far; 0 when the process is gone. */
+function readPeakRss(pid: number | undefined): number {
+  try {
+    const [, kibibytes] =
+      /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return Number(kibibytes ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }
 
 export class InstanceNode {
@@ -162,12 +175,17 @@ ${this.#options.settings ?? ''}`,
     }
     const timer =
       killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    let peakRssBytes = 0;
+    const watch = setInterval(() => {
+      peakRssBytes = Math.max(peakRssBytes, readPeakRss(child.pid));
+    }, 20);
     return new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', (status) => {
         clearTimeout(timer);
+        clearInterval(watch);
         const ms = performance.now() - started;
-        setImmediate(() => resolve({ status: status ?? -1, ms, ...texts }));
+        setImmediate(() => resolve({ status: status ?? -1, ms, peakRssBytes, ...texts }));
       });
     });
   }
