@@ -8,6 +8,7 @@ import { describeFailure } from '../grid/describe-failure.ts';
 import { withTearDown } from '../grid/manager.ts';
 import { runPromises } from '../promise/run-promises.ts';
 import { writeErrorLog } from './error-log.ts';
+import { interrupted, tellInterruption } from './interruption.ts';
 import { isMasterLost, notifyError } from './notify.ts';
 import type { Partition } from './partition.ts';
 import type { PreparedPartition } from './prepare-partition.ts';
@@ -43,6 +44,7 @@ async function settlePartition(
   openSupervisor: () => Promise<ServiceSupervisor>,
 ): Promise<void> {
   const { error, partition, services } = prepared;
+  if (context.signal.aborted) throw interrupted();
   if (services.needsUpdate || services.hasGroup) {
     const supervisor = await openSupervisor();
     if (services.hasGroup && !(await supervisor.startGroup(partition.id))) {
@@ -85,7 +87,10 @@ async function judgeFailure(
   partition: Partition,
   error: unknown,
 ): Promise<PartitionOutcome> {
-  if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
+  if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') {
+    await tellInterruption(context, partition);
+    return { kind: 'interrupted' };
+  }
   if (errorCode(error) === 'SLAPOS_ERR_PROMISE_FAILED') {
     return reportFailure(context, partition, 'promise', error);
   }

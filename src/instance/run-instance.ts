@@ -4,6 +4,7 @@ import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { finishPartition } from './finish-partition.ts';
+import { interrupted } from './interruption.ts';
 import { completePartition, loadPartitions } from './load-partitions.ts';
 import { isMasterLost, notifyError } from './notify.ts';
 import { runOffline } from './offline.ts';
@@ -31,7 +32,7 @@ interface Passage {
  * Partitions are installed in parallel, then all changes of services are made in one update, then
  * each partition is finished in parallel. No failure of one stops another.
  * @returns 0, 1 failure, 2 only promises failed, 3 offline but services started.
- * @throws UsageError for unknown partitions, MasterError other than unreachable.
+ * @throws UsageError for unknown partitions, MasterError other than unreachable, CancelledError.
  */
 export async function runInstance(
   context: GridContext,
@@ -49,6 +50,7 @@ export async function runInstance(
   }
   const passages = await beginAll(context, wishes);
   const reports = await finishAll(context, passages, openSupervisor);
+  if (context.signal.aborted) throw interrupted();
   for (const line of renderSummary(reports)) log.info(line);
   const isOffline = reports.some((report) => report.outcome.kind === 'offline');
   return isOffline ? runOffline(context, openSupervisor) : exitStatus(reports);
@@ -62,6 +64,7 @@ async function beginAll(
   let lost: PartitionOutcome | undefined;
   const count = counter(context, wishes.length, 'partitions prepared');
   return mapBounded(wishes, context.jobs, async (wish) => {
+    if (context.signal.aborted) return passed(wish, { kind: 'interrupted' });
     if (lost !== undefined) return passed(wish, lost);
     const passage = await begin(context, wish);
     count();
@@ -100,8 +103,8 @@ async function begin(context: GridContext, known: SlapPartition): Promise<Passag
     release();
     return passed(wish, preparation.outcome);
   } catch (error) {
-    if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
     release();
+    if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') return passed(wish, { kind: 'interrupted' });
     return passed(wish, await fail(context, wish, error));
   }
 }

@@ -5,6 +5,8 @@ export type PartitionOutcome =
   /** Processed in full or found up to date; a promise is not kept in the latter case. */
   | { readonly kind: 'promise'; readonly message: string }
   | { readonly kind: 'failure'; readonly message: string }
+  /** The node was told to end. */
+  | { readonly kind: 'interrupted' }
   /** The Master went away while the partition was processed. */
   | { readonly kind: 'offline'; readonly message: string };
 

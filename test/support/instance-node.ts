@@ -34,6 +34,13 @@ export interface CliRun {
   readonly peakRssBytes: number;
 }
 
+/** When a run gets a signal: after a time, or as soon as something is so. */
+export interface RunEnd {
+  readonly signal: NodeJS.Signals;
+  readonly afterMs?: number;
+  readonly until?: () => boolean;
+}
+
 export interface InstanceNodeOptions {
   readonly partitions: number;
   readonly releases: readonly string[];
@@ -159,8 +166,8 @@ ${this.#options.settings ?? ''}`,
     chmodSync(this.site.path(id), mode);
   }
 
-  /** Starts the command line; `killAfterMs` ends it, and only it, with SIGKILL. */
-  run(words: readonly string[], killAfterMs?: number): Promise<CliRun> {
+  /** Starts the command line; a signal is sent to it only. */
+  run(words: readonly string[], end?: RunEnd): Promise<CliRun> {
     this.master.calls.length = 0;
     const started = performance.now();
     const [verb = '', ...options] = words;
@@ -173,16 +180,18 @@ ${this.#options.settings ?? ''}`,
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => (texts[name] += text));
     }
-    const timer =
-      killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    const isDue = () => {
+      if (end === undefined || child.killed) return false;
+      return end.until?.() ?? performance.now() - started >= (end.afterMs ?? 0);
+    };
     let peakRssBytes = 0;
     const watch = setInterval(() => {
       peakRssBytes = Math.max(peakRssBytes, readPeakRss(child.pid));
+      if (isDue()) child.kill(end?.signal);
     }, 20);
     return new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', (status) => {
-        clearTimeout(timer);
         clearInterval(watch);
         const ms = performance.now() - started;
         setImmediate(() => resolve({ status: status ?? -1, ms, peakRssBytes, ...texts }));

@@ -125,7 +125,7 @@ class LifeRun {
   async killedPass(afterMs: number): Promise<string[]> {
     this.#note('killed');
     const expected = this.#expectAll(new Map());
-    await this.node.run(['instance'], afterMs);
+    await this.node.run(['instance'], { signal: 'SIGKILL', afterMs });
     const problems = this.lives.flatMap((life) => {
       const told = this.node.master.callsOf(life.id);
       const wanted = expected.get(life.id)?.calls ?? [];

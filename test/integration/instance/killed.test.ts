@@ -1,5 +1,6 @@
 /** What a node leaves that was killed, or interrupted, in the middle of a build. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { InstanceNode } from '../../support/instance-node.ts';
 import { requires } from '../../support/requires.ts';
@@ -41,7 +42,7 @@ requires('root', 'netns')('a node that is killed in the middle of a build', () =
 
   it('leaves no build beside which the next pass would work', async () => {
     node.plan(ID, { script: ENDLESS });
-    const killed = node.run(['instance'], 2500);
+    const killed = node.run(['instance'], { signal: 'SIGKILL', afterMs: 2500 });
     const leader = await until(() => pidOf('leader'), 'the build');
     const child = await until(() => pidOf('child'), 'its child');
     await killed;
@@ -52,5 +53,30 @@ requires('root', 'netns')('a node that is killed in the middle of a build', () =
     expect([status, stderr]).toEqual([0, expect.stringContaining(`Killed process ${leader},`)]);
     expect([runs(leader), runs(child)]).toEqual([false, false]);
     expect(notes()).toEqual([]);
+  });
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('ends by %s with its build, and tells the Master', async (signal, wanted) => {
+    node.master.wishes.set(ID, { state: 'started', release: RELEASE, timestamp: signal });
+    rmSync(node.site.path(ID, 'leader'), { force: true });
+    node.plan(ID, { script: ENDLESS });
+    const ended = node.run(['instance'], { signal, until: () => pidOf('leader') !== undefined });
+    const { status } = await ended;
+    expect(status).toBe(wanted);
+    const leader = pidOf('leader') ?? 0;
+    const child = pidOf('child') ?? 0;
+    await until(() => (runs(leader) || runs(child) ? undefined : true), 'the end of the build');
+    expect(node.master.callsOf(ID)).toEqual([
+      'getComputerPartitionCertificate',
+      'softwareInstanceError',
+    ]);
+    expect(existsSync(join(node.site.root, 'slapos.pid'))).toBe(false);
+    expect(node.site.exists(ID, '.timestamp')).toBe(false);
+    expect(notes()).toEqual([]);
+    node.plan(ID, {});
+    expect((await node.run(['instance'])).status).toBe(0);
+    expect(node.site.read(ID, '.timestamp')).toBe(signal);
   });
 });
