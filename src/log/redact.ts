@@ -1,7 +1,8 @@
 /** Keeps secrets out of the logs: passwords in URLs, private keys, fields named like a secret. */
 
 const HIDDEN = '[hidden]';
-const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s/:@'"]*:)[^\s/@'"]+@/gi;
+// From the beginning of a word only: others write these texts, and long ones must not cost long.
+const URL_PASSWORD = /((?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/[^\s/:@'"]*:)[^\s/@'"]+@/gi;
 const PRIVATE_KEY = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(?:-----END \1-----|$)/g;
 const ASSIGNED_SECRET =
   /((?:^|[\s?&"'{,])[\w-]*(?:password|passwd|token|secret|authorization)["']?\s*[=:]\s*)(?:(?:Bearer|Basic)\s+)?(?!\s)["']?[^\s&"',}]+["']?/gi;

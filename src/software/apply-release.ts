@@ -7,11 +7,17 @@ import { ownedBy } from '../grid/owner.ts';
 import type { Logger } from '../log/logger.ts';
 import { buildLogPath, openBuildLog } from './build-log.ts';
 import { directoryParameter } from './buildout-arguments.ts';
+import { removeRelease } from './clean-up.ts';
 import { installSoftware } from './install.ts';
-import { renderCompleted, type SoftwareStep, softwareHash } from './release.ts';
+import {
+  COMPLETED,
+  DOWNLOADED,
+  renderCompleted,
+  type SoftwareStep,
+  softwareHash,
+} from './release.ts';
 import type { RunAlone } from './turns.ts';
 
-export const COMPLETED = '.completed';
 /** How long a node that is told to stop waits for the Master to hear of it. */
 const LAST_WORD_MS = 5000;
 
@@ -72,7 +78,10 @@ async function buildStep(pass: ReleasePass, step: SoftwareStep, log: Logger): Pr
   }
   await master.reportAvailableSoftware(url, options.computerId);
   // Only now: a build of which the Master does not know is done again.
-  await folder.write(COMPLETED, renderCompleted(context.now()), ownedBy(host, owner, 0o644));
+  const isDownloaded = (await folder.stat(DOWNLOADED)) !== undefined;
+  const name = isDownloaded ? DOWNLOADED : COMPLETED;
+  await folder.write(name, renderCompleted(context.now()), ownedBy(host, owner, 0o644));
+  if (isDownloaded) await folder.rename(DOWNLOADED, COMPLETED);
   log.info(`Software release ${url} is installed.`);
 }
 
@@ -83,7 +92,7 @@ async function destroyStep(context: GridContext, step: SoftwareStep, log: Logger
   log.info(`Destroying software release ${url}...`);
   await endLeftovers(context, step, log);
   const root = host.openFolder(options.softwareRoot);
-  await root.remove(hash);
+  await removeRelease(root, hash);
   for (const name of [buildLogPath(hash), `${buildLogPath(hash)}.1`]) await root.remove(name);
   await master.reportDestroyedSoftware(url, options.computerId);
   log.info(`Software release ${url} is destroyed.`);

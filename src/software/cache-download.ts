@@ -7,6 +7,7 @@ import { type BinaryEntry, chooseBinaries } from '../networkcache/entry.ts';
 import type { Build } from './build.ts';
 import { unpackArchive } from './cache-archive.ts';
 import { findMachine, readKeys } from './cache-machine.ts';
+import { COMPLETED, DOWNLOADED } from './release.ts';
 
 /**
  * Brings the release from the cache; nothing stands under its name before it is complete.
@@ -84,7 +85,8 @@ async function installEntry(build: Build, client: CacheClient, entry: BinaryEntr
       throw new BuildError('SLAPOS_ERR_BUILD', 'The archive holds no release.');
     }
     // Said of the machine that built it, before the Master of this one has heard of it.
-    await root.remove(`${work}/${hash}/.completed`);
+    await root.remove(`${work}/${hash}/${COMPLETED}`);
+    await root.write(`${work}/${hash}/${DOWNLOADED}`, '', ownedBy(context.host, owner, 0o644));
     await root.move(`${work}/${hash}`, hash);
   } finally {
     await root.remove(work);

@@ -1,8 +1,9 @@
 /** What `node software` removes of `software_root`. */
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
+import type { OwnedFolder } from '../host/grid-host.ts';
 import type { SlapComputer } from '../slap/master.ts';
-import { listGarbage } from './release.ts';
+import { COMPLETED, DOWNLOADED, listGarbage } from './release.ts';
 
 /** Work folders of downloads and uploads: none is alive while we hold the pid file. */
 const WORK_FOLDER = /^\.[0-9a-f]{32}\.(?:download|upload)$/;
@@ -18,6 +19,15 @@ export async function removeWorkFolders(context: GridContext): Promise<void> {
   }
 }
 
+/** Half a release must never pass for a whole one: what says that it is goes first. */
+export async function removeRelease(root: OwnedFolder, hash: string): Promise<void> {
+  if ((await root.stat(hash))?.kind === 'directory') {
+    await root.remove(`${hash}/${COMPLETED}`);
+    await root.remove(`${hash}/${DOWNLOADED}`);
+  }
+  await root.remove(hash);
+}
+
 /** Removes the folders of releases that the Master no longer names. */
 export async function collectGarbage(context: GridContext, computer: SlapComputer): Promise<void> {
   const { host, log, options } = context;
@@ -29,7 +39,7 @@ export async function collectGarbage(context: GridContext, computer: SlapCompute
   }
   for (const name of listGarbage(names, computer.softwareReleases)) {
     log.info(`Removing ${root.path}/${name}, which no software release uses.`);
-    await root.remove(name).catch((error: unknown) => {
+    await removeRelease(root, name).catch((error: unknown) => {
       log.error(`${root.path}/${name} cannot be removed: ${errorMessage(error)}`);
     });
   }

@@ -1,7 +1,7 @@
 /** Builds one software release (spec/grid.md 5). */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findPrefix } from '../config/binary-cache-options.ts';
-import { BuildError, errorMessage } from '../errors/slapos-error.ts';
+import { BuildError, errorCode, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { checkFreeSpace } from '../grid/free-space.ts';
@@ -17,7 +17,7 @@ import {
 } from './buildout-arguments.ts';
 import { downloadRelease } from './cache-download.ts';
 import { uploadRelease } from './cache-upload.ts';
-import { softwareHash, softwarePath } from './release.ts';
+import { DOWNLOADED, softwareHash, softwarePath } from './release.ts';
 import { type BuildoutRun, bootstrapBuildout, runBuildout } from './run-buildout.ts';
 
 /**
@@ -45,6 +45,7 @@ async function bringRelease(build: Build): Promise<void> {
   const { context, folder, owner, path, url } = build;
   const isForced = findPrefix(context.options.binaryCache.forceList, url) !== undefined;
   const isPresent = (await folder.stat('')) !== undefined;
+  if (isPresent && (await wasDownloaded(build))) return;
   if (!isPresent && (await downloadRelease(build))) return;
   if (isForced) {
     const why = isPresent ? `directory ${path} already exists` : 'failed to download';
@@ -58,6 +59,13 @@ async function bringRelease(build: Build): Promise<void> {
   await writeProfile(build);
   await build.runAlone(() => buildRelease(build));
   await uploadRelease(build);
+}
+
+/** Of a release that came whole, and of which the Master could not be told. */
+async function wasDownloaded({ context, folder, log, url }: Build): Promise<boolean> {
+  if (context.options.isForced || (await folder.stat(DOWNLOADED)) === undefined) return false;
+  log.info(`Software release ${url} was downloaded by an earlier run.`);
+  return true;
 }
 
 /** The URL becomes a line of a profile. */
@@ -93,26 +101,35 @@ async function writeProfile(build: Build): Promise<void> {
 /** What git says of a local profile; undefined outside of a repository or without git. */
 async function readRevision({ context, owner, url }: Build): Promise<string | undefined> {
   const { host } = context;
-  const git = (await host.stat('/usr/bin/git')) === undefined ? undefined : '/usr/bin/git';
-  if (git === undefined) return undefined;
+  const git = '/usr/bin/git';
+  if ((await host.stat(git)) === undefined) return undefined;
   const outcome = await host
     .run({
-      argv: [git, 'describe', '--all', '--long', '--dirty'],
-      cwd: join(url, '..'),
-      env: childEnvironment(context.env, { home: owner.home }),
+      // The profile is going to be run by this very user, whoever owns its repository.
+      argv: [git, '-c', 'safe.directory=*', 'describe', '--all', '--long', '--dirty'],
+      cwd: dirname(url),
+      env: gitEnvironment(childEnvironment(context.env, { home: owner.home })),
       user: owner,
       timeoutMs: 10_000,
       signal: context.signal,
     })
     .catch((error: unknown) => {
+      if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
       context.log.debug(`git describe: ${errorMessage(error)}, ignoring`);
       return undefined;
     });
   return outcome?.status === 0 ? outcome.output.trim() : undefined;
 }
 
+/** Without what would lead git to another repository, or let it write in this one. */
+function gitEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('GIT_'));
+  return { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: '0' };
+}
+
 async function buildRelease(build: Build): Promise<void> {
   const { context, folder, log, owner, path } = build;
+  await folder.remove(DOWNLOADED);
   const { isForced, networkcache } = context.options;
   const parameters = buildoutArguments({ path, isForced, networkcache });
   const run: BuildoutRun = { folder: path, owner, log };

@@ -3,6 +3,11 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { SlapSoftwareRelease } from '../slap/master.ts';
 
+/** Says that a release is installed and the Master knows. */
+export const COMPLETED = '.completed';
+/** Says that a release came whole from the binary cache; becomes {@link COMPLETED}. */
+export const DOWNLOADED = '.downloaded';
+
 /** The name of a release's folder. */
 export function softwareHash(url: string): string {
   return createHash('md5').update(url).digest('hex');

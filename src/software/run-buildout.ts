@@ -42,7 +42,7 @@ export async function bootstrapBuildout(
   if (outcome.status !== 0) {
     throw new BuildError(
       'SLAPOS_ERR_BUILD',
-      `Failed to bootstrap buildout in '${run.folder}'.:\n${outcome.output}\n`,
+      `Failed to run buildout profile in directory '${run.folder}':\n${outcome.output}\n`,
     );
   }
 }

@@ -2,10 +2,10 @@
 import { CancelledError } from '../errors/slapos-error.ts';
 import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
-import { applyStep, COMPLETED, type ReleasePass, type StepOutcome } from './apply-release.ts';
+import { applyStep, type ReleasePass, type StepOutcome } from './apply-release.ts';
 import { markLogger } from './build-log.ts';
 import { collectGarbage, removeWorkFolders } from './clean-up.ts';
-import { listUnknown, planSoftware, type SoftwareStep } from './release.ts';
+import { COMPLETED, listUnknown, planSoftware, type SoftwareStep } from './release.ts';
 import { createTurns } from './turns.ts';
 
 /** What takes time, in the words of the progress bar. */

@@ -142,7 +142,10 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
       );
     },
     installSoftware: () => installSoftware(softwareRoot),
-    context(cli: Record<string, string | number | boolean> = {}): GridContext {
+    context(
+      cli: Record<string, string | number | boolean> = {},
+      signal = new AbortController().signal,
+    ): GridContext {
       return {
         options: readGridOptions(parseConfig(text, 'slapos.cfg'), { ...given.cli, ...cli }),
         master: given.master ?? master,
@@ -152,7 +155,7 @@ export function createGridSite({ partitions = 1, settings = '', ...given }: Site
         env: { PATH: '/usr/bin:/bin', LANG: 'fr_FR', PYTHONPATH: '/x' },
         now: () => new Date(),
         random: Math.random,
-        signal: new AbortController().signal,
+        signal,
         jobs: 2,
         managers: given.managers ?? [],
         firewall: given.firewall,

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { redactText } from '../../../src/log/redact.ts';
+
+it('hides the password of a URL wherever it begins', () => {
+  expect(redactText('see git+https://me:secret@host/x, 1http://a:b@c')).toBe(
+    'see git+https://me:[hidden]@host/x, 1http://a:[hidden]@c',
+  );
+});
+
+it.each([
+  ['one word', 'x'.repeat(200_000)],
+  ['schemes', 'a://'.repeat(50_000)],
+  ['colons', 'a:'.repeat(100_000)],
+  ['secrets', 'password '.repeat(20_000)],
+  ['keys', '-----BEGIN PRIVATE KEY----- '.repeat(7000)],
+])('takes no long time for a long line of %s', (_what, line) => {
+  const startMs = performance.now();
+  redactText(line);
+  expect(performance.now() - startMs).toBeLessThan(1000);
+});
