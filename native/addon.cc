@@ -13,6 +13,7 @@ Napi::Object Register(Napi::Env env, Napi::Object exports) {
   slapos::binding::RegisterTuntap(env, exports);
   slapos::binding::RegisterSpawn(env, exports);
   slapos::binding::RegisterFile(env, exports);
+  slapos::binding::RegisterLook(env, exports);
   slapos::binding::RegisterLog(env, exports);
   slapos::binding::RegisterProc(env, exports);
   slapos::binding::RegisterKeeper(env, exports);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace slapos::binding {
 
@@ -106,6 +107,17 @@ Napi::Array ArrayField(const Napi::Object& object, const char* name) {
   Napi::Value value = object.Get(name);
   if (!value.IsArray()) ThrowField(object.Env(), name, "an array");
   return value.As<Napi::Array>();
+}
+
+std::vector<std::string> StringsField(const Napi::Object& object, const char* name) {
+  Napi::Array array = ArrayField(object, name);
+  std::vector<std::string> texts;
+  texts.reserve(array.Length());
+  for (uint32_t index = 0; index < array.Length(); index++) {
+    Napi::HandleScope scope(object.Env());
+    texts.push_back(array.Get(index).ToString());
+  }
+  return texts;
 }
 
 Napi::Object ElementObject(const Napi::Array& array, uint32_t index, const char* name) {

@@ -82,6 +82,8 @@ int64_t IntField(const Napi::Object& object, const char* name, int64_t fallback)
 bool BoolField(const Napi::Object& object, const char* name, bool fallback);
 bool HasField(const Napi::Object& object, const char* name);
 Napi::Array ArrayField(const Napi::Object& object, const char* name);
+// Texts of an array field.
+std::vector<std::string> StringsField(const Napi::Object& object, const char* name);
 // Element of an array field that must be an object; `name` is that of the field.
 Napi::Object ElementObject(const Napi::Array& array, uint32_t index, const char* name);
 

@@ -75,9 +75,7 @@ Napi::Value ReadTexts(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   std::string root = StringField(object, "root");
   auto max_bytes = static_cast<size_t>(IntField(object, "maxBytes"));
-  Napi::Array array = ArrayField(object, "paths");
-  std::vector<std::string> paths;
-  for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(array.Get(i).ToString());
+  std::vector<std::string> paths = StringsField(object, "paths");
   return AsyncTask<ReadOutcomes>::Run(
       info.Env(), [=] { return ReadAllBeneath(root, paths, max_bytes); }, ToTexts);
 }

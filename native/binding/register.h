@@ -12,6 +12,7 @@ void RegisterNetlink(Napi::Env env, Napi::Object exports);
 void RegisterTuntap(Napi::Env env, Napi::Object exports);
 void RegisterSpawn(Napi::Env env, Napi::Object exports);
 void RegisterFile(Napi::Env env, Napi::Object exports);
+void RegisterLook(Napi::Env env, Napi::Object exports);
 void RegisterLog(Napi::Env env, Napi::Object exports);
 void RegisterProc(Napi::Env env, Napi::Object exports);
 void RegisterKeeper(Napi::Env env, Napi::Object exports);

@@ -1,7 +1,8 @@
 /** Turns refusals of the kernel, as the addon reports them, into errors of our catalogue. */
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { HostError } from '../errors/slapos-error.ts';
-import type { NativeFailure, NativeOutcome } from './native.ts';
+import type { NativeFailure } from './native.ts';
+import type { NativeOutcome } from './native-outcome.ts';
 
 /** What a refusal says, whether it rejected a whole call or ended one operation of a batch. */
 export type KernelRefusal = NonNullable<NativeOutcome>;

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
 import type { NativeKeeper } from './native-keeper.ts';
 import type { NativeLogs } from './native-log.ts';
+import type { NativeLooks } from './native-look.ts';
 import type {
   NativeAddress,
   NativeLink,
@@ -19,6 +20,7 @@ import type {
   NetlinkOperation,
   TuntapDevice,
 } from './native-network.ts';
+import type { NativeOutcome } from './native-outcome.ts';
 import type { NativeSockets } from './native-socket.ts';
 
 /** Shape of every error that crosses the boundary; like Node's own system errors. */
@@ -34,15 +36,6 @@ export interface NativeFailure extends Error {
   /** spawn only: the step of the child that failed (`setgid`, `chdir`, `exec`…). */
   readonly step?: string;
 }
-
-/** Outcome of one operation of a batch: null when it succeeded. */
-export type NativeOutcome = null | {
-  readonly code: string;
-  readonly errno: number;
-  readonly syscall: string;
-  readonly detail: string;
-  readonly extack: string;
-};
 
 export interface NativeCapabilities {
   readonly pidfd: boolean;
@@ -169,7 +162,7 @@ export interface NativeOwnership {
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
  */
-export interface NativeAddon extends NativeKeeper, NativeLogs, NativeSockets {
+export interface NativeAddon extends NativeKeeper, NativeLogs, NativeLooks, NativeSockets {
   capabilities(): NativeCapabilities;
 
   /**
@@ -333,6 +326,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'lockTry',
   'openBeneath',
   'readTextsBeneath',
+  'lookBeneath',
   'writeAllBeneath',
   'foldersCreate',
   'mkdirBeneath',

@@ -1,6 +1,6 @@
 /** Adapter of the addon's netlink area (rtnetlink(7)); the interface is `HostNetwork`. */
 import type { HostNetwork, OperationResult } from './host.ts';
-import { loadNative, type NativeAddon, type NativeOutcome } from './native.ts';
+import { loadNative, type NativeAddon } from './native.ts';
 import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
 import type { NetlinkOperation } from './native-network.ts';
 

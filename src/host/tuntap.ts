@@ -1,6 +1,6 @@
 /** Adapter of the addon's tap and tun devices; the interface is `HostTaps`. */
 import type { HostTaps, OperationResult, TuntapName } from './host.ts';
-import { loadNative, type NativeAddon, type NativeOutcome } from './native.ts';
+import { loadNative, type NativeAddon } from './native.ts';
 import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
 
 type TuntapAddon = Pick<NativeAddon, 'tuntapCreate' | 'tuntapDelete'>;

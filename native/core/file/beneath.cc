@@ -204,7 +204,7 @@ Location OpenParent(const std::string& root, const std::string& path, WalkMethod
 }
 
 std::optional<std::string> ReadBeneath(const std::string& root, const std::string& path,
-                                       size_t max_bytes) {
+                                       size_t max_bytes, struct stat* status_out) {
   UniqueFd file;
   try {
     file = OpenBeneath(root, path, O_RDONLY, 0);
@@ -216,6 +216,7 @@ std::optional<std::string> ReadBeneath(const std::string& root, const std::strin
   struct stat status = {};
   if (::fstat(file.Get(), &status) != 0) ThrowErrno("fstat", full);
   if (!S_ISREG(status.st_mode)) throw SysError(ELOOP, "openat2", full + " is no regular file");
+  if (status_out != nullptr) *status_out = status;
   // One byte more than the file has, so that the first read also finds its end.
   size_t size = std::min(static_cast<size_t>(status.st_size), max_bytes) + 1;
   std::string content(size, '\0');

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -33,9 +34,10 @@ Location OpenParent(const std::string& root, const std::string& path,
                     WalkMethod method = WalkMethod::kBest);
 
 // The content of a regular file, nothing when it does not exist. Anything that is not a regular
-// file is ELOOP, as a link would be; one longer than `max_bytes` is EFBIG.
+// file is ELOOP, as a link would be; one longer than `max_bytes` is EFBIG. `status_out` gets what
+// fstat(2) said before it was read.
 std::optional<std::string> ReadBeneath(const std::string& root, const std::string& path,
-                                       size_t max_bytes);
+                                       size_t max_bytes, struct stat* status_out = nullptr);
 
 // Content or failure; neither for what does not exist.
 struct ReadOutcome {
