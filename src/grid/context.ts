@@ -13,6 +13,17 @@ export interface GridProgress {
   readonly label: string;
 }
 
+/** What the Master was last told of partitions; `src/instance/told-states.ts` keeps it. */
+export interface ToldStates {
+  isTold(partitionId: string, state: string): boolean;
+  /** From now on nothing counts as told: the Master says itself what it knows. */
+  disbelieve(): void;
+  /** Before anything is told. */
+  forget(partitionId: string): Promise<void>;
+  /** After it was told. */
+  remember(partitionId: string, state: string): void;
+}
+
 /** Everything that a pass of a grid command works with. */
 export interface GridContext {
   readonly options: GridOptions;
@@ -33,4 +44,6 @@ export interface GridContext {
   readonly managers: readonly Manager[];
   /** undefined without section [firewall]. */
   readonly firewall: Firewall | undefined;
+  /** Absent in commands that tell the Master nothing about partitions. */
+  readonly told?: ToldStates;
 }

@@ -8,23 +8,21 @@ import { type GridHost, partitionNoteFile } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
 import { endProcessesOf } from './leftovers.ts';
 import { waitLock } from './lock.ts';
+import { lookBeneath } from './look.ts';
 import { openOwnedFolder } from './owned-folder.ts';
 import { runCommand } from './run-command.ts';
-import { readUser, type UserIdentity } from './user.ts';
+import { createUserReader, type UserIdentity } from './user.ts';
 
 const LOCK_TIMEOUT_MS = 600_000;
 
-/** A host for one pass: each user is looked up once. */
+/** A host for one pass. */
 export function createGridHost(): GridHost {
-  const users = new Map<number, UserIdentity | undefined>();
-  const lookUp = (uid: number) => {
-    if (!users.has(uid)) users.set(uid, readUser(uid));
-    return users.get(uid);
-  };
+  const lookUp = createUserReader();
   return {
     isRoot: process.geteuid?.() === 0,
     run: runCommand,
     openFolder: (root, beneath) => openOwnedFolder(root, beneath),
+    look: (root, request) => lookBeneath(root, request),
     stat: statPath,
     freeBytes,
     lockPartition,

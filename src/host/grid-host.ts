@@ -3,6 +3,7 @@ import type { HostError } from '../errors/slapos-error.ts';
 import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
 import type { CommandMark } from './leftovers.ts';
+import type { LookRequest, Looks } from './look.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
@@ -101,6 +102,11 @@ export interface GridHost {
    * @param beneath a folder in it when `root` itself belongs to somebody else
    */
   openFolder(root: string, beneath?: string): OwnedFolder;
+  /**
+   * Looks at many things below a folder that only we can change, in one go.
+   * @throws NativeFailure when the folder itself cannot be opened.
+   */
+  look(root: string, request: LookRequest): Promise<Looks>;
   /** Facts about a path, links followed; undefined when it is missing. */
   stat(path: string): Promise<FileStatus | undefined>;
   /**

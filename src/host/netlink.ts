@@ -3,6 +3,7 @@ import type { HostNetwork, OperationResult } from './host.ts';
 import { loadNative, type NativeAddon } from './native.ts';
 import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
 import type { NetlinkOperation } from './native-network.ts';
+import type { NativeOutcome } from './native-outcome.ts';
 
 type NetlinkAddon = Pick<
   NativeAddon,

@@ -2,6 +2,7 @@
 import type { HostTaps, OperationResult, TuntapName } from './host.ts';
 import { loadNative, type NativeAddon } from './native.ts';
 import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
+import type { NativeOutcome } from './native-outcome.ts';
 
 type TuntapAddon = Pick<NativeAddon, 'tuntapCreate' | 'tuntapDelete'>;
 

@@ -9,7 +9,7 @@ import { withTearDown } from '../grid/manager.ts';
 import { runPromises } from '../promise/run-promises.ts';
 import { writeErrorLog } from './error-log.ts';
 import { interrupted, tellInterruption } from './interruption.ts';
-import { isMasterLost, notifyError } from './notify.ts';
+import { isMasterLost, notifyError, notifyStarted, notifyStopped } from './notify.ts';
 import type { Partition } from './partition.ts';
 import type { PreparedPartition } from './prepare-partition.ts';
 import { promiseCheck } from './promise-check.ts';
@@ -63,11 +63,11 @@ async function settlePartition(
 async function confirmStarted(context: GridContext, partition: Partition): Promise<void> {
   if (context.options.isForceStop) return;
   await checkPromises(context, partition);
-  await context.master.reportStarted(partition.masterId);
+  await notifyStarted(context, partition.masterId);
 }
 
 async function tellStopped(context: GridContext, partition: Partition): Promise<void> {
-  await context.master.reportStopped(partition.masterId).catch((error: unknown) => {
+  await notifyStopped(context, partition.masterId).catch((error: unknown) => {
     partition.log.warning(`The Master was not told: ${errorMessage(error)}, ignoring`);
   });
 }

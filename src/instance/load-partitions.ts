@@ -18,6 +18,10 @@ export async function loadPartitions(
 ): Promise<readonly SlapPartition[]> {
   const { master, options } = context;
   const computer = await master.getFullComputerInformation(options.computerId);
+  // A Master that says what it knows of some has heard nothing of the others.
+  if (computer.partitions.some(({ accessStatus }) => accessStatus !== null)) {
+    context.told?.disbelieve();
+  }
   if (tidies) await keepAnswer(context, computer);
   const kept: SlapPartition[] = [];
   for (const partition of selectPartitions(computer.partitions, options.only)) {

@@ -1,18 +1,43 @@
-/** Tells the Master how a partition is; a Master that cannot be told never stops the pass. */
+/** Tells the Master how a partition is. */
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { PartitionId } from '../slap/master.ts';
+import { failureState, STARTED_STATE } from './told-states.ts';
 
+/** Posts the message of a failure. */
 export async function notifyError(
   context: GridContext,
   id: PartitionId,
   text: string,
 ): Promise<void> {
-  await context.master.reportInstanceError(id, text).catch((error: unknown) => {
+  try {
+    await tell(context, id, failureState(text), () => context.master.reportInstanceError(id, text));
+  } catch (error) {
     context.log.warning(
       `The Master was not told about partition ${id.partitionId}: ${errorMessage(error)}, ignoring`,
     );
-  });
+  }
+}
+
+/** @throws MasterError */
+export function notifyStarted(context: GridContext, id: PartitionId): Promise<void> {
+  return tell(context, id, STARTED_STATE, () => context.master.reportStarted(id));
+}
+
+/** @throws MasterError */
+export function notifyStopped(context: GridContext, id: PartitionId): Promise<void> {
+  return tell(context, id, 'stopped', () => context.master.reportStopped(id));
+}
+
+async function tell(
+  { told }: GridContext,
+  { partitionId }: PartitionId,
+  state: string,
+  post: () => Promise<void>,
+): Promise<void> {
+  await told?.forget(partitionId);
+  await post();
+  told?.remember(partitionId, state);
 }
 
 const LOST = new Set([

@@ -3,6 +3,7 @@ import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { SlapPartition } from '../slap/master.ts';
+import { findSettled } from './find-settled.ts';
 import { finishPartition } from './finish-partition.ts';
 import { interrupted } from './interruption.ts';
 import { completePartition, loadPartitions } from './load-partitions.ts';
@@ -19,6 +20,7 @@ import {
   renderSummary,
 } from './summary.ts';
 import { forgetTimestamp } from './timestamp.ts';
+import { withToldStates } from './told-states.ts';
 
 /** A partition's way through the pass. */
 interface Passage {
@@ -34,7 +36,14 @@ interface Passage {
  * @returns 0, 1 failure, 2 only promises failed, 3 offline but services started.
  * @throws UsageError for unknown partitions, MasterError other than unreachable, CancelledError.
  */
-export async function runInstance(
+export function runInstance(
+  context: GridContext,
+  openSupervisor: () => Promise<ServiceSupervisor>,
+): Promise<number> {
+  return withToldStates(context, (telling) => runPass(telling, openSupervisor));
+}
+
+async function runPass(
   context: GridContext,
   openSupervisor: () => Promise<ServiceSupervisor>,
 ): Promise<number> {
@@ -61,12 +70,18 @@ async function beginAll(
   context: GridContext,
   wishes: readonly SlapPartition[],
 ): Promise<readonly Passage[]> {
+  const settled = await findSettled(context, wishes).catch((error: unknown) => {
+    context.log.debug(`${errorMessage(error)} Ignoring: each partition is looked at by itself.`);
+    return new Map<string, number>();
+  });
   let lost: PartitionOutcome | undefined;
   const count = counter(context, wishes.length, 'partitions prepared');
   return mapBounded(wishes, context.jobs, async (wish) => {
     if (context.signal.aborted) return passed(wish, { kind: 'interrupted' });
     if (lost !== undefined) return passed(wish, lost);
-    const passage = await begin(context, wish);
+    const quiet = settled.get(wish.partitionId);
+    const passage =
+      quiet === undefined ? await begin(context, wish) : passSettled(context, wish, quiet);
     count();
     if (passage.outcome?.kind === 'offline') lost = passage.outcome;
     else if (isMasterLost(passage.prepared?.error)) lost = { kind: 'offline', message: '' };
@@ -87,6 +102,14 @@ function counter({ progress }: GridContext, total: number, label: string): () =>
 /** A passage that is over. */
 function passed(wish: SlapPartition, outcome: PartitionOutcome): Passage {
   return { wish, release: () => {}, outcome, prepared: undefined };
+}
+
+/** Nothing is to be done for it. */
+function passSettled({ log }: GridContext, wish: SlapPartition, quiet: number): Passage {
+  const own = log.child(`slapos.${wish.partitionId}`);
+  own.debug(`Partition ${wish.partitionId} is up to date.`);
+  if (quiet > 0) own.info(`${quiet} promises didn't need to be checked.`);
+  return passed(wish, { kind: 'success' });
 }
 
 async function begin(context: GridContext, known: SlapPartition): Promise<Passage> {

@@ -2,11 +2,13 @@
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { runPromises } from '../promise/run-promises.ts';
+import type { SlapPartition } from '../slap/master.ts';
 import { refreshCertificate } from './certificates.ts';
-import { notifyError } from './notify.ts';
+import { notifyError, notifyStarted } from './notify.ts';
 import type { Partition } from './partition.ts';
 import { promiseCheck } from './promise-check.ts';
 import type { PartitionOutcome } from './summary.ts';
+import { failureState, STARTED_STATE } from './told-states.ts';
 
 /**
  * The Master is told only when what it last heard is the contrary, or unknown. Failing promises
@@ -21,11 +23,19 @@ export async function watchPartition(
     return { kind: 'success' };
   }
   const failure = await findAnomaly(context, partition);
-  const status = partition.wish.accessStatus;
-  const isErrorKnown = status?.startsWith('#error') ?? false;
-  const isOutdated = status === null || isErrorKnown === (failure === undefined);
-  if (!isOutdated) return { kind: 'success' };
+  if (isKnownToMaster(context, partition.wish, failure)) return { kind: 'success' };
   return tellMaster(context, partition, failure);
+}
+
+/** By what the Master says of the partition; where it says nothing, by what it was last told. */
+export function isKnownToMaster(
+  { told }: GridContext,
+  { accessStatus, partitionId }: SlapPartition,
+  failure: string | undefined,
+): boolean {
+  if (accessStatus !== null) return accessStatus.startsWith('#error') === (failure !== undefined);
+  const state = failure === undefined ? STARTED_STATE : failureState(failure);
+  return told?.isTold(partitionId, state) ?? false;
 }
 
 async function findAnomaly(
@@ -49,7 +59,7 @@ async function tellMaster(
   failure: string | undefined,
 ): Promise<PartitionOutcome> {
   await refreshCertificate(context, partition);
-  if (failure === undefined) await context.master.reportStarted(partition.masterId);
+  if (failure === undefined) await notifyStarted(context, partition.masterId);
   else await notifyError(context, partition.masterId, failure);
   return { kind: 'success' };
 }

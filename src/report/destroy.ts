@@ -3,6 +3,7 @@ import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts'
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
+import { notifyStopped } from '../instance/notify.ts';
 import type { Partition } from '../instance/partition.ts';
 import { decideRetention } from '../instance/retention.ts';
 import { removeServiceFiles, removeServiceGroup } from '../instance/service-files.ts';
@@ -30,7 +31,7 @@ export async function destroyPartition(
   log.info(`Destroying partition ${id}...`);
   if ((await removeServiceGroup(context, id)).needsUpdate) await (await openSupervisor()).update();
   await refreshCertificate(context, partition);
-  await context.master.reportStopped(partition.masterId).catch((error: unknown) => {
+  await notifyStopped(context, partition.masterId).catch((error: unknown) => {
     log.warning(`The Master was not told: ${errorMessage(error)}, ignoring`);
   });
   const isRetainedStill = await isRetained(context, partition);

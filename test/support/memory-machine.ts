@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { HostError } from '../../src/errors/slapos-error.ts';
 import type { GridCommand, GridHost, OwnedFolder } from '../../src/host/grid-host.ts';
 import type { FileStatus, WriteOptions } from '../../src/host/host.ts';
+import type { LookRequest, Looks } from '../../src/host/look.ts';
 import type { ServiceSupervisor } from '../../src/instance/service-supervisor.ts';
 
 interface Entry {
@@ -49,7 +50,9 @@ export class MemoryMachine {
 
   /** Everything that lasts, but times, logs and notes of one pass, as lines that can be compared. */
   snapshot(): readonly string[] {
-    const lasting = [...this.entries].filter(([path]) => !path.includes('/.slapos-request-'));
+    // What the Master was told is forgotten whenever that is not certain.
+    const passing = /\/\.slapos-request-|\/slapos-told-states/;
+    const lasting = [...this.entries].filter(([path]) => !passing.test(path));
     const files = lasting.map(([path, { gid, kind, mode, text, uid }]) => {
       const content = /\.log$|\/promise\/(cache|result)\/|master-answer/.test(path) ? '' : text;
       return `${path} ${kind} ${mode.toString(8)} ${uid}:${gid} ${JSON.stringify(content)}`;
@@ -66,6 +69,7 @@ export class MemoryMachine {
         const { readStream, ...others } = this.#folder(beneath ? `${root}/${beneath}` : root);
         return { ...this.#gated('folder', others), readStream };
       },
+      look: async (root, request) => this.#look(root, request),
       stat: async (path) => this.#status(this.#follow(path)),
       async ownerOf(path) {
         const status = await host.stat(path);
@@ -78,6 +82,21 @@ export class MemoryMachine {
     };
     const { openFolder, ...others } = host;
     return { ...this.#gated('host', others), openFolder };
+  }
+
+  #look(root: string, { folders = [], targets = [], texts = [] }: LookRequest): Looks {
+    return {
+      texts: texts.map((path) => {
+        const entry = this.entries.get(`${root}/${path}`);
+        return entry === undefined || entry.kind === 'file' ? entry : 'refused';
+      }),
+      folders: folders.map((path) => {
+        const entry = this.entries.get(`${root}/${path}`);
+        if (entry === undefined) return undefined;
+        return entry.kind === 'directory' ? this.#names(`${root}/${path}`) : 'refused';
+      }),
+      targets: targets.map((path) => this.#status(this.#follow(`${root}/${path}`))),
+    };
   }
 
   supervisor(): ServiceSupervisor {

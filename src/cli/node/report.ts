@@ -1,8 +1,11 @@
 /** Handler of `slapos node report`. */
+import { withToldStates } from '../../instance/told-states.ts';
 import { runReport } from '../../report/run-report.ts';
 import type { CommandContext } from '../command.ts';
 import { runGridCommand } from './grid-command.ts';
 
 export function run(context: CommandContext): Promise<number> {
-  return runGridCommand(context, 'report', runReport);
+  return runGridCommand(context, 'report', (grid, openSupervisor) =>
+    withToldStates(grid, (telling) => runReport(telling, openSupervisor)),
+  );
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readUser } from '../../../src/host/user.ts';
+import { createUserReader } from '../../../src/host/user.ts';
 
 const etc = mkdtempSync(join(tmpdir(), 'slapos-etc-'));
 writeFileSync(
@@ -16,9 +16,11 @@ writeFileSync(
 );
 afterAll(() => rmSync(etc, { recursive: true }));
 
+const readUser = createUserReader(etc);
+
 describe('the identity of a user', () => {
   it('has the primary group first and every other group once', () => {
-    expect(readUser('slapuser0', etc)).toEqual({
+    expect(readUser('slapuser0')).toEqual({
       uid: 1000,
       gid: 2000,
       groups: [2000, 7, 9],
@@ -28,14 +30,28 @@ describe('the identity of a user', () => {
   });
 
   it('is found by uid too, the first line winning', () => {
-    expect(readUser(1000, etc)?.name).toBe('slapuser0');
-    expect(readUser(0, etc)?.groups).toEqual([0]);
+    expect(readUser(1000)?.name).toBe('slapuser0');
+    expect(readUser(0)?.groups).toEqual([0]);
   });
 
   it('is undefined for nobody and an error without files', () => {
-    expect(readUser('nobody', etc)).toBeUndefined();
-    expect(() => readUser('root', join(etc, 'none'))).toThrow(
+    expect(readUser('nobody')).toBeUndefined();
+    expect(() => createUserReader(join(etc, 'none'))('root')).toThrow(
       expect.objectContaining({ code: 'SLAPOS_ERR_ACCOUNT' }),
     );
+  });
+
+  it('is looked up again when the files changed', () => {
+    const own = mkdtempSync(join(tmpdir(), 'slapos-etc-'));
+    const write = (user: string, members: string) => {
+      writeFileSync(join(own, 'passwd'), `${user}:x:1000:2000::/:/bin/false\n`);
+      writeFileSync(join(own, 'group'), `one:x:7:${members}\n`);
+    };
+    write('first', 'first');
+    const read = createUserReader(own);
+    expect(read(1000)).toMatchObject({ name: 'first', groups: [2000, 7] });
+    write('second', '');
+    expect(read(1000)).toMatchObject({ name: 'second', groups: [2000] });
+    rmSync(own, { recursive: true });
   });
 });
