@@ -3,6 +3,7 @@
  * The registry (`registry.ts`) is a list of these; only the chosen command's module is loaded.
  */
 import type { Config } from '../config/config.ts';
+import type { SlaposError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Output } from './output.ts';
 import type { StatusLine } from './status-line.ts';
@@ -64,6 +65,8 @@ export interface CommandSpec {
   readonly isConfigOptional?: boolean;
   /** When root is checked (spec/cli.md 4). */
   readonly rootCheck: 'always' | 'permissive' | 'strict' | 'never';
+  /** What the configuration must have; looked at before root is checked. */
+  readonly findRefusal?: (config: Config) => SlaposError | undefined;
   /** Section whose keys count where `[slapos]` lacks them. */
   readonly ownSection?: string;
   /** A program that runs until it is told to stop: a signal is its normal end, not a failure. */

@@ -97,6 +97,8 @@ async function prepareConfig(
   const path = chooseConfigPath({ family: command.configFamily, option, env: io.env });
   if (command.isConfigOptional === true) return { path, config: emptyConfig(path) };
   const config = readConfig(path);
+  const refusal = command.findRefusal?.(config);
+  if (refusal !== undefined) throw refusal;
   checkRootConfigured(command, config, io.uid);
   await warnUnknownKeys(config, log);
   return { path, config };

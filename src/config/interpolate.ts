@@ -4,6 +4,9 @@ import { quote } from './dialect.ts';
 
 /** Python's MAX_INTERPOLATION_DEPTH. */
 const MAX_DEPTH = 10;
+/** Without these bounds a small file of somebody else could fill our memory, or take for ever. */
+const MAX_LENGTH = 16 * 1024 * 1024;
+const MAX_REFERENCES = 10_000;
 
 /** The value being read, for messages. */
 export interface InterpolationPlace {
@@ -24,7 +27,20 @@ function refuse(place: InterpolationPlace, message: string, hint: string): Confi
   });
 }
 
-function expand(text: string, place: InterpolationPlace, lookUp: LookUp, depth: number): string {
+function tooLarge(place: InterpolationPlace): ConfigError {
+  const hint = 'write the value without so many references';
+  return refuse(place, 'Too much to substitute', hint);
+}
+
+/** One value while its references are replaced. */
+interface Expansion {
+  readonly place: InterpolationPlace;
+  readonly lookUp: LookUp;
+  references: number;
+}
+
+function expand(text: string, expansion: Expansion, depth: number): string {
+  const { place } = expansion;
   if (depth > MAX_DEPTH) {
     const message = 'Recursion limit exceeded in value substitution';
     throw refuse(place, message, 'the keys name each other in a circle, or too deeply');
@@ -40,7 +56,8 @@ function expand(text: string, place: InterpolationPlace, lookUp: LookUp, depth: 
       continue;
     }
     const reference = readReference(rest, place);
-    result += expandReference(reference.key, place, lookUp, depth);
+    result += expandReference(reference.key, expansion, depth);
+    if (result.length > MAX_LENGTH) throw tooLarge(place);
     rest = rest.slice(reference.length);
   }
   return result + rest;
@@ -63,18 +80,16 @@ function readReference(rest: string, place: InterpolationPlace) {
   );
 }
 
-function expandReference(
-  key: string,
-  place: InterpolationPlace,
-  lookUp: LookUp,
-  depth: number,
-): string {
+function expandReference(key: string, expansion: Expansion, depth: number): string {
+  const { lookUp, place } = expansion;
+  expansion.references += 1;
+  if (expansion.references > MAX_REFERENCES) throw tooLarge(place);
   const value = lookUp(key);
   if (value === undefined) {
     const message = `Bad value substitution, no option ${quote(key)}`;
     throw refuse(place, message, `define ${key} in the same section or in [DEFAULT]`);
   }
-  return value.includes('%') ? expand(value, place, lookUp, depth + 1) : value;
+  return value.includes('%') ? expand(value, expansion, depth + 1) : value;
 }
 
 /**
@@ -82,5 +97,5 @@ function expandReference(
  * @throws ConfigError SLAPOS_ERR_CONFIG_INTERPOLATION
  */
 export function interpolate(text: string, place: InterpolationPlace, lookUp: LookUp): string {
-  return text.includes('%') ? expand(text, place, lookUp, 1) : text;
+  return text.includes('%') ? expand(text, { place, lookUp, references: 0 }, 1) : text;
 }

@@ -33,12 +33,9 @@ function paint(color: string, text: string): string {
   return color === '' ? text : `${color}${text}${RESET}`;
 }
 
-/**
- * What a message says, without secrets and without commands to a terminal. Further lines are set in:
- * none can pass for a record of its own.
- */
+/** What a message says, without secrets and without commands to a terminal. */
 function printableMessage({ message }: LogRecord): string {
-  return makePrintable(redactText(message)).replaceAll('\n', '\n  ');
+  return makePrintable(redactText(message));
 }
 
 export interface ConsoleStyle {

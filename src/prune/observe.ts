@@ -5,12 +5,15 @@
 import { isUtf8 } from 'node:buffer';
 import { isSlaposError } from '../errors/slapos-error.ts';
 import type { BeneathFiles, FolderEntry } from '../host/file.ts';
+import type { FileStatus } from '../host/host.ts';
 import type { SharedPart } from './plan.ts';
 
 export interface PruneReader {
   readonly beneath: Pick<BeneathFiles, 'list' | 'read'>;
   /** Resolves links; undefined when the path does not exist. */
   realpath(path: string): Promise<string | undefined>;
+  /** Facts about a path, links followed; undefined when it does not exist. */
+  stat(path: string): Promise<FileStatus | undefined>;
 }
 
 const LARGEST_TEXT = { maxBytes: 64 * 1024 * 1024 };
@@ -23,26 +26,28 @@ async function listFolders(reader: PruneReader, root: string, path: string): Pro
     .map(({ name }) => name);
 }
 
-/** All shared parts of a root with their signatures, sorted. */
-export async function observeSharedParts(reader: PruneReader, root: string): Promise<SharedPart[]> {
+/** All shared parts of a root, sorted. */
+export async function listSharedParts(reader: PruneReader, root: string): Promise<SharedPart[]> {
   const parts: SharedPart[] = [];
   for (const name of await listFolders(reader, root, '')) {
     for (const hash of await listFolders(reader, root, name)) {
-      const path = `${name}/${hash}`;
-      parts.push({ path, hash, signatures: await readSignatures(reader, root, path) });
+      parts.push({ path: `${name}/${hash}`, hash });
     }
   }
   return parts;
 }
 
-async function readSignatures(reader: PruneReader, root: string, path: string): Promise<string[]> {
-  const texts: string[] = [];
+/** The texts of the signature files of a part, one in memory at a time. */
+export async function* readSignatures(
+  reader: PruneReader,
+  root: string,
+  { path }: SharedPart,
+): AsyncIterable<string> {
   for (const { name } of (await reader.beneath.list(root, path)) ?? []) {
     if (name !== '.buildout-shared.json' && !/^\..*signature$/.test(name)) continue;
     const bytes = await readInside(reader, root, `${path}/${name}`);
-    if (bytes !== undefined) texts.push(bytes.toString());
+    if (bytes !== undefined) yield bytes.toString();
   }
-  return texts;
 }
 
 /**
@@ -52,17 +57,36 @@ async function readSignatures(reader: PruneReader, root: string, path: string): 
  */
 export async function* readSoftwareTexts(reader: PruneReader, root: string): AsyncIterable<string> {
   for (const software of await listFolders(reader, root, '')) {
-    const installed = await readInside(reader, root, `${software}/.installed.cfg`);
-    if (installed !== undefined) yield installed.toString();
-    const scripts = await listIfFolder(reader, root, `${software}/bin`);
-    for (const { name, kind } of scripts) {
-      if (name.startsWith('.') || kind === 'directory') continue;
-      const bytes = await readInside(reader, root, `${software}/bin/${name}`).catch(
-        () => undefined,
-      );
-      // A program that is no text names its parts in .installed.cfg too.
-      if (bytes !== undefined && isUtf8(bytes)) yield bytes.toString();
-    }
+    yield* readReleaseTexts(reader, root, `${software}/`);
+  }
+}
+
+/**
+ * The texts of releases that a folder of the node only links to: upstream follows such links, and
+ * parts that these releases use would be lost otherwise.
+ */
+export async function* readLinkedTexts(reader: PruneReader, root: string): AsyncIterable<string> {
+  for (const { kind, name } of (await reader.beneath.list(root, '')) ?? []) {
+    if (kind !== 'link' || name.startsWith('.')) continue;
+    const target = await reader.realpath(`${root}/${name}`);
+    if (target === undefined) continue;
+    const isFolder = (await reader.stat(target))?.kind === 'directory';
+    if (isFolder) yield* readReleaseTexts(reader, target, '');
+  }
+}
+
+async function* readReleaseTexts(
+  reader: PruneReader,
+  root: string,
+  beneath: string,
+): AsyncIterable<string> {
+  const installed = await readInside(reader, root, `${beneath}.installed.cfg`);
+  if (installed !== undefined) yield installed.toString();
+  for (const { name, kind } of await listIfFolder(reader, root, `${beneath}bin`)) {
+    if (name.startsWith('.') || kind === 'directory') continue;
+    // A program that is no text, or that cannot be read, names its parts in .installed.cfg too.
+    const bytes = await readInside(reader, root, `${beneath}bin/${name}`).catch(() => undefined);
+    if (bytes !== undefined && isUtf8(bytes)) yield bytes.toString();
   }
 }
 

@@ -1,13 +1,15 @@
 /** Which shared parts nothing uses any more (spec/cli.md 5.7, spec/grid.md 9). */
-import { HashSearch } from './hash-search.ts';
 
 /** A folder `<shared root>/<name>/<hash>`. */
 export interface SharedPart {
   /** `<name>/<hash>` */
   readonly path: string;
   readonly hash: string;
-  /** Content of its signature files, which name the parts that it was built with. */
-  readonly signatures: readonly string[];
+}
+
+export interface ObservedPart extends SharedPart {
+  /** Hashes that its signature files name: of the parts that it was built with. */
+  readonly uses: ReadonlySet<string>;
 }
 
 /**
@@ -15,19 +17,23 @@ export interface SharedPart {
  * become unused by the deletion of another one, so this goes on in rounds.
  */
 export function planPrune(
-  parts: readonly SharedPart[],
-  isUsedBySoftware: (hash: string) => boolean,
-): SharedPart[] {
-  const unused: SharedPart[] = [];
+  parts: readonly ObservedPart[],
+  usedBySoftware: ReadonlySet<string>,
+): ObservedPart[] {
+  const users = new Map<string, number>();
+  const count = (part: ObservedPart, change: 1 | -1) => {
+    for (const hash of part.uses) users.set(hash, (users.get(hash) ?? 0) + change);
+  };
+  for (const part of parts) count(part, 1);
+  const isUsed = ({ hash }: SharedPart) => usedBySoftware.has(hash) || (users.get(hash) ?? 0) > 0;
+  const unused: ObservedPart[] = [];
   let remaining = parts;
   for (;;) {
-    const search = new HashSearch(remaining.map(({ hash }) => hash));
-    for (const { signatures } of remaining) signatures.forEach((text) => void search.scan(text));
-    const isUsed = ({ hash }: SharedPart) => isUsedBySoftware(hash) || search.has(hash);
     const round = remaining.filter((part) => !isUsed(part));
     if (round.length === 0) return unused;
     unused.push(...round);
     remaining = remaining.filter(isUsed);
+    for (const part of round) count(part, -1);
   }
 }
 

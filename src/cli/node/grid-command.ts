@@ -16,6 +16,7 @@ import { createGridHost } from '../../host/create-grid-host.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { openServiceSupervisor } from '../../instance/open-supervisor.ts';
 import type { ServiceSupervisor } from '../../instance/service-supervisor.ts';
+import { setInLines } from '../../log/set-in-lines.ts';
 import { parseMasterTrust } from '../../slap/client-options.ts';
 import { createSlapClient } from '../../slap/slap-client.ts';
 import { writeSupervisorFiles } from '../../supervisor/launch.ts';
@@ -110,7 +111,7 @@ function createGridContext(
     master: createSlapClient({ ...trust, ...certificate }),
     openMaster: (own) => createSlapClient({ ...trust, ...own }),
     host: createGridHost(),
-    log: command.log,
+    log: setInLines(command.log),
     progress: (state) => bar?.show(state),
     env: command.env,
     now: () => new Date(),

@@ -15,6 +15,7 @@ export async function run(context: CommandContext): Promise<number> {
   const { config, log, options } = context;
   const settings = mergeGridSettings(config, {});
   const sharedRoot = sharedRootOf(settings.text('shared_part_list'));
+  // Section [networkcache] wins over [slapos], where the key was seen before.
   if (sharedRoot === undefined) {
     log.error('No shared_part_list options in slapos config');
     return EXIT.pruneRefused;
@@ -23,7 +24,7 @@ export async function run(context: CommandContext): Promise<number> {
   const isDryRun = options['dry_run'] === true;
   const pidfile = settings.text('pidfile_software');
   // Even a stale one: a build that died may have left parts that no software names yet.
-  if (pidfile && !isDryRun && (await host.files.stat(pidfile)) !== undefined) {
+  if (pidfile && !isDryRun && (await host.stat(pidfile)) !== undefined) {
     log.error('Cannot prune while software is running', { path: pidfile });
     return EXIT.pruneRefused;
   }
@@ -35,14 +36,14 @@ export async function run(context: CommandContext): Promise<number> {
     additionalSoftware,
   };
   const work = () => runPrune({ ...folders, host, log, signal: context.signal, isDryRun });
-  await (pidfile ? withPidfile(pidfile, log, work) : work());
-  return EXIT.ok;
+  const isDone = await (pidfile ? withPidfile(pidfile, log, work) : work());
+  return isDone ? EXIT.ok : EXIT.failure;
 }
 
 function createPruneHost(): PruneHost {
   return {
     beneath: createBeneathFiles(),
-    files: createHostFiles(),
+    stat: (path) => createHostFiles().stat(path),
     realpath: (path) => realpath(path).catch(() => undefined),
   };
 }

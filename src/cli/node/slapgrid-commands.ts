@@ -1,5 +1,8 @@
 /** `node software`, `instance`, `promise`, `report` and `prune` (spec/cli.md 5.3, 5.4, 5.7). */
+import type { Config } from '../../config/config.ts';
+import { ConfigError } from '../../errors/slapos-error.ts';
 import type { CommandSpec } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
 import {
   BUILDOUT_DEBUG_OPTION,
   CFG_OPTION,
@@ -9,6 +12,15 @@ import {
   RELEASE_JOBS_OPTION,
   SLAPGRID_OPTIONS,
 } from './options.ts';
+
+function refuseWithoutSharedParts(config: Config): ConfigError | undefined {
+  if (config.get('slapos', 'shared_part_list')?.trim()) return undefined;
+  return new ConfigError(
+    'SLAPOS_ERR_CONFIG_KEY_MISSING',
+    'No shared_part_list options in slapos config',
+    { exitCode: EXIT.pruneRefused, context: { section: 'slapos', key: 'shared_part_list' } },
+  );
+}
 
 export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
   {
@@ -65,6 +77,7 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     ],
     configFamily: 'node',
     rootCheck: 'strict',
+    findRefusal: refuseWithoutSharedParts,
     load: () => import('./prune.ts'),
   },
   {

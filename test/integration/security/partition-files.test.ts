@@ -8,7 +8,10 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { runPromisePass } from '../../../src/instance/run-promise-pass.ts';
+import { createLogger, createSink } from '../../../src/log/create-logger.ts';
 import { renderConsoleLine } from '../../../src/log/line-format.ts';
+import type { LogRecord } from '../../../src/log/record.ts';
+import { setInLines } from '../../../src/log/set-in-lines.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import {
   CONSUMPTION,
@@ -211,9 +214,15 @@ describe('names', () => {
     }, 60_000);
 
     function expectHarmless(lines: readonly string[]): void {
-      const at = { time: new Date(), level: 'INFO', logger: 'slapos', pid: 1, fields: {} } as const;
       const style = { hasTime: true, hasColors: false };
-      const shown = lines.map((message) => renderConsoleLine({ ...at, message }, style)).join('');
+      const out: string[] = [];
+      const render = (record: LogRecord) => renderConsoleLine(record, style);
+      const sink = createSink('DEBUG', render, (line) => void out.push(line));
+      const log = setInLines(
+        createLogger({ name: 'slapos', pid: 1, sinks: [sink], now: () => new Date() }),
+      );
+      for (const message of lines) log.info(message);
+      const shown = out.join('');
       expect(shown).toContain('\\x1b[2J');
       expect(shown.match(/[^\P{Cc}\n\t]|\u202e/u)).toBeNull();
       // A line that a name pretends to be.

@@ -16,10 +16,10 @@ const RECORD: LogRecord = {
 describe('lines', () => {
   test('console', () => {
     expect(renderConsoleLine(RECORD, { hasTime: true, hasColors: false })).toBe(
-      '2026-01-02 03:04:05 slapos.boot[77] INFO one\n  two\n',
+      '2026-01-02 03:04:05 slapos.boot[77] INFO one\ntwo\n',
     );
     expect(renderConsoleLine(RECORD, { hasTime: false, hasColors: false })).toBe(
-      'slapos.boot[77] INFO one\n  two\n',
+      'slapos.boot[77] INFO one\ntwo\n',
     );
   });
 
@@ -38,7 +38,7 @@ describe('lines', () => {
   });
 
   test('file', () => {
-    expect(renderFileLine(RECORD)).toBe('[2026-01-02 03:04:05,006] INFO     one\n  two\n');
+    expect(renderFileLine(RECORD)).toBe('[2026-01-02 03:04:05,006] INFO     one\ntwo\n');
     expect(renderFileLine({ ...RECORD, level: 'CRITICAL' })).toMatch(/] CRITICAL one/);
   });
 

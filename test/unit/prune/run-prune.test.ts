@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -7,9 +9,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type BeneathFiles, createBeneathFiles } from '../../../src/host/file.ts';
+import { createHostFiles } from '../../../src/host/host-files.ts';
+import { silentLogger } from '../../../src/log/logger.ts';
+import { type PruneHost, runPrune } from '../../../src/prune/run-prune.ts';
+import { recordingLogger } from '../../support/grid-site.ts';
 import { runSlapos } from '../../support/run-slapos.ts';
 
 const hash = (number: number) => number.toString(16).padStart(32, '0');
@@ -25,9 +33,10 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function file(path: string, text: string | Buffer): void {
+function file(path: string, text: string | Buffer): string {
   mkdirSync(dirname(join(root, path)), { recursive: true });
   writeFileSync(join(root, path), text);
+  return join(root, path);
 }
 
 function configure(more = '', shared = `shared_part_list =\n  /nowhere\n  ${root}/shared\n`): void {
@@ -129,12 +138,111 @@ describe('node prune', () => {
   });
 });
 
+/** A nested node of slappart0, with this text in front of its keys. */
+function nest(more = '', home = `${root}/ir/slappart0`): void {
+  mkdirSync(`${home}/software/x`, { recursive: true });
+  const text = `[slapos]\n${more}software_root = ${home}/software\ninstance_root = ${home}\n`;
+  file(`${home.slice(root.length + 1)}/slapos.cfg`, text);
+}
+
+describe('node prune', () => {
+  test('ignores folders, links to nothing and fifos among the scripts, where upstream crashes', async () => {
+    addPart('a', 1);
+    addPart('b', 2);
+    mkdirSync(join(root, 'sr/soft/bin/folder'), { recursive: true });
+    symlinkSync('/nowhere', join(root, 'sr/soft/bin/dangling'));
+    execFileSync('mkfifo', [join(root, 'sr/soft/bin/fifo')]);
+    file('sr/soft/bin/z', hash(1));
+    expect((await prune()).status).toBe(0);
+    expect([hasPart('a', 1), hasPart('b', 2)]).toEqual([true, false]);
+  });
+
+  test('looks into a release that the software root only links to', async () => {
+    addPart('a', 1);
+    addPart('b', 2);
+    file('disk/release/.installed.cfg', hash(1));
+    file('disk/release/bin/run', hash(2));
+    symlinkSync(join(root, 'disk/release'), join(root, 'sr/linked'));
+    symlinkSync('/nowhere', join(root, 'sr/dangling'));
+    await prune();
+    expect(hasPart('a', 1) && hasPart('b', 2)).toBe(true);
+  });
+
+  test('is stopped by no substitution without end in the file of a partition', async () => {
+    addPart('a', 1);
+    const bomb = (name: string, next: string) => `${name} = ${`%(${next})s`.repeat(5000)}\n`;
+    nest(`${bomb('a', 'b')}${bomb('b', 'c')}${bomb('c', 'd')}${bomb('d', 'e')}e =\n`);
+    const home = `${root}/ir/slappart1`;
+    nest('', home);
+    file(
+      'ir/slappart1/slapos.cfg',
+      `[slapos]\nx = ${'x'.repeat(10_000)}\nsoftware_root = ${'%(x)s'.repeat(9000)}\ninstance_root = /\n`,
+    );
+    expect((await prune()).status).toBe(0);
+    expect(hasPart('a', 1)).toBe(false);
+  });
+
+  test('reads a folder once however many files name it', async () => {
+    addPart('a', 1);
+    nest();
+    file('ir/slappart0/software/x/.installed.cfg', hash(1));
+    for (let n = 0; n < 50; n += 1) {
+      copyFileSync(join(root, 'ir/slappart0/slapos.cfg'), file(`ir/slappart0/${n}/slapos.cfg`, ''));
+    }
+    const beneath = createBeneathFiles();
+    let reads = 0;
+    const read: BeneathFiles['read'] = (at, path, limit) => {
+      if (path.endsWith('.installed.cfg')) reads += 1;
+      return beneath.read(at, path, limit);
+    };
+    expect(await runPrune({ ...input(), host: { ...host, beneath: { ...beneath, read } } })).toBe(
+      true,
+    );
+    expect(reads).toBe(1);
+    expect(hasPart('a', 1)).toBe(true);
+  });
+
+  test('goes on when a part cannot be removed, and says so at the end', async () => {
+    for (const number of [1, 2, 3]) addPart('a', number);
+    const beneath = createBeneathFiles();
+    const remove: BeneathFiles['remove'] = (at, path) =>
+      path.endsWith('2') ? Promise.reject(new Error('immutable')) : beneath.remove(at, path);
+    const log = recordingLogger();
+    const hostile = { ...input(), log, host: { ...host, beneath: { ...beneath, remove } } };
+    expect(await runPrune(hostile)).toBe(false);
+    expect([1, 2, 3].filter((number) => hasPart('a', number))).toEqual([2]);
+    expect(log.lines).toContainEqual(expect.stringMatching(/ERROR .*2 could not be removed: imm/));
+  });
+});
+
+const host: PruneHost = {
+  beneath: createBeneathFiles(),
+  realpath: (path) => realpath(path).catch(() => undefined),
+  stat: (path) => createHostFiles().stat(path),
+};
+
+const input = () => ({
+  host,
+  log: silentLogger,
+  signal: new AbortController().signal,
+  sharedRoot: join(root, 'shared'),
+  softwareRoot: join(root, 'sr'),
+  instanceRoot: join(root, 'ir'),
+  additionalSoftware: [],
+  isDryRun: false,
+});
+
 describe('node prune refuses', () => {
   test('without shared parts', async () => {
     configure('', '');
     const { status, stderr } = await prune();
     expect(status).toBe(255);
     expect(stderr).toContain('ERROR No shared_part_list options in slapos config');
+    file('slapos.cfg', '[slapos]\n');
+    const words = ['node', 'prune', '--cfg', join(root, 'slapos.cfg')];
+    expect((await runSlapos(words, { uid: 1000 })).status).toBe(255);
+    file('slapos.cfg', '[slapos]\nshared_part_list = /x\n');
+    expect((await runSlapos(words, { uid: 1000 })).status).toBe(5);
   });
 
   test('while the pid file of node software is there, even a stale one', async () => {
