@@ -24,6 +24,17 @@ MISSING = object()
 NO_MODE_LEFT = "It's not allowed to disable both Test and Anomaly in promise!"
 
 
+def utc_now():
+    return datetime.datetime(*time.gmtime()[:6])
+
+
+def describe(error):
+    try:
+        return str(error)
+    except UnicodeError:  # Python 2, and a text that is not ASCII
+        return error.args[0].encode('utf-8')
+
+
 class PromiseError(Exception):
     """A promise is not kept."""
 
@@ -34,7 +45,7 @@ class BaseResult(object):
     def __init__(self, problem=False, message=None, date=None):
         self.__problem = problem
         self.__message = message
-        self.__date = datetime.datetime.utcnow() if date is None else date
+        self.__date = utc_now() if date is None else date
 
     def hasFailed(self):
         return self.__problem
@@ -312,13 +323,13 @@ class GenericPromise(abc.ABCMeta('PromiseBase', (object,), {})):
         try:
             self.sense()
         except Exception as error:
-            self.logger.error(str(error))
+            self.logger.error(describe(error))
         name = 'anomaly' if check_anomaly else 'test'
         try:
             result = self.anomaly() if check_anomaly else self.test()
         except Exception as error:
             traceback.print_exc()
-            return result_class(True, str(error))
+            return result_class(True, describe(error))
         if result is None:
             return result_class(True, "Promise %s method returned 'None'" % name)
         return result

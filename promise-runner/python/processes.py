@@ -7,6 +7,7 @@ import sys
 
 # A family that forks faster than this many looks is killed by its group all the same.
 MAX_ROUNDS = 20
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -33,13 +34,18 @@ def make_group_leader(pid):
             raise
 
 
-def become_subreaper():
-    """Descendants whose parent ends become our children, where a kill finds them; prctl(2)."""
+def tie_to_parent(parent):
+    """Ends this process when the runner is killed, and makes descendants whose parent ends its
+    children, where a kill finds them; prctl(2)."""
     try:
         import ctypes
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        library = ctypes.CDLL(None)
+        library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     except Exception:
         pass  # a Python built without ctypes
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def leave(status):

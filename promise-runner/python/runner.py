@@ -142,6 +142,7 @@ class Runner(object):
         self.channel = channel
         self.waiting = [(plugin, order_libraries(plugin)) for plugin in job['plugins']]
         self.running = []
+        self.pid = os.getpid()
         self.wake, wake_end = processes.open_pipe()
         processes.set_nonblocking(wake_end)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -178,7 +179,7 @@ class Runner(object):
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             processes.make_group_leader(0)
-            processes.become_subreaper()
+            processes.tie_to_parent(self.pid)
             for fd in [reader, self.channel, self.wake, self.wake_end]:
                 os.close(fd)
             for sibling in self.running:
