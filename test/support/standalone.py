@@ -48,7 +48,7 @@ try:
   result['left'] = os.listdir(os.path.join(node.instance_directory, 'slappart0'))
   node.supply(url, state='destroyed')
   node.waitForSoftware()
-  result['software'] = os.listdir(node.software_directory)
+  result['software'] = [each for each in os.listdir(node.software_directory) if each != '.log']
 finally:
   node.stop()
 print(json.dumps(result))

@@ -77,12 +77,12 @@ requires(
 
   it('changes nothing the second time', async () => {
     expect(await inner.ours('node', 'format', '--now', '--dry-run')).toContain('Nothing to do.');
-    const before = await listPids();
+    const before = await inner.listPids();
     expect(before).toHaveLength(3);
     for (const command of ['format', 'software', 'instance', 'promise', 'report']) {
       await inner.ours('node', command, '--now');
     }
-    expect(await listPids()).toEqual(before);
+    expect(await inner.listPids()).toEqual(before);
   });
 
   it('gives an instance up', async () => {
@@ -97,11 +97,6 @@ requires(
     const foreign = names.filter((name) => lstatSync(join(inner.folder, name)).uid !== user.uid);
     expect(foreign).toEqual([]);
   });
-
-  /** Of everything that runs; `status` ends with 3 because some programs have done their work. */
-  async function listPids(): Promise<readonly string[] | null> {
-    return (await inner.run('ours', 'node', 'status')).stdout.match(/pid \d+/g);
-  }
 
   /** As upstream's StandaloneSlapOS writes it, but with an address for each partition. */
   function renderDefinition(): string {
