@@ -3,8 +3,10 @@
  * supply to its destruction. Its recipes speak SLAP with the Master from inside the partitions.
  * Master, node and client are each ours or upstream's.
  */
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   copyInteropRelease,
@@ -133,6 +135,25 @@ describe.skipIf(note !== '').each(CASTS)(
       for (const [partition, title] of PROMISES) {
         expect(readResult(partition, title)).toMatchObject({ failed: false });
       }
+    });
+
+    it('lets the monitor of the instance run the promises in between', async () => {
+      const folder = node.path('slappart0');
+      const { uid, gid } = statSync(folder);
+      const program = join(dirname(python), 'monitor.runpromise');
+      const words = [
+        program,
+        '--partition-folder',
+        folder,
+        '--partition-id',
+        'slappart0',
+        '--force',
+      ];
+      const before = readResult('slappart0', 'web');
+      await promisify(execFile)(python, words, { cwd: folder, uid, gid, env: { HOME: folder } });
+      expect(readResult('slappart0', 'web')).not.toEqual(before);
+      const { status, stderr } = await onNode('promise');
+      expect(status, stderr).toBe(0);
     });
 
     function readResult(partition: string, title: string): unknown {
