@@ -84,7 +84,11 @@ const ports = {
 runWatchdog(new BangQueue(settings, ports), {
   input: process.stdin,
   write: (text) => void process.stdout.write(text),
-}).catch((error: Error) => {
-  process.stderr.write(`${error.stack}\n`);
-  process.exitCode = 1;
-});
+}).then(
+  // A Master that does not answer would keep us for its whole time limit.
+  () => process.exit(0),
+  (error: Error) => {
+    process.stderr.write(`${error.stack}\n`);
+    process.exit(1);
+  },
+);

@@ -33,11 +33,18 @@ export interface BangPorts {
 export interface RetryPlan {
   readonly firstMs: number;
   readonly longestMs: number;
+  /** How long the end of the input waits for bangs under way. */
+  readonly graceMs: number;
   /** Bangs under way at the same time. */
   readonly parallel: number;
 }
 
-const RETRY: RetryPlan = { firstMs: 10_000, longestMs: 600_000, parallel: 4 };
+const RETRY: RetryPlan = {
+  firstMs: 10_000,
+  longestMs: 600_000,
+  graceMs: 5000,
+  parallel: 4,
+};
 const TIMESTAMP = '.timestamp';
 const BANG_TIMESTAMP = '.slapos_latest_bang_timestamp';
 const PENDING_FOLDER = 'var/run';
@@ -50,6 +57,7 @@ export class BangQueue {
   readonly #retry: RetryPlan;
   /** Process that ended, by partition. */
   readonly #pending = new Map<string, string>();
+  readonly #telling = new Set<Promise<void>>();
   readonly #waiting: Array<() => void> = [];
   readonly #closed = new AbortController();
   #active = 0;
@@ -76,7 +84,7 @@ export class BangQueue {
       const left: unknown = data === undefined ? {} : JSON.parse(data.toString('utf8'));
       for (const [partition, processName] of Object.entries(left as object)) {
         this.#pending.set(partition, String(processName));
-        void this.#tell(partition);
+        this.#begin(partition);
       }
     } catch (error) {
       this.#ports.log(`cannot read what was left to tell: ${errorMessage(error)}`);
@@ -93,12 +101,17 @@ export class BangQueue {
     }
     this.#pending.set(groupName, processName);
     await this.#save();
-    void this.#tell(groupName);
+    this.#begin(groupName);
   }
 
-  /** Gives up waiting; what is pending is for the next watchdog. */
-  close(): void {
+  /**
+   * Begins no more bangs and waits a moment for those under way; what is pending is for the next
+   * watchdog.
+   */
+  async close(): Promise<void> {
     this.#closed.abort();
+    const isOver = Promise.allSettled(this.#telling);
+    await Promise.race([isOver, sleep(this.#retry.graceMs, undefined, { ref: false })]);
   }
 
   async #isDue(partition: string): Promise<boolean> {
@@ -113,11 +126,16 @@ export class BangQueue {
     return data?.toString('utf8').trim();
   }
 
+  #begin(partition: string): void {
+    const telling = this.#tell(partition).finally(() => this.#telling.delete(telling));
+    this.#telling.add(telling);
+  }
+
   /** Tries until the Master has accepted it, or knows no such partition. */
   async #tell(partition: string): Promise<void> {
     for (let delayMs = this.#retry.firstMs; ; ) {
       await this.#enter();
-      const isDone = await this.#bang(partition).finally(() => this.#leave());
+      const isDone = await this.#bangUnlessClosed(partition).finally(() => this.#leave());
       if (isDone) break;
       await sleep(delayMs, undefined, { signal: this.#closed.signal }).catch(() => {});
       if (this.#closed.signal.aborted) return;
@@ -125,6 +143,10 @@ export class BangQueue {
     }
     this.#pending.delete(partition);
     await this.#save();
+  }
+
+  async #bangUnlessClosed(partition: string): Promise<boolean> {
+    return this.#closed.signal.aborted ? false : this.#bang(partition);
   }
 
   async #bang(partition: string): Promise<boolean> {

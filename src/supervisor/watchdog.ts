@@ -96,5 +96,5 @@ export async function runWatchdog(
       streams.write('RESULT 2\nOKREADY\n');
     }
   }
-  bangs.close();
+  await bangs.close();
 }

@@ -33,7 +33,7 @@ function setUp(content: Record<string, string> = {}, refusals: readonly unknown[
     },
     log: (text) => void logged.push(text),
   };
-  const retry = { firstMs: 5, longestMs: 20, parallel: 2 };
+  const retry = { firstMs: 5, longestMs: 20, graceMs: 100, parallel: 2 };
   const queue = () => new BangQueue({ instanceRoot: '/srv' }, ports, retry);
   return { banged, logged, files, ports, queue, left };
 }
@@ -127,6 +127,30 @@ describe('watchdog', () => {
     expect([bench.files.get(PENDING), bench.files.get(BANGED)]).toEqual(['{}', '0']);
   });
 
+  it('ends with its input, and gives what is under way a moment', async () => {
+    const { queue, ports, files, banged } = setUp();
+    const never = new Promise<void>(() => {});
+    const bang = (id: string, message: string) =>
+      id === 'slappart0' ? never : sleep(50).then(() => ports.bang(id, message));
+    const retry = { firstMs: 5, longestMs: 20, graceMs: 500, parallel: 2 };
+    const slow = new BangQueue({ instanceRoot: '/srv' }, { ...ports, bang }, retry);
+    const others = [0, 1, 2, 3].map((n) =>
+      frame('PROCESS_STATE_EXITED', PAYLOAD.replace('slappart0', `slappart${n}`)),
+    );
+    const start = performance.now();
+    await run(slow, [others.join('')]);
+    expect(performance.now() - start).toBeLessThan(3000);
+    // The Master was asked about two at a time; the others are begun by the next watchdog.
+    expect(banged).toHaveLength(1);
+    expect(Object.keys(JSON.parse(files.get(PENDING) ?? ''))).toEqual([
+      'slappart0',
+      'slappart2',
+      'slappart3',
+    ]);
+    await run(queue(), [''], () => files.get(PENDING) === '{}');
+    expect(banged).toHaveLength(4);
+  });
+
   it('gives up a partition that the Master does not know', async () => {
     const unknown = Object.assign(new Error('gone'), { code: 'SLAPOS_ERR_MASTER_NOT_FOUND' });
     const { queue, banged, files } = setUp({}, [unknown]);
@@ -149,6 +173,15 @@ describe('watchdog', () => {
     expect(logged[0]).toMatch(/^cannot read what was left to tell: /);
     expect(banged).toHaveLength(1);
     await run(queue(), ['']);
+  });
+
+  it.each([
+    ['1796081578.0', '1796081578', false],
+    ['1796081578.25', '1796081578', true],
+    ['1796081578.25', '1796081578.3', false],
+    ['1796081579', '1796081578.9', true],
+  ])('takes numbers with a point, where upstream dies: %s after %s', (now, banged, isDue) => {
+    expect(mustBang(now, banged)).toBe(isDue);
   });
 
   it('counts characters, not bytes', () => {
