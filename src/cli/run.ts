@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { chooseConfigPath } from '../config/path.ts';
 import type { ParsedConfig } from '../config/read.ts';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+import { homeOf } from '../host/home-of.ts';
 import type { CommandSpec } from './command.ts';
 import { CommandLineError, UnknownCommandError } from './command-line-error.ts';
 import { createContext } from './context.ts';
@@ -94,7 +95,7 @@ async function prepareConfig(
   const { emptyConfig, readConfig } = await import('../config/read.ts');
   if (command.configFamily === 'none') return { path: '', config: emptyConfig('') };
   const option = action.options['cfg'] as string | undefined;
-  const path = chooseConfigPath({ family: command.configFamily, option, env: io.env });
+  const path = chooseConfigPath({ family: command.configFamily, option, env: io.env, homeOf });
   if (command.isConfigOptional === true) return { path, config: emptyConfig(path) };
   const config = readConfig(path);
   const refusal = command.findRefusal?.(config);

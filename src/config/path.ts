@@ -1,5 +1,5 @@
 /** Which configuration file a command reads (spec/cli.md 3.1). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,6 +9,7 @@ export interface ConfigChoice {
   /** Value of `--cfg`. */
   readonly option: string | undefined;
   readonly env: Environment;
+  readonly homeOf: HomeOf;
 }
 
 const FAMILIES = {
@@ -22,16 +23,11 @@ const FAMILIES = {
 /** Name that the documentation of 1.2.4.1 gave to the client's file. */
 const OLD_CLIENT_FILE = '~/.slapos/slapos.cfg';
 
-/** Home of a user by `/etc/passwd`; undefined when there is no such user. */
-function homeOf(user: string): string | undefined {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${user}:`));
-  return line?.split(':')[5];
-}
+/** Home of a user by name; undefined when there is no such user. */
+export type HomeOf = (user: string) => string | undefined;
 
 /** Replaces `~` and `~user` at the start of a path; an unknown user stays as it is. */
-export function expandUser(path: string, env: Environment): string {
+export function expandUser(path: string, env: Environment, homeOf: HomeOf): string {
   const match = /^~([^/]*)(.*)$/s.exec(path);
   if (match === null) return path;
   const [, user, rest] = match;
@@ -41,12 +37,12 @@ export function expandUser(path: string, env: Environment): string {
 }
 
 /** The path by option, environment variable and default, in this order, `~` expanded. */
-export function chooseConfigPath({ family, option, env }: ConfigChoice): string {
+export function chooseConfigPath({ family, option, env, homeOf }: ConfigChoice): string {
   const { variable, preset } = FAMILIES[family];
   const asked = option ?? env[variable];
-  if (asked !== undefined) return expandUser(asked, env);
-  const path = expandUser(preset, env);
+  if (asked !== undefined) return expandUser(asked, env, homeOf);
+  const path = expandUser(preset, env, homeOf);
   if (family === 'node' || existsSync(path)) return path;
-  const older = expandUser(OLD_CLIENT_FILE, env);
+  const older = expandUser(OLD_CLIENT_FILE, env, homeOf);
   return existsSync(older) ? older : path;
 }

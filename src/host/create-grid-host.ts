@@ -11,13 +11,14 @@ import { waitLock } from './lock.ts';
 import { lookBeneath } from './look.ts';
 import { openOwnedFolder } from './owned-folder.ts';
 import { runCommand } from './run-command.ts';
-import { createUserReader, type UserIdentity } from './user.ts';
+import type { UserIdentity } from './user.ts';
+import { UserDirectory } from './user-directory.ts';
 
 const LOCK_TIMEOUT_MS = 600_000;
 
 /** A host for one pass. */
 export function createGridHost(): GridHost {
-  const lookUp = createUserReader();
+  const directory = new UserDirectory();
   return {
     isRoot: process.geteuid?.() === 0,
     run: runCommand,
@@ -27,14 +28,11 @@ export function createGridHost(): GridHost {
     freeBytes,
     lockPartition,
     endProcessesOf: (user, mark) => endProcessesOf(user, mark),
-    ownerOf: (folder) => findFolderOwner(folder, lookUp),
+    ownerOf: (folder) => findFolderOwner(folder, directory),
   };
 }
 
-async function findFolderOwner(
-  folder: string,
-  lookUp: (uid: number) => UserIdentity | undefined,
-): Promise<UserIdentity> {
+async function findFolderOwner(folder: string, directory: UserDirectory): Promise<UserIdentity> {
   const status = await statPath(folder);
   if (status === undefined) {
     throw new HostError('SLAPOS_ERR_FILE', `${folder} does not exist.`, {});
@@ -47,7 +45,7 @@ async function findFolderOwner(
       { hint: 'Run `slapos node format`, or chown the folder to its user.' },
     );
   }
-  const user = lookUp(uid) ?? { uid, gid, groups: [gid], name: String(uid), home: '/' };
+  const user = directory.identify(uid) ?? { uid, gid, groups: [gid], name: String(uid), home: '/' };
   return { ...user, gid, groups: [...new Set([gid, ...user.groups])] };
 }
 

@@ -10,7 +10,7 @@ import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
 import { type BlockDevice, findBlockDevice, giveBlockDevice } from '../host/block-device.ts';
 import { findProgram } from '../host/find-program.ts';
-import { readGroupId } from '../host/user.ts';
+import { UserDirectory } from '../host/user-directory.ts';
 import { parseBlockDevices, parseDiskRequests } from './disks.ts';
 import type { ManagerParts } from './registry.ts';
 
@@ -67,7 +67,7 @@ async function observe(
   return {
     allowed: new Set(found.flatMap((device) => device?.path ?? [])),
     present: await listDisks(context, partition),
-    gid: await readGroupId(GROUP),
+    gid: new UserDirectory().findGroup(GROUP)?.gid,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { expandUser } from '../config/path.ts';
 import { parseBoolean, requireSection, splitLines, valueError } from '../config/values.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
+import { homeOf } from '../host/home-of.ts';
 import type { SlapClientOptions } from './slap-client.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,7 +50,7 @@ export function parseMasterOptions(
   if (masterUrl === undefined) throw missing(config, "No option 'master_url'", 'master_url');
   const [keyFile, certFile] = ['key_file', 'cert_file'].map((key) => {
     const path = pair.get(key);
-    return path === undefined || path === '' ? undefined : expandUser(path, env);
+    return path === undefined || path === '' ? undefined : expandUser(path, env, homeOf);
   });
   const isPaired = (keyFile === undefined) === (certFile === undefined);
   if (!isPaired || (keyFile === undefined && /^https:/i.test(masterUrl))) {
@@ -65,7 +66,7 @@ export function parseMasterTrust(
 ): { readonly caFile: string | undefined; readonly isTlsVerified: boolean } {
   const caFile = config.get('slapos', 'master_ca_file') || undefined;
   return {
-    caFile: caFile === undefined ? undefined : expandUser(caFile, env),
+    caFile: caFile === undefined ? undefined : expandUser(caFile, env, homeOf),
     isTlsVerified: parseVerification(config),
   };
 }

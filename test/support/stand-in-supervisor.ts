@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../src/errors/slapos-error.ts';
 import { runCommand } from '../../src/host/run-command.ts';
-import { createUserReader } from '../../src/host/user.ts';
+import { UserDirectory } from '../../src/host/user-directory.ts';
 import type { ServiceSupervisor } from '../../src/instance/service-supervisor.ts';
 
 /** The file of a partition may be removed meanwhile. */
@@ -85,7 +85,7 @@ function startPrograms(text: string, signal: AbortSignal): Promise<unknown> {
     new RegExp(`^${key}=(.*)$`, 'm').exec(section)?.[1] ?? '';
   const programs = text.split('\n\n').slice(1);
   const runs = programs.map((section) => {
-    const user = createUserReader()(Number(value(section, 'user')));
+    const user = new UserDirectory().identify(Number(value(section, 'user')));
     if (user === undefined) throw new Error(`no user ${value(section, 'user')}`);
     const command = [value(section, 'command')];
     return runCommand({ argv: command, cwd: value(section, 'directory'), env: {}, user, signal });

@@ -16,6 +16,7 @@ import { renderNodeConfig, renderProxyConfig } from '../../config/render-node-co
 import { ConfigError, errorMessage } from '../../errors/slapos-error.ts';
 import { createHost } from '../../host/create-host.ts';
 import { fetchText } from '../../host/fetch-text.ts';
+import { homeOf } from '../../host/home-of.ts';
 import type { HostFiles } from '../../host/host.ts';
 import { packageRoot } from '../../host/native.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../supervisor/launch.ts';
@@ -219,7 +220,9 @@ async function format(node: LocalNode, context: CommandContext): Promise<void> {
   const { options, env } = context;
   const option = options['cfg'] as string | undefined;
   const configPath =
-    option === undefined ? nodeConfigPath(node) : chooseConfigPath({ family: 'node', option, env });
+    option === undefined
+      ? nodeConfigPath(node)
+      : chooseConfigPath({ family: 'node', option, env, homeOf });
   const { run: runFormat } = await import('./format.ts');
   try {
     const config = readConfig(configPath);

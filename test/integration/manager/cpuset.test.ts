@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHostFiles } from '../../../src/host/host-files.ts';
 import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
-import { createUserReader } from '../../../src/host/user.ts';
+import { UserDirectory } from '../../../src/host/user-directory.ts';
 import { createCpusetManager } from '../../../src/manager/cpuset.ts';
 import { parseCpuList } from '../../../src/model/cpu-list.ts';
 import { createGridSite, type GridSite, partitionUid } from '../../support/grid-site.ts';
@@ -83,7 +83,7 @@ requires('root', 'netns')('cpuset', () => {
         const uid = partitionUid(0);
         const [asked, second, foreign] = [start(uid, folder), start(uid, folder), start(0, folder)];
         site.write(0, '.slapos-cpu-exclusive', `${foreign}\n${asked}\n${second}\n4000000\nx\n1\n`);
-        const owner = createUserReader()(uid);
+        const owner = new UserDirectory().identify(uid);
         if (owner === undefined) throw new Error('no user');
         const partition = {
           id: 'slappart0',

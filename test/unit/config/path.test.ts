@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { chooseConfigPath, expandUser } from '../../../src/config/path.ts';
+import { homeOf } from '../../../src/host/home-of.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'slapos-home-'));
 afterAll(() => rmSync(home, { recursive: true }));
@@ -16,12 +17,12 @@ describe('~', () => {
     ['x/~', 'x/~'],
     ['', ''],
   ])('%j is %j', (path, expected) => {
-    expect(expandUser(path, { HOME: '/home/me' })).toBe(expected);
+    expect(expandUser(path, { HOME: '/home/me' }, homeOf)).toBe(expected);
   });
 
   test('without $HOME', () => {
-    expect(expandUser('~/x', {})).toBe(join(homedir(), 'x'));
-    expect(expandUser('~/x', { HOME: '/' })).toBe('/x');
+    expect(expandUser('~/x', {}, homeOf)).toBe(join(homedir(), 'x'));
+    expect(expandUser('~/x', { HOME: '/' }, homeOf)).toBe('/x');
   });
 });
 
@@ -30,7 +31,7 @@ describe('the path', () => {
 
   test('of a node', () => {
     const choose = (option?: string, more = {}) =>
-      chooseConfigPath({ family: 'node', option, env: { ...env, ...more } });
+      chooseConfigPath({ family: 'node', option, env: { ...env, ...more }, homeOf });
     expect(choose()).toBe('/etc/opt/slapos/slapos.cfg');
     expect(choose(undefined, { SLAPOS_CONFIGURATION: '~/a' })).toBe(`${home}/a`);
     expect(choose('rel/b', { SLAPOS_CONFIGURATION: '~/a' })).toBe('rel/b');
@@ -40,7 +41,7 @@ describe('the path', () => {
 
   test('of a client, which once had another name', () => {
     const choose = (more = {}) =>
-      chooseConfigPath({ family: 'client', option: undefined, env: { ...env, ...more } });
+      chooseConfigPath({ family: 'client', option: undefined, env: { ...env, ...more }, homeOf });
     const current = `${home}/.slapos/slapos-client.cfg`;
     const older = `${home}/.slapos/slapos.cfg`;
     expect(choose()).toBe(current);
