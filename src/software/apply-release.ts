@@ -105,7 +105,8 @@ async function endLeftovers(context: GridContext, step: SoftwareStep, log: Logge
   const mark = { home: step.path, word: directoryParameter(step.path) };
   const count = await host.endProcessesOf(owner, mark);
   if (count === 0) return;
-  log.warning(`Killed ${count} processes that an earlier run left at work in ${step.path}.`);
+  const what = count === 1 ? 'a process' : `${count} processes`;
+  log.warning(`Killed ${what} that an earlier run left at work in ${step.path}.`);
 }
 
 async function reportFailure(
