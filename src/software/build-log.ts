@@ -1,6 +1,6 @@
 /**
  * A log for each release, `software_root/.log/<md5>.log`: all that installing it said, run after
- * run. At 20 MiB it becomes `<md5>.log.1`, so that a release never takes more than twice as much.
+ * run. At 20 MiB it becomes `<md5>.log.1`, so that a release takes little more than twice as much.
  */
 import type { GridContext } from '../grid/context.ts';
 import { ownedBy } from '../grid/owner.ts';
@@ -12,7 +12,9 @@ import type { LogFields, Logger, LogLevel } from '../log/logger.ts';
 const FOLDER = '.log';
 const ROTATE_BYTES = 20 * 1024 * 1024;
 /** What may wait for the disk: a build that talks faster loses lines, not our memory. */
-const PENDING_CHARACTERS = 8 * 1024 * 1024;
+const PENDING_CHARACTERS = 32 * 1024 * 1024;
+/** In one write, so that the size of the file is looked at often enough. */
+const WRITE_CHARACTERS = 1024 * 1024;
 const LOST = '[...]\n';
 
 export interface BuildLog {
@@ -92,8 +94,8 @@ class QueuedFile {
     // Lines of the same moment go together.
     await Promise.resolve();
     while (this.#pending !== '' && !this.#isLost) {
-      const text = this.#pending;
-      this.#pending = '';
+      const text = this.#pending.slice(0, WRITE_CHARACTERS);
+      this.#pending = this.#pending.slice(WRITE_CHARACTERS);
       await this.#guard(() => this.#write(text));
     }
     this.#writing = undefined;

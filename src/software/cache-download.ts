@@ -1,5 +1,6 @@
 /** A release from the binary cache instead of a build (spec/networkcache.md 6). */
 import { findPrefix } from '../config/binary-cache-options.ts';
+import { renderByteSize } from '../config/byte-size.ts';
 import { BuildError, errorCode, errorMessage } from '../errors/slapos-error.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { type CacheClient, createCacheClient } from '../networkcache/client.ts';
@@ -8,6 +9,8 @@ import type { Build } from './build.ts';
 import { unpackArchive } from './cache-archive.ts';
 import { findMachine, readKeys } from './cache-machine.ts';
 import { COMPLETED, DOWNLOADED } from './release.ts';
+
+const PROGRESS_MS = 10_000;
 
 /**
  * Brings the release from the cache; nothing stands under its name before it is complete.
@@ -78,7 +81,8 @@ async function installEntry(build: Build, client: CacheClient, entry: BinaryEntr
   try {
     await root.makeFolder(work, ownedBy(context.host, owner, 0o700));
     const mode = ownedBy(context.host, owner, 0o600);
-    await root.writeStream(`${work}/archive`, client.download(entry.sha512), mode);
+    const chunks = tellProgress(build, client.download(entry.sha512));
+    await root.writeStream(`${work}/archive`, chunks, mode);
     log.info('Extracting archive of cached software release...');
     await unpackArchive(build, work);
     if ((await root.stat(`${work}/${hash}`))?.kind !== 'directory') {
@@ -90,5 +94,21 @@ async function installEntry(build: Build, client: CacheClient, entry: BinaryEntr
     await root.move(`${work}/${hash}`, hash);
   } finally {
     await root.remove(work);
+  }
+}
+
+/** A line now and then, since releases have gigabytes. */
+async function* tellProgress(
+  { log, url }: Build,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let receivedBytes = 0;
+  let toldMs = performance.now();
+  for await (const chunk of chunks) {
+    yield chunk;
+    receivedBytes += chunk.length;
+    if (performance.now() - toldMs < PROGRESS_MS) continue;
+    toldMs = performance.now();
+    log.info(`Downloaded ${renderByteSize(receivedBytes)} of ${url} from network cache.`);
   }
 }
