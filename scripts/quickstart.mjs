@@ -10,7 +10,16 @@ import { fileURLToPath } from 'node:url';
 
 /** What the command needs to run, without sources and tools. */
 const PACKAGE_FILES = [
-  ...['package.json', 'bin', 'dist', 'build/Release', 'scripts', 'examples', '.venv'],
+  ...[
+    'package.json',
+    'bin',
+    'dist',
+    'build/Release',
+    'promise-runner',
+    'scripts',
+    'examples',
+    '.venv',
+  ],
   ...['better-sqlite3', 'bindings', 'file-uri-to-path'].map((name) => `node_modules/${name}`),
 ];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

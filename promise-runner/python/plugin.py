@@ -69,9 +69,10 @@ def import_plugin(name, path):
         raise PluginError("Promise plugin name '%s' is that of no module: it has a dot" % name)
     with open(path, 'rb') as stream:
         code = compile(stream.read(), path, 'exec', 0, True)
-    module = types.ModuleType(module_name)
+    # No name that can be imported: a plugin may be called like a module that others need.
+    module = types.ModuleType('promise plugin %s' % module_name)
     module.__file__ = path
-    sys.modules[module_name] = module
+    sys.modules[module.__name__] = module
     exec(code, module.__dict__)
     return module
 
@@ -110,7 +111,7 @@ def open_promise(job, plugin, library):
     """
     forget_library()
     sys.path[0:0] = plugin['pathList']
-    sys.path[0:0] = [job['pluginFolder']]
+    sys.path.append(job['pluginFolder'])
     if library == 'bundled':
         sys.meta_path.insert(0, job['finder'])
         sys.meta_path.append(job['lastResort'])

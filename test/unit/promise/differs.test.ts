@@ -45,6 +45,8 @@ ${senses('self.logger.info(helper.WORD)')}`,
       senses(DETACH.replace('%s', 'orphan'), 'import time', 'time.sleep(60)'),
     );
     site.plugin('quick.py', senses("self.logger.info('quick')"));
+    site.plugin('socket.py', senses('import socket', 'self.logger.info(socket.gethostname())'));
+    site.plugin('url.py', senses('import urllib.request', "self.logger.info('imported')"));
     site.plugin(
       'facts.py',
       senses(
@@ -80,6 +82,11 @@ ${senses('self.logger.info(helper.WORD)')}`,
     );
     expect(site.read('.slapgrid/promise/log/a-broken.log')).toContain("'no_such_module'");
     expect(site.result('quick').result.failed).toBe(false);
+  });
+
+  it('lets plugins have the names of modules', () => {
+    expect(site.result('socket').result.failed).toBe(false);
+    expect(site.result('url').result.message).toBe('imported');
   });
 
   it('reads results while promises run: none is too large', () => {
