@@ -50,7 +50,7 @@ export function mayBang(
   const first = Math.min(periodicityMinutes * 60, MAX_PAUSE_SECONDS);
   const pause = Math.min(first * 2 ** Math.min(entry.count - 1, 20), MAX_PAUSE_SECONDS);
   // The next run is due a periodicity after this one began: a moment before must not be too early.
-  return now - entry.last >= pause * 0.9;
+  return now - entry.last >= pause - first * 0.1;
 }
 
 export function withBang(state: BangState, title: string, now: number): BangState {

@@ -11,11 +11,14 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { GridContext } from '../../../src/grid/context.ts';
+import { openPartition } from '../../../src/instance/partition.ts';
+import { promiseCheck } from '../../../src/instance/promise-check.ts';
 import { runPromisePass } from '../../../src/instance/run-promise-pass.ts';
 import { runPromises } from '../../../src/promise/run-promises.ts';
 import { masterUnavailable } from '../../support/fake-master.ts';
 import { createGridSite, type GridSite, partitionUid } from '../../support/grid-site.ts';
 import { requires } from '../../support/requires.ts';
+import { slapPartition } from '../../support/slap-partition.ts';
 
 requires('root', 'netns')('promises', () => {
   let site: GridSite;
@@ -180,6 +183,72 @@ requires('root', 'netns')('promises', () => {
     await check('test');
     const names = readdirSync(site.path('slappart0/.slapgrid/promise'));
     expect(names.sort()).toEqual(['cache', 'log', 'result']);
+  });
+
+  it('runs JavaScript plugins as the partition, each in a process of its own', async () => {
+    const plugin = (name: string, sense: string) =>
+      site.write(
+        0,
+        `etc/plugin/${name}.mjs`,
+        `export class RunPromise extends slapos.GenericPromise { async sense() { ${sense} } }`,
+      );
+    plugin(
+      'ids',
+      'this.logger.info([process.getuid(), process.cwd(), process.env.HOME].join(" "));',
+    );
+    plugin('prints', 'console.error("to stderr"); process.stdout.write("to stdout\\n");');
+    plugin('exits', 'process.exit(3);');
+    plugin('slow', 'await new Promise((resolve) => setTimeout(resolve, 60000));');
+    plugin('open', 'setInterval(() => {}, 1000); this.logger.info("fine");');
+    site.write(0, 'etc/plugin/syntax.mjs', 'export class {');
+    await expect(check('test')).rejects.toThrow(
+      "Promise 'exits.mjs' failed with output: Error: No output returned by the promise",
+    );
+    expect(result('ids').result).toMatchObject({
+      type: 'Test Result',
+      failed: false,
+      message: `${partitionUid(0)} ${site.path('slappart0')} /srv`,
+    });
+    expect(site.log.lines).toContain('INFO to stdout');
+    expect(site.log.lines).toContain('INFO to stderr');
+    expect(result('slow').result.message).toBe('Error: Promise timed out after 1 seconds');
+    expect(result('open').result).toMatchObject({ failed: false, message: 'fine' });
+    expect(result('syntax').result.failed).toBe(true);
+    expect(site.read('slappart0', '.slapgrid/promise/log/syntax.log')).toContain('SyntaxError');
+    const status = statSync(site.path('slappart0/.slapgrid/promise/cache/ids'));
+    expect([status.uid, status.gid]).toEqual([partitionUid(0), partitionUid(0)]);
+  });
+
+  it('bangs once for an anomaly and seldom while it goes on', async () => {
+    site.write(
+      0,
+      'etc/plugin/fire.mjs',
+      'export class RunPromise extends slapos.GenericPromise { sense() { this.logger.error("hot"); } }',
+    );
+    const wish = slapPartition({ partitionId: 'slappart0' });
+    const bangs = () => site.master.calls.filter((call) => call.startsWith('bangInstance'));
+    const pass = async () => {
+      await expect(
+        runPromises(
+          context(),
+          promiseCheck(context(), await openPartition(context(), wish), 'anomaly'),
+        ),
+      ).rejects.toThrow('hot');
+    };
+    site.master.failures.set('bangInstance', masterUnavailable());
+    await pass();
+    expect(bangs()).toEqual(['bangInstance slappart0']);
+    const log = () => site.read('slappart0', '.slapgrid/promise/log/fire.log');
+    expect(log()).toContain('WARNING - ');
+    expect(log()).toContain("Bang with message 'Promise fire is failing' failed: 503 Server Error");
+    site.master.failures.clear();
+    for (let minutes = 0; minutes < 8; minutes += 1) {
+      clock += 121_000;
+      await pass();
+    }
+    // A bang that was not sent does not count: one at once, then after 2, 4 and 8 minutes.
+    expect(bangs().length).toBe(1 + 4);
+    expect(log()).toContain("Bang with message 'Promise fire is failing'.\n");
   });
 
   it('makes node promise exit 2, and tells the Master nothing', async () => {
