@@ -1,4 +1,5 @@
 /** `loadComputerConfigurationFromXML` (spec/proxy.md 5, spec/slap-protocol.md 4.4). */
+import type { Logger } from '../log/logger.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import { type Dictionary, expectDictionary, expectList, expectText } from './form.ts';
 import { badRequest } from './http-problem.ts';
@@ -56,7 +57,8 @@ function expectName(value: MarshalValue | undefined, what: string): string {
   return name;
 }
 
-function checkDistinct(references: readonly string[]): void {
+/** @throws HttpProblem 400 when a partition is listed twice. */
+export function checkDistinct(references: readonly string[]): void {
   const seen = new Set<string>();
   for (const reference of references) {
     if (seen.has(reference)) throw badRequest(`Partition ${reference} is listed twice.`);
@@ -102,4 +104,15 @@ async function forgetUnlisted(
     } else kept.push(row.reference);
   }
   return kept;
+}
+
+/** Says which partitions {@link storeConfiguration} kept. */
+export function warnKept(computer: string, kept: readonly string[], log: Logger): void {
+  if (kept.length === 0) return;
+  const names = kept.join(', ');
+  log.warning(`${computer} no longer lists ${names}, kept because instances are there.`, {
+    event: 'proxy.partition_kept',
+    computer,
+    partitions: kept,
+  });
 }

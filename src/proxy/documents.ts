@@ -161,6 +161,12 @@ export function parseSlaves(text: string | null): readonly Dictionary[] {
   return decodeMarshal(text, 'The list of slaves in the database') as unknown as Dictionary[];
 }
 
+/** What the requester of a slave gave, without what the proxy added. */
+export function ownParameters(entry: Dictionary): Dictionary {
+  const { slave_title, slave_reference, slap_software_type, ...parameters } = entry;
+  return parameters;
+}
+
 export function instanceGuid(key: PartitionKey): string {
   return `${key.computerReference}-${key.reference}`;
 }

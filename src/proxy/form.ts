@@ -53,6 +53,15 @@ export class Form {
     return expectDictionary(this.marshalled(name), `Field ${name}`);
   }
 
+  /** As `partition`, null when either field is missing. */
+  optionalPartition(): PartitionKey | null {
+    const computerReference = this.optional('computer_id');
+    const reference = this.optional('computer_partition_id');
+    return computerReference === null || reference === null
+      ? null
+      : { computerReference, reference };
+  }
+
   /** `computer_id` and `computer_partition_id`. @throws HttpProblem 400 when one is missing. */
   partition(computer = 'computer_id', partition = 'computer_partition_id'): PartitionKey {
     return { computerReference: this.value(computer), reference: this.value(partition) };

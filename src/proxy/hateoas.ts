@@ -1,7 +1,6 @@
 /** The HATEOAS subset of client commands (spec/proxy.md 10, spec/slap-protocol.md 7). */
 import { encodeInstanceXml } from '../slap/instance-xml.ts';
-import type { MarshalValue } from '../slap/marshal-value.ts';
-import { parseSlaves } from './documents.ts';
+import { ownParameters, parseSlaves } from './documents.ts';
 import type { Form } from './form.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { jsonReply, type Reply, type Route } from './route.ts';
@@ -154,12 +153,6 @@ async function renderShared(title: string, tables: ProxyTables): Promise<Reply> 
     source_reference: entry?.['slap_software_type'] ?? null,
     root_slave: 1,
   });
-}
-
-/** What the requester gave, without what the proxy added. */
-function ownParameters(entry: Readonly<Record<string, MarshalValue>>) {
-  const { slave_title, slave_reference, slap_software_type, ...parameters } = entry;
-  return parameters;
 }
 
 async function renderComputerDocument(title: string, tables: ProxyTables): Promise<Reply> {

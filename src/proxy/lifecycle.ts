@@ -1,10 +1,10 @@
 /** What happens to an instance after it was requested (spec/proxy.md 8). */
 import { type Clock, nextTimestamp } from './clock.ts';
 import { rootTitle } from './documents.ts';
-import { expectDictionary, type Form } from './form.ts';
+import { type Dictionary, expectDictionary, type Form } from './form.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { encodeParameters } from './request-form.ts';
-import type { AddressRow, PartitionKey, PartitionRow, ProxyTables } from './store.ts';
+import type { AddressRow, PartitionKey, PartitionRow, ProxyTables, SlaveRow } from './store.ts';
 
 /** @throws HttpProblem 404 when there is no such partition. */
 export async function expectPartition(
@@ -100,28 +100,43 @@ export async function renameInstance(
 
 /**
  * Publishes connection parameters of an instance or of one of its slaves. An unknown target is
- * silently accepted, as upstream does: the node reports after the instance may be gone. The
- * partition that requested it is processed again, where the database tells which (version 18).
+ * silently accepted, as upstream does: the node reports after the instance may be gone.
  */
-export async function publishConnection(
+export async function reportConnection(
   form: Form,
   tables: ProxyTables,
   clock: Clock,
 ): Promise<string> {
   const key = form.partition();
   const what = 'Field connection_xml';
-  const connectionXml = encodeParameters(expectDictionary(form.marshalled('connection_xml'), what));
+  const connection = expectDictionary(form.marshalled('connection_xml'), what);
+  encodeParameters(connection);
   const reference = form.optional('slave_reference');
-  const { computerReference } = key;
   const target =
     reference === null
       ? await tables.getPartition(key)
-      : await tables.getSlave({ reference, computerReference });
-  if (target === null) return 'done';
-  if (reference === null) await tables.updatePartition(key, { connectionXml });
-  else await tables.updateSlave(target, { connectionXml, hostedBy: key.reference });
-  if (target.connectionXml !== connectionXml) await touchRequester(target, tables, clock);
+      : await tables.getSlave({ reference, computerReference: key.computerReference });
+  if (target !== null && 'hostedBy' in target && target.hostedBy !== key.reference) {
+    await tables.updateSlave(target, { hostedBy: key.reference });
+  }
+  if (target !== null) await publishConnection(target, connection, tables, clock);
   return 'done';
+}
+
+/**
+ * Stores connection parameters. The partition that requested the instance is processed again,
+ * where the database tells which (version 18).
+ */
+export async function publishConnection(
+  target: PartitionRow | SlaveRow,
+  connection: Dictionary,
+  tables: ProxyTables,
+  clock: Clock,
+): Promise<void> {
+  const connectionXml = encodeParameters(connection);
+  if ('hostedBy' in target) await tables.updateSlave(target, { connectionXml });
+  else await tables.updatePartition(target, { connectionXml });
+  if (target.connectionXml !== connectionXml) await touchRequester(target, tables, clock);
 }
 
 async function touchRequester(

@@ -1,6 +1,7 @@
 /** Options of the proxy (spec/cli.md 3.6, spec/proxy.md 1). Pure. */
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
+import type { ExternalMaster } from './external-masters.ts';
 
 export interface ProxyOptions {
   readonly computerId: string;
@@ -11,8 +12,8 @@ export interface ProxyOptions {
   /** Addresses of software releases by product name. */
   readonly products: ReadonlyMap<string, string>;
   readonly localSoftwareReleaseRoot: string | undefined;
-  /** Sections `multimaster/…`, by address. */
-  readonly externalMasters: readonly string[];
+  /** Sections `multimaster/…`. */
+  readonly externalMasters: readonly ExternalMaster[];
 }
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -46,7 +47,26 @@ export function parseProxyOptions(
     externalMasters: config
       .sections()
       .filter((section) => section.startsWith(MULTIMASTER))
-      .map((section) => section.slice(MULTIMASTER.length)),
+      .map((section) => parseMaster(section, config)),
+  };
+}
+
+/** Other keys than upstream's: `master_ca_file` and `master_tls_verify`, as in section slapos. */
+function parseMaster(section: string, config: Config): ExternalMaster {
+  const values = new Map(
+    [...config.items(section)].map(([key, value]) => [key.replaceAll('-', '_'), value.trim()]),
+  );
+  const text = (name: string): string | undefined => values.get(name) || undefined;
+  const lines = (text('software_release_list') ?? '').split('\n').map((line) => line.trim());
+  return {
+    url: section.slice(MULTIMASTER.length),
+    keyFile: text('key'),
+    certFile: text('cert'),
+    caFile: text('master_ca_file'),
+    isTlsVerified: !/^(false|no|off|0)$/i.test(text('master_tls_verify') ?? ''),
+    softwareReleases: lines.filter((line) => line !== ''),
+    computerId: text('computer'),
+    partitionId: text('partition'),
   };
 }
 

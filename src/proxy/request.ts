@@ -2,31 +2,56 @@
 import type { MarshalObject } from '../slap/marshal-value.ts';
 import { type Clock, nextTimestamp } from './clock.ts';
 import { renderAbsentInstance, renderInstance } from './documents.ts';
-import type { Form } from './form.ts';
 import { notFound } from './http-problem.ts';
 import {
   encodeParameters,
+  filterText,
+  findRequester,
   type ProxyRequest,
-  parseRequest,
-  type RequestContext,
+  type Requester,
+  type WantedInstance,
 } from './request-form.ts';
-import { requestSlave } from './slave.ts';
-import type { PartitionRow, PartitionState, ProxyTables } from './store.ts';
+import { requestSlave, slaveReference } from './slave.ts';
+import type { PartitionKey, PartitionRow, PartitionState, ProxyTables } from './store.ts';
+
+export interface AllocationContext {
+  readonly defaultComputerId: string;
+  readonly clock: Clock;
+}
 
 /**
  * Allocates or updates an instance.
- * @throws HttpProblem 400 for a bad field, 404 when there is no requester, no free partition, no
- *   host or no such external Master.
+ * @param requester partition that asks, null for a user
+ * @throws HttpProblem 404 when there is no requester, no free partition or no host.
  */
-export async function requestPartition(
-  form: Form,
+export async function allocateInstance(
+  wanted: WantedInstance,
+  requester: PartitionKey | null,
   tables: ProxyTables,
-  context: RequestContext,
+  { defaultComputerId, clock }: AllocationContext,
 ): Promise<MarshalObject> {
-  const request = await parseRequest(form, tables, context);
-  const isShared = form.has('shared_xml') && form.marshalled('shared_xml') === true;
-  if (isShared) return requestSlave(request, tables, context.clock);
-  return requestInstance(request, tables, context.clock);
+  const request = {
+    ...wanted,
+    ...(await findRequester(requester, tables)),
+    computerId: filterText(wanted, 'computer_guid') ?? defaultComputerId,
+    hostGuid: filterText(wanted, 'instance_guid'),
+  };
+  if (wanted.isShared) return requestSlave(request, tables, clock);
+  return requestInstance(request, tables, clock);
+}
+
+/** Whether it is here already: then it is never forwarded. */
+export async function isAllocated(
+  wanted: WantedInstance,
+  { requestedBy }: Requester,
+  tables: ProxyTables,
+  defaultComputerId: string,
+): Promise<boolean> {
+  const { title } = wanted;
+  if (!wanted.isShared) return (await tables.findInstance(title, requestedBy)) !== null;
+  const reference = slaveReference(title, requestedBy);
+  const computerReference = filterText(wanted, 'computer_guid') ?? defaultComputerId;
+  return (await tables.getSlave({ reference, computerReference })) !== null;
 }
 
 async function requestInstance(

@@ -3,9 +3,10 @@ import type { Logger } from '../log/logger.ts';
 import { encodeMarshal } from '../slap/marshal.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import type { Clock } from './clock.ts';
+import type { ExternalMasters } from './external-masters.ts';
 import type { Form } from './form.ts';
 import type { PartitionTexts } from './partition-texts.ts';
-import type { ProxyStore } from './store.ts';
+import type { PartitionKey, ProxyStore } from './store.ts';
 
 export interface ProxyEnvironment {
   readonly store: ProxyStore;
@@ -18,6 +19,7 @@ export interface ProxyEnvironment {
   /** Rendered computers by id. */
   readonly documents: Map<string, CachedDocument>;
   readonly partitionTexts: PartitionTexts;
+  readonly masters: ExternalMasters;
 }
 
 /** What was rendered from one state of the store. */
@@ -28,8 +30,12 @@ export interface CachedDocument {
 
 export interface RouteRequest {
   readonly form: Form;
+  /** The partition that the headers name as the one that asks. */
+  readonly sender: PartitionKey | null;
   /** Absolute address of the proxy as this client sees it, with a slash at the end. */
   readonly baseUrl: string;
+  /** Addresses that mean this server, each with a slash at the end. */
+  readonly ownUrls: readonly string[];
   readonly ifNoneMatch: string | undefined;
 }
 

@@ -1,24 +1,17 @@
 /** POST endpoints of the XML protocol (spec/slap-protocol.md 4.2, spec/proxy.md 5 to 8). */
 import { pythonStringRepr } from '../slap/python-text.ts';
-import { parseConfiguration, storeConfiguration } from './computer.ts';
+import { parseConfiguration, storeConfiguration, warnKept } from './computer.ts';
 import { expectList } from './form.ts';
 import { badRequest } from './http-problem.ts';
-import { bangInstance, destroyPartition, publishConnection, renameInstance } from './lifecycle.ts';
-import { requestPartition } from './request.ts';
+import { bangInstance, destroyPartition, renameInstance, reportConnection } from './lifecycle.ts';
+import { parseRequest } from './request-form.ts';
+import { fulfilRequest } from './request-route.ts';
 import { type Route, textReply, xmlReply } from './route.ts';
 
 const loadConfiguration: Route = async ({ form }, { store, log }) => {
   const configuration = parseConfiguration(form.marshalled('xml'));
   const kept = await store.write((tables) => storeConfiguration(configuration, tables));
-  if (kept.length > 0) {
-    const { reference } = configuration.computer;
-    const names = kept.join(', ');
-    log.warning(`${reference} no longer lists ${names}, kept because instances are there.`, {
-      event: 'proxy.partition_kept',
-      computer: reference,
-      partitions: kept,
-    });
-  }
+  warnKept(configuration.computer.reference, kept, log);
   return textReply('done');
 };
 
@@ -40,10 +33,11 @@ const destroyedSoftware: Route = async ({ form }, { store }) => {
   return textReply('OK');
 };
 
-const request: Route = async ({ form, baseUrl }, { store, clock, defaultComputerId }) => {
-  const isOurs = (url: string): boolean => `${url.replace(/\/+$/, '')}/` === baseUrl;
-  const context = { defaultComputerId, clock, isOurs };
-  return xmlReply(await store.write((tables) => requestPartition(form, tables, context)));
+/** The requester is told by a header since slapos.core 1.26, by two fields before. */
+const request: Route = async (call, environment) => {
+  const wanted = parseRequest(call.form);
+  const requester = call.sender ?? call.form.optionalPartition();
+  return xmlReply(await fulfilRequest(wanted, requester, call, environment));
 };
 
 const destroyed: Route = async ({ form }, { store }) => {
@@ -64,7 +58,7 @@ const rename: Route = async ({ form }, { store }) => {
 };
 
 const publish: Route = async ({ form }, { store, clock }) => {
-  return textReply(await store.write((tables) => publishConnection(form, tables, clock)));
+  return textReply(await store.write((tables) => reportConnection(form, tables, clock)));
 };
 
 /** Accepted so that nodes need not warn; nothing is collected by it, as on a Master. */

@@ -3,23 +3,24 @@
  * unless the configuration says otherwise.
  */
 import { randomInt } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { errorMessage, isSlaposError } from '../errors/slapos-error.ts';
+import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from '../log/logger.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { renderPartition } from './documents.ts';
-import { Form } from './form.ts';
+import { type ExternalMaster, ExternalMasters } from './external-masters.ts';
 import { hateoasRoute, renderDocument } from './hateoas.ts';
+import { renderFailure, renderUnknown, send } from './http-reply.ts';
+import { FORM_TYPE, parseHttpRequest } from './http-request.ts';
 import { PartitionTexts } from './partition-texts.ts';
-import { type ProxyEnvironment, type Reply, type Route, textReply } from './route.ts';
+import { type ProxyEnvironment, type Route, textReply } from './route.ts';
 import { READ_ROUTES } from './routes-read.ts';
 import { WRITE_ROUTES } from './routes-write.ts';
+import { callMethod, RPC_METHODS } from './rpc.ts';
 import type { ProxyStore } from './store.ts';
 
 /** A configuration of a thousand partitions takes about 2 MB. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
-const FORM_TYPE = 'application/x-www-form-urlencoded';
+const JSON_TYPE = /^application\/(.+\+)?json/;
 const RUN_ID_LENGTH = 32;
 const RUN_ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 
@@ -29,6 +30,7 @@ export interface ProxyServerOptions {
   readonly defaultComputerId: string;
   readonly products?: ReadonlyMap<string, string>;
   readonly clock?: Clock;
+  readonly externalMasters?: readonly ExternalMaster[];
 }
 
 export interface ProxyServer {
@@ -39,13 +41,16 @@ export interface ProxyServer {
 }
 
 export function createProxyServer(options: ProxyServerOptions): ProxyServer {
+  const runId = createRunId();
+  const masters = new ExternalMasters(options.externalMasters ?? [], runId, options.log);
   const environment: ProxyEnvironment = {
     store: options.store,
     log: options.log,
     clock: options.clock ?? systemClock,
     defaultComputerId: options.defaultComputerId,
     products: options.products ?? new Map(),
-    runId: createRunId(),
+    runId,
+    masters,
     documents: new Map(),
     partitionTexts: new PartitionTexts(renderPartition),
   };
@@ -59,6 +64,8 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
   return {
     listen: (host, port) => app.listen({ host, port }),
     async close() {
+      // A Master that does not answer must not hold up our end.
+      await masters.close();
       await app.close();
       await options.store.close();
     },
@@ -67,11 +74,13 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
 
 function prepare(app: FastifyInstance, log: Logger): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(FORM_TYPE, { parseAs: 'string' }, (_request, body, done) => {
-    done(null, body);
-  });
-  app.setErrorHandler((error, request, reply) => send(reply, refuse(error, request, log)));
-  app.setNotFoundHandler((request, reply) => send(reply, refuseUnknown(request)));
+  for (const type of [FORM_TYPE, JSON_TYPE]) {
+    app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
+      done(null, body);
+    });
+  }
+  app.setErrorHandler((error, request, reply) => send(reply, renderFailure(error, request, log)));
+  app.setNotFoundHandler((request, reply) => send(reply, renderUnknown(request, methodsOf)));
   app.addHook('onResponse', async (request, reply) => {
     const elapsed = reply.elapsedTime.toFixed(1);
     log.debug(`${request.ip} ${request.method} ${request.url} ${reply.statusCode} ${elapsed} ms`);
@@ -84,12 +93,17 @@ function addRoutes(app: FastifyInstance, environment: ProxyEnvironment): void {
       method,
       url,
       handler: async (request, reply) => {
-        return send(reply, await route(parseRequest(request), environment));
+        return send(reply, await route(parseHttpRequest(request), environment));
       },
     });
   };
   for (const [url, route] of Object.entries(READ_ROUTES)) add('GET', url, route);
   for (const [url, route] of Object.entries(WRITE_ROUTES)) add('POST', url, route);
+  for (const [name, method] of Object.entries(RPC_METHODS)) {
+    app.post(`/${name}`, async (request, reply) => {
+      return send(reply, await callMethod(method, request, environment));
+    });
+  }
   add('GET', '/', async () => textReply('slapos-node proxy: a SlapOS Master for this machine.\n'));
   add('GET', '/hateoas', hateoasRoute);
   app.get<{ Params: { kind: string; title: string } }>(
@@ -104,59 +118,12 @@ function addRoutes(app: FastifyInstance, environment: ProxyEnvironment): void {
   );
 }
 
-function parseRequest(request: FastifyRequest) {
-  const query = request.url.split('?', 2)[1] ?? '';
-  const fields = typeof request.body === 'string' ? request.body : query;
-  return {
-    form: new Form(new URLSearchParams(fields)),
-    baseUrl: baseUrlOf(request),
-    ifNoneMatch: request.headers['if-none-match'],
-  };
-}
-
-/** One reverse proxy before us may tell what the client sees (spec/proxy.md 2). */
-function baseUrlOf(request: FastifyRequest): string {
-  const protocol = lastOf(request.headers['x-forwarded-proto']) === 'https' ? 'https' : 'http';
-  const prefix = (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/\/+$/, '');
-  return `${protocol}://${request.headers.host ?? 'localhost'}${prefix}/`;
-}
-
-function lastOf(header: string | string[] | undefined): string | undefined {
-  const text = Array.isArray(header) ? header.join(',') : header;
-  return text?.split(',').at(-1)?.trim();
-}
-
-function send(reply: FastifyReply, answer: Reply): FastifyReply {
-  reply.code(answer.status ?? 200).header('content-type', answer.contentType);
-  if (answer.headers !== undefined) reply.headers(answer.headers);
-  return reply.send(answer.body);
-}
-
-function refuse(error: unknown, request: FastifyRequest, log: Logger): Reply {
-  const status = (error as { statusCode?: unknown }).statusCode;
-  const message = errorMessage(error);
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    log.info(`${request.method} ${request.url.split('?', 1)[0]} refused (${status}): ${message}`);
-    return textReply(`${message}\n`, status);
-  }
-  const isBusy = isSlaposError(error) && error.context['sqlite'] === 'SQLITE_BUSY';
-  log.error(`${request.method} ${request.url.split('?', 1)[0]} failed: ${message}`, {
-    event: 'proxy.request_failed',
-    stack: error instanceof Error ? error.stack : undefined,
-  });
-  if (isBusy) return textReply('The database is locked by another process.\n', 503);
-  return textReply('Internal error: the log of the proxy tells more.\n', 500);
-}
-
-function refuseUnknown(request: FastifyRequest): Reply {
-  const path = (request.url.split('?', 1)[0] ?? '').replace(/\/+$/, '') || '/';
-  const allow = [
+function methodsOf(path: string): string[] {
+  const method = path.slice(1);
+  return [
     Object.hasOwn(READ_ROUTES, path) ? 'GET' : '',
-    Object.hasOwn(WRITE_ROUTES, path) ? 'POST' : '',
-  ].filter((method) => method !== '');
-  if (allow.length === 0) return textReply(`${STATUS_CODES[404]}: ${path}\n`, 404);
-  const headers = { allow: allow.join(', ') };
-  return { ...textReply(`${path} is only for ${allow.join(', ')}.\n`, 405), headers };
+    Object.hasOwn(WRITE_ROUTES, path) || Object.hasOwn(RPC_METHODS, method) ? 'POST' : '',
+  ].filter((name) => name !== '');
 }
 
 function createRunId(): string {

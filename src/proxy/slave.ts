@@ -18,7 +18,7 @@ export async function requestSlave(
   tables: ProxyTables,
   clock: Clock,
 ): Promise<MarshalObject> {
-  const reference = `${request.requestedBy}_${request.title}`;
+  const reference = slaveReference(request.title, request.requestedBy);
   const key = { reference, computerReference: request.computerId };
   const known = await tables.getSlave(key);
   if (request.state === 'destroyed') {
@@ -33,6 +33,21 @@ export async function requestSlave(
   const parameters = decodeInstanceXml(encodeParameters(request.parameters));
   const addresses = await tables.listPartitionAddresses(host);
   return renderSharedInstance(host, slave, parameters, addresses);
+}
+
+/** The name of a slave in the database and on the wire. */
+export function slaveReference(title: string, requestedBy: string): string {
+  return `${requestedBy}_${title}`;
+}
+
+/** Title and root of a slave; without a note of who asked, the root ends at the first `_`. */
+export function splitSlave({ reference, askedBy }: Pick<SlaveRow, 'reference' | 'askedBy'>): {
+  readonly title: string;
+  readonly requestedBy: string;
+} {
+  const isNoted = askedBy !== null && reference.startsWith(`${askedBy}_`);
+  const end = isNoted ? askedBy.length : Math.max(0, reference.indexOf('_'));
+  return { requestedBy: reference.slice(0, end), title: reference.slice(end + 1) };
 }
 
 /** The host that it has, when it still fits; else the first one that does. */

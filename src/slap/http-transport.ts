@@ -39,7 +39,10 @@ export interface HttpAnswer {
 export interface HttpTransport {
   /** @throws MasterError SLAPOS_ERR_MASTER_UNAVAILABLE when no answer comes; any status is one. */
   request(request: HttpRequest): Promise<HttpAnswer>;
+  /** Ends connections once their requests are answered. */
   close(): Promise<void>;
+  /** Ends connections now; requests that are under way fail. */
+  abort(): Promise<void>;
 }
 
 /**
@@ -66,6 +69,10 @@ export function openHttpTransport(options: HttpOptions): HttpTransport {
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.close()));
+      pools.clear();
+    },
+    async abort() {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
       pools.clear();
     },
   };

@@ -42,6 +42,8 @@ export interface SlapConnection {
   get(path: string | URL, query?: Fields, headers?: Record<string, string>): Promise<HttpAnswer>;
   post(path: string, fields: Fields): Promise<HttpAnswer>;
   close(): Promise<void>;
+  /** Closes without waiting for answers: requests that are under way fail. */
+  abort(): Promise<void>;
 }
 
 /** Opens the way to a Master; nothing is connected and undici is not loaded before a request. */
@@ -65,6 +67,9 @@ export function openSlapConnection(options: SlapClientOptions): SlapConnection {
     },
     async close() {
       await (await loading)?.close();
+    },
+    async abort() {
+      await (await loading)?.abort();
     },
   };
 }

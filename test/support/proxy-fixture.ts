@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/log/logger.ts';
-import { createProxyServer } from '../../src/proxy/server.ts';
+import { createProxyServer, type ProxyServerOptions } from '../../src/proxy/server.ts';
 import { openSqliteStore } from '../../src/proxy/store-sqlite.ts';
 import { encodeMarshal } from '../../src/slap/marshal.ts';
 import type { MarshalValue } from '../../src/slap/marshal-value.ts';
@@ -12,7 +12,7 @@ import { createSlapClient } from '../../src/slap/slap-client.ts';
 
 export const SOFTWARE = 'https://example.com/software.cfg';
 
-export async function startProxy() {
+export async function startProxy(options: Partial<ProxyServerOptions> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'slapos-proxy-'));
   const database = join(folder, 'proxy.db');
   const store = openSqliteStore(database, 'COMP-1', silentLogger);
@@ -22,6 +22,7 @@ export async function startProxy() {
     log: silentLogger,
     defaultComputerId: 'COMP-1',
     products,
+    ...options,
   });
   const url = `${await server.listen('127.0.0.1', 0)}/`;
   const master = createSlapClient({ masterUrl: url });

@@ -12,8 +12,8 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   const proxy = parseProxyOptions(config, options);
   if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
   const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId, log);
-  const { computerId: defaultComputerId, products } = proxy;
-  const server = createProxyServer({ store, log, defaultComputerId, products });
+  const { computerId: defaultComputerId, products, externalMasters } = proxy;
+  const server = createProxyServer({ store, log, defaultComputerId, products, externalMasters });
   try {
     await applySoftwareRoot(store, proxy.localSoftwareReleaseRoot, isFile, log);
     const address = await listen(server, proxy);
@@ -21,9 +21,6 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
       event: 'proxy.started',
       address,
     });
-    for (const url of proxy.externalMasters) {
-      log.warning(`Section multimaster/${url} is ignored: requests are not forwarded.`);
-    }
     await aborted(signal);
     log.info('Stopping the proxy.', { event: 'proxy.stopping' });
   } finally {

@@ -36,7 +36,9 @@ key = k
     logFile: undefined,
     products: new Map(),
     localSoftwareReleaseRoot: undefined,
-    externalMasters: ['https://other/'],
+    externalMasters: [
+      expect.objectContaining({ url: 'https://other/', keyFile: 'k', softwareReleases: [] }),
+    ],
   });
   expect(parseDatabaseUri(file, { database_uri: '/y' })).toBe('/y');
 });
@@ -74,4 +76,35 @@ test.each([
   ],
 ])('%j', (text, reason) => {
   expect(() => parseProxyOptions(config(text), {})).toThrow(reason);
+});
+
+test('a section multimaster tells how to reach the Master and what it is for', () => {
+  const file = config(`[slapos]
+computer_id = C
+[slapproxy]
+database_uri = x
+[multimaster/https://m/]
+key = /k
+cert = /c
+software_release_list =
+  https://a/software.cfg
+
+  https://b/software.cfg
+computer = COMP-9
+partition = slappart3
+master_ca_file = /ca
+master_tls_verify = false
+`);
+  expect(parseProxyOptions(file, {}).externalMasters).toEqual([
+    {
+      url: 'https://m/',
+      keyFile: '/k',
+      certFile: '/c',
+      caFile: '/ca',
+      isTlsVerified: false,
+      softwareReleases: ['https://a/software.cfg', 'https://b/software.cfg'],
+      computerId: 'COMP-9',
+      partitionId: 'slappart3',
+    },
+  ]);
 });

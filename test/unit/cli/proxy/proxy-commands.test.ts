@@ -74,7 +74,6 @@ test('serves until it is told to stop, then show prints what it knew', async () 
   const { status, stderr } = await stop();
   expect(status).toBe(0);
   expect(stderr).toContain(`Proxy of COMP-1 listens on http://127.0.0.1:${port} with proxy.db`);
-  expect(stderr).toContain('multimaster/https://other/ is ignored');
   expect(existsSync(join(folder, 'proxy.log'))).toBe(true);
 
   const all = await runSlapos(['proxy', 'show', '--cfg', path], { cwd: folder });

@@ -1,0 +1,63 @@
+/** Answers of the proxy, and what becomes of failures. */
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorMessage, isSlaposError } from '../errors/slapos-error.ts';
+import type { Logger } from '../log/logger.ts';
+import { type Reply, textReply } from './route.ts';
+import { RPC_PREFIX } from './rpc.ts';
+
+export function send(reply: FastifyReply, answer: Reply): FastifyReply {
+  reply.code(answer.status ?? 200).header('content-type', answer.contentType);
+  if (answer.headers !== undefined) reply.headers(answer.headers);
+  return reply.send(answer.body);
+}
+
+/** The answer to a failure: what the client did wrong is explained, what we did is logged. */
+export function renderFailure(error: unknown, request: FastifyRequest, log: Logger): Reply {
+  const { status, reason } = classify(error);
+  const path = pathOf(request);
+  const message = errorMessage(error);
+  if (status < 500) {
+    log.info(`${request.method} ${path} refused (${status}): ${message}`);
+  } else {
+    log.error(`${request.method} ${path} failed: ${message}`, {
+      event: 'proxy.request_failed',
+      stack: status === 500 && error instanceof Error ? error.stack : undefined,
+    });
+  }
+  return path.startsWith(RPC_PREFIX)
+    ? renderRpcFailure(status, reason)
+    : textReply(`${reason}\n`, status);
+}
+
+function classify(error: unknown): { readonly status: number; readonly reason: string } {
+  const status = (error as { statusCode?: unknown }).statusCode;
+  const isExpected =
+    typeof status === 'number' && status >= 400 && (status < 500 || status === 502);
+  if (isExpected) return { status, reason: errorMessage(error) };
+  if (isSlaposError(error) && error.context['sqlite'] === 'SQLITE_BUSY') {
+    return { status: 503, reason: 'The database is locked by another process.' };
+  }
+  return { status: 500, reason: 'Internal error: the log of the proxy tells more.' };
+}
+
+/** The body that the JSON-RPC API gives to every failure (spec/slap-protocol.md 6.1). */
+function renderRpcFailure(status: number, title: string): Reply {
+  const body = JSON.stringify({ status, type: STATUS_CODES[status] ?? 'Unknown Error', title });
+  return { status, contentType: 'application/json', body };
+}
+
+/** For a path that is nobody's, or with a method that is not its own. */
+export function renderUnknown(
+  request: FastifyRequest,
+  methodsOf: (path: string) => string[],
+): Reply {
+  const path = pathOf(request).replace(/\/+$/, '') || '/';
+  const allow = methodsOf(path).join(', ');
+  if (allow === '') return textReply(`${STATUS_CODES[404]}: ${path}\n`, 404);
+  return { ...textReply(`${path} is only for ${allow}.\n`, 405), headers: { allow } };
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '';
+}

@@ -1,0 +1,100 @@
+/** What the methods of the JSON-RPC API take (spec/slap-protocol.md 6.2). Pure. */
+import type { MarshalValue } from '../slap/marshal-value.ts';
+import type { Dictionary } from './form.ts';
+import { badRequest } from './http-problem.ts';
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+export interface PropertySchema {
+  readonly type: 'string' | 'number' | 'boolean' | 'object' | 'array';
+  readonly isRequired?: boolean;
+  readonly choices?: readonly string[];
+  readonly maxLength?: number;
+  /** Properties of an object; without them it may hold anything. */
+  readonly properties?: ObjectSchema;
+  /** Type of the values of an object that are not among its properties; absent forbids them. */
+  readonly others?: PropertySchema;
+  readonly items?: PropertySchema;
+}
+
+export type ObjectSchema = Readonly<Record<string, PropertySchema>>;
+
+/** @throws HttpProblem 400 that says where the body is not what the method takes. */
+export function checkBody(body: JsonValue, schema: ObjectSchema): JsonObject {
+  checkObject(body, { type: 'object', properties: schema }, 'The body');
+  return body as JsonObject;
+}
+
+function checkProperty(value: JsonValue, schema: PropertySchema, what: string): void {
+  if (typeOf(value) !== schema.type) throw badRequest(`${what} is not of type ${schema.type}.`);
+  if (typeof value === 'string') checkText(value, schema, what);
+  else if (schema.type === 'object') checkObject(value, schema, what);
+  else if (Array.isArray(value) && schema.items !== undefined) {
+    for (const [index, item] of value.entries()) {
+      checkProperty(item, schema.items, `${what}[${index}]`);
+    }
+  }
+}
+
+function typeOf(value: JsonValue): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+function checkText(value: string, { choices, maxLength }: PropertySchema, what: string): void {
+  if (choices !== undefined && !choices.includes(value)) {
+    throw badRequest(`${what} is not one of ${choices.join(', ')}.`);
+  }
+  // JSON Schema counts characters, not UTF-16 units.
+  if (maxLength !== undefined && [...value].length > maxLength) {
+    throw badRequest(`${what} is longer than ${maxLength} characters.`);
+  }
+}
+
+function checkObject(value: JsonValue, { properties, others }: PropertySchema, what: string): void {
+  if (typeOf(value) !== 'object') throw badRequest(`${what} is not a JSON object.`);
+  if (properties === undefined) return;
+  const object = value as JsonObject;
+  for (const [name, schema] of Object.entries(properties)) {
+    if (schema.isRequired === true && !Object.hasOwn(object, name)) {
+      throw badRequest(`${what} lacks ${name}.`);
+    }
+  }
+  for (const [name, item] of Object.entries(object)) {
+    const schema = Object.hasOwn(properties, name) ? properties[name] : others;
+    if (schema === undefined) throw badRequest(`${what} may not hold ${name}.`);
+    checkProperty(item, schema, name);
+  }
+}
+
+/** JSON as a value that can be marshalled; dictionaries have no prototype, as those of forms. */
+export function toMarshal(value: JsonValue): MarshalValue {
+  if (Array.isArray(value)) return value.map(toMarshal);
+  if (typeof value !== 'object' || value === null) return value as MarshalValue;
+  return toDictionary(value as JsonObject);
+}
+
+export function toDictionary(value: JsonObject): Dictionary {
+  const dictionary: Record<string, MarshalValue> = Object.create(null);
+  for (const [key, item] of Object.entries(value)) dictionary[key] = toMarshal(item);
+  return dictionary;
+}
+
+/** A marshalled value as JSON; what JSON cannot say becomes its text. */
+export function fromMarshal(value: MarshalValue): JsonValue {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(fromMarshal);
+  if (typeof value !== 'object' || value === null) return value as JsonValue;
+  if (Object.getPrototypeOf(value) !== null && Object.getPrototypeOf(value) !== Object.prototype) {
+    return 'value' in value ? Number(value.value) : String(value);
+  }
+  const entries = Object.entries(value as Dictionary);
+  return Object.fromEntries(entries.map(([key, item]) => [key, fromMarshal(item)]));
+}
