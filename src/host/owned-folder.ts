@@ -18,6 +18,8 @@ const chmodDescriptor = promisify(fchmod);
 const readDescriptor = promisify(read);
 const writeDescriptor = promisify(write);
 
+const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENXIO']);
+
 /** No folder that root looks through in a partition needs more; each may become a process. */
 const LIST_LIMIT = { maxEntries: 10_000 };
 
@@ -156,7 +158,8 @@ async function renameEntry(root: string, path: string, name: string): Promise<vo
   try {
     await rename(join(here, path.slice(path.lastIndexOf('/') + 1)), join(here, name));
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw refusal(join(root, path), errorMessage(error), error);
+    if (errorCode(error) !== 'ENOENT')
+      throw refusal(join(root, path), describeRefusal(error), error);
   } finally {
     await closeDescriptor(folder);
   }
@@ -174,7 +177,7 @@ async function openBeneath(
     return await loadNative().openBeneath(request);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw refusal(join(root, path), errorMessage(error), error);
+    throw refusal(join(root, path), describeRefusal(error), error);
   }
 }
 
@@ -192,9 +195,16 @@ async function expectOwnFile(fd: number, path: string): Promise<number> {
   return status.size;
 }
 
+/** Without the path, which the message has already. */
+function describeRefusal(error: unknown): string {
+  const code = errorCode(error);
+  if (!UNSAFE_CODES.has(code)) return code || errorMessage(error);
+  return `${code}, a symbolic link or another kind of file stands in the way`;
+}
+
 function refusal(path: string, why: string, cause?: unknown): HostError {
   const kernel = (cause ?? {}) as { errno?: number; syscall?: string };
-  const isUnsafe = cause === undefined || ['ELOOP', 'EXDEV', 'ENXIO'].includes(errorCode(cause));
+  const isUnsafe = cause === undefined || UNSAFE_CODES.has(errorCode(cause));
   const code = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
   return new HostError(code, `Cannot use ${printableName(path)}: ${why}.`, kernel, {
     cause,

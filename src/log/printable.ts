@@ -30,3 +30,15 @@ export function makeJsonPrintable(json: string): string {
 export function printableName(name: string): string {
   return makePrintable(name).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is what is looked for.
+const COLOUR = /(\x1b\[[\d;:]{0,40}m)/;
+const PLAIN = '\x1b[0m';
+
+/** The log of a program for a terminal: colours are let through, and end with it. */
+export function makeLogPrintable(text: string): string {
+  const pieces = text.split(COLOUR);
+  if (pieces.length === 1) return makePrintable(text);
+  const shown = pieces.map((piece, index) => (index % 2 === 1 ? piece : makePrintable(piece)));
+  return `${shown.join('')}${PLAIN}`;
+}

@@ -89,7 +89,9 @@ class ReportReader {
       this.#bytesLeft -= bytes.length;
       const report = parsePartitionReport(bytes);
       if (typeof report === 'string') {
-        this.#warn(`${printableName(`${folder.path}/${file}`)} is no report: ${report}.`);
+        this.#warn(
+          `${printableName(`${folder.path}/${file}`)} is no report: ${report.replace(/\.$/, '')}.`,
+        );
         return;
       }
       this.#movements.push(...report.map((each) => renderMovement(each, this.#partitionId)));

@@ -56,7 +56,9 @@ async function postComputerReport(context: GridContext, report: ReportFile): Pro
   if (bytes === undefined) return;
   const fault = isUtf8(bytes) ? findComputerReportFault(bytes) : 'it is not UTF-8';
   if (fault !== undefined) {
-    log.warning(`${report.folder.path}/${report.file} is no consumption report: ${fault}.`);
+    log.warning(
+      `${report.folder.path}/${report.file} is no consumption report: ${fault.replace(/\.$/, '')}.`,
+    );
     return;
   }
   await master.useComputer(options.computerId, bytes.toString());

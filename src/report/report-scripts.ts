@@ -23,8 +23,9 @@ export async function runReportScripts(
   const output = `${folder.path}/${REPORTS}/slapreport.${random}`;
   const { failures, names } = await listScripts(partition);
   const endMs = context.now().getTime() + context.options.reportTimeoutSeconds * 1000;
-  for (const name of names) {
-    const why = await runReportScript(context, partition, { name, output, endMs });
+  for (const [index, name] of names.entries()) {
+    const isLast = index === names.length - 1;
+    const why = await runReportScript(context, partition, { name, output, endMs, isLast });
     if (why === undefined) continue;
     log.error(`Script '${printableName(name)}' of ${id} failed: ${why}`);
     failures.push(`Script '${name}' failed.`);
@@ -54,13 +55,21 @@ async function runReportScript(
   partition: Partition,
   {
     endMs,
+    isLast,
     name,
     output,
-  }: { readonly name: string; readonly output: string; readonly endMs: number },
+  }: {
+    readonly name: string;
+    readonly output: string;
+    readonly endMs: number;
+    readonly isLast: boolean;
+  },
 ): Promise<string | undefined> {
   const isLimited = context.options.reportTimeoutSeconds > 0;
-  const timeoutMs = endMs - context.now().getTime();
-  if (isLimited && timeoutMs <= 0) return 'no time was left for it';
+  const leftMs = endMs - context.now().getTime();
+  if (isLimited && leftMs <= 0) return 'no time was left for it';
+  // One that hangs must leave time for the others.
+  const timeoutMs = isLast ? leftMs : leftMs / 2;
   const cwd = `${partition.folder.path}/${SCRIPTS}`;
   const { failure } = await runPartitionScript(context, partition, {
     argv: [`${cwd}/${name}`, output],

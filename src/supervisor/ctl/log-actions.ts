@@ -1,5 +1,6 @@
 /** `tail`, `maintail`, `fg` (spec/supervisor.md 5). */
 import { request } from 'node:http';
+import { makeLogPrintable } from '../../log/printable.ts';
 import type { ProcessInfo, SupervisorClient } from '../client.ts';
 import { FAULTS } from '../fault.ts';
 import { quote } from '../ini.ts';
@@ -50,9 +51,15 @@ function logPath(name: string, channel: string): string {
   return `/logtail/${encodeURIComponent(name).replaceAll('%3A', ':')}/${channel}`;
 }
 
+/** Programs of partitions write logs: a terminal must not obey what stands in them. */
+function shown({ isTerminal }: CtlSession, text: string): string {
+  return isTerminal ? makeLogPrintable(text) : text;
+}
+
 async function followOrTell(session: CtlSession, path: string): Promise<void> {
   line(session, '==> Press Ctrl-C to exit <==');
-  const status = await follow(session.client, path, session);
+  const write = (text: string) => session.write(shown(session, text));
+  const status = await follow(session.client, path, { write, signal: session.signal });
   if (session.signal.aborted) line(session, '');
   if (status === 200) return;
   const { address } = session.client;
@@ -96,7 +103,7 @@ async function readEnd(
   run: () => Promise<string>,
 ): Promise<void> {
   try {
-    line(session, await run());
+    line(session, shown(session, await run()));
   } catch (error) {
     if (!isRpcFault(error)) throw error;
     const reason = TAIL_FAULTS[error.faultCode];
@@ -190,7 +197,7 @@ async function sendLines(session: CtlSession, name: string): Promise<boolean> {
 async function foreground(session: CtlSession, name: string): Promise<void> {
   const ended = new AbortController();
   const signal = AbortSignal.any([session.signal, ended.signal]);
-  const streams = { write: (text: string) => session.write(text), signal };
+  const streams = { write: (text: string) => session.write(shown(session, text)), signal };
   const followed = (['stdout', 'stderr'] as const).map((channel) => {
     return follow(session.client, logPath(name, channel), streams).catch(() => 0);
   });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLogger, createSink } from '../../../src/log/create-logger.ts';
 import { renderConsoleLine, renderFileLine, renderJsonLine } from '../../../src/log/line-format.ts';
-import { makePrintable } from '../../../src/log/printable.ts';
+import { makeLogPrintable, makePrintable } from '../../../src/log/printable.ts';
 import { setInLines } from '../../../src/log/set-in-lines.ts';
 
 /** Sequences that rename the window, clear it, answer back, hide text and turn it around. */
@@ -25,6 +25,12 @@ it('leaves text, tabs and lines alone', () => {
   const text = 'é ü 漢 🚀 \t x\ny [31m';
   expect(makePrintable(text)).toBe(text);
   expect(makePrintable('a\r\nb')).toBe('a\nb');
+});
+
+it('lets the colours of a log through, and ends them', () => {
+  const log = 'a \x1b[1;31mred\x1b[2J\x1b[m b\r\n\x1b]0;owned\x07';
+  expect(makeLogPrintable(log)).toBe('a \x1b[1;31mred\\x1b[2J\x1b[m b\n\\x1b]0;owned\\x07\x1b[0m');
+  expect(makeLogPrintable('plain\x1b[')).toBe('plain\\x1b[');
 });
 
 it('is how messages reach the console and the log file', () => {
