@@ -1,5 +1,6 @@
 /** Block devices by paths that others name; nothing outside of /dev is ever changed. */
 import { lchown, lstat, realpath } from 'node:fs/promises';
+import { errorMessage, HostError } from '../errors/slapos-error.ts';
 
 export interface BlockDevice {
   /** In /dev, without a link on the way. */
@@ -21,7 +22,21 @@ export async function findBlockDevice(path: string): Promise<BlockDevice | undef
   }
 }
 
-/** Only root changes names in /dev, so that what {@link findBlockDevice} saw is still there. */
-export async function giveBlockDevice(device: BlockDevice, uid: number, gid: number) {
-  await lchown(device.path, uid, gid);
+/**
+ * Only root changes names in /dev, so that what {@link findBlockDevice} saw is still there.
+ * @throws HostError SLAPOS_ERR_HOST
+ */
+export async function giveBlockDevice(
+  { path }: BlockDevice,
+  uid: number,
+  gid: number,
+): Promise<void> {
+  try {
+    await lchown(path, uid, gid);
+  } catch (cause) {
+    const { errno = 0 } = cause as NodeJS.ErrnoException;
+    const kernel = { errno: Math.abs(errno), syscall: 'lchown' };
+    const message = `Cannot give ${path} to uid ${uid}: ${errorMessage(cause)}.`;
+    throw new HostError('SLAPOS_ERR_HOST', message, kernel, { cause });
+  }
 }
