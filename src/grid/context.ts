@@ -38,8 +38,10 @@ export interface GridContext {
   readonly now: () => Date;
   readonly random: () => number;
   readonly signal: AbortSignal;
-  /** How many partitions are processed at a time. */
+  /** How many partitions or releases are installed at a time: that takes processors. */
   readonly jobs: number;
+  /** How many partitions wait for their promises at a time; absent: `jobs`. */
+  readonly watches?: number;
   /** In the order of `manager_list`. */
   readonly managers: readonly Manager[];
   /** undefined without section [firewall]. */

@@ -4,7 +4,7 @@ import type { GridContext } from '../grid/context.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { keepAnswer } from './kept-answer.ts';
 import { notifyError } from './notify.ts';
-import { checkPartitionId, partitionPath } from './partition.ts';
+import { checkPartitionId, isPartitionId, partitionPath } from './partition.ts';
 import { isFreePartition, listLeftovers, selectPartitions } from './select.ts';
 import { forgetTimestamp } from './timestamp.ts';
 
@@ -23,11 +23,42 @@ export async function loadPartitions(
     context.told?.disbelieve();
   }
   if (tidies) await keepAnswer(context, computer);
+  const chosen = selectPartitions(computer.partitions, options.only);
+  const plain = await findPlain(context, chosen);
   const kept: SlapPartition[] = [];
-  for (const partition of selectPartitions(computer.partitions, options.only)) {
-    if (await isUsable(context, partition, tidies)) kept.push(partition);
+  for (const partition of chosen) {
+    const isUsed = plain.has(partition)
+      ? !isFreePartition(partition)
+      : await isUsable(context, partition, tidies);
+    if (isUsed) kept.push(partition);
   }
   return kept;
+}
+
+/** Partitions with a folder in which nothing is to be tidied, by one look at all of them. */
+async function findPlain(
+  { host, options }: GridContext,
+  partitions: readonly SlapPartition[],
+): Promise<ReadonlySet<SlapPartition>> {
+  const named = partitions.filter(({ partitionId }) => isPartitionId(partitionId));
+  const free = named.filter(isFreePartition);
+  const { folders, targets } = await host.look(options.instanceRoot, {
+    targets: named.map(({ partitionId }) => partitionId),
+    folders: free.map(({ partitionId }) => partitionId),
+  });
+  const leftovers = new Map(
+    free.map((partition, index) => {
+      const names = folders[index];
+      return [partition, typeof names === 'object' ? listLeftovers(names) : undefined];
+    }),
+  );
+  return new Set(
+    named.filter((partition, index) => {
+      const target = targets[index];
+      const isThere = typeof target === 'object' && target.kind === 'directory';
+      return isThere && (!leftovers.has(partition) || leftovers.get(partition)?.length === 0);
+    }),
+  );
 }
 
 async function isUsable(

@@ -28,12 +28,14 @@ export function partitionPath(instanceRoot: string, partitionId: string): string
   return join(instanceRoot, partitionId);
 }
 
-/**
- * Ids become names of folders and of supervisor groups.
- * @throws SlaposError SLAPOS_ERR_PARTITION for an id that cannot be either.
- */
+/** Ids become names of folders and of supervisor groups. */
+export function isPartitionId(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text);
+}
+
+/** @throws SlaposError SLAPOS_ERR_PARTITION for what is no {@link isPartitionId}. */
 export function checkPartitionId(partitionId: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(partitionId)) return;
+  if (isPartitionId(partitionId)) return;
   throw new SlaposError(
     'SLAPOS_ERR_PARTITION',
     `${JSON.stringify(partitionId)} is no name of a partition: only letters, digits, _, . and - are allowed.`,

@@ -4,6 +4,7 @@
  */
 
 import { SlaposError } from '../errors/slapos-error.ts';
+import type { Slots } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager, withTearDown } from '../grid/manager.ts';
 import { refreshCertificate } from './certificates.ts';
@@ -34,10 +35,14 @@ export type Preparation =
 
 const UNCHANGED: ServiceFilesResult = { needsUpdate: false, hasGroup: false };
 
-/** @throws what failed before the processing itself began. */
+/**
+ * @param inSlot does the work of an installation when it is its turn
+ * @throws what failed before the processing itself began.
+ */
 export async function preparePartition(
   context: GridContext,
   partition: Partition,
+  inSlot: Slots,
 ): Promise<Preparation> {
   await partition.folder.remove(transactionFile(partition.id));
   await eachManager(context, (manager) => manager.instance?.(context, partition));
@@ -47,8 +52,11 @@ export async function preparePartition(
     const watch = () => watchPartition(context, partition);
     return { kind: 'done', outcome: await withTearDown(context, partition, watch) };
   }
-  if (decision.deletesTimestamp) await partition.folder.remove(TIMESTAMP_FILE);
-  return { kind: 'full', prepared: await processPartition(context, partition) };
+  const prepared = await inSlot(async () => {
+    if (decision.deletesTimestamp) await partition.folder.remove(TIMESTAMP_FILE);
+    return processPartition(context, partition);
+  });
+  return { kind: 'full', prepared };
 }
 
 async function processPartition(

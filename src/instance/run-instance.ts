@@ -1,6 +1,6 @@
 /** One pass of `node instance` (spec/grid.md 7). */
-import { errorCode, errorMessage } from '../errors/slapos-error.ts';
-import { mapBounded } from '../grid/bounded.ts';
+import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+import { createSlots, mapBounded, type Slots } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { findSettled } from './find-settled.ts';
@@ -75,13 +75,20 @@ async function beginAll(
     return new Map<string, number>();
   });
   let lost: PartitionOutcome | undefined;
+  const slots = createSlots(context.jobs);
+  const inSlot: Slots = (work) =>
+    slots(async () => {
+      if (context.signal.aborted) throw interrupted();
+      if (lost !== undefined) throw lostMaster();
+      return work();
+    });
   const count = counter(context, wishes.length, 'partitions prepared');
-  return mapBounded(wishes, context.jobs, async (wish) => {
+  return mapBounded(wishes, context.watches ?? context.jobs, async (wish) => {
     if (context.signal.aborted) return passed(wish, { kind: 'interrupted' });
     if (lost !== undefined) return passed(wish, lost);
     const quiet = settled.get(wish.partitionId);
     const passage =
-      quiet === undefined ? await begin(context, wish) : passSettled(context, wish, quiet);
+      quiet === undefined ? await begin(context, wish, inSlot) : passSettled(context, wish, quiet);
     count();
     if (passage.outcome?.kind === 'offline') lost = passage.outcome;
     else if (isMasterLost(passage.prepared?.error)) lost = { kind: 'offline', message: '' };
@@ -112,14 +119,18 @@ function passSettled({ log }: GridContext, wish: SlapPartition, quiet: number): 
   return passed(wish, { kind: 'success' });
 }
 
-async function begin(context: GridContext, known: SlapPartition): Promise<Passage> {
+function lostMaster(): MasterError {
+  return new MasterError('SLAPOS_ERR_MASTER_UNAVAILABLE', 'The Master went away meanwhile.');
+}
+
+async function begin(context: GridContext, known: SlapPartition, inSlot: Slots): Promise<Passage> {
   let wish = known;
   let release = () => {};
   try {
     release = await lockPartition(context, known.partitionId);
     wish = await completePartition(context, known);
     const partition = await openPartition(context, wish);
-    const preparation = await preparePartition(context, partition);
+    const preparation = await preparePartition(context, partition, inSlot);
     if (preparation.kind === 'full') {
       return { wish, release, outcome: undefined, prepared: preparation.prepared };
     }
@@ -155,19 +166,23 @@ async function finishAll(
   const needsUpdate = passages.some(({ prepared }) => prepared?.services.needsUpdate);
   const updated = needsUpdate ? updateOnce(openSupervisor) : openSupervisor;
   const count = counter(context, passages.length, 'partitions finished');
-  return mapBounded(passages, context.jobs, async ({ outcome, prepared, release, wish }) => {
-    try {
-      const final =
-        prepared === undefined
-          ? (outcome ?? { kind: 'success' })
-          : await finishPartition(context, prepared, updated);
-      const softwareType = textParameter(wish, 'slap_software_type');
-      return { partitionId: wish.partitionId, softwareType, outcome: final };
-    } finally {
-      release();
-      count();
-    }
-  });
+  return mapBounded(
+    passages,
+    context.watches ?? context.jobs,
+    async ({ outcome, prepared, release, wish }) => {
+      try {
+        const final =
+          prepared === undefined
+            ? (outcome ?? { kind: 'success' })
+            : await finishPartition(context, prepared, updated);
+        const softwareType = textParameter(wish, 'slap_software_type');
+        return { partitionId: wish.partitionId, softwareType, outcome: final };
+      } finally {
+        release();
+        count();
+      }
+    },
+  );
 }
 
 /** One update for everybody: the first who needs the supervisor triggers it, all wait for it. */

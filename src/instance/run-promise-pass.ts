@@ -19,7 +19,7 @@ export async function runPromisePass(context: GridContext): Promise<number> {
   const { log } = context;
   log.info('Processing promises...');
   const wishes = await loadPartitions(context, false);
-  const reports = await mapBounded(wishes, context.jobs, async (known) => {
+  const reports = await mapBounded(wishes, context.watches ?? context.jobs, async (known) => {
     return report(known, await checkPartition(context, known));
   });
   for (const line of renderSummary(reports)) log.info(line);

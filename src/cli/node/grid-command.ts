@@ -25,6 +25,13 @@ import { withPidfile } from '../pidfile.ts';
 import { createProgressBar, type ProgressBar } from '../progress-bar.ts';
 import { openPlugins } from './grid-plugins.ts';
 
+/**
+ * Partitions for each processor whose promises run at a time. Most promises wait for an answer or
+ * for their time limit of 20 s; those that compute share the processor with few enough others to
+ * keep that limit.
+ */
+const WATCHES = 8;
+
 /** The pass itself. */
 export type GridPass = (
   context: GridContext,
@@ -119,6 +126,7 @@ function createGridContext(
     signal: command.signal,
     // A debugger owns the terminal: one at a time.
     jobs: options.isBuildoutDebug ? 1 : (options.jobs ?? availableParallelism()),
+    watches: options.isBuildoutDebug ? 1 : (options.jobs ?? WATCHES * availableParallelism()),
     ...plugins,
   };
 }
