@@ -12,7 +12,8 @@ import {
   MarshalTuple,
   type MarshalValue,
 } from './marshal-value.ts';
-import { readXml, type XmlHandler } from './xml-events.ts';
+import { readPlainXml } from './plain-xml.ts';
+import { decodeXmlText, readXml, type XmlHandler } from './xml-events.ts';
 
 const MARSHAL_MODULE = 'slapos.slap.slap';
 
@@ -63,9 +64,21 @@ export function decodeMarshal(
   document: string | Uint8Array,
   what = 'A SLAP document',
 ): MarshalValue {
+  const plain = decodePlain(document);
+  if (plain !== undefined) return plain;
   const reader = new Reader(what);
   readXml(document, what, reader);
   return reader.result();
+}
+
+/** undefined for a document that only the thorough way can read, or say what is wrong with. */
+function decodePlain(document: string | Uint8Array): MarshalValue | undefined {
+  const reader = new Reader('');
+  try {
+    return readPlainXml(decodeXmlText(document), reader) ? reader.result() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 class Reader implements XmlHandler {

@@ -6,7 +6,7 @@ import { SaxesParser } from 'saxes';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 
 /** Deeper documents are refused: no peer writes them, and readers of values may recurse. */
-const MAX_DEPTH = 300;
+export const MAX_DEPTH = 300;
 
 export interface XmlHandler {
   /** @param name without its prefix, `qualifiedName` with it */
@@ -23,13 +23,17 @@ export interface XmlHandler {
  */
 export function readXml(document: string | Uint8Array, what: string, handler: XmlHandler): void {
   try {
-    const text = typeof document === 'string' ? stripMark(document) : decodeXmlBytes(document);
-    feed(text, handler);
+    feed(decodeXmlText(document), handler);
   } catch (cause) {
     if (isSlaposError(cause)) throw cause;
     const reason = errorMessage(cause).replace(/^undefined:/, 'line ');
     throw new SlaposError('SLAPOS_ERR_SLAP_XML', `${what} is not valid XML: ${reason}`, { cause });
   }
+}
+
+/** @throws TypeError or RangeError for bytes that are no text of their encoding. */
+export function decodeXmlText(document: string | Uint8Array): string {
+  return typeof document === 'string' ? stripMark(document) : decodeXmlBytes(document);
 }
 
 function feed(text: string, handler: XmlHandler): void {
