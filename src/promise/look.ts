@@ -4,7 +4,7 @@
  */
 import type { GridHost } from '../host/grid-host.ts';
 import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
-import { cachePath, LEGACY_FOLDER, PLUGIN_FOLDER, resultPath } from './observe.ts';
+import { cachePath, LEGACY_FOLDER, PLUGIN_FOLDER, pluginKind, resultPath } from './observe.ts';
 import { parsePromiseCache } from './promise-cache.ts';
 import { parsePromiseResult, promiseTitle } from './promise-result.ts';
 import { decidePromise, type SchedulingFacts } from './schedule.ts';
@@ -64,13 +64,11 @@ function listCandidates({ names, partitionId }: PromiseNames): Candidate[] | und
   });
   const found = [
     ...(legacy ?? []).map((name) => toCandidate(LEGACY_FOLDER, name)),
-    ...(plugins ?? []).filter(isPlugin).map((name) => toCandidate(PLUGIN_FOLDER, name)),
+    ...(plugins ?? [])
+      .filter((name) => pluginKind(name) !== undefined)
+      .map((name) => toCandidate(PLUGIN_FOLDER, name)),
   ];
   return new Set(found.map(({ title }) => title)).size === found.length ? found : undefined;
-}
-
-function isPlugin(name: string): boolean {
-  return /\.(py|mjs)$/.test(name) && !name.startsWith('__init__');
 }
 
 /** Those that are due or failed before, or of which that is not certain. */
