@@ -51,6 +51,11 @@ requires('root', 'netns')('the shell of supervisorctl', () => {
       );
       // What ended as it should needs no reason.
       expect(terminal.screen.text).toMatch(/^g:ended +EXITED .*\ng:fails/m);
+      // The log of g:fails, which rings the bell too.
+      terminal.type('tail -f g:fails\r');
+      await terminal.sees(/^no luck\\x07$/m);
+      terminal.type('\x03');
+      await terminal.isAt(PROMPT);
       terminal.type('stop solo\r');
       await terminal.sees(/^solo: stopped$/m);
       await terminal.isAt(PROMPT);
