@@ -32,6 +32,11 @@ export interface ManagedRelease {
 export interface Manager {
   readonly name: string;
   /**
+   * Paths in a partition by which it asks: for a partition that is up to date, and has neither one of
+   * them nor a group of the manager, the hooks of `node instance` are not called.
+   */
+  readonly asksBy: readonly string[];
+  /**
    * The manager's own group of services of a partition is `<id>-<groupSuffix>`: it outlives a
    * regeneration of the partition's services.
    */

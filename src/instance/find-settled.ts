@@ -9,6 +9,7 @@ import { findQuietPromises, PROMISE_FOLDERS } from '../promise/look.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { softwarePath } from '../software/release.ts';
 import { decidePartition, parsePeriodicity } from './decide.ts';
+import { findAsking } from './find-asking.ts';
 import { timestampText } from './partition.ts';
 import { TIMESTAMP_FILE } from './timestamp.ts';
 import { transactionFile } from './transaction.ts';
@@ -34,15 +35,17 @@ export async function findSettled(
   context: GridContext,
   wishes: readonly SlapPartition[],
 ): Promise<ReadonlyMap<string, number>> {
-  const { host, managers, now, options } = context;
-  // Managers are called for every partition in every pass.
-  if (managers.length > 0 || options.isForced || wishes.length === 0) return new Map();
+  const { host, now, options } = context;
+  if (options.isForced || wishes.length === 0) return new Map();
   const sights = await lookAtPartitions(context, wishes);
   const periodicities = await readPeriodicities(context, wishes);
+  const ids = wishes.map(({ partitionId }) => partitionId);
+  const asking = await findAsking(context, ids);
   const settled = new Map<string, number>();
   const watched: Sight[] = [];
   for (const sight of sights) {
     const { wish } = sight;
+    if (asking.has(wish.partitionId)) continue;
     if (!isPlain(sight) || !isUpToDate(context, sight, periodicities)) continue;
     if (wish.requestedState !== 'started') settled.set(wish.partitionId, 0);
     else if (isKnownToMaster(context, wish, undefined)) watched.push(sight);

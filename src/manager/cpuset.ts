@@ -35,6 +35,7 @@ export function createCpusetManager(
 ): Manager {
   return {
     name: 'cpuset',
+    asksBy: [REQUESTS],
     async instance(context, partition) {
       const found = await readPartitionText(partition, REQUESTS);
       if (found.kind !== 'found' || found.text.trim() === '') return;

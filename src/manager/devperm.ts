@@ -21,7 +21,7 @@ const LSBLK_TIMEOUT_MS = 60_000;
 export function createDevpermManager({ settings }: ManagerParts): Manager {
   const give = (context: GridContext, partition: ManagedPartition) =>
     giveDisks(context, partition, settings.allowedDisks);
-  return { name: 'devperm', instance: give, instanceTearDown: give };
+  return { name: 'devperm', asksBy: [FILE], instance: give, instanceTearDown: give };
 }
 
 async function giveDisks(

@@ -25,6 +25,7 @@ const ROOT = { uid: 0, gid: 0, name: 'root', home: '/root' };
 export function createPortredirManager({ openSupervisor }: ManagerParts): Manager {
   return {
     name: 'portredir',
+    asksBy: [FILE],
     groupSuffix: SUFFIX,
     async instanceTearDown(context, partition) {
       const entries = await readPartitionList(partition, FILE);

@@ -17,6 +17,7 @@ const SUFFIX = 'prerm';
 export function createPrermManager({ openSupervisor }: ManagerParts): Manager {
   return {
     name: 'prerm',
+    asksBy: [],
     async report(context, partition, isRetained) {
       if (isRetained) return;
       const names = await listScripts(partition);

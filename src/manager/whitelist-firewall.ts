@@ -29,6 +29,7 @@ export function createWhitelistFirewallManager({ firewall, inTurn }: ManagerPart
   };
   return {
     name,
+    asksBy: [FILE, DIGEST_FILE],
     async instanceTearDown(context, partition) {
       const wanted = await readWhitelist(partition);
       if (wanted === 'bad') return;
@@ -52,7 +53,9 @@ export function createWhitelistFirewallManager({ firewall, inTurn }: ManagerPart
 function createDisabled(name: string): Manager {
   return {
     name,
-    async instanceTearDown(_context, { id, log }) {
+    asksBy: [FILE],
+    async instanceTearDown(_context, { folder, id, log }) {
+      if ((await folder.stat(FILE)) === undefined) return;
       log.warning(`${name} does nothing for ${id}: slapos.cfg has no section [firewall].`);
     },
   };

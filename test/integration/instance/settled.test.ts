@@ -182,7 +182,8 @@ requires('root', 'netns')('partitions for which nothing is to be done', () => {
     site.log.lines.length = 0;
     return runInstance({ ...site.context(), ...changes }, site.openSupervisor);
   };
-  const managers = [{ name: 'idle' }];
+  /** Has something to do for every partition. */
+  const managers = [{ name: 'idle', asksBy: ['.'] }];
 
   it('are passed over as if each had been opened', { timeout: 60_000 }, async () => {
     for (const site of [quick, thorough]) {
@@ -209,6 +210,24 @@ requires('root', 'netns')('partitions for which nothing is to be done', () => {
       'a Master that knows it as started',
     ]);
     expect(settled.get(`slappart${NAMES.indexOf('a promise that is not due')}`)).toBe(1);
+  });
+
+  it('are not those that managers have something to do for', async () => {
+    await pass(quick);
+    const told = { isTold: () => true, forget: async () => {}, remember() {}, disbelieve() {} };
+    const find = async () => {
+      const manager = { name: 'some', asksBy: ['.asks', 'etc/asks'], groupSuffix: 'some' };
+      const context = { ...quick.context(), told, managers: [manager] };
+      return [...(await findSettled(context, quick.master.partitions)).keys()];
+    };
+    const all = await find();
+    expect(all.length).toBeGreaterThan(3);
+    const [asking = '', broken = '', group = ''] = all;
+    quick.write(Number(asking.slice('slappart'.length)), 'etc/asks', '');
+    symlinkSync('/etc/passwd', quick.path(broken, '.asks'));
+    writeFileSync(quick.path('etc/supervisord.conf.d', `${group}-some.conf`), '');
+    writeFileSync(quick.path('etc/supervisord.conf.d', `${group}1-other.conf`), '');
+    expect(await find()).toEqual(all.slice(3));
   });
 
   it('cost no lock, no call of the Master and no contact with the supervisor', async () => {

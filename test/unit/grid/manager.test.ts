@@ -23,14 +23,14 @@ function manager(name: string, calls: string[], failure?: Error): Manager {
     calls.push(name);
     if (failure !== undefined) throw failure;
   };
-  return { name, instance: hook, instanceTearDown: hook };
+  return { name, asksBy: [], instance: hook, instanceTearDown: hook };
 }
 
 it('calls every manager in order and throws the first failure', async () => {
   const calls: string[] = [];
   const { context, partition } = scene(
     manager('a', calls, new Error('a failed')),
-    { name: 'b' },
+    { name: 'b', asksBy: [] },
     manager('c', calls, new Error('c failed')),
   );
   const pass = eachManager(context, (each) => each.instance?.(context, partition));
