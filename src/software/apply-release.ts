@@ -4,6 +4,7 @@ import type { GridContext } from '../grid/context.ts';
 import { describeFailure } from '../grid/describe-failure.ts';
 import { eachManager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
+import { untilStopped } from '../grid/until-stopped.ts';
 import type { Logger } from '../log/logger.ts';
 import { buildLogPath, openBuildLog } from './build-log.ts';
 import { directoryParameter } from './buildout-arguments.ts';
@@ -58,7 +59,8 @@ async function buildStep(pass: ReleasePass, step: SoftwareStep, log: Logger): Pr
   const { host, master, options } = context;
   const { url } = step;
   log.info(`Installing software release ${url}...`);
-  await master.reportBuildingSoftware(url, options.computerId).catch((error: unknown) => {
+  const building = master.reportBuildingSoftware(url, options.computerId);
+  await untilStopped(context.signal, building).catch((error: unknown) => {
     if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
   });
   const hash = softwareHash(url);
@@ -76,7 +78,7 @@ async function buildStep(pass: ReleasePass, step: SoftwareStep, log: Logger): Pr
   } finally {
     await buildLog.close();
   }
-  await master.reportAvailableSoftware(url, options.computerId);
+  await untilStopped(context.signal, master.reportAvailableSoftware(url, options.computerId));
   // Only now: a build of which the Master does not know is done again.
   const isDownloaded = (await folder.stat(DOWNLOADED)) !== undefined;
   const name = isDownloaded ? DOWNLOADED : COMPLETED;
@@ -94,7 +96,7 @@ async function destroyStep(context: GridContext, step: SoftwareStep, log: Logger
   const root = host.openFolder(options.softwareRoot);
   await removeRelease(root, hash);
   for (const name of [buildLogPath(hash), `${buildLogPath(hash)}.1`]) await root.remove(name);
-  await master.reportDestroyedSoftware(url, options.computerId);
+  await untilStopped(context.signal, master.reportDestroyedSoftware(url, options.computerId));
   log.info(`Software release ${url} is destroyed.`);
 }
 

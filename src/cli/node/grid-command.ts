@@ -89,7 +89,10 @@ async function runPass(
   } finally {
     bar?.end();
     (await supervisor?.catch(() => undefined))?.close();
-    await context.master.close();
+    const closing = context.master.close();
+    // It waits for answers, and a command that was stopped must not.
+    if (command.signal.aborted) closing.catch(() => undefined);
+    else await closing;
   }
 }
 
