@@ -3,12 +3,13 @@
  * real proxy, its service answers on the partition's own address.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../../src/host/native.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { encodeMarshal } from '../../../src/slap/marshal.ts';
+import { softwarePath } from '../../../src/software/release.ts';
 import { runSoftware } from '../../../src/software/run-software.ts';
 import { createGridSite, type GridSite, partitionUid } from '../../support/grid-site.ts';
 import { type ProxyFixture, startProxy } from '../../support/proxy-fixture.ts';
@@ -58,6 +59,23 @@ requires(
 
   it('is built without a network', async () => {
     expect(await runSoftware(site.context())).toBe(0);
+  });
+
+  it('is built beside another one, each in its own folder', async () => {
+    const other = installExample(`${EXAMPLE}-2`);
+    await proxy.master.supplySoftware(other, 'COMP-1', 'available');
+    expect(await runSoftware(site.context({ jobs: 2, force: true }))).toBe(0);
+    for (const each of [url, other]) {
+      const path = softwarePath(site.softwareRoot, each);
+      expect(existsSync(`${path}/.completed`)).toBe(true);
+      const installed = readFileSync(`${path}/.installed.cfg`, 'utf8');
+      expect(installed).toContain(path);
+      const strangers = [url, other].filter((one) => one !== each);
+      expect(installed).not.toContain(softwarePath(site.softwareRoot, strangers[0] ?? ''));
+    }
+    await proxy.master.supplySoftware(other, 'COMP-1', 'destroyed');
+    expect(await runSoftware(site.context())).toBe(0);
+    rmSync(`${EXAMPLE}-2`, { recursive: true });
   });
 
   it('serves two instances on their own addresses, as their own users', async () => {
@@ -117,9 +135,9 @@ requires(
   });
 });
 
-function installExample(): string {
+function installExample(folder = EXAMPLE): string {
   const script = join(packageRoot(), 'scripts', 'install-example.mjs');
-  return execFileSync(process.execPath, [script, EXAMPLE], { encoding: 'utf8' }).trim();
+  return execFileSync(process.execPath, [script, folder], { encoding: 'utf8' }).trim();
 }
 
 function computerDocument(): string {
