@@ -3,7 +3,7 @@
  * afterwards, for all partitions together; {@link finishPartition} does the rest.
  */
 
-import { SlaposError } from '../errors/slapos-error.ts';
+import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { Slots } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager, withTearDown } from '../grid/manager.ts';
@@ -63,17 +63,28 @@ async function processPartition(
   context: GridContext,
   quiet: Partition,
 ): Promise<PreparedPartition> {
-  let instanceLog: InstanceLog | undefined;
-  let partition = quiet;
+  const instanceLog = await tryInstanceLog(context, quiet);
+  const partition = instanceLog === undefined ? quiet : { ...quiet, log: instanceLog.log };
   try {
-    instanceLog = await openInstanceLog(context, quiet);
-    partition = { ...quiet, log: instanceLog.log };
     logIntroduction(partition);
     await refreshCertificate(context, partition);
     await partition.folder.remove(errorLogFile(partition.id));
     return { partition, instanceLog, ...(await changeState(context, partition)) };
   } catch (error) {
     return { partition, instanceLog, services: UNCHANGED, error };
+  }
+}
+
+/** A partition whose disk is full, or that put something else there, can be stopped all the same. */
+async function tryInstanceLog(
+  context: GridContext,
+  partition: Partition,
+): Promise<InstanceLog | undefined> {
+  try {
+    return await openInstanceLog(context, partition);
+  } catch (error) {
+    partition.log.warning(`${errorMessage(error)} Ignoring: the log of the node has it all.`);
+    return undefined;
   }
 }
 

@@ -44,6 +44,8 @@ const BUILDOUT = `#!/bin/sh
 set -e
 [ -e plan ] && . ./plan
 mkdir -p etc/run etc/service etc/promise
+# What is being started cannot be written to.
+rm -f etc/run/once etc/service/wait
 cat > etc/service/wait <<'END'
 #!/bin/sh
 exec /bin/sleep 1000

@@ -51,7 +51,7 @@ export class MemoryMachine {
   /** Everything that lasts, but times, logs and notes of one pass, as lines that can be compared. */
   snapshot(): readonly string[] {
     // What the Master was told is forgotten whenever that is not certain.
-    const passing = /\/\.slapos-request-|\/slapos-told-states/;
+    const passing = /\/\.slapos-request-|\/\.slapgrid\/log|\/slapos-told-states/;
     const lasting = [...this.entries].filter(([path]) => !passing.test(path));
     const files = lasting.map(([path, { gid, kind, mode, text, uid }]) => {
       const content = /\.log$|\/promise\/(cache|result)\/|master-answer/.test(path) ? '' : text;

@@ -360,7 +360,7 @@ requires('root', 'netns')('node instance', () => {
     plant(victim, '.slapos-retention-lock-delay');
     plant(victim, '.slapgrid-slappart0-error.log');
     plant(`${site.root}/folder`, '.slapgrid');
-    expect(await pass()).toBe(1);
+    expect(await pass()).toBe(0);
     expect(readFileSync(victim, 'utf8')).toBe('precious');
     expect(readdirSync(`${site.root}/folder`)).toEqual([]);
     expect(callsOf('slappart1')).toEqual(['reportStarted slappart1']);
