@@ -93,7 +93,9 @@ async function tidyFreePartition(
   const folder = context.host.openFolder(path);
   await folder.remove('.slapgrid');
   await folder.remove('.timestamp');
-  if (listLeftovers(await folder.list('')).length === 0) return;
+  // What cannot even be listed is no empty folder.
+  const names = await folder.list('').catch(() => [path]);
+  if (listLeftovers(names).length === 0) return;
   context.log.warning(`Free partition ${partitionId} contains file(s) in ${path}.`);
 }
 

@@ -12,6 +12,9 @@ import {
 } from './services.ts';
 
 const FILE_MODE = 0o600;
+/** One supervisor runs the services of all partitions: none may fill it alone. */
+const MOST_SERVICES = 1000;
+const MOST_WARNINGS = 10;
 
 /** What became of the group files. */
 export interface ServiceFilesResult {
@@ -115,9 +118,12 @@ async function renderPartitionGroup(partition: Partition): Promise<string | unde
     listEntries(partition, 'etc/run'),
     listEntries(partition, 'etc/service'),
   ]);
-  for (const name of refusedServiceNames([...runNames, ...serviceNames])) {
+  const refused = refusedServiceNames([...runNames, ...serviceNames]);
+  for (const name of refused.slice(0, MOST_WARNINGS)) {
     log.warning(`Service ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`);
   }
+  const hidden = refused.length - MOST_WARNINGS;
+  if (hidden > 0) log.warning(`${hidden} more services of ${id} have unsafe names, ignoring them.`);
   return renderServiceGroup({
     partitionId: id,
     folder: folder.path,
@@ -132,12 +138,18 @@ async function renderPartitionGroup(partition: Partition): Promise<string | unde
 
 /** Names in a folder of the partition; something else that stands there counts as empty. */
 async function listEntries(partition: Partition, path: string): Promise<readonly string[]> {
+  const { folder, log } = partition;
   try {
-    return await partition.folder.list(path);
+    const names = await folder.list(path);
+    if (names.length <= MOST_SERVICES) return names;
+    log.error(
+      `${folder.path}/${path} holds ${names.length} services: only the first ${MOST_SERVICES} are started.`,
+    );
+    return names.slice(0, MOST_SERVICES);
   } catch (error) {
     // Any other failure says nothing about the services: they must not be stopped for it.
     if (errorCode(error) !== 'SLAPOS_ERR_UNSAFE_PATH') throw error;
-    partition.log.warning(`${errorMessage(error)} Its entries are not started.`);
+    log.warning(`${errorMessage(error)} Its entries are not started.`);
     return [];
   }
 }

@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -139,6 +140,8 @@ export class AttackSite {
     const pid = Number(readFileSync(this.paths.pidFile, 'utf8'));
     process.kill(pid, 'SIGTERM');
     await until(() => (isAlive(pid) ? undefined : true), 'the end of the keeper');
+    // The attack leaves a file in the /tmp that it sees: that of all in the default profile.
+    for (const index of [0, 1]) rmSync(join('/tmp', `kept-${this.uid(index)}`), { force: true });
     await this.site.remove();
   }
 }

@@ -1,4 +1,5 @@
 /** Starts and stops what the group files say, without a daemon: enough for passes over partitions. */
+import { setMaxListeners } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../src/errors/slapos-error.ts';
@@ -60,6 +61,7 @@ export function createStandInSupervisor(instanceRoot: string): StandInSupervisor
       if (text === undefined) return false;
       if (groups.has(group)) return true;
       const controller = new AbortController();
+      setMaxListeners(0, controller.signal);
       groups.set(group, { stop: controller, ended: startPrograms(text, controller.signal) });
       return true;
     },

