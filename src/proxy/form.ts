@@ -2,7 +2,9 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
+import { checkXmlText } from '../slap/xml-text.ts';
 import { badRequest } from './http-problem.ts';
+import { checkExtent } from './marshal-bounds.ts';
 import type { PartitionKey } from './store.ts';
 
 export type Dictionary = Readonly<Record<string, MarshalValue>>;
@@ -21,9 +23,15 @@ export class Form {
 
   /** The field as it is, possibly empty. @throws HttpProblem 400 when it is missing. */
   text(name: string): string {
-    const value = this.#fields.get(name);
+    const value = this.#get(name);
     if (value === null) throw badRequest(`Field ${name} is missing.`);
     return value;
+  }
+
+  /** What is stored is sent as XML one day: what that cannot carry would break every answer. */
+  #get(name: string): string | null {
+    const value = this.#fields.get(name);
+    return value === null ? null : expectXmlText(value, `Field ${name}`);
   }
 
   /** A field that must say something. @throws HttpProblem 400 when it is missing or empty. */
@@ -34,17 +42,16 @@ export class Form {
   }
 
   optional(name: string): string | null {
-    const value = this.#fields.get(name);
+    const value = this.#get(name);
     return value === null || value === '' || value === 'None' ? null : value;
   }
 
   /** A marshalled field. @throws HttpProblem 400 when it is missing or broken. */
   marshalled(name: string): MarshalValue {
-    try {
-      return decodeMarshal(this.text(name), `Field ${name}`);
-    } catch (error) {
-      throw badRequest(errorMessage(error));
-    }
+    const text = this.text(name);
+    const value = decode(text, `Field ${name}`);
+    checkExtent(value, `Field ${name}`);
+    return value;
   }
 
   /** A marshalled dictionary with text keys; absent is empty. @throws HttpProblem 400. */
@@ -65,6 +72,23 @@ export class Form {
   /** `computer_id` and `computer_partition_id`. @throws HttpProblem 400 when one is missing. */
   partition(computer = 'computer_id', partition = 'computer_partition_id'): PartitionKey {
     return { computerReference: this.value(computer), reference: this.value(partition) };
+  }
+}
+
+function decode(text: string, what: string): MarshalValue {
+  try {
+    return decodeMarshal(text, what);
+  } catch (error) {
+    throw badRequest(errorMessage(error));
+  }
+}
+
+/** @throws HttpProblem 400 for a text with a character that XML cannot hold. */
+export function expectXmlText(text: string, what: string): string {
+  try {
+    return checkXmlText(text);
+  } catch (error) {
+    throw badRequest(`${what}: ${errorMessage(error)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What happens to an instance after it was requested (spec/proxy.md 8). */
+import { comparePythonStrings } from '../slap/python-text.ts';
 import { type Clock, nextTimestamp } from './clock.ts';
 import { rootTitle } from './documents.ts';
 import { type Dictionary, expectDictionary, type Form } from './form.ts';
@@ -48,7 +49,10 @@ export async function destroyPartition(key: PartitionKey, tables: ProxyTables): 
   }
   for (const child of children)
     await tables.updatePartition(child, { requestedState: 'destroyed' });
-  const names = children.map((child) => child.title).join(', ');
+  const names = children
+    .map((child) => child.title ?? '')
+    .sort(comparePythonStrings)
+    .join(', ');
   return `Not destroying yet because this partition has child partitions: ${names}`;
 }
 

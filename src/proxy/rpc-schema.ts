@@ -1,7 +1,8 @@
 /** What the methods of the JSON-RPC API take (spec/slap-protocol.md 6.2). Pure. */
 import type { MarshalValue } from '../slap/marshal-value.ts';
-import type { Dictionary } from './form.ts';
+import { type Dictionary, expectXmlText } from './form.ts';
 import { badRequest } from './http-problem.ts';
+import { checkExtent } from './marshal-bounds.ts';
 
 export type JsonValue =
   | null
@@ -28,6 +29,7 @@ export type ObjectSchema = Readonly<Record<string, PropertySchema>>;
 
 /** @throws HttpProblem 400 that says where the body is not what the method takes. */
 export function checkBody(body: JsonValue, schema: ObjectSchema): JsonObject {
+  checkExtent(body as MarshalValue, 'The body');
   checkObject(body, { type: 'object', properties: schema }, 'The body');
   return body as JsonObject;
 }
@@ -49,6 +51,7 @@ function typeOf(value: JsonValue): string {
 }
 
 function checkText(value: string, { choices, maxLength }: PropertySchema, what: string): void {
+  expectXmlText(value, what);
   if (choices !== undefined && !choices.includes(value)) {
     throw badRequest(`${what} is not one of ${choices.join(', ')}.`);
   }
