@@ -109,14 +109,21 @@ export class ArchiveInspector {
     else this.#extension = { ...this.#extension, ...parsePax(content) };
   }
 
-  #check({ linkName, name, type }: Header): void {
+  #check({ linkName, name, sizeBytes, type }: Header): void {
     const path = this.#checkName(name, name);
-    if (type === '1') this.#checkName(linkName, name);
-    else if (type === '2') this.#links.add(path);
-    else if (!['0', '\0', '5', '7'].includes(type)) {
+    if (path === this.#top && type !== '5') throw new Error(`${this.#top} is no folder`);
+    // Programs differ in whether content follows then: it could hide members from us.
+    if ('125'.includes(type) && sizeBytes !== 0) {
+      throw new Error(`${JSON.stringify(name)} has content and is no file`);
+    }
+    // Another name of a link is a link.
+    const isLink =
+      type === '2' || (type === '1' && this.#links.has(this.#checkName(linkName, name)));
+    if (isLink) this.#links.add(path);
+    if (type === '1' || type === '2') return;
+    if (!['0', '\0', '5', '7'].includes(type)) {
       throw new Error(`${JSON.stringify(name)} is no file, folder or link`);
     }
-    if (path === this.#top && type !== '5') throw new Error(`${this.#top} is no folder`);
   }
 
   /** @returns the path without a final `/`. */

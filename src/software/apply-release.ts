@@ -95,7 +95,6 @@ async function destroyStep(context: GridContext, step: SoftwareStep, log: Logger
   await endLeftovers(context, step, log);
   const root = host.openFolder(options.softwareRoot);
   await removeRelease(root, hash);
-  for (const name of [buildLogPath(hash), `${buildLogPath(hash)}.1`]) await root.remove(name);
   await untilStopped(context.signal, master.reportDestroyedSoftware(url, options.computerId));
   log.info(`Software release ${url} is destroyed.`);
 }

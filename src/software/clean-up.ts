@@ -3,6 +3,7 @@ import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { SlapComputer } from '../slap/master.ts';
+import { buildLogPath } from './build-log.ts';
 import { COMPLETED, DOWNLOADED, listGarbage } from './release.ts';
 
 /** Work folders of downloads and uploads: none is alive while we hold the pid file. */
@@ -19,13 +20,14 @@ export async function removeWorkFolders(context: GridContext): Promise<void> {
   }
 }
 
-/** Half a release must never pass for a whole one: what says that it is goes first. */
+/** With its logs. Half a release must never pass for a whole one: what says that it is goes first. */
 export async function removeRelease(root: OwnedFolder, hash: string): Promise<void> {
   if ((await root.stat(hash))?.kind === 'directory') {
     await root.remove(`${hash}/${COMPLETED}`);
     await root.remove(`${hash}/${DOWNLOADED}`);
   }
   await root.remove(hash);
+  for (const name of [buildLogPath(hash), `${buildLogPath(hash)}.1`]) await root.remove(name);
 }
 
 /** Removes the folders of releases that the Master no longer names. */

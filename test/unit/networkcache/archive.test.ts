@@ -55,6 +55,18 @@ describe('an archive of a release', () => {
       [{ name: `${TOP}/x`, type: '1', linkName: '/etc/passwd' }],
       'not below',
     ],
+    [
+      'a file through a second name of a link',
+      [
+        top,
+        link(`${TOP}/l`, '/etc'),
+        { name: `${TOP}/m`, type: '1', linkName: `${TOP}/l` },
+        file(`${TOP}/m/x`),
+      ],
+      'through a link',
+    ],
+    ['a folder with content', [{ ...top, content: 'x' }], 'has content'],
+    ['a link with content', [top, { ...link(`${TOP}/l`, 'x'), content: 'x' }], 'has content'],
     ['a character device', [top, { name: `${TOP}/x`, type: '3' }], 'no file, folder or link'],
     ['a block device', [top, { name: `${TOP}/x`, type: '4' }], 'no file, folder or link'],
     ['a pipe', [top, { name: `${TOP}/x`, type: '6' }], 'no file, folder or link'],
