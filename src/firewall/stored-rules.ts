@@ -5,7 +5,7 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { ManagedPartition } from '../grid/manager.ts';
-import { readPartitionList } from '../grid/partition-json.ts';
+import { readPartitionList, writePartitionText } from '../grid/partition-json.ts';
 import { type FirewallRule, parseStoredRule, renderStoredRule } from './rules.ts';
 
 const PARTITION_FILE = '.slapos-firewalld-rules';
@@ -79,12 +79,12 @@ export async function writeStoredRules(
   rules: readonly FirewallRule[],
 ): Promise<void> {
   const text = render(rules);
-  const { folder } = partition;
-  const before = await folder.readText(PARTITION_FILE).catch(() => undefined);
-  if (before !== text) await folder.write(PARTITION_FILE, text, { mode: 0o644 });
   const root = host.openFolder(options.instanceRoot);
-  if ((await root.readText(recordPath(partition))) === text) return;
-  await root.makeFolder('var', { mode: 0o755 });
-  await root.makeFolder(RECORDS, { mode: 0o700 });
-  await root.write(recordPath(partition), text, { mode: 0o600 });
+  if ((await root.readText(recordPath(partition))) !== text) {
+    await root.makeFolder('var', { mode: 0o755 });
+    await root.makeFolder(RECORDS, { mode: 0o700 });
+    await root.write(recordPath(partition), text, { mode: 0o600 });
+  }
+  const before = await partition.folder.readText(PARTITION_FILE).catch(() => undefined);
+  if (before !== text) await writePartitionText(partition, PARTITION_FILE, text, { mode: 0o644 });
 }

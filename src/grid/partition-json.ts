@@ -1,5 +1,6 @@
 /** Files in which a partition asks a manager for something: bounded, and never trusted. */
 import { errorMessage } from '../errors/slapos-error.ts';
+import type { WriteOptions } from '../host/host.ts';
 import type { ManagedPartition } from './manager.ts';
 
 /** A thousand entries fit many times. */
@@ -11,24 +12,32 @@ export type PartitionText =
   | { readonly kind: 'bad' }
   | { readonly kind: 'found'; readonly text: string };
 
-/** A file of a partition; links, other kinds of files and long ones are refused with a warning. */
+/** A file of a partition; links, second names, other kinds of files and long ones are refused with a warning. */
 export async function readPartitionText(
   { folder, id, log }: ManagedPartition,
   path: string,
-  maxBytes = MAX_BYTES,
 ): Promise<PartitionText> {
-  const refuse = (why: string) => {
-    log.warning(`${path} of ${id} is ignored: ${why}`);
-    return { kind: 'bad' as const };
-  };
   try {
-    const status = await folder.stat(path);
-    if (status === undefined) return { kind: 'missing' };
-    if (status.sizeBytes > maxBytes) return refuse(`it has more than ${maxBytes} bytes.`);
-    const text = await folder.readText(path);
-    return text === undefined ? { kind: 'missing' } : { kind: 'found', text };
+    const bytes = await folder.readSole(path, MAX_BYTES);
+    return bytes === undefined ? { kind: 'missing' } : { kind: 'found', text: bytes.toString() };
   } catch (error) {
-    return refuse(errorMessage(error));
+    log.warning(`${path} of ${id} is ignored: ${errorMessage(error)}`);
+    return { kind: 'bad' };
+  }
+}
+
+/** Writes a file that is ours to write, also when a folder of the partition stands in its place. */
+export async function writePartitionText(
+  { folder }: ManagedPartition,
+  path: string,
+  text: string,
+  options: WriteOptions,
+): Promise<void> {
+  try {
+    await folder.write(path, text, options);
+  } catch {
+    await folder.remove(path);
+    await folder.write(path, text, options);
   }
 }
 
@@ -55,7 +64,7 @@ export function parsePartitionList(
   try {
     const value: unknown = JSON.parse(text);
     return Array.isArray(value) ? value : refuse('it is no list.');
-  } catch (error) {
-    return refuse(errorMessage(error));
+  } catch {
+    return refuse('it is no JSON.');
   }
 }

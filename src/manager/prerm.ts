@@ -2,9 +2,11 @@
  * Manager `prerm`: scripts that run before a partition is destroyed, as its services
  * (spec/grid.md 12). The destruction waits for them.
  */
+import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
+import { writePartitionText } from '../grid/partition-json.ts';
 import { type ManagerGroup, writeManagerGroup } from '../instance/service-files.ts';
 import { refusedServiceNames } from '../instance/services.ts';
 import type { ManagerParts } from './registry.ts';
@@ -33,7 +35,11 @@ export function createPrermManager({ openSupervisor }: ManagerParts): Manager {
 
 /** Names of scripts, without those that cannot be a service. */
 async function listScripts({ folder, id, log }: ManagedPartition): Promise<readonly string[]> {
-  const names = await folder.list(SCRIPTS);
+  // What is no folder must not keep the partition from being destroyed.
+  const names = await folder.list(SCRIPTS).catch((error: unknown) => {
+    log.warning(`${errorMessage(error)} Nothing of it is run before ${id} is destroyed.`);
+    return [];
+  });
   const found: string[] = [];
   for (const name of names) {
     const status = await folder.stat(`${SCRIPTS}/${name}`);
@@ -64,9 +70,10 @@ function describeScripts(
 
 async function writeWaitList(
   { host }: GridContext,
-  { folder, id, owner }: ManagedPartition,
+  partition: ManagedPartition,
   names: readonly string[],
 ): Promise<void> {
+  const { id, owner } = partition;
   const text = names.map((name) => `${id}-${SUFFIX}:${name}\n`).join('');
-  await folder.write(WAIT_LIST, text, ownedBy(host, owner, 0o644));
+  await writePartitionText(partition, WAIT_LIST, text, ownedBy(host, owner, 0o644));
 }

@@ -6,7 +6,11 @@ import { coalesce } from '../grid/coalesce.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
-import { parsePartitionList, readPartitionText } from '../grid/partition-json.ts';
+import {
+  parsePartitionList,
+  readPartitionText,
+  writePartitionText,
+} from '../grid/partition-json.ts';
 import { parseIpv4, renderIpv4 } from '../model/ip-address.ts';
 import type { ManagerParts } from './registry.ts';
 
@@ -155,10 +159,11 @@ async function removeChain(
 
 async function writeDigest(
   { host }: GridContext,
-  { folder, owner }: ManagedPartition,
+  partition: ManagedPartition,
   digest: string,
 ): Promise<void> {
-  await folder.write(DIGEST_FILE, digest, ownedBy(host, owner, 0o644));
+  const options = ownedBy(host, partition.owner, 0o644);
+  await writePartitionText(partition, DIGEST_FILE, digest, options);
 }
 
 async function reloadRules(context: GridContext, { command }: FirewallSettings): Promise<void> {
