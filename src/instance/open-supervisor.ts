@@ -29,9 +29,7 @@ export async function openServiceSupervisor(access: SupervisorAccess): Promise<S
 /** The calls of the grid over a client. */
 export function connectSupervisor(client: SupervisorClient, log: Logger): ServiceSupervisor {
   return {
-    update: coalesce(async () => {
-      await explain(updateGroups(client, log));
-    }),
+    update: coalesce(async () => (await explain(updateGroups(client, log))).problems),
     startUnstarted: (group) => explain(startUnstarted(client, group)),
     async startGroup(group) {
       try {

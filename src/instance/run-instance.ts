@@ -1,8 +1,10 @@
 /** One pass of `node instance` (spec/grid.md 7). */
-import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+import { basename } from 'node:path';
+import { errorCode, errorMessage, MasterError, SlaposError } from '../errors/slapos-error.ts';
 import { createSlots, mapBounded, type Slots } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { SlapPartition } from '../slap/master.ts';
+import type { GroupProblem } from '../supervisor/update.ts';
 import { findSettled } from './find-settled.ts';
 import { finishPartition } from './finish-partition.ts';
 import { interrupted } from './interruption.ts';
@@ -192,11 +194,27 @@ function updateOnce(
   let updating: Promise<ServiceSupervisor> | undefined;
   const update = async () => {
     const supervisor = await openSupervisor();
-    await supervisor.update();
-    return supervisor;
+    return refusing(supervisor, await supervisor.update());
   };
   return () => {
     updating ??= update();
     return updating;
+  };
+}
+
+/** Nobody takes services for new whose file the supervisor did not understand. */
+function refusing(
+  supervisor: ServiceSupervisor,
+  problems: readonly GroupProblem[],
+): ServiceSupervisor {
+  const messages = new Map(problems.map(({ file, message }) => [basename(file, '.conf'), message]));
+  return {
+    ...supervisor,
+    async startGroup(group) {
+      const message = messages.get(group);
+      if (message === undefined) return supervisor.startGroup(group);
+      const text = `The supervisor does not take the services of ${group}: ${message}`;
+      throw new SlaposError('SLAPOS_ERR_SUPERVISOR', text);
+    },
   };
 }

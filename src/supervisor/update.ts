@@ -8,6 +8,14 @@ export interface UpdateResult {
   readonly added: readonly string[];
   readonly changed: readonly string[];
   readonly removed: readonly string[];
+  /** Files that could not be understood: their groups stay as they were. */
+  readonly problems: readonly GroupProblem[];
+}
+
+export interface GroupProblem {
+  /** Absolute path. */
+  readonly file: string;
+  readonly message: string;
 }
 
 const STILL_RUNNING = 91;
@@ -28,14 +36,10 @@ async function removeGroup(client: SupervisorClient, name: string): Promise<void
 
 const UNKNOWN_METHOD = 1;
 
-interface BatchResult extends UpdateResult {
-  readonly problems: ReadonlyArray<{ readonly file: string; readonly message: string }>;
-}
-
 /** One call does it all, where the supervisor is ours; undefined where it is not. */
-async function updateAtOnce(client: SupervisorClient): Promise<BatchResult | undefined> {
+async function updateAtOnce(client: SupervisorClient): Promise<UpdateResult | undefined> {
   try {
-    return await client.call<BatchResult>('slapos.applyUpdate');
+    return await client.call<UpdateResult>('slapos.applyUpdate');
   } catch (error) {
     if (isRpcFault(error) && error.faultCode === UNKNOWN_METHOD) return undefined;
     throw error;
@@ -60,11 +64,11 @@ function report({ added, changed, removed }: UpdateResult, log: Logger): void {
  * @throws RpcFault 92 when the main configuration file is wrong, SlaposError when unreachable.
  */
 export async function updateGroups(client: SupervisorClient, log: Logger): Promise<UpdateResult> {
-  const atOnce = await updateAtOnce(client);
-  const result = atOnce ?? (await updateStepByStep(client));
+  const result = (await updateAtOnce(client)) ?? (await updateStepByStep(client));
+  const { added, changed, problems, removed } = result;
   report(result, log);
-  for (const { message } of atOnce?.problems ?? []) log.warning(message);
-  return { added: result.added, changed: result.changed, removed: result.removed };
+  for (const { message } of problems) log.warning(message);
+  return { added, changed, problems, removed };
 }
 
 /** The sequence that a stock supervisord needs. */
@@ -83,5 +87,5 @@ async function updateStepByStep(client: SupervisorClient): Promise<UpdateResult>
   for (const name of added) {
     await client.call('supervisor.addProcessGroup', name);
   }
-  return { added, changed, removed };
+  return { added, changed, removed, problems: [] };
 }

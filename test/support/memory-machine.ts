@@ -106,7 +106,10 @@ export class MemoryMachine {
       return text !== undefined;
     };
     const supervisor: ServiceSupervisor = {
-      update: async () => this.#update(),
+      update: async () => {
+        this.#update();
+        return [];
+      },
       startGroup: async (group) => start(group),
       startUnstarted: async (group) => start(group),
       startAll: async () => {

@@ -54,6 +54,7 @@ export function createStandInSupervisor(instanceRoot: string): StandInSupervisor
       for (const [group, text] of known) if (texts.get(group) !== text) await stop(group);
       known.clear();
       for (const [group, text] of texts) known.set(group, text);
+      return [];
     },
     async startGroup(group) {
       calls.push(`startGroup ${group}`);

@@ -105,6 +105,20 @@ requires('root', 'netns')('node instance', () => {
     expect(site.read('slappart0', '.timestamp')).toBe('0');
   });
 
+  it('fails only the partition whose services the supervisor does not take', async () => {
+    const file = site.path('etc/supervisord.conf.d/slappart0.conf');
+    const update = async () => {
+      await site.supervisor.update();
+      return [{ file, message: 'Invalid user' }];
+    };
+    const supervisor = { ...site.supervisor, update };
+    site.master.calls.length = 0;
+    expect(await runInstance(site.context(), async () => supervisor)).toBe(1);
+    expect(callsOf('slappart0')).toEqual(['reportInstanceError slappart0']);
+    expect(callsOf('slappart1')).toEqual(['reportStarted slappart1']);
+    expect(site.master.posted[0]).toContain('slappart0: Invalid user');
+  });
+
   it('goes on with the others when one buildout fails', async () => {
     fail(0);
     expect(await pass()).toBe(1);
