@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { enterNamespace } from '../support/campaign-namespace.ts';
-import { runLives } from '../support/life-run.ts';
+import { runLives } from '../support/run-lives.ts';
 
 const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({

@@ -50,8 +50,11 @@ const STOPPED = 'stoppedComputerPartition';
 const RELATED = 'updateComputerPartitionRelatedInstanceList';
 const ERROR = 'softwareInstanceError';
 
+/** Options of the pass. */
+export type LifeMode = 'plain' | 'force' | 'force-stop';
+
 /**
- * An ordinary pass over one partition, when the Master was reached at its start.
+ * A pass over one partition, when the Master was reached at its start.
  * @param heard what the Master heard of it last
  */
 export function expectPass(
@@ -59,11 +62,14 @@ export function expectPass(
   before: LifeState,
   fault: LifeFault | undefined,
   heard: string | undefined,
+  mode: LifeMode = 'plain',
 ): LifePass {
   if (wish.release === undefined) {
     return { calls: [], outcome: 'success', after: { ...before, timestamp: undefined } };
   }
-  if (before.timestamp === wish.timestamp) return watchPass(wish, before, fault, heard);
+  const isStopping = mode === 'force-stop' && wish.state === 'started';
+  const isWatched = mode !== 'force' && !isStopping && before.timestamp === wish.timestamp;
+  if (isWatched) return watchPass(wish, before, fault, heard);
   const begun: LifeState = { ...before, timestamp: undefined };
   const brokenCall = (name: string) => isBroken(fault, name);
   if (brokenCall(CERTIFICATE)) return lostCertificate(begun, fault);
@@ -77,6 +83,7 @@ export function expectPass(
     const after = { timestamp: undefined, serves, hasErrorLog };
     return { calls: [CERTIFICATE, ERROR], outcome: 'failure', after };
   }
+  if (isStopping) return forceStopPass(wish);
   return wish.state === 'started' ? startPass(wish, fault) : stopPass(wish, fault);
 }
 
@@ -121,6 +128,12 @@ function startPass(wish: LifeWish, fault: LifeFault | undefined): LifePass {
     return { calls: [CERTIFICATE, STARTED], outcome: 'offline', after };
   }
   return endPass(wish, fault, [CERTIFICATE, STARTED], after);
+}
+
+/** Nothing is told of services that are stopped by force, nor remembered. */
+function forceStopPass(wish: LifeWish): LifePass {
+  const calls = wish.requests.length === 0 ? [CERTIFICATE] : [CERTIFICATE, RELATED];
+  return { calls, outcome: 'success', after: EMPTY_LIFE };
 }
 
 /** That the Master cannot be told about a stop stops nothing. */

@@ -4,20 +4,20 @@
  */
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { softwarePath } from '../../src/software/release.ts';
-import { seededRandom } from './format-kill.ts';
 import type { Fault } from './http-master.ts';
-import { InstanceNode, serviceName } from './instance-node.ts';
+import { type InstanceNode, serviceName } from './instance-node.ts';
 import {
   EMPTY_LIFE,
   expectPass,
   expectStatus,
   type LifeFault,
+  type LifeMode,
   type LifePass,
   type LifeState,
   type LifeWish,
 } from './life-model.ts';
 
-const RELEASES = ['https://host/one.cfg', 'https://host/two%20.cfg'] as const;
+export const RELEASES = ['https://host/one.cfg', 'https://host/two%20.cfg'] as const;
 
 interface Life {
   readonly id: string;
@@ -48,6 +48,8 @@ const CONFINED: readonly LifeFault[] = [
   { kind: 'master', call: 'stoppedComputerPartition', fault: 'silence' },
   { kind: 'master', call: 'updateComputerPartitionRelatedInstanceList', fault: '404' },
 ];
+const DESTRUCTION =
+  'getComputerPartitionCertificate,stoppedComputerPartition,destroyedComputerPartition';
 const LOSING_CALLS = [
   'getComputerPartitionCertificate',
   'startedComputerPartition',
@@ -55,7 +57,7 @@ const LOSING_CALLS = [
 ];
 const LOSING_FAULTS: readonly Fault[] = ['500', '503', '400', 'silence', 'cut'];
 
-class LifeRun {
+export class LifeRun {
   readonly node: InstanceNode;
   readonly lives: readonly Life[];
   /** Kinds of transitions and faults that were met, for the coverage of a run. */
@@ -91,7 +93,8 @@ class LifeRun {
     for (const life of this.lives) {
       if (life.wish.release === undefined || this.#random() > 0.5) continue;
       const fault = this.#pick(CONFINED);
-      if (fault.kind === 'disk' && life.index >= this.#disks) continue;
+      const hasDisk = life.index < this.#disks && life.wish.state !== 'destroyed';
+      if (fault.kind === 'disk' && !hasDisk) continue;
       faults.set(life.id, fault);
     }
     if (isLosing) this.#addLoss(faults);
@@ -102,8 +105,9 @@ class LifeRun {
   }
 
   /** A pass in which nothing goes wrong: everything is as the Master wants it afterwards. */
-  async cleanPass(): Promise<string[]> {
-    return this.#pass(new Map());
+  async cleanPass(mode: LifeMode = 'plain'): Promise<string[]> {
+    this.#note(`${mode} pass`);
+    return this.#pass(new Map(), mode);
   }
 
   /** The Master fails before it says what it wants: nothing changes. */
@@ -142,25 +146,32 @@ class LifeRun {
     return problems;
   }
 
-  /** Frees what is to be destroyed. */
-  async report(): Promise<string[]> {
+  /**
+   * Frees what is to be destroyed.
+   * @param fault of the last call about some of them, which the Master then wants destroyed again
+   */
+  async report(fault?: Fault): Promise<string[]> {
     const doomed = this.lives.filter(({ wish }) => wish.state === 'destroyed' && wish.release);
+    const isUnheard = (id: string | undefined) => fault !== undefined && /[02468]$/.test(id ?? '');
+    this.node.master.fault = ({ name, partitionId }) =>
+      name === 'destroyedComputerPartition' && isUnheard(partitionId) ? fault : undefined;
     const { status, stderr } = await this.node.run(['report']);
+    this.node.master.fault = () => undefined;
     const problems = status === 0 ? [] : [`status ${status}: ${errorLines(stderr)}`];
-    const wanted =
-      'getComputerPartitionCertificate,stoppedComputerPartition,destroyedComputerPartition';
     for (const life of doomed) {
       const told = String(this.node.master.callsOf(life.id));
-      if (told !== wanted) problems.push(`${life.id}: report told ${told}`);
-      life.wish = FREE;
+      if (told !== DESTRUCTION) problems.push(`${life.id}: report told ${told}`);
+      this.#note(isUnheard(life.id) ? 'destroyed unheard' : 'destroyed -> free');
+      if (!isUnheard(life.id)) life.wish = FREE;
       life.state = EMPTY_LIFE;
     }
     return [...problems, ...(await this.#compareNode())];
   }
 
-  async #pass(faults: ReadonlyMap<string, LifeFault>): Promise<string[]> {
-    const expected = this.#expectAll(faults);
-    const { status, stderr } = await this.node.run(['instance']);
+  async #pass(faults: ReadonlyMap<string, LifeFault>, mode: LifeMode = 'plain'): Promise<string[]> {
+    const expected = this.#expectAll(faults, mode);
+    const options = mode === 'plain' ? [] : [`--${mode}`];
+    const { status, stderr } = await this.node.run(['instance', ...options]);
     const isLost = [...expected.values()].some(({ outcome }) => outcome === 'offline');
     const problems: string[] = [];
     const outcomes = this.lives.map((life) => {
@@ -190,11 +201,14 @@ class LifeRun {
     }
   }
 
-  #expectAll(faults: ReadonlyMap<string, LifeFault>): ReadonlyMap<string, LifePass> {
+  #expectAll(
+    faults: ReadonlyMap<string, LifeFault>,
+    mode: LifeMode = 'plain',
+  ): ReadonlyMap<string, LifePass> {
     return new Map(
       this.lives.map(({ id, state, wish }) => {
         const heard = this.node.master.accessStatus.get(id);
-        return [id, expectPass(wish, state, faults.get(id), heard)];
+        return [id, expectPass(wish, state, faults.get(id), heard, mode)];
       }),
     );
   }
@@ -325,49 +339,6 @@ class LifeRun {
 
   #note(what: string): void {
     this.met.set(what, (this.met.get(what) ?? 0) + 1);
-  }
-}
-
-export interface LivesOptions {
-  readonly partitions: number;
-  readonly rounds: number;
-  readonly seed: number;
-  onLine?(line: string): void;
-}
-
-/** Share of the partitions with a disk of their own, which can be full. */
-const DISKS = 0.3;
-/** A killed pass is killed within this time. */
-const KILL_MS = 1400;
-const DEAF: readonly Fault[] = ['garbage', '500', 'silence', '400', 'cut'];
-
-/**
- * Rounds of new wishes, each followed by a pass with failures, one that is killed, an undisturbed
- * one, and the destruction of what is not wanted any more.
- * @returns what differed from the model, and how often what was met.
- */
-export async function runLives(options: LivesOptions) {
-  const random = seededRandom(options.seed);
-  const node = new InstanceNode({ partitions: options.partitions, releases: RELEASES });
-  await node.open();
-  const problems: string[] = [];
-  try {
-    const run = new LifeRun(node, random, Math.floor(options.partitions * DISKS));
-    const take = async (name: string, pass: Promise<string[]>) => {
-      problems.push(...(await pass).map((problem) => `${name}: ${problem}`));
-    };
-    for (let round = 0; round < options.rounds; round += 1) {
-      run.mutate();
-      if (round > 0) await take(`${round} deaf`, run.deafPass(DEAF[(round - 1) % 5] as Fault));
-      await take(`${round} troubled`, run.troubledPass(round % 2 === 1));
-      await take(`${round} killed`, run.killedPass(random() * KILL_MS));
-      await take(`${round} clean`, run.cleanPass());
-      await take(`${round} report`, run.report());
-      options.onLine?.(`round ${round}: ${problems.length} problems`);
-    }
-    return { met: run.met, problems };
-  } finally {
-    await node.close();
   }
 }
 
