@@ -50,7 +50,7 @@ describe.skipIf(missing.length > 0)(
             'manager_list = whitelistfirewall\n[firewall]\nreload_config_cmd = firewall-cmd --reload\n',
         });
         await node.open();
-      }, 60_000);
+      }, 240_000);
       afterAll(async () => {
         await node.close();
         await new Promise((resolve) => server.close(resolve));
@@ -105,7 +105,7 @@ describe.skipIf(missing.length > 0)(
         await pass('instance');
         expect(await reach(STRANGER)).toBe('in');
         expect(sh('firewall-cmd --permanent --direct --get-all-rules').trim()).toBe('');
-      }, 60_000);
+      }, 240_000);
 
       it('keeps the processes of a partition to its whitelist', async () => {
         const uid = partitionUid(0);
@@ -120,7 +120,7 @@ describe.skipIf(missing.length > 0)(
         want('destroyed', '4');
         await pass('report');
         expect(sh('iptables -S')).not.toContain('whitelist');
-      }, 60_000);
+      }, 240_000);
     });
   },
 );
