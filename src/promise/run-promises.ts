@@ -69,10 +69,10 @@ async function runDue(
       ...runPlugins(context, check, wave, ends),
       runExecutables(context, check, wave, failures),
     ]);
-    for (const result of results) {
-      if (result.status === 'rejected') runnerFailure ??= result.reason;
-    }
-    if (errorCode(runnerFailure) === 'SLAPOS_ERR_CANCELLED') throw runnerFailure;
+    const reasons = results.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    const cancelled = reasons.find((reason) => errorCode(reason) === 'SLAPOS_ERR_CANCELLED');
+    if (cancelled !== undefined) throw cancelled;
+    runnerFailure ??= reasons[0];
   }
   const order = new Map(due.map((promise, index) => [promise, index]));
   ends.sort((a, b) => (order.get(a.promise) ?? 0) - (order.get(b.promise) ?? 0));

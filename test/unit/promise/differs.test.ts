@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runPromises } from '../../../src/promise/run-promises.ts';
 import { createPromiseSite, type PromiseSite } from '../../support/promise-site.ts';
 
@@ -226,6 +226,45 @@ describe.skipIf(!existsSync(PYTHON))('the library', () => {
     expect(await site.run('test')).toBeUndefined();
     expect(site.result('check').result.message).toBe('ours');
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({});
+    site.remove();
+  });
+});
+
+describe.skipIf(!existsSync(PYTHON))('promises of a partition', () => {
+  it('run at a time, four of a kind', async () => {
+    const site = createPromiseSite();
+    for (const name of ['a', 'b', 'c', 'd']) {
+      site.plugin(
+        `${name}1.py`,
+        senses('import time; time.sleep(0.7)', "self.logger.error('bad')"),
+      );
+      site.write(`etc/promise/${name}2`, '#!/bin/sh\nsleep 0.7; echo fine\n', 0o755);
+    }
+    const started = performance.now();
+    expect(await site.run('test')).toBe("Promise 'a1.py' failed with output: bad");
+    expect(performance.now() - started).toBeLessThan(8 * 700 - 700);
+    site.remove();
+  });
+
+  it('end with the node, with all that they started', async () => {
+    const site = createPromiseSite();
+    site.plugin(
+      'orphans.py',
+      senses(DETACH.replace('%s', 'orphan'), 'import time', 'time.sleep(60)'),
+    );
+    site.write('etc/promise/slow', '#!/bin/sh\necho $$ > slow\nsleep 60\n', 0o755);
+    const interruption = new AbortController();
+    const context = { ...site.context(), signal: interruption.signal };
+    const running = runPromises(context, site.check('test'));
+    await vi.waitFor(() => expect(['orphan', 'slow'].every(site.exists)).toBe(true), 10_000);
+    interruption.abort();
+    await expect(running).rejects.toMatchObject({ code: 'SLAPOS_ERR_CANCELLED' });
+    await vi.waitFor(() => {
+      expect(['orphan', 'slow'].map((name) => isRunning(site.read(name).trim()))).toEqual([
+        false,
+        false,
+      ]);
+    });
     site.remove();
   });
 });
