@@ -3,7 +3,7 @@
  * slapos.core, beside the launcher of slapos.core: the same results and scheduling files.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -201,6 +201,17 @@ from slapos.promise.plugin.${module} import RunPromise
       expect([status, stderr]).toEqual([2, expect.stringContaining("Promise '")]);
       expect(collect()).toEqual(ours);
       expect((await runUpstream('--force')).status).toBe(2);
+      expect(collect()).toEqual(ours);
+      const readResultTime = () =>
+        statSync(join(site.path, '.slapgrid/promise/result/file-good.status.json')).mtimeMs;
+      const startedMs = readResultTime();
+      const monitor = 'from slapos.monitor.runpromise import main; main()';
+      const words = ['-p', site.path, '-f', '--master-url', 'http://master/', '--run-only', ''];
+      const ids = ['--partition-id', 'slappart0', '--computer-id', 'COMP-1'];
+      const none = ['--partition-cert', '', '--partition-key', ''];
+      const { owner } = site.check('test');
+      await runAsPartition(['-c', monitor, ...words, ...ids, ...none], owner);
+      expect(readResultTime()).toBeGreaterThan(startedMs);
       expect(collect()).toEqual(ours);
       const before = site.commandCount();
       expect(await site.run('anomaly')).toMatch(/^Promise 'command-bad.py' failed with output: /);
