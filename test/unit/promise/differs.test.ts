@@ -21,7 +21,7 @@ describe.skipIf(!existsSync(PYTHON))('one launch', () => {
   let failure: string | undefined;
 
   beforeAll(async () => {
-    site = createPromiseSite({ timeoutSeconds: 2 });
+    site = createPromiseSite({ timeoutSeconds: 4 });
     const eggs = join(site.root, 'eggs');
     mkdirSync(eggs);
     writeFileSync(join(eggs, 'helper.py'), "WORD = 'from the eggs'\n");
@@ -99,7 +99,7 @@ ${senses('self.logger.info(helper.WORD)')}`,
   });
 
   it('tells how long a promise took', () => {
-    expect(site.result('quick')['execution-time']).toBeLessThan(2);
+    expect(site.result('quick')['execution-time']).toBeLessThan(4);
   });
 
   it('gives plugins a clean environment and none of our descriptors', () => {
@@ -181,7 +181,7 @@ describe.skipIf(!existsSync(PYTHON))('logs', () => {
     }
     const started = Date.now();
     await site.run('test');
-    expect(Date.now() - started).toBeLessThan(5000);
+    expect(Date.now() - started).toBeLessThan(15_000);
     expect(site.result('check').result.failed).toBe(true);
     for (const title of ['check', 'legacy']) {
       const folder = join(site.path, '.slapgrid/promise/log');
@@ -236,13 +236,13 @@ describe.skipIf(!existsSync(PYTHON))('promises of a partition', () => {
     for (const name of ['a', 'b', 'c', 'd']) {
       site.plugin(
         `${name}1.py`,
-        senses('import time; time.sleep(0.7)', "self.logger.error('bad')"),
+        senses('import time; time.sleep(1.5)', "self.logger.error('bad')"),
       );
-      site.write(`etc/promise/${name}2`, '#!/bin/sh\nsleep 0.7; echo fine\n', 0o755);
+      site.write(`etc/promise/${name}2`, '#!/bin/sh\nsleep 1.5; echo fine\n', 0o755);
     }
     const started = performance.now();
     expect(await site.run('test')).toBe("Promise 'a1.py' failed with output: bad");
-    expect(performance.now() - started).toBeLessThan(8 * 700 - 700);
+    expect(performance.now() - started).toBeLessThan(8 * 1500 - 1500);
     site.remove();
   });
 
@@ -264,7 +264,7 @@ describe.skipIf(!existsSync(PYTHON))('promises of a partition', () => {
         false,
         false,
       ]);
-    });
+    }, 10_000);
     site.remove();
   });
 });
