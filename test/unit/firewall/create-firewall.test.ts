@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -65,8 +73,16 @@ function scene() {
     } as unknown as ManagedPartition;
   };
   // Each pass has a firewall of its own.
-  const apply = (...given: Parameters<typeof partition>) =>
-    createFirewall(SETTINGS, createQueue()).apply(context, partition(...given));
+  const apply = (
+    addresses: readonly string[],
+    changes?: Partial<SlapPartition>,
+    id?: string,
+    settings: Partial<FirewallSettings> = {},
+  ) =>
+    createFirewall({ ...SETTINGS, ...settings }, createQueue()).apply(
+      context,
+      partition(addresses, changes, id),
+    );
   const remove = (...given: Parameters<typeof partition>) =>
     createFirewall(SETTINGS, createQueue()).remove(context, partition(...given));
   const reloads = () => fake.commands.filter((text) => text === '/bin/true reload').length;
@@ -198,6 +214,19 @@ it.each([
   const pass = apply(['10.0.0.1']);
   if (message === undefined) await expect(pass).resolves.toBeUndefined();
   else await expect(pass).rejects.toThrow(message);
+});
+
+it('finds our own slapos for the reload where PATH has none, and no other program', async () => {
+  const { apply, fake } = scene();
+  const reloadCommand = ['slapos', 'node', 'restart', 'firewall'] as const;
+  await apply(['10.0.0.1'], {}, 'p1', { reloadCommand });
+  const [program, script, ...words] = fake.commands.at(-1)?.split(' ') ?? [];
+  expect([program, ...words]).toEqual([process.execPath, 'node', 'restart', 'firewall']);
+  expect(existsSync(script ?? '')).toBe(true);
+  const missing = { command: ['no-such-firewall'] as const };
+  await expect(apply(['10.0.0.2'], {}, 'p2', missing)).rejects.toThrow(
+    'There is no program no-such-firewall.',
+  );
 });
 
 it('reloads once for partitions that change at the same time', async () => {
