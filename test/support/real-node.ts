@@ -24,6 +24,8 @@ export type Settings = Readonly<Record<string, string | number | boolean>>;
 export interface RealNodeOptions {
   readonly folder: string;
   readonly port: number;
+  /** Of `slapos proxy`, where something stands between it and the node. */
+  readonly proxyPort?: number;
   /** A Python with upstream's programs beside it, where they are to be run. */
   readonly python?: string;
   /** Who runs everything, where that is not root. */
@@ -77,7 +79,7 @@ export class RealNode {
     if (this.user !== undefined) chownSync(path, this.user.uid, this.user.gid);
   }
 
-  private renderConfig({ port, slapos = {}, slapformat = {} }: RealNodeOptions): string {
+  private renderConfig({ port, proxyPort, slapos = {}, slapformat = {} }: RealNodeOptions): string {
     return renderSections({
       slapos: {
         computer_id: COMPUTER,
@@ -99,7 +101,11 @@ export class RealNode {
         create_tap: false,
         ...slapformat,
       },
-      slapproxy: { host: '127.0.0.1', port, database_uri: join(this.folder, 'proxy.db') },
+      slapproxy: {
+        host: '127.0.0.1',
+        port: proxyPort ?? port,
+        database_uri: join(this.folder, 'proxy.db'),
+      },
       slapconsole: {},
     });
   }
