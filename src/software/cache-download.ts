@@ -54,7 +54,7 @@ async function tryEntries(build: Build, client: CacheClient): Promise<boolean> {
   for (const entry of usable) {
     if (await tryEntry(build, client, entry)) return true;
   }
-  log.info(`No binary of ${url} for this node is in the cache.`);
+  if (usable.length === 0) log.info(`No binary of ${url} for this node is in the cache.`);
   return false;
 }
 
