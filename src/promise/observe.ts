@@ -36,19 +36,21 @@ type Candidate = Omit<ObservedPromise, 'cache' | 'saved'>;
 /** Results hold at most 5,000 characters of a message, each six bytes at worst. */
 const MAX_STATE_BYTES = 128 * 1024;
 
+/** No partition needs more in one folder. */
+const MAX_PROMISES = 1000;
+
 /** Looks only. */
 export async function observePromises(
   host: GridHost,
   folder: OwnedFolder,
   log: Logger,
 ): Promise<ObservedPromises> {
-  const [pluginNames, legacyNames] = await Promise.all([
-    folder.list(PLUGIN_FOLDER),
-    folder.list(LEGACY_FOLDER),
-  ]);
+  const [pluginNames, legacyNames] = await Promise.all(
+    [PLUGIN_FOLDER, LEGACY_FOLDER].map((path) => listSome(folder, path, log)),
+  );
   const badPaths: string[] = [];
   const candidates: Candidate[] = [];
-  for (const name of pluginNames) {
+  for (const name of pluginNames ?? []) {
     const kind = pluginKind(name);
     if (kind === undefined) continue;
     const path = `${folder.path}/${PLUGIN_FOLDER}/${name}`;
@@ -56,7 +58,7 @@ export async function observePromises(
     const modifiedMs = (await host.stat(path))?.modifiedMs ?? 0;
     candidates.push(toCandidate(kind, name, path, modifiedMs));
   }
-  for (const name of legacyNames) {
+  for (const name of legacyNames ?? []) {
     const path = `${folder.path}/${LEGACY_FOLDER}/${name}`;
     // A promise may be a link to a program of the software: it runs as the partition's user.
     const status = await host.stat(path);
@@ -65,6 +67,20 @@ export async function observePromises(
     else badPaths.push(path);
   }
   return { promises: await readStates(host, folder, candidates, log), badPaths };
+}
+
+/** Each entry may take as long as the time limit of promises, in which others wait. */
+async function listSome(
+  folder: OwnedFolder,
+  path: string,
+  log: Logger,
+): Promise<readonly string[]> {
+  const names = await folder.list(path);
+  if (names.length <= MAX_PROMISES) return names;
+  log.warning(
+    `${folder.path}/${path} holds ${names.length} files: only the first ${MAX_PROMISES} are looked at.`,
+  );
+  return names.slice(0, MAX_PROMISES);
 }
 
 /** What a file of `etc/plugin` is; undefined when it is no promise. */

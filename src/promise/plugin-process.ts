@@ -58,6 +58,7 @@ export async function checkPlugin(job: PluginJob, ports: PluginPorts): Promise<v
     return;
   }
   const { date, message } = result;
+  const isAnomaly = job.isAnomaly && result.type() === 'Anomaly Result';
   report({
     event: 'result',
     name,
@@ -65,7 +66,7 @@ export async function checkPlugin(job: PluginJob, ports: PluginPorts): Promise<v
     failed: result.hasFailed(),
     message: limitMessage(String(message ?? '')),
     date,
-    wantsBang: job.isAnomaly && result.hasFailed() && facts.isBangAllowed,
+    wantsBang: isAnomaly && result.hasFailed() && facts.isBangAllowed,
   });
 }
 

@@ -67,6 +67,18 @@ describe.skipIf(!existsSync(PYTHON))('hostile files', () => {
     expect(readFileSync('/etc/passwd', 'utf8')).not.toContain('fine');
   });
 
+  it('takes the first thousand of any number of promises', async () => {
+    for (let index = 0; index < 1100; index += 1) {
+      site.write(`etc/promise/x${String(index).padStart(4, '0')}`, '', 0o644);
+    }
+    expect(await site.run('anomaly')).toBeUndefined();
+    const bad = site.log.lines.filter((line) => line.includes('Bad promise file'));
+    expect(bad.length).toBe(998);
+    expect(site.log.lines[0]).toBe(
+      `WARNING ${site.path}/etc/promise holds 1102 files: only the first 1000 are looked at.`,
+    );
+  });
+
   it('reads only the end of a log that is one line of a gigabyte', async () => {
     site.plugin(
       'plug.py',

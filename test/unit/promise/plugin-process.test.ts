@@ -99,6 +99,16 @@ describe('checkPlugin', () => {
     expect((await check(extra, true)).at(-1)).toMatchObject({ ...failed, wantsBang: false });
   });
 
+  it('wants no bang for a test result that an anomaly check gives', async () => {
+    class RunPromise extends GenericPromise {
+      sense() {}
+      override anomaly() {
+        return new TestResult(true, 'own');
+      }
+    }
+    expect(await resultOf(RunPromise, true)).toMatchObject({ failed: true, wantsBang: false });
+  });
+
   it('counts failures among the last runs', async () => {
     class RunPromise extends GenericPromise {
       sense() {
