@@ -12,6 +12,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MasterError } from '../../../src/errors/slapos-error.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import { createGridSite, type GridSite } from '../../support/grid-site.ts';
+import { isAlive } from '../../support/keeper-run.ts';
 import { requires } from '../../support/requires.ts';
 
 const CONSUMPTION =
@@ -90,6 +91,15 @@ requires('root', 'netns')('node report', () => {
     expect(site.exists('slappart0', 'too')).toBe(true);
     const child = Number(site.read('slappart0', 'child'));
     expect(() => process.kill(child, 0)).toThrow('ESRCH');
+  });
+
+  it('does not wait for what a script leaves behind with its output open', async () => {
+    site.write(0, 'etc/report/a', '#!/bin/sh\n/bin/sleep 30 & echo $! > ../../child\n', 0o755);
+    const start = performance.now();
+    expect(await pass()).toBe(0);
+    expect(performance.now() - start).toBeLessThan(15_000);
+    const child = Number(site.read('slappart0', 'child'));
+    if (isAlive(child)) process.kill(child, 'SIGKILL');
   });
 
   it('logs a thousand lines of a script and runs a hundred scripts', async () => {
