@@ -13,8 +13,11 @@ const RECEIVER = `
 import json, socket, sys
 receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 receiver.bind(sys.argv[1])
-print('ready', flush=True)
-print(json.dumps([receiver.recv(65536).decode() for _ in range(2)]), flush=True)
+# One call for each, where print may take two.
+sys.stdout.write('ready\\n')
+sys.stdout.flush()
+sys.stdout.write(json.dumps([receiver.recv(65536).decode() for _ in range(2)]))
+sys.stdout.flush()
 `;
 
 const peer = findPeerPython('socket');
