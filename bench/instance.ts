@@ -5,7 +5,7 @@
  * passes over the same partitions with the same Master, in turns with ours.
  *
  *     npm run bench -- instance [--json|--markdown] [--partitions 100,200,500,1000] [--runs 3]
- *                               [--upstream 200] [--plugins 20] [--sleeping 500]
+ *                               [--upstream 500] [--plugins 20] [--sleeping 500]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -37,7 +37,7 @@ const { values } = parseArgs({
     /** Sites; each pass is timed three times in each. */
     runs: { type: 'string', default: '3' },
     /** Partitions that upstream passes over too, 0 for none. */
-    upstream: { type: 'string', default: '200' },
+    upstream: { type: 'string', default: '500' },
     /** Partitions with a plugin promise that is not due, 0 for none. */
     plugins: { type: 'string', default: '20' },
     /** Partitions with a legacy promise that is due and sleeps 0.1 s, 0 for none. */

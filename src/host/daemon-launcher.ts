@@ -1,5 +1,4 @@
 /** Starts the supervisor: the only place where it is launched from. */
-import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -51,10 +50,16 @@ export interface LaunchOptions {
 export async function readKeeperVersion(
   program: string,
 ): Promise<{ readonly version: string; readonly protocol: number }> {
+  const { execFile } = await loadChildProcess();
   const { stdout } = await promisify(execFile)(program, ['--version'], { cwd: '/', env: {} });
   const found = /^slapos-supervisord (\S+) protocol (\d+)$/m.exec(stdout);
   if (found === null) throw new TypeError(`${program} is no slapos-supervisord`);
   return { version: found[1] ?? '', protocol: Number(found[2]) };
+}
+
+/** Takes 2 ms, which commands that find their daemon running need not spend. */
+function loadChildProcess(): Promise<typeof import('node:child_process')> {
+  return import('node:child_process');
 }
 
 /** Starts a program and waits for its exit. */
@@ -68,8 +73,9 @@ export type DaemonLauncher = (
  * The real launcher. In the foreground the standard streams are ours and an abort becomes SIGTERM;
  * otherwise output is gathered, and the call ends when the program has put itself in background.
  */
-export const launchDaemon: DaemonLauncher = (program, args, options) => {
+export const launchDaemon: DaemonLauncher = async (program, args, options) => {
   const { isForeground, signal, env = {}, cwd = '/', user = {} } = options;
+  const { spawn } = await loadChildProcess();
   return new Promise((resolve) => {
     const output = isForeground ? 'inherit' : 'pipe';
     const stdio = ['ignore', output, output] as const;
