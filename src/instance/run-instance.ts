@@ -15,12 +15,7 @@ import { openPartition, textParameter } from './partition.ts';
 import { lockPartition } from './partition-lock.ts';
 import { type PreparedPartition, preparePartition } from './prepare-partition.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
-import {
-  exitStatus,
-  type PartitionOutcome,
-  type PartitionReport,
-  renderSummary,
-} from './summary.ts';
+import { exitStatus, logSummary, type PartitionOutcome, type PartitionReport } from './summary.ts';
 import { forgetTimestamp } from './timestamp.ts';
 import { withToldStates } from './told-states.ts';
 
@@ -62,7 +57,7 @@ async function runPass(
   const passages = await beginAll(context, wishes);
   const reports = await finishAll(context, passages, openSupervisor);
   if (context.signal.aborted) throw interrupted();
-  for (const line of renderSummary(reports)) log.info(line);
+  logSummary(log, reports);
   const isOffline = reports.some((report) => report.outcome.kind === 'offline');
   return isOffline ? runOffline(context, openSupervisor) : exitStatus(reports);
 }

@@ -8,7 +8,7 @@ import { completePartition, loadPartitions } from './load-partitions.ts';
 import { openPartition, textParameter } from './partition.ts';
 import { lockPartition } from './partition-lock.ts';
 import { promiseCheck } from './promise-check.ts';
-import { type PartitionOutcome, type PartitionReport, renderSummary } from './summary.ts';
+import { logSummary, type PartitionOutcome, type PartitionReport } from './summary.ts';
 
 /**
  * Nothing is installed, started or told to the Master.
@@ -22,7 +22,7 @@ export async function runPromisePass(context: GridContext): Promise<number> {
   const reports = await mapBounded(wishes, context.watches ?? context.jobs, async (known) => {
     return report(known, await checkPartition(context, known));
   });
-  for (const line of renderSummary(reports)) log.info(line);
+  logSummary(log, reports);
   return reports.every(({ outcome }) => outcome.kind === 'success') ? 0 : 2;
 }
 

@@ -1,4 +1,5 @@
 /** What a pass over the partitions comes to: the final lines and the exit status (spec/grid.md 7.2). */
+import type { Logger } from '../log/logger.ts';
 
 export type PartitionOutcome =
   | { readonly kind: 'success' }
@@ -32,6 +33,21 @@ export function renderSummary(reports: readonly PartitionReport[]): readonly str
     ...renderGroup('Error while processing the following partitions:', reports, 'failure'),
     ...renderGroup('Error with promises for the following partitions:', reports, 'promise'),
   ];
+}
+
+/** Logs the summary; in `--log-format json` its first line has the partitions by what became of them. */
+export function logSummary(log: Logger, reports: readonly PartitionReport[]): void {
+  const [first = '', ...others] = renderSummary(reports);
+  const idsOf = (kind: PartitionOutcome['kind']) =>
+    reports.filter(({ outcome }) => outcome.kind === kind).map(({ partitionId }) => partitionId);
+  log.info(first, {
+    event: 'instance.finished',
+    processed: reports.length,
+    failed: idsOf('failure'),
+    promise_failed: idsOf('promise'),
+    offline: idsOf('offline'),
+  });
+  for (const line of others) log.info(line);
 }
 
 function renderGroup(

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { exitStatus, type PartitionReport, renderSummary } from '../../../src/instance/summary.ts';
+import {
+  exitStatus,
+  logSummary,
+  type PartitionReport,
+  renderSummary,
+} from '../../../src/instance/summary.ts';
+import { type LogFields, silentLogger } from '../../../src/log/logger.ts';
 
 const good: PartitionReport = {
   partitionId: 'a',
@@ -25,6 +31,22 @@ describe('exitStatus', () => {
     [[broken, unkept], 1],
   ])('of %#', (reports, status) => {
     expect(exitStatus(reports)).toBe(status);
+  });
+});
+
+describe('logSummary', () => {
+  it('tells programs which partitions failed', () => {
+    const records: Array<readonly [string, LogFields | undefined]> = [];
+    const info = (message: string, fields?: LogFields) => void records.push([message, fields]);
+    logSummary({ ...silentLogger, info }, [good, unkept, broken]);
+    expect(records.map(([message]) => message)).toEqual(renderSummary([good, unkept, broken]));
+    expect(records[0]?.[1]).toEqual({
+      event: 'instance.finished',
+      processed: 3,
+      failed: ['b'],
+      promise_failed: ['c'],
+      offline: [],
+    });
   });
 });
 
