@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import {
   askAsRecipe,
   askForComputer,
+  askWhetherChanged,
   fillComputer,
   measureChanged,
   measureClients,
@@ -90,6 +91,10 @@ async function measureComputer(candidate: Candidate): Promise<void> {
     const many = await measureClients(clients, seconds, (index) => askAsRecipe(proxy, index));
     add(who, `the same, ${clients} clients`, many.times);
     addRate(who, `the same, ${clients} clients, requests/s`, many.perSecond);
+    if (isOurs) {
+      const known = await measureClients(clients, seconds, await askWhetherChanged(proxy));
+      add(who, `${name}, unchanged, 304, ${clients} clients`, known.times);
+    }
     const crowd = await measureClients(clients, seconds, () => askForComputer(proxy));
     add(who, `${name}, ${clients} clients`, crowd.times);
   } finally {

@@ -103,6 +103,14 @@ export async function askAsRecipe(proxy: RunningProxy, index: number): Promise<v
   expectOk(await proxy.get(`/registerComputerPartition?${query}`));
 }
 
+/** A node that has the document and asks whether it is still the one. */
+export async function askWhetherChanged(proxy: RunningProxy): Promise<() => Promise<void>> {
+  const { etag = '' } = await proxy.get(FULL);
+  return async () => {
+    expectOk(await proxy.get(FULL, { 'if-none-match': etag }), 304);
+  };
+}
+
 export async function askForComputer(proxy: RunningProxy): Promise<void> {
   expectOk(await proxy.get(FULL));
 }
