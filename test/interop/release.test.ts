@@ -13,6 +13,7 @@ import {
   createInteropBridge,
   describeNode,
   findInteropPython,
+  removeInteropBridge,
 } from '../support/interop-release.ts';
 import { RealNode, type Side } from '../support/real-node.ts';
 
@@ -49,6 +50,9 @@ const TIMEOUT_MS = 180_000;
 
 beforeAll(() => {
   if (note === '') createInteropBridge();
+});
+afterAll(() => {
+  if (note === '') removeInteropBridge();
 });
 
 describe.skipIf(note !== '').each(CASTS)(

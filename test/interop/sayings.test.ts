@@ -5,8 +5,12 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { createInteropBridge, findInteropPython } from '../support/interop-release.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  createInteropBridge,
+  findInteropPython,
+  removeInteropBridge,
+} from '../support/interop-release.ts';
 import { RealNode, type Side } from '../support/real-node.ts';
 import { RecordingMaster } from '../support/recording-master.ts';
 
@@ -80,6 +84,9 @@ type Told = Readonly<Record<string, unknown>>;
 
 beforeAll(() => {
   if (note === '') createInteropBridge();
+});
+afterAll(() => {
+  if (note === '') removeInteropBridge();
 });
 
 describe.skipIf(note !== '')(`our node and upstream's${note}`, { timeout: TIMEOUT_MS }, () => {

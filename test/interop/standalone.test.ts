@@ -32,7 +32,10 @@ describe.skipIf(note !== '')(`StandaloneSlapOS${note}`, { timeout: TIMEOUT_MS },
     }
     url = copyInteropRelease(join(FOLDER, 'release'));
   });
-  afterAll(() => rmSync(FOLDER, { recursive: true }));
+  afterAll(() => {
+    rmSync(FOLDER, { recursive: true });
+    execFileSync('userdel', ['developer']);
+  });
 
   it('supplies, requests, destroys and removes with our programs', async () => {
     const bin = join(packageRoot(), 'bin');

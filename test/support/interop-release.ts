@@ -33,6 +33,11 @@ export function createInteropBridge(): void {
   }
 }
 
+/** Others share the namespace. */
+export function removeInteropBridge(): void {
+  execFileSync('ip', ['link', 'delete', 'br0']);
+}
+
 /** Copies the release to a folder that all users can read and gives its URL. */
 export function copyInteropRelease(folder: string): string {
   cpSync(join(packageRoot(), 'test', 'fixtures', 'interop-release'), folder, { recursive: true });

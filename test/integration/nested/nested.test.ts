@@ -3,7 +3,15 @@
  * instances all as the ordinary user of the partition, who may change neither users nor network.
  */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../../src/host/native.ts';
@@ -12,6 +20,7 @@ import { requires } from '../../support/requires.ts';
 
 const ROOT = '/srv/nested';
 const ADDRESSES = ['2001:db8:8::10', '2001:db8:8::11'];
+const ACCOUNT_FILES = ['passwd', 'shadow', 'group', 'gshadow'].map((name) => `/etc/${name}`);
 const ALL_ONES = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
 
 requires(
@@ -23,8 +32,10 @@ requires(
   let inner: RealNode;
   let user: { uid: number; gid: number };
   let url: string;
+  const accounts = new Map<string, Buffer>();
 
   beforeAll(async () => {
+    for (const path of ACCOUNT_FILES) accounts.set(path, readFileSync(path));
     for (const words of ['link add br0 type bridge', 'link set br0 up']) ip(words);
     ip('address add 2001:db8:8::1/48 dev br0 nodad');
     for (const address of ADDRESSES) ip(`address add ${address}/128 dev lo nodad`);
@@ -60,6 +71,10 @@ requires(
     await inner.remove();
     await outer.remove();
     rmSync(ROOT, { recursive: true });
+    ip('link delete br0');
+    for (const address of ADDRESSES) ip(`address delete ${address}/128 dev lo`);
+    // Other tests share the namespace.
+    for (const [path, content] of accounts) writeFileSync(path, content);
   });
 
   it('is formatted, builds and runs two instances, as the user of the partition', async () => {
