@@ -115,13 +115,17 @@ export async function askForComputer(proxy: RunningProxy): Promise<void> {
   expectOk(await proxy.get(FULL));
 }
 
-/** Clients that ask again as soon as they have an answer. @returns the time of every request. */
+/**
+ * Clients that ask again as soon as they have an answer, each on a connection that it has used.
+ * @returns the time of every request
+ */
 export async function measureClients(
   clients: number,
   seconds: number,
   ask: (index: number) => Promise<void>,
 ): Promise<{ readonly times: Times; readonly perSecond: number }> {
   const times: Times = [];
+  await Promise.all(Array.from({ length: clients }, (_, client) => ask(client)));
   const start = performance.now();
   let index = 0;
   const run = async (): Promise<void> => {
