@@ -160,9 +160,11 @@ export class RealNode {
     });
   }
 
-  /** Of everything that runs; `status` ends with 3 where some programs have done their work. */
+  /** Of the services that run; `status` ends with 3 where some programs have done their work. */
   async listPids(): Promise<readonly string[] | null> {
-    return (await this.run('ours', 'node', 'status')).stdout.match(/^\S+ +RUNNING +pid \d+/gm);
+    return (await this.run('ours', 'node', 'status')).stdout.match(
+      /^slappart\S+ +RUNNING +pid \d+/gm,
+    );
   }
 
   /** Starts `slapos proxy start` of one side and waits until it answers. */
