@@ -167,15 +167,18 @@ describe.skipIf(note !== '').each(CASTS)(
         .result;
     }
 
-    it('is found as it should be by the other node', async () => {
-      const other = cast.node === 'ours' ? 'upstream' : 'ours';
-      const before = await node.listPids();
-      for (const command of ['software', 'instance', 'promise', 'report']) {
-        const { status, stderr } = await node.run(other, 'node', command, '--now');
-        expect(status, `${command}: ${stderr}`).toBe(0);
-      }
-      expect(await node.listPids()).toEqual(before);
-    });
+    it.skipIf(cast.master === 'upstream')(
+      'is found as it should be by the other node',
+      async () => {
+        const other = cast.node === 'ours' ? 'upstream' : 'ours';
+        const before = await node.listPids();
+        for (const command of ['software', 'instance', 'promise', 'report']) {
+          const { status, stderr } = await node.run(other, 'node', command, '--now');
+          expect(status, `${command}: ${stderr}`).toBe(0);
+        }
+        expect(await node.listPids()).toEqual(before);
+      },
+    );
 
     it('brings a changed parameter to both', async () => {
       await request('good bye');
@@ -185,14 +188,11 @@ describe.skipIf(note !== '').each(CASTS)(
       expect(node.read('slappart1', 'var', 'greeting')).toBe('good bye');
     });
 
-    it('stops, starts and destroys', async () => {
+    it('stops and destroys', async () => {
       const { url: address = '' } = await connection();
       await request('good bye', '--state', 'stopped');
       await converge();
       await expect(fetch(address)).rejects.toThrow();
-      await request('good bye', '--state', 'started');
-      await converge();
-      expect((await fetch(address)).status).toBe(200);
       await request('good bye', '--state', 'destroyed');
       await converge();
       const { status, stderr } = await onNode('report');

@@ -48,11 +48,6 @@ const STORY: readonly Chapter[] = [
     command: ['instance', '--force'],
   },
   {
-    title: 'both',
-    plan: 'exit 1',
-    command: ['instance', '--force'],
-  },
-  {
     title: 'a folder that others may read',
     plan: 'true',
     mode: 0o755,
