@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../../src/host/native.ts';
 import { CtlScene } from '../../support/ctl-scene.ts';
 import { requires } from '../../support/requires.ts';
+import { until } from '../../support/supervisor-run.ts';
 import { Terminal } from '../../support/terminal.ts';
 
 const PROMPT = 'supervisor>';
@@ -150,7 +151,10 @@ requires('root', 'netns')('the shell of supervisorctl', () => {
     await scene.call('startProcess', 'g:stays');
     await inShell(async () => {
       terminal.type('stop g:stays\r');
-      await terminal.isAt('');
+      await until(async () => {
+        const services = await scene.run.services();
+        return services.find(({ name, statename }) => name === 'stays' && statename === 'STOPPING');
+      }, 'the stop to begin');
       terminal.type('\x03');
       await terminal.isAt(PROMPT);
       terminal.type('status g:stays\r');
