@@ -1,4 +1,5 @@
 /** Installs an instance in its partition with the buildout of its software (spec/grid.md 7.3). */
+import { join } from 'node:path';
 import { BuildError, SlaposError } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
@@ -10,6 +11,7 @@ import {
   bootstrapBuildout,
   readShebang,
   runBuildout,
+  type ScriptPlace,
 } from '../software/run-buildout.ts';
 import { certificatePaths } from './certificates.ts';
 import { type Partition, plainNumber } from './partition.ts';
@@ -129,18 +131,18 @@ async function chooseBuildout(
   context: GridContext,
   run: BuildoutRun,
   software: string,
-): Promise<string> {
+): Promise<ScriptPlace> {
   const names = await context.host.openFolder(software).list('bin');
   const candidates = names.filter((name) => name.startsWith('bootstrap'));
   if (candidates.length > 1) {
     throw new BuildError('SLAPOS_ERR_BUILD', 'More than one bootstrap candidate found.');
   }
-  const own = `${run.folder}/sbin/buildout`;
+  const own: ScriptPlace = { root: run.folder, path: 'sbin/buildout' };
   const [bootstrap] = candidates;
   if (bootstrap !== undefined)
-    await runBootstrapScript(context, run, `${software}/bin/${bootstrap}`);
-  const script = bootstrap === undefined ? `${software}/bin/buildout` : own;
-  if ((await context.host.stat(script)) !== undefined) return script;
+    await runBootstrapScript(context, run, { root: software, path: `bin/${bootstrap}` });
+  const script = bootstrap === undefined ? { root: software, path: 'bin/buildout' } : own;
+  if ((await context.host.openFolder(script.root).stat(script.path)) !== undefined) return script;
   await bootstrapBuildout(context, run, [`buildout:bin-directory=${run.folder}/sbin`]);
   return own;
 }
@@ -148,10 +150,10 @@ async function chooseBuildout(
 async function runBootstrapScript(
   context: GridContext,
   run: BuildoutRun,
-  script: string,
+  script: ScriptPlace,
 ): Promise<void> {
   const outcome = await context.host.run({
-    argv: [...(await readShebang(context, script)), script],
+    argv: [...(await readShebang(context, script)), join(script.root, script.path)],
     cwd: run.folder,
     env: childEnvironment(context.env, {
       home: run.owner.home,

@@ -1,5 +1,5 @@
 /** Builds one software release (spec/grid.md 5). */
-import { dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { findPrefix } from '../config/binary-cache-options.ts';
 import { BuildError, errorCode, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
@@ -139,6 +139,7 @@ async function buildRelease(build: Build): Promise<void> {
   const isBootstrapped = needsBootstrap({ hadSkippedMarker, hasBuildout });
   if (isBootstrapped) await bootstrapBuildout(context, run, parameters);
   else await folder.write(BOOTSTRAP_SKIPPED, '', ownedBy(context.host, owner, 0o644));
-  await runBuildout(context, run, join(path, 'bin', 'buildout'), parameters);
+  const script = { root: context.options.softwareRoot, path: `${basename(path)}/bin/buildout` };
+  await runBuildout(context, run, script, parameters);
   if (!isBootstrapped) await folder.remove(BOOTSTRAP_SKIPPED);
 }

@@ -1,5 +1,5 @@
 /** Runs bootstrap and buildout in a folder, as its owner, for software releases and partitions. */
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BuildError, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
@@ -24,6 +24,14 @@ export interface BuildoutRun {
   readonly instanceRoot?: string;
   /** Tells a later run of the build when we are killed. */
   readonly noteFile?: string;
+}
+
+/** Where a script is that may belong to a partition or to the software's user. */
+export interface ScriptPlace {
+  /** A folder whose own path only we can change. */
+  readonly root: string;
+  /** Below the root. */
+  readonly path: string;
 }
 
 /**
@@ -54,12 +62,12 @@ export async function bootstrapBuildout(
 export async function runBuildout(
   context: GridContext,
   run: BuildoutRun,
-  script: string,
+  script: ScriptPlace,
   parameters: readonly string[],
 ): Promise<void> {
   const words = await readShebang(context, script);
   const debug = context.options.isBuildoutDebug ? ['-D'] : [];
-  const command = [...words, script, ...debug, '-U', ...parameters];
+  const command = [...words, join(script.root, script.path), ...debug, '-U', ...parameters];
   const outcome = await runInFolder(context, run, command, run.folder);
   if (outcome.status === 0) return;
   const text = `Failed to run buildout profile in directory '${run.folder}':\n${outcome.output}\n`;
@@ -94,13 +102,15 @@ async function runInFolder(
   }
 }
 
-/** Words of a script's first line; the script may belong to the software's user. */
+/**
+ * Words of a script's first line, none when it is missing.
+ * @throws HostError SLAPOS_ERR_UNSAFE_PATH when a link stands below the root.
+ */
 export async function readShebang(
-  context: GridContext,
-  script: string,
+  { host }: GridContext,
+  { path, root }: ScriptPlace,
 ): Promise<readonly string[]> {
-  const folder = context.host.openFolder(join(script, '..'));
-  return shebangWords((await folder.readText(script.slice(folder.path.length + 1))) ?? '');
+  return shebangWords((await host.openFolder(root).readText(path)) ?? '');
 }
 
 async function searchBootstrap(context: GridContext, run: BuildoutRun): Promise<BootstrapCommand> {
@@ -117,7 +127,8 @@ async function searchBootstrap(context: GridContext, run: BuildoutRun): Promise<
 function createProbe(context: GridContext, run: BuildoutRun): PythonProbe {
   return {
     exists: async (path) => (await context.host.stat(path))?.kind === 'file',
-    readShebang: (script) => readShebang(context, script),
+    readShebang: (script) =>
+      readShebang(context, { root: dirname(script), path: basename(script) }),
     async tryPython(argv) {
       try {
         const outcome = await context.host.run({

@@ -4,7 +4,7 @@
  * crashes, and the neighbour is processed.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runInstance } from '../../../src/instance/run-instance.ts';
@@ -14,6 +14,8 @@ import { renderConsoleLine } from '../../../src/log/line-format.ts';
 import type { LogRecord } from '../../../src/log/record.ts';
 import { setInLines } from '../../../src/log/set-in-lines.ts';
 import { runReport } from '../../../src/report/run-report.ts';
+import { softwarePath } from '../../../src/software/release.ts';
+import { SOFTWARE } from '../../support/grid-site.ts';
 import {
   CONSUMPTION,
   createHostileSite,
@@ -35,6 +37,7 @@ const KNOWN = [
   '.slapos_latest_bang_timestamp',
   '.slapgrid/promise/log/ok.log',
   '.slapgrid/log/instance.log.1',
+  'sbin/buildout',
   'sbin/destroy',
   'etc/report/report',
   'etc/promise/ok',
@@ -167,6 +170,30 @@ requires('root', 'netns')('what partitions plant', () => {
       expect([what, kind, isGone || mayStay ? [] : lines]).toEqual([what, kind, []]);
     });
   }
+});
+
+requires('root', 'netns')('what a bootstrap of buildout leaves in a partition', () => {
+  it.each(['sbin', 'sbin/buildout'])('is not read through a link at %s', async (path) => {
+    const { site, context, owner, outside } = createHostileSite(2);
+    try {
+      const bootstrap = join(softwarePath(site.softwareRoot, SOFTWARE), 'bin', 'bootstrap');
+      writeFileSync(bootstrap, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+      site.write(1, 'sbin/buildout', '#!/bin/sh\nexit 0\n', 0o755);
+      const secret = join(site.root, 'private');
+      mkdirSync(secret, { mode: 0o700 });
+      writeFileSync(join(secret, 'buildout'), '#!/the-secret-of-root\n', { mode: 0o700 });
+      const target = path === 'sbin' ? secret : join(secret, 'buildout');
+      plant(site.path('slappart0', path), (at) => symlinkSync(target, at), owner(0));
+      expect(await runInstance(context(), site.openSupervisor)).toBe(1);
+      const told = [...site.log.lines, ...site.master.posted].join('\n');
+      expect(told).not.toContain('the-secret');
+      expect(told).toMatch(/Cannot (look at|read) \S+slappart0\/sbin\/buildout: ELOOP/);
+      expect(site.master.calls).toContain('reportStarted slappart1');
+      expect(outside.changes).toBe('');
+    } finally {
+      await site.remove();
+    }
+  });
 });
 
 describe('names', () => {
