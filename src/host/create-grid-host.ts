@@ -75,7 +75,9 @@ async function lockPartition(
   onKilled: (pid: number) => void,
 ): Promise<() => void> {
   const folder = join(instanceRoot, 'var', 'run');
-  await mkdir(folder, { recursive: true });
+  // As `node instance` makes them: `node promise` may come first.
+  await mkdir(dirname(folder), { recursive: true, mode: 0o755 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, `slapos-partition-${partitionId}.lock`);
   const attempt = await waitLock(path, LOCK_TIMEOUT_MS);
   if (attempt.lock !== undefined) {

@@ -23,7 +23,7 @@ import { writeSupervisorFiles } from '../../supervisor/launch.ts';
 import type { CommandContext } from '../command.ts';
 import { withPidfile } from '../pidfile.ts';
 import { createProgressBar, type ProgressBar } from '../progress-bar.ts';
-import { openPlugins } from './grid-plugins.ts';
+import { keepFirewallPrograms, openPlugins } from './grid-plugins.ts';
 
 /**
  * Partitions for each processor whose promises run at a time. Most promises wait for an answer or
@@ -42,7 +42,36 @@ export type GridPass = (
  * Reads and checks the configuration, waits the random delay, takes the pid file, prepares the
  * folders of the supervisor and runs the pass.
  */
-export async function runGridCommand(
+export function runGridCommand(
+  command: CommandContext,
+  kind: PidfileKind,
+  pass: GridPass,
+): Promise<number> {
+  return runLookingCommand(command, kind, async (grid, openSupervisor) => {
+    await prepareSupervisorFiles(command, grid);
+    return pass(grid, openSupervisor);
+  });
+}
+
+/** {@link runGridCommand} with `firewall.conf`, `dbus.conf` and the supervisor that runs. */
+export function runServiceCommand(
+  command: CommandContext,
+  kind: PidfileKind,
+  pass: GridPass,
+): Promise<number> {
+  return runGridCommand(command, kind, async (grid, openSupervisor) => {
+    // Even when nothing changes the services must have their supervisor back after a reboot.
+    const isChanged = await keepFirewallPrograms(command, grid);
+    if (!grid.options.isSupervisorLaunchForbidden) {
+      const supervisor = await openSupervisor();
+      if (isChanged) await supervisor.update();
+    }
+    return pass(grid, openSupervisor);
+  });
+}
+
+/** {@link runGridCommand} without making anything of the supervisor. */
+export async function runLookingCommand(
   command: CommandContext,
   kind: PidfileKind,
   pass: GridPass,
@@ -71,19 +100,6 @@ async function runPass(
   const plugins = await openPlugins(command, openSupervisor);
   const context = createGridContext(command, options, bar, plugins);
   await checkFolders(context);
-  const { certificateRepository, computerId, instanceRoot, masterCaFile, masterUrl } = options;
-  await writeSupervisorFiles({
-    files,
-    instanceRoot,
-    masterUrl,
-    computerId,
-    services: readServiceSettings(command.config),
-    ...(certificateRepository === undefined
-      ? {}
-      : { certificateRepositoryPath: certificateRepository }),
-    ...(masterCaFile === undefined ? {} : { masterCaFile: resolve(command.cwd, masterCaFile) }),
-    isMasterVerified: isMasterVerified(command),
-  });
   try {
     return await pass(context, openSupervisor);
   } finally {
@@ -94,6 +110,25 @@ async function runPass(
     if (command.signal.aborted) closing.catch(() => undefined);
     else await closing;
   }
+}
+
+async function prepareSupervisorFiles(
+  command: CommandContext,
+  { options }: GridContext,
+): Promise<void> {
+  const { certificateRepository, computerId, instanceRoot, masterCaFile, masterUrl } = options;
+  await writeSupervisorFiles({
+    files: createHostFiles(),
+    instanceRoot,
+    masterUrl,
+    computerId,
+    services: readServiceSettings(command.config),
+    ...(certificateRepository === undefined
+      ? {}
+      : { certificateRepositoryPath: certificateRepository }),
+    ...(masterCaFile === undefined ? {} : { masterCaFile: resolve(command.cwd, masterCaFile) }),
+    isMasterVerified: isMasterVerified(command),
+  });
 }
 
 function isMasterVerified({ config, env }: CommandContext): boolean {

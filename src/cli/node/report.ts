@@ -2,10 +2,10 @@
 import { withToldStates } from '../../instance/told-states.ts';
 import { runReport } from '../../report/run-report.ts';
 import type { CommandContext } from '../command.ts';
-import { runGridCommand } from './grid-command.ts';
+import { runServiceCommand } from './grid-command.ts';
 
 export function run(context: CommandContext): Promise<number> {
-  return runGridCommand(context, 'report', (grid, openSupervisor) =>
+  return runServiceCommand(context, 'report', (grid, openSupervisor) =>
     withToldStates(grid, (telling) => runReport(telling, openSupervisor)),
   );
 }
