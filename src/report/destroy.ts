@@ -8,6 +8,7 @@ import type { Partition } from '../instance/partition.ts';
 import { decideRetention } from '../instance/retention.ts';
 import { removeServiceFiles, removeServiceGroup } from '../instance/service-files.ts';
 import type { ServiceSupervisor } from '../instance/service-supervisor.ts';
+import { isPartitionServiceFile } from '../instance/services.ts';
 import { runPartitionScript } from './run-script.ts';
 
 const LOCK_DELAY = '.slapos-retention-lock-delay';
@@ -48,13 +49,18 @@ export async function destroyPartition(
   return true;
 }
 
+/** The list is the partition's: services of others named in it do not keep it. */
 async function hasRunningServices(
   partition: Partition,
   openSupervisor: () => Promise<ServiceSupervisor>,
 ): Promise<boolean> {
   const text = await readNote(partition, WAIT_LIST);
-  const names = (text ?? '').split('\n').map((line) => line.trim());
-  if (names.every((name) => name === '')) return false;
+  const { id } = partition;
+  const names = (text ?? '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((name) => isPartitionServiceFile(name.replace(/:.*/, '.conf'), id));
+  if (names.length === 0) return false;
   const states = await (await openSupervisor()).listStates();
   return names.some((name) => ['RUNNING', 'STARTING'].includes(states.get(name) ?? ''));
 }

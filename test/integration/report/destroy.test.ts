@@ -93,13 +93,24 @@ requires('root', 'netns')('node report', () => {
   });
 
   it('waits for services that must end first', async () => {
-    await runInstance(site.context(), site.openSupervisor);
-    site.write(0, '.slapos-report-wait-service-list', 'slappart1:any\nunknown:x\n');
+    const states = new Map([['slappart0-prerm:last', 'RUNNING']]);
+    const open = async () => ({ ...site.supervisor, listStates: async () => states });
+    site.write(0, '.slapos-report-wait-service-list', 'slappart0-prerm:last\nunknown:x\n');
     destroyed();
-    expect(await pass()).toBe(0);
+    expect(await runReport(site.context(), open)).toBe(0);
     expect(callsOf('slappart0')).toEqual(['reportStopped slappart0']);
-    await site.supervisor.stopAll();
-    expect(await pass()).toBe(0);
+    states.set('slappart0-prerm:last', 'EXITED');
+    expect(await runReport(site.context(), open)).toBe(0);
+    expect(callsOf('slappart0')).toContain('reportDestroyed slappart0');
+  });
+
+  it('does not wait for services of others', async () => {
+    const list = ['slappart1:any', 'slappart00:x', 'slappart:x', 'watchdog:watchdog', 'slappart0'];
+    const states = new Map(list.map((name) => [name, 'RUNNING']));
+    const open = async () => ({ ...site.supervisor, listStates: async () => states });
+    site.write(0, '.slapos-report-wait-service-list', list.join('\n'));
+    destroyed();
+    expect(await runReport(site.context(), open)).toBe(0);
     expect(callsOf('slappart0')).toContain('reportDestroyed slappart0');
   });
 
