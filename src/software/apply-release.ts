@@ -4,6 +4,7 @@ import type { GridContext } from '../grid/context.ts';
 import { describeFailure } from '../grid/describe-failure.ts';
 import { eachManager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
+import type { InTurn } from '../grid/queue.ts';
 import { untilStopped } from '../grid/until-stopped.ts';
 import type { Logger } from '../log/logger.ts';
 import { buildLogPath, openBuildLog } from './build-log.ts';
@@ -17,7 +18,6 @@ import {
   type SoftwareStep,
   softwareHash,
 } from './release.ts';
-import type { RunAlone } from './turns.ts';
 
 /** How long a node that is told to stop waits for the Master to hear of it. */
 const LAST_WORD_MS = 5000;
@@ -29,7 +29,7 @@ export interface ReleasePass {
   readonly context: GridContext;
   /** Of the node; with several releases at a time the lines are marked. */
   readonly log: (hash: string) => Logger;
-  readonly runAlone: RunAlone;
+  readonly runAlone: InTurn;
 }
 
 /** Never rejects: the failure of one release is no concern of the others. */

@@ -1,9 +1,9 @@
 /** What one release is installed with. */
 import type { GridContext } from '../grid/context.ts';
+import type { InTurn } from '../grid/queue.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { UserIdentity } from '../host/user.ts';
 import type { Logger } from '../log/logger.ts';
-import type { RunAlone } from './turns.ts';
 
 export interface Build {
   readonly context: GridContext;
@@ -19,5 +19,5 @@ export interface Build {
   /** The node's log and the one of the release. */
   readonly log: Logger;
   /** Two buildouts must not install the same shared part at once. */
-  readonly runAlone: RunAlone;
+  readonly runAlone: InTurn;
 }

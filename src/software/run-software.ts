@@ -2,12 +2,12 @@
 import { CancelledError } from '../errors/slapos-error.ts';
 import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
+import { createQueue } from '../grid/queue.ts';
 import { untilStopped } from '../grid/until-stopped.ts';
 import { applyStep, type ReleasePass, type StepOutcome } from './apply-release.ts';
 import { markLogger } from './build-log.ts';
 import { collectGarbage, removeWorkFolders } from './clean-up.ts';
 import { COMPLETED, listUnknown, planSoftware, type SoftwareStep } from './release.ts';
-import { createTurns } from './turns.ts';
 
 /** What takes time, in the words of the progress bar. */
 const VERBS = { build: 'installing', keep: undefined, destroy: 'removing' } as const;
@@ -74,7 +74,7 @@ function createPass(context: GridContext): ReleasePass {
   return {
     context,
     log: (hash) => (isMarked ? markLogger(context.log, hash) : context.log),
-    runAlone: isShared ? createTurns() : (work) => work(),
+    runAlone: isShared ? createQueue() : (work) => work(),
   };
 }
 

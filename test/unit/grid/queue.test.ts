@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { createTurns } from '../../../src/software/turns.ts';
+import { createQueue } from '../../../src/grid/queue.ts';
 
 it('runs one at a time, in order, whatever becomes of them', async () => {
   const heard: string[] = [];
-  const runAlone = createTurns();
+  const inTurn = createQueue();
   const work = (name: string) => async () => {
     heard.push(`${name} begins`);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -11,7 +11,7 @@ it('runs one at a time, in order, whatever becomes of them', async () => {
     if (name === 'b') throw new Error('b failed');
     return name;
   };
-  const results = await Promise.allSettled(['a', 'b', 'c'].map((name) => runAlone(work(name))));
+  const results = await Promise.allSettled(['a', 'b', 'c'].map((name) => inTurn(work(name))));
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(heard).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
 });
