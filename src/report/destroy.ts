@@ -43,6 +43,8 @@ export async function destroyPartition(
   }
   if (isRetainedStill) return false;
   await runDestroyScript(context, partition);
+  // Before the partition loses what it says of its rules.
+  await context.firewall?.remove(context, partition);
   await emptyPartition(context, partition);
   if ((await removeServiceFiles(context, id)).needsUpdate) await (await openSupervisor()).update();
   await tellDestroyed(context, partition);

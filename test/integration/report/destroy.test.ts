@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Firewall } from '../../../src/grid/firewall.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import { masterUnavailable } from '../../support/fake-master.ts';
@@ -78,6 +79,30 @@ requires('root', 'netns')('node report', () => {
     expect(site.log.lines).toContain(
       'WARNING retention_delay of slappart0 is no number: using 0 days.',
     );
+  });
+
+  it('removes the rules of the firewall first, and keeps a partition whose rules stay', async () => {
+    const removed: Array<[string, boolean]> = [];
+    let refusal: Error | undefined = new Error('no bus');
+    const firewall: Firewall = {
+      async apply() {},
+      async remove(_context, { id }) {
+        removed.push([id, site.exists(id, 'data')]);
+        if (refusal !== undefined) throw refusal;
+      },
+    };
+    const run = () => runReport({ ...site.context(), firewall }, site.openSupervisor);
+    site.write(0, 'data', '');
+    destroyed();
+    expect(await run()).toBe(1);
+    expect(site.exists('slappart0', 'data')).toBe(true);
+    refusal = undefined;
+    expect(await run()).toBe(0);
+    expect(site.exists('slappart0', 'data')).toBe(false);
+    expect(removed).toEqual([
+      ['slappart0', true],
+      ['slappart0', true],
+    ]);
   });
 
   it('stops at a destroy script that fails', async () => {
