@@ -1,6 +1,7 @@
 /** Writes and removes the group files of partitions in the supervisor's configuration folder. */
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
+import { warnOfFirst } from '../grid/entry-warnings.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { Partition } from './partition.ts';
 import {
@@ -14,7 +15,6 @@ import {
 const FILE_MODE = 0o600;
 /** One supervisor runs the services of all partitions: none may fill it alone. */
 const MOST_SERVICES = 1000;
-const MOST_WARNINGS = 10;
 
 /** What became of the group files. */
 export interface ServiceFilesResult {
@@ -119,11 +119,13 @@ async function renderPartitionGroup(partition: Partition): Promise<string | unde
     listEntries(partition, 'etc/service'),
   ]);
   const refused = refusedServiceNames([...runNames, ...serviceNames]);
-  for (const name of refused.slice(0, MOST_WARNINGS)) {
-    log.warning(`Service ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`);
-  }
-  const hidden = refused.length - MOST_WARNINGS;
-  if (hidden > 0) log.warning(`${hidden} more services of ${id} have unsafe names, ignoring them.`);
+  warnOfFirst(
+    log,
+    refused.map(
+      (name) => `Service ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`,
+    ),
+    (count) => `${count} more services of ${id} have unsafe names, ignoring them.`,
+  );
   return renderServiceGroup({
     partitionId: id,
     folder: folder.path,

@@ -6,6 +6,7 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
+import { warnOfFirst } from '../grid/entry-warnings.ts';
 import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
 import { type BlockDevice, findBlockDevice, giveBlockDevice } from '../host/block-device.ts';
@@ -38,7 +39,11 @@ async function giveDisks(
     return;
   }
   const { paths, problems } = parseDiskRequests(entries);
-  problems.forEach(refuse);
+  warnOfFirst(
+    log,
+    problems.map((what) => `${FILE} of ${id}: ${what}, ignoring it.`),
+    (count) => `${FILE} of ${id}: ${count} more problems, ignoring them.`,
+  );
   const facts = await observe(context, partition, allowed);
   for (const path of paths) {
     const device = await findBlockDevice(path);

@@ -1,4 +1,5 @@
 /** What lsblk(8) tells of the block devices. Pure. */
+import { quoteEntry } from '../grid/entry-warnings.ts';
 
 /** More of one partition are not looked at. */
 const MAX_DISKS = 64;
@@ -39,7 +40,7 @@ export function parseDiskRequests(entries: readonly unknown[]): {
     const disk = (entry as { readonly disk?: unknown } | null)?.disk;
     return typeof disk === 'string' && disk.startsWith('/') && !disk.includes('\0')
       ? { path: disk }
-      : { problem: `${JSON.stringify(entry)} names no disk` };
+      : { problem: `${quoteEntry(entry)} names no disk` };
   });
   const isMany = entries.length > MAX_DISKS;
   return {

@@ -2,6 +2,7 @@
 import { SlaposError } from '../errors/slapos-error.ts';
 import { partitionAddresses } from '../grid/addresses.ts';
 import type { GridContext } from '../grid/context.ts';
+import { warnOfFirst } from '../grid/entry-warnings.ts';
 import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
 import { findProgram } from '../host/find-program.ts';
@@ -48,9 +49,11 @@ async function listPrograms(
   const own = partitionAddresses(partition.wish).map(({ address }) => address);
   const ipv6 = own.find((address) => parseAddress(address)?.version === 6);
   const { problems, redirections } = parseRedirections(entries, ipv6);
-  for (const problem of problems) {
-    partition.log.warning(`${FILE} of ${partition.id}, ${problem}: ignoring it.`);
-  }
+  warnOfFirst(
+    partition.log,
+    problems.map((problem) => `${FILE} of ${partition.id}, ${problem}: ignoring it.`),
+    (count) => `${FILE} of ${partition.id}: ${count} more problems, ignoring them.`,
+  );
   if (redirections.length === 0) return [];
   const socat = await findProgram('socat', env);
   if (socat !== undefined) return redirections.map((each) => describe(socat, partition, each));

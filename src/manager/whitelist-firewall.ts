@@ -4,6 +4,7 @@ import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { refusal, runFirewallProgram } from '../firewall/firewall-command.ts';
 import { coalesce } from '../grid/coalesce.ts';
 import type { GridContext } from '../grid/context.ts';
+import { quoteEntry, warnOfFirst } from '../grid/entry-warnings.ts';
 import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
 import {
@@ -76,12 +77,14 @@ async function readWhitelist(partition: ManagedPartition): Promise<Whitelist | '
   if (found.kind !== 'found') return found.kind;
   const entries = parsePartitionList(partition, FILE, found.text);
   if (entries === undefined) return 'bad';
-  const addresses = entries.flatMap((entry) => {
-    const address = typeof entry === 'string' ? parseIpv4(entry) : null;
-    if (address !== null) return [renderIpv4(address)];
-    partition.log.warning(`${JSON.stringify(entry)} in ${FILE} is no IPv4 address, ignoring it.`);
-    return [];
-  });
+  const parsed = entries.map((entry) => (typeof entry === 'string' ? parseIpv4(entry) : null));
+  const addresses = parsed.flatMap((address) => (address === null ? [] : [renderIpv4(address)]));
+  const refused = entries.filter((_entry, index) => parsed[index] === null);
+  warnOfFirst(
+    partition.log,
+    refused.map((entry) => `${quoteEntry(entry)} in ${FILE} is no IPv4 address, ignoring it.`),
+    (count) => `${count} more entries in ${FILE} are no IPv4 addresses, ignoring them.`,
+  );
   const digest = createHash('md5').update(found.text).digest('hex');
   return { addresses: [...new Set(addresses)].slice(0, MAX_ADDRESSES), digest };
 }

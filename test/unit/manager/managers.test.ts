@@ -184,6 +184,14 @@ describe('portredir', () => {
     await tearDown();
   });
 
+  it('warns of the first ten bad entries and of their number', async () => {
+    const { context, partition, parts, said, write } = withSocat();
+    write(FILE, JSON.stringify(Array.from({ length: 5000 }, () => ({ srcPort: 'x'.repeat(20) }))));
+    await createPortredirManager(parts).instanceTearDown?.(context, partition);
+    expect(said).toHaveLength(11);
+    expect(said[10]).toBe(`WARNING ${FILE} of part1: 4990 more problems, ignoring them.`);
+  });
+
   it('reads no link and no folder as its file', async () => {
     const { calls, context, home, partition, parts, root, said } = withSocat();
     writeFileSync(join(root, 'elsewhere'), JSON.stringify([entry(80)]));
@@ -247,6 +255,19 @@ describe('whitelistfirewall', () => {
     const asked = commands.commands.length;
     await tearDown();
     expect(commands.commands).toHaveLength(asked);
+  });
+
+  it('warns of the first ten bad entries, shortened, and of their number', async () => {
+    const { said, tearDown, write } = work();
+    write(
+      FILE,
+      `[${'['.repeat(90_000)}${']'.repeat(90_000)}, ${'"no address",'.repeat(20)} "${'x'.repeat(50_000)}"]`,
+    );
+    await tearDown();
+    const warnings = said.filter((line) => line.startsWith('WARNING'));
+    expect(warnings).toHaveLength(11);
+    expect(Math.max(...warnings.map(({ length }) => length))).toBeLessThan(200);
+    expect(warnings[10]).toContain('12 more entries');
   });
 
   it('begins again when it was cut off, or when the chain is gone', async () => {
