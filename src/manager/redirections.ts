@@ -50,7 +50,8 @@ export function parseRedirections(
 function parseEntry(entry: unknown, ownAddress: string | undefined): Redirection | string {
   if (typeof entry !== 'object' || entry === null) return 'it is no object';
   const { srcPort, destPort, srcAddress, destAddress, type } = entry as Record<string, unknown>;
-  const word = String(type ?? 'tcp').toLowerCase();
+  const asked = type ?? 'tcp';
+  const word = typeof asked === 'string' ? asked.toLowerCase() : undefined;
   if (word !== 'tcp' && word !== 'udp') return 'type is neither tcp nor udp';
   const [sourcePort, destinationPort] = [parsePort(srcPort), parsePort(destPort)];
   if (sourcePort === undefined) return 'srcPort is no port';

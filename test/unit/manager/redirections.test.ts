@@ -37,6 +37,8 @@ describe('parseRedirections', () => {
     ],
     { srcPort: 1, destPort: '1,exec:id' },
     { srcPort: 1, destPort: 1, type: 'exec' },
+    { srcPort: 1, destPort: 1, type: ['tcp'] },
+    { srcPort: 1, destPort: 1, type: { toString: 1, valueOf: 1 } },
     { srcPort: 1, destPort: 1, srcAddress: '10.0.0.1,su=root' },
     { srcPort: 1, destPort: 1, destAddress: 'localhost' },
     { srcPort: 1, destPort: 1, destAddress: '::1 EXEC:/bin/sh' },
@@ -65,7 +67,12 @@ describe('parseRedirections', () => {
   });
 
   it('never lets an entry become anything but addresses and ports', () => {
-    const value = fc.oneof(fc.string(), fc.integer(), fc.constantFrom('tcp', '::1', 80, null));
+    const value = fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.constantFrom('tcp', '::1', 80, null),
+      fc.json().map((text) => JSON.parse(text)),
+    );
     const keys = ['srcPort', 'destPort', 'srcAddress', 'destAddress', 'type'];
     const entry = fc.dictionary(fc.constantFrom(...keys), value);
     fc.assert(
