@@ -13,8 +13,8 @@ import {
 } from './services.ts';
 
 const FILE_MODE = 0o600;
-/** One supervisor runs the services of all partitions: none may fill it alone. */
-const MOST_SERVICES = 1000;
+/** Of one folder: one supervisor runs the services of all partitions, none may fill it alone. */
+export const MOST_SERVICES = 1000;
 
 /** What became of the group files. */
 export interface ServiceFilesResult {

@@ -4,10 +4,11 @@
  */
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
+import { warnOfFirst } from '../grid/entry-warnings.ts';
 import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { writePartitionText } from '../grid/partition-json.ts';
-import { type ManagerGroup, writeManagerGroup } from '../instance/service-files.ts';
+import { type ManagerGroup, MOST_SERVICES, writeManagerGroup } from '../instance/service-files.ts';
 import { refusedServiceNames } from '../instance/services.ts';
 import type { ManagerParts } from './registry.ts';
 import { startManagerGroup } from './start-group.ts';
@@ -34,22 +35,37 @@ export function createPrermManager({ openSupervisor }: ManagerParts): Manager {
 }
 
 /** Names of scripts, without those that cannot be a service. */
-async function listScripts({ folder, id, log }: ManagedPartition): Promise<readonly string[]> {
-  // What is no folder must not keep the partition from being destroyed.
-  const names = await folder.list(SCRIPTS).catch((error: unknown) => {
-    log.warning(`${errorMessage(error)} Nothing of it is run before ${id} is destroyed.`);
-    return [];
-  });
+async function listScripts(partition: ManagedPartition): Promise<readonly string[]> {
+  const { folder, id, log } = partition;
+  const names = await listNames(partition);
   const found: string[] = [];
   for (const name of names) {
     const status = await folder.stat(`${SCRIPTS}/${name}`);
     if (status?.kind === 'file' || status?.kind === 'link') found.push(name);
   }
   const refused = refusedServiceNames(found);
-  for (const name of refused) {
-    log.warning(`Script ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`);
-  }
+  warnOfFirst(
+    log,
+    refused.map(
+      (name) => `Script ${JSON.stringify(name)} of ${id} has an unsafe name, ignoring it.`,
+    ),
+    (count) => `${count} more scripts of ${id} have unsafe names, ignoring them.`,
+  );
   return found.filter((name) => !refused.includes(name));
+}
+
+async function listNames({ folder, id, log }: ManagedPartition): Promise<readonly string[]> {
+  // What is no folder must not keep the partition from being destroyed.
+  const names = await folder.list(SCRIPTS).catch((error: unknown) => {
+    log.warning(`${errorMessage(error)} Nothing of it is run before ${id} is destroyed.`);
+    return [];
+  });
+  if (names.length > MOST_SERVICES) {
+    log.error(
+      `${folder.path}/${SCRIPTS} holds ${names.length} scripts: only the first ${MOST_SERVICES} are started.`,
+    );
+  }
+  return names.slice(0, MOST_SERVICES);
 }
 
 function describeScripts(

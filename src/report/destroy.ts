@@ -16,7 +16,8 @@ const LOCK_DATE = '.slapos-retention-lock-date';
 const WAIT_LIST = '.slapos-report-wait-service-list';
 /** What `node format` wrote: it describes the partition, not the instance. */
 const KEPT = '.slapos-resource';
-const NOTE_BYTES = 64 * 1024;
+/** The longest list of services that managers write, a thousand names, fits. */
+const NOTE_BYTES = 512 * 1024;
 
 /**
  * Stops the services, then destroys the partition unless retention or a service still forbids it.

@@ -29,7 +29,7 @@ export function createManagerScene({ settings, firewall, path }: ManagerSceneOpt
   const said: string[] = [];
   const calls: string[] = [];
   const note = (level: string) => (text: string) => void said.push(`${level} ${text}`);
-  const log = { debug() {}, info: note('INFO'), warning: note('WARNING') };
+  const log = { debug() {}, info: note('INFO'), warning: note('WARNING'), error: note('ERROR') };
   const commands = createFakeFirewall();
   let groups: readonly string[] = [];
   const supervisor = {

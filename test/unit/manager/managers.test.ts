@@ -92,6 +92,20 @@ describe('prerm', () => {
     expect(said[0]).toContain('"say goodbye" of part1 has an unsafe name');
   });
 
+  it('takes a thousand scripts, and warns of ten unsafe names', async () => {
+    const { context, home, partition, parts, read, said, write } = scene();
+    write('etc/prerm/0', '');
+    for (let index = 1; index < 985; index += 1)
+      writeFileSync(join(home, `etc/prerm/${index}`), '');
+    for (let index = 0; index < 200; index += 1)
+      writeFileSync(join(home, `etc/prerm/\x01${index}`), '');
+    await createPrermManager(parts).report?.(context, partition, false);
+    expect(said[0]).toContain('etc/prerm holds 1185 scripts: only the first 1000 are started.');
+    expect(said).toHaveLength(12);
+    expect(said[11]).toBe('WARNING 190 more scripts of part1 have unsafe names, ignoring them.');
+    expect(read('part1/.slapos-report-wait-service-list').split('\n')).toHaveLength(801);
+  });
+
   it('goes on where a pass was cut off before the supervisor saw the group', async () => {
     const { calls, context, partition, parts, root, write } = scene();
     write('etc/prerm/drain', '');
