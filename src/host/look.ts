@@ -10,6 +10,8 @@ export interface LookRequest {
   readonly texts?: readonly string[];
   /** Folders whose entries are listed. */
   readonly folders?: readonly string[];
+  /** A folder with more entries is refused; 10,000 unless told. */
+  readonly maxNames?: number;
   /** What a path leads to, links followed; nothing of it is read. */
   readonly targets?: readonly string[];
 }
@@ -42,8 +44,8 @@ export interface Looks {
   readonly targets: ReadonlyArray<Seen<SeenTarget>>;
 }
 
-/** A saved promise result with 5,000 characters of six bytes is the longest text that counts. */
-const MAX_BYTES = 128 * 1024;
+/** A saved promise result with 5,000 characters of twelve bytes is the longest text that counts. */
+const MAX_BYTES = 64 * 1024;
 const MAX_NAMES = 10_000;
 
 const KINDS: ReadonlyMap<number, FileKind> = new Map([
@@ -57,10 +59,10 @@ type LookAddon = Pick<NativeAddon, 'lookBeneath'>;
 /** @throws NativeFailure when `root` itself cannot be opened. */
 export async function lookBeneath(
   root: string,
-  { texts = [], folders = [], targets = [] }: LookRequest,
+  { texts = [], folders = [], targets = [], maxNames = MAX_NAMES }: LookRequest,
   addon: () => LookAddon = loadNative,
 ): Promise<Looks> {
-  const limits = { maxBytes: MAX_BYTES, maxNames: MAX_NAMES };
+  const limits = { maxBytes: MAX_BYTES, maxNames };
   const look = await addon().lookBeneath({ root, texts, folders, targets, ...limits });
   return {
     texts: look.texts.map((one) => {

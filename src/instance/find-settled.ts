@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import type { GridContext } from '../grid/context.ts';
 import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
 import { findQuietPromises, PROMISE_FOLDERS } from '../promise/look.ts';
+import { MAX_PROMISES } from '../promise/observe.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { softwarePath } from '../software/release.ts';
 import { decidePartition, parsePeriodicity } from './decide.ts';
@@ -69,6 +70,7 @@ async function lookAtPartitions(
     targets: ids,
     texts: ids.flatMap((id) => [`${id}/${TIMESTAMP_FILE}`, `${id}/${transactionFile(id)}`]),
     folders: ids.flatMap((id) => PROMISE_FOLDERS.map((folder) => `${id}/${folder}`)),
+    maxNames: MAX_PROMISES,
   });
   return wishes.map((wish, index) => ({
     wish,

@@ -4,7 +4,15 @@
  */
 import type { GridHost } from '../host/grid-host.ts';
 import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
-import { cachePath, LEGACY_FOLDER, PLUGIN_FOLDER, pluginKind, resultPath } from './observe.ts';
+import {
+  cachePath,
+  LEGACY_FOLDER,
+  MAX_PROMISES,
+  PLUGIN_FOLDER,
+  pluginKind,
+  READ_AT_ONCE,
+  resultPath,
+} from './observe.ts';
 import { parsePromiseCache } from './promise-cache.ts';
 import { parsePromiseResult, promiseTitle } from './promise-result.ts';
 import { decidePromise, type SchedulingFacts } from './schedule.ts';
@@ -45,17 +53,23 @@ export async function findQuietPromises(
     quiet.set(partition.partitionId, found.length);
     candidates.push(...found);
   }
-  if (candidates.length === 0) return quiet;
-  for (const candidate of await findLoud(host, instanceRoot, candidates, now)) {
-    quiet.delete(candidate.partitionId);
+  for (let start = 0; start < candidates.length; start += READ_AT_ONCE) {
+    // Nothing more is read of a partition that the pass looks at anyway.
+    const slice = candidates
+      .slice(start, start + READ_AT_ONCE)
+      .filter(({ partitionId }) => quiet.has(partitionId));
+    if (slice.length === 0) continue;
+    const loud = await findLoud(host, instanceRoot, slice, now);
+    for (const { partitionId } of loud) quiet.delete(partitionId);
   }
   return quiet;
 }
 
-/** undefined where the folders cannot be listed, or where two promises share their files. */
+/** undefined where folders cannot be listed or hold too much, or where promises share their files. */
 function listCandidates({ names, partitionId }: PromiseNames): Candidate[] | undefined {
   const [legacy, plugins] = names;
   if (legacy === 'refused' || plugins === 'refused') return undefined;
+  if (Math.max(legacy?.length ?? 0, plugins?.length ?? 0) > MAX_PROMISES) return undefined;
   const toCandidate = (folder: string, name: string): Candidate => ({
     partitionId,
     isLegacy: folder === LEGACY_FOLDER,

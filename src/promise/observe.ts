@@ -33,11 +33,14 @@ export interface ObservedPromises {
 
 type Candidate = Omit<ObservedPromise, 'cache' | 'saved'>;
 
-/** Results hold at most 5,000 characters of a message, each six bytes at worst. */
-const MAX_STATE_BYTES = 128 * 1024;
+/** Results hold at most 5,000 characters of a message, each twelve bytes at worst. */
+const MAX_STATE_BYTES = 64 * 1024;
+
+/** Of so many promises the files are in memory at a time; of the rest what they say. */
+export const READ_AT_ONCE = 200;
 
 /** No partition needs more in one folder. */
-const MAX_PROMISES = 1000;
+export const MAX_PROMISES = 1000;
 
 /** Looks only. */
 export async function observePromises(
@@ -94,14 +97,27 @@ function toCandidate(kind: PromiseKind, name: string, path: string, modifiedMs: 
   return { kind, name, title: promiseTitle(name), path, fileMtime: modifiedMs / 1000 };
 }
 
-/** All files of all promises in one go. */
 async function readStates(
   host: GridHost,
   folder: OwnedFolder,
   candidates: readonly Candidate[],
   log: Logger,
 ): Promise<readonly ObservedPromise[]> {
-  if (candidates.length === 0) return [];
+  const promises: ObservedPromise[] = [];
+  for (let start = 0; start < candidates.length; start += READ_AT_ONCE) {
+    const slice = candidates.slice(start, start + READ_AT_ONCE);
+    promises.push(...(await readSlice(host, folder, slice, log)));
+  }
+  return promises;
+}
+
+/** All files of these promises in one go. */
+async function readSlice(
+  host: GridHost,
+  folder: OwnedFolder,
+  candidates: readonly Candidate[],
+  log: Logger,
+): Promise<readonly ObservedPromise[]> {
   const paths = candidates.flatMap(({ title }) => [cachePath(title), resultPath(title)]);
   const texts = await folder.readTexts(paths, MAX_STATE_BYTES);
   const promises: ObservedPromise[] = [];

@@ -28,14 +28,16 @@ export function renderPromiseCache(cache: PromiseCache): string {
   ]);
 }
 
+/** PATH_MAX of Linux. */
+const MAX_PATH = 4096;
+
 /** @returns undefined for text that is no such file. */
 export function parsePromiseCache(text: string): PromiseCache | undefined {
   try {
     const data = JSON.parse(text) as Record<string, unknown>;
     const moduleFile = data['module_file'];
-    if (typeof data['next_run_after'] !== 'number' || typeof moduleFile !== 'string') {
-      return undefined;
-    }
+    if (typeof data['next_run_after'] !== 'number') return undefined;
+    if (typeof moduleFile !== 'string' || moduleFile.length > MAX_PATH) return undefined;
     return {
       isTested: data['is_tested'] !== false,
       isAnomalyDetected: data['is_anomaly_detected'] !== false,

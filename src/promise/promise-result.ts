@@ -76,7 +76,7 @@ export function parsePromiseResult(text: string): SavedResult | undefined {
     const message = result['message'];
     return {
       hasFailed: result['failed'] === true,
-      message: typeof message === 'string' ? message : '',
+      message: typeof message === 'string' ? limitMessage(message) : '',
     };
   } catch {
     return undefined;
