@@ -35,7 +35,7 @@ export async function bangOnce(
     const now = context.now().getTime() / 1000;
     if (!mayBang(state, title, await readPeriodicity(check, title), now)) {
       check.log.debug(`Promise ${title} is failing still: it is too early for another bang.`);
-      break;
+      continue;
     }
     const isSent = await bang(context, check, title);
     if (isSent === 'sent') state = withBang(state, title, now);

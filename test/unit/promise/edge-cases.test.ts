@@ -238,6 +238,21 @@ describe.skipIf(!existsSync(PYTHON))('edge cases of an anomaly check', () => {
     expect(site.read('.slapgrid/promise/log/d-fails.log')).not.toContain('Bang');
   });
 
+  it('bangs for a promise that fails anew while it is too early for another one', async () => {
+    const own = createPromiseSite({ timeoutSeconds: LIMIT_SECONDS });
+    try {
+      own.plugin('a-old.py', FAILS);
+      await own.run('anomaly');
+      expect(own.bangs).toEqual(['Promise a-old is failing']);
+      own.plugin('b-new.py', FAILS);
+      await own.run('anomaly', true);
+      await own.run('anomaly', true);
+      expect(own.bangs).toEqual(['Promise a-old is failing', 'Promise b-new is failing']);
+    } finally {
+      own.remove();
+    }
+  });
+
   it('keeps a result that the plugin makes itself, without a message as an empty one', () => {
     expect(saved('e-result')).toMatchObject({ failed: false, message: 'own' });
     expect(saved('f-null').message).toBe('');
