@@ -44,7 +44,7 @@ export function mayBang(
   periodicityMinutes: number,
   now: number,
 ): boolean {
-  const entry = state[title];
+  const entry = entryOf(state, title);
   // A clock that was set back must not silence a promise.
   if (entry === undefined || entry.last > now) return true;
   const first = Math.min(periodicityMinutes * 60, MAX_PAUSE_SECONDS);
@@ -54,7 +54,12 @@ export function mayBang(
 }
 
 export function withBang(state: BangState, title: string, now: number): BangState {
-  return { ...state, [title]: { last: now, count: (state[title]?.count ?? 0) + 1 } };
+  return { ...state, [title]: { last: now, count: (entryOf(state, title)?.count ?? 0) + 1 } };
+}
+
+/** A promise may be named like what every object has. */
+function entryOf(state: BangState, title: string): BangEntry | undefined {
+  return Object.hasOwn(state, title) ? state[title] : undefined;
 }
 
 /** Without promises that are kept again. */

@@ -35,7 +35,7 @@ export interface PromiseFacts {
 
 export abstract class GenericPromise {
   readonly logger: PluginLogger;
-  readonly #settings: Settings;
+  readonly #settings: Map<string, Setting>;
   readonly #name: string;
   readonly #path: string;
   readonly #partitionFolder: string;
@@ -55,7 +55,7 @@ export abstract class GenericPromise {
     const isDebug = take(settings, 'debug') === true;
     this.#isBangAllowed = String(take(settings, 'bang-on-failure') ?? true) !== 'false';
     this.setPeriodicity(Number(take(settings, 'periodicity') ?? DEFAULT_PERIODICITY_MINUTES));
-    this.#settings = settings;
+    this.#settings = new Map(Object.entries(settings));
     this.logger = openLogger(this.getLogFile(), isDebug);
   }
 
@@ -103,11 +103,11 @@ export abstract class GenericPromise {
   }
 
   getConfig(key: string, otherwise: Setting = null): Setting {
-    return key in this.#settings ? this.#settings[key] : otherwise;
+    return this.#settings.has(key) ? this.#settings.get(key) : otherwise;
   }
 
   setConfig(key: string, value: Setting): void {
-    this.#settings[key] = value;
+    this.#settings.set(key, value);
   }
 
   /** @param minutes a positive number, not necessarily whole */

@@ -29,6 +29,18 @@ describe('bangs of a promise that goes on failing', () => {
     expect(mayBang(kept, 'other', 2, 110)).toBe(false);
   });
 
+  it.each(['constructor', '__proto__', 'toString'])(
+    'are told apart for a promise that is called %s',
+    (title) => {
+      expect(mayBang({}, title, 2, 100)).toBe(true);
+      const state = parseBangState(renderBangState(withBang({}, title, 100)));
+      expect(mayBang(state, title, 2, 110)).toBe(false);
+      expect(mayBang(state, title, 2, 220)).toBe(true);
+      expect(mayBang(withBang(state, title, 220), title, 2, 340)).toBe(false);
+      expect(withoutKept(state, new Set([title]))).toEqual({});
+    },
+  );
+
   it('are not silenced by a clock that was set back, or by a file that makes no sense', () => {
     expect(mayBang(withBang({}, 'check', 1e9), 'check', 2, 100)).toBe(true);
     expect(parseBangState('[[[')).toEqual({});

@@ -69,6 +69,17 @@ describe('checkPlugin', () => {
     expect(log()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \d+-\d{3} - 3 null check\n$/);
   });
 
+  it('has no settings but those that were given', async () => {
+    class RunPromise extends GenericPromise {
+      sense() {
+        this.setConfig('__proto__', 'own');
+        const keys = ['constructor', 'toString', '__proto__'];
+        this.logger.info(keys.map((key) => String(this.getConfig(key, 'none'))).join(' '));
+      }
+    }
+    expect(await resultOf(RunPromise)).toMatchObject({ message: 'none none own' });
+  });
+
   it('waits for sense, and judges on what it logs', async () => {
     class RunPromise extends GenericPromise {
       async sense() {
