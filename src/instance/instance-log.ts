@@ -3,9 +3,10 @@ import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { formatLocalTime } from '../log/line-format.ts';
-import type { LogFields, Logger, LogLevel } from '../log/logger.ts';
+import type { Logger, LogLevel } from '../log/logger.ts';
 import { makePrintable } from '../log/printable.ts';
 import { redactText } from '../log/redact.ts';
+import { teeLogger } from '../log/relay-logger.ts';
 import type { Partition } from './partition.ts';
 
 const PATH = '.slapgrid/log/instance.log';
@@ -39,7 +40,9 @@ export async function openInstanceLog(
       context.log.debug(`${PATH}: ${errorMessage(error)}, ignoring`);
     }
   });
-  return { log: teeLogger(partition.log, context.now, file.add), close: file.finish };
+  const append = (level: LogLevel, message: string) =>
+    file.add(renderInstanceLogLine(context.now(), level, message));
+  return { log: teeLogger(partition.log, append), close: file.finish };
 }
 
 /** Hands on together what comes while the last lines are written. */
@@ -70,21 +73,4 @@ export function renderInstanceLogLine(now: Date, level: LogLevel, message: strin
   const milliseconds = String(now.getMilliseconds()).padStart(3, '0');
   const time = `${formatLocalTime(now)},${milliseconds}`;
   return `[${time}] ${level.padEnd(8)} slapos ${makePrintable(redactText(message))}\n`;
-}
-
-function teeLogger(log: Logger, now: () => Date, append: (line: string) => void): Logger {
-  const both =
-    (level: LogLevel, write: (message: string, fields?: LogFields) => void) =>
-    (message: string, fields?: LogFields) => {
-      write(message, fields);
-      append(renderInstanceLogLine(now(), level, message));
-    };
-  return {
-    debug: both('DEBUG', (message, fields) => log.debug(message, fields)),
-    info: both('INFO', (message, fields) => log.info(message, fields)),
-    warning: both('WARNING', (message, fields) => log.warning(message, fields)),
-    error: both('ERROR', (message, fields) => log.error(message, fields)),
-    critical: both('CRITICAL', (message, fields) => log.critical(message, fields)),
-    child: (name) => teeLogger(log.child(name), now, append),
-  };
 }

@@ -7,7 +7,8 @@ import { ownedBy } from '../grid/owner.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { UserIdentity } from '../host/user.ts';
 import { renderFileLine } from '../log/line-format.ts';
-import type { LogFields, Logger, LogLevel } from '../log/logger.ts';
+import type { Logger, LogLevel } from '../log/logger.ts';
+import { relayLogger, teeLogger } from '../log/relay-logger.ts';
 
 const FOLDER = '.log';
 const ROTATE_BYTES = 20 * 1024 * 1024;
@@ -120,35 +121,8 @@ class QueuedFile {
   }
 }
 
-function teeLogger(log: Logger, append: (level: LogLevel, message: string) => void): Logger {
-  const both =
-    (level: LogLevel, write: (message: string, fields?: LogFields) => void) =>
-    (message: string, fields?: LogFields) => {
-      write(message, fields);
-      append(level, message);
-    };
-  return {
-    debug: both('DEBUG', (message, fields) => log.debug(message, fields)),
-    info: both('INFO', (message, fields) => log.info(message, fields)),
-    warning: both('WARNING', (message, fields) => log.warning(message, fields)),
-    error: both('ERROR', (message, fields) => log.error(message, fields)),
-    critical: both('CRITICAL', (message, fields) => log.critical(message, fields)),
-    child: (name) => teeLogger(log.child(name), append),
-  };
-}
-
 /** A logger whose lines say of which release they are: for several at a time. */
 export function markLogger(log: Logger, hash: string): Logger {
-  const mark =
-    (write: (message: string, fields?: LogFields) => void) =>
-    (message: string, fields?: LogFields) =>
-      write(`[${hash.slice(0, 8)}] ${message}`, fields);
-  return {
-    debug: mark((message, fields) => log.debug(message, fields)),
-    info: mark((message, fields) => log.info(message, fields)),
-    warning: mark((message, fields) => log.warning(message, fields)),
-    error: mark((message, fields) => log.error(message, fields)),
-    critical: mark((message, fields) => log.critical(message, fields)),
-    child: (name) => markLogger(log.child(name), hash),
-  };
+  const mark = `[${hash.slice(0, 8)}]`;
+  return relayLogger(log, (_level, message, write) => write(`${mark} ${message}`));
 }
