@@ -1,6 +1,7 @@
 /** What the Master is told about the host beside its partitions (spec/format.md 18). */
 import { readFile } from 'node:fs/promises';
 import { arch, release, type as systemName } from 'node:os';
+import { parseOsRelease } from '../host/os-release.ts';
 
 export interface Facts {
   /** JSON text: platform, distribution id, version, name. */
@@ -41,18 +42,6 @@ export function renderOsType(words: readonly string[]): string {
       (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
   return `[${words.map(ascii).join(', ')}]`;
-}
-
-/** Assignments of os-release(5), quotes taken off. */
-export function parseOsRelease(text: string): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const match = /^\s*([A-Z0-9_]+)=(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S*))\s*$/.exec(line);
-    if (match === null) continue;
-    const quoted = match[2]?.replace(/\\(.)/g, '$1');
-    values.set(match[1] as string, quoted ?? match[3] ?? match[4] ?? '');
-  }
-  return values;
 }
 
 function platformText(glibcVersion: string): string {

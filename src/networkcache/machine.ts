@@ -1,4 +1,5 @@
 /** Which machines can use a binary of which other machine (spec/networkcache.md 5). */
+import { parseOsRelease } from '../host/os-release.ts';
 
 /** A distribution as Python's module `distro` names it. */
 export interface Distribution {
@@ -26,19 +27,6 @@ const ID_ALIASES: Readonly<Record<string, string>> = {
   'opensuse-leap': 'opensuse',
   redhat: 'rhel',
 };
-
-/** Values of os-release(5), unquoted, by name. */
-export function parseOsRelease(text: string): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const match = /^\s*([A-Z0-9_]+)=(.*?)\s*$/.exec(line);
-    if (match === null) continue;
-    const [, name = '', value = ''] = match;
-    const quoted = /^(["'])(.*)\1$/.exec(value);
-    values.set(name, (quoted?.[2] ?? value).replace(/\\(["'$`\\])/g, '$1'));
-  }
-  return values;
-}
 
 /** Name, version and code name of the distribution. */
 export function chooseDistribution(facts: DistributionFacts): Distribution {

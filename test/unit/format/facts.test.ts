@@ -1,17 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseOsRelease, readOsType, renderOsType } from '../../../src/format/facts.ts';
+import { readOsType, renderOsType } from '../../../src/format/facts.ts';
 
 describe('facts of the host', () => {
-  it('read os-release as a shell would', () => {
-    const text =
-      'ID=debian\nNAME="Debian \\"GNU\\"/Linux"\n# VERSION_ID=1\nVERSION_ID=\'12\'\nX=a b\n';
-    expect([...parseOsRelease(text)]).toEqual([
-      ['ID', 'debian'],
-      ['NAME', 'Debian "GNU"/Linux'],
-      ['VERSION_ID', '12'],
-    ]);
-  });
-
   it('are JSON as Python writes it', () => {
     expect(renderOsType(['a"b', 'é', ''])).toBe('["a\\"b", "\\u00e9", ""]');
   });

@@ -5,7 +5,6 @@ import {
   guessMultiarch,
   isCompatible,
   type Machine,
-  parseOsRelease,
 } from '../../../src/networkcache/machine.ts';
 import { readMachine } from '../../../src/networkcache/read-machine.ts';
 
@@ -54,10 +53,6 @@ describe('the distribution', () => {
       version: 'forky/sid',
       codename: 'forky',
     });
-  });
-
-  it('has values without quotes and escapes', () => {
-    expect(parseOsRelease('# x\nA="b \\"c\\" \\$d"\nB=e\n\nC').get('A')).toBe('b "c" $d');
   });
 });
 
