@@ -4,6 +4,7 @@
  */
 import { basename } from 'node:path';
 import type { ProcTable } from '../host/proc.ts';
+import { formatLocalTime } from '../log/line-format.ts';
 import type { CollectHost } from './collect-host.ts';
 import type { CollectDatabase } from './database.ts';
 import {
@@ -126,7 +127,7 @@ export function liveProcesses(
     const { uid, comm, startTicks } = table.sample(index);
     const command = host.readCommandLine(pid);
     if (command === undefined || userNames.get(uid) !== user) return undefined;
-    const date = renderLocalTime((bootTimeS + startTicks / 100) * 1000);
+    const date = formatLocalTime(new Date((bootTimeS + startTicks / 100) * 1000));
     return { name: fullName(comm, command), command, user, date };
   };
 }
@@ -135,12 +136,4 @@ export function liveProcesses(
 function fullName(comm: string, command: readonly string[]): string {
   const program = basename(command[0] ?? '');
   return comm.length >= 15 && program.startsWith(comm) ? program : comm;
-}
-
-/** `YYYY-MM-DD HH:MM:SS` in local time. */
-export function renderLocalTime(timeMs: number): string {
-  const at = new Date(timeMs);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const date = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-');
-  return `${date} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':')}`;
 }

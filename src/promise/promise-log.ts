@@ -2,6 +2,7 @@
  * The log `.slapgrid/promise/log/<title>.log` (spec/promise.md 5): written line by line, read back to
  * judge a promise on its last runs, and parsed by consumers outside of the node.
  */
+import { formatLocalTime } from '../log/line-format.ts';
 
 export interface LogLine {
   readonly date: string;
@@ -32,7 +33,7 @@ export function renderLogEntry(
   transaction: string,
   message: string,
 ): string {
-  return `${renderLocalTime(now)} - ${level} - ${transaction} - ${message}\n`;
+  return `${formatLocalTime(now)} - ${level} - ${transaction} - ${message}\n`;
 }
 
 /** Runs of a log, newest first. Text before the first complete line is skipped. */
@@ -90,10 +91,4 @@ function isFailedRun(run: LogRun): boolean {
 function appendToLastLine(run: LogLine[], text: string): void {
   const line = run.pop();
   if (line !== undefined) run.push({ ...line, message: `${line.message}\n${text}` });
-}
-
-function renderLocalTime(now: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-  return `${day} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
 }
