@@ -28,26 +28,37 @@ interface Sight {
 /** Seconds by path of a software release; undefined where the file makes no sense. */
 type Periodicities = ReadonlyMap<string, number | undefined>;
 
-/**
- * @returns by partition id how many of its promises need not be checked. Such a partition is up to
- *   date, nothing of it is due, nothing in it has to be put away and the Master knows its state.
- */
+/** What a look at all partitions tells. */
+export interface Outlook {
+  /**
+   * By partition id how many of its promises need not be checked. Such a partition is up to date,
+   * nothing of it is due, nothing in it has to be put away and the Master knows its state.
+   */
+  readonly settled: ReadonlyMap<string, number>;
+  /** Partitions that seem to be up to date, those that are settled among them. */
+  readonly upToDate: ReadonlySet<string>;
+}
+
 export async function findSettled(
   context: GridContext,
   wishes: readonly SlapPartition[],
-): Promise<ReadonlyMap<string, number>> {
+): Promise<Outlook> {
   const { host, now, options } = context;
-  if (options.isForced || wishes.length === 0) return new Map();
+  if (options.isForced || wishes.length === 0) {
+    return { settled: new Map(), upToDate: new Set() };
+  }
   const sights = await lookAtPartitions(context, wishes);
   const periodicities = await readPeriodicities(context, wishes);
   const ids = wishes.map(({ partitionId }) => partitionId);
   const asking = await findAsking(context, ids);
   const settled = new Map<string, number>();
+  const upToDate = new Set<string>();
   const watched: Sight[] = [];
   for (const sight of sights) {
     const { wish } = sight;
-    if (asking.has(wish.partitionId)) continue;
-    if (!isPlain(sight) || !isUpToDate(context, sight, periodicities)) continue;
+    if (!isUpToDate(context, sight, periodicities)) continue;
+    upToDate.add(wish.partitionId);
+    if (asking.has(wish.partitionId) || !isPlain(sight)) continue;
     if (wish.requestedState !== 'started') settled.set(wish.partitionId, 0);
     else if (isKnownToMaster(context, wish, undefined)) watched.push(sight);
   }
@@ -58,7 +69,7 @@ export async function findSettled(
     watched.map(toNames),
     nowSeconds,
   );
-  return new Map([...settled, ...quiet]);
+  return { settled: new Map([...settled, ...quiet]), upToDate };
 }
 
 async function lookAtPartitions(

@@ -4,7 +4,6 @@
  */
 
 import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
-import type { Slots } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager, withTearDown } from '../grid/manager.ts';
 import { refreshCertificate } from './certificates.ts';
@@ -29,34 +28,30 @@ export interface PreparedPartition {
   readonly error: unknown;
 }
 
-export type Preparation =
-  | { readonly kind: 'done'; readonly outcome: PartitionOutcome }
-  | { readonly kind: 'full'; readonly prepared: PreparedPartition };
+/** What is to be done for a partition. */
+export type Start =
+  | { readonly kind: 'up-to-date'; readonly watch: () => Promise<PartitionOutcome> }
+  | { readonly kind: 'full'; readonly prepare: () => Promise<PreparedPartition> };
 
 const UNCHANGED: ServiceFilesResult = { needsUpdate: false, hasGroup: false };
 
-/**
- * @param inSlot does the work of an installation when it is its turn
- * @throws what failed before the processing itself began.
- */
-export async function preparePartition(
-  context: GridContext,
-  partition: Partition,
-  inSlot: Slots,
-): Promise<Preparation> {
+/** @throws what failed before the processing itself began. */
+export async function startPartition(context: GridContext, partition: Partition): Promise<Start> {
   await partition.folder.remove(transactionFile(partition.id));
   await eachManager(context, (manager) => manager.instance?.(context, partition));
   const decision = decidePartition(await observePartition(context, partition));
   if (decision.action === 'up-to-date') {
     partition.log.debug(`Partition ${partition.id} is up to date.`);
     const watch = () => watchPartition(context, partition);
-    return { kind: 'done', outcome: await withTearDown(context, partition, watch) };
+    return { kind: 'up-to-date', watch: () => withTearDown(context, partition, watch) };
   }
-  const prepared = await inSlot(async () => {
-    if (decision.deletesTimestamp) await partition.folder.remove(TIMESTAMP_FILE);
-    return processPartition(context, partition);
-  });
-  return { kind: 'full', prepared };
+  return {
+    kind: 'full',
+    async prepare() {
+      if (decision.deletesTimestamp) await partition.folder.remove(TIMESTAMP_FILE);
+      return processPartition(context, partition);
+    },
+  };
 }
 
 async function processPartition(

@@ -32,13 +32,17 @@ const STATUS_OF: Readonly<Record<string, string>> = {
 
 type Cli = Record<string, string | number | boolean>;
 
-/** A node in memory with two partitions; the second one is started and stays as it is. */
+/** A node in memory, of whose partitions {@link MemoryNode.wish} changes the first one. */
 export class MemoryNode {
   readonly machine = new MemoryMachine(`${INSTANCES}/etc/supervisord.conf.d`);
   readonly master: FakeMaster = createFakeMaster();
 
-  constructor() {
+  readonly #jobs: number;
+
+  constructor({ partitions = 2, jobs = 1 } = {}) {
     const { machine, master } = this;
+    this.#jobs = jobs;
+    const ids = Array.from({ length: partitions }, (_, index) => `slappart${index}`);
     for (const path of ['', '/etc', '/etc/supervisord.conf.d', '/var', '/pki']) {
       machine.putFolder(`${INSTANCES}${path}`);
     }
@@ -46,14 +50,14 @@ export class MemoryNode {
     for (const path of [SOFTWARE, release, `${release}/bin`]) machine.putFolder(path);
     machine.put(`${release}/instance.cfg`, '[buildout]\n');
     machine.put(`${release}/bin/buildout`, '#!/bin/sh\n', { mode: 0o755 });
-    for (const [index, id] of ['slappart0', 'slappart1'].entries()) {
+    for (const [index, id] of ids.entries()) {
       machine.putFolder(`${INSTANCES}/${id}`, {
         mode: 0o750,
         uid: 1000 + index,
         gid: 1000 + index,
       });
     }
-    master.partitions = [slapPartition(), slapPartition({ partitionId: 'slappart1' })];
+    master.partitions = ids.map((partitionId) => slapPartition({ partitionId }));
     machine.command = (argv, cwd) => this.#build(argv, cwd);
   }
 
@@ -95,7 +99,7 @@ certificate_repository_path = ${INSTANCES}/pki
       now: () => new Date(this.machine.nowMs),
       random: () => 0.5,
       signal: new AbortController().signal,
-      jobs: 1,
+      jobs: this.#jobs,
     };
   }
 

@@ -29,7 +29,7 @@ export class MemoryMachine {
   /** Unix milliseconds. */
   nowMs = 1_000_000;
   /** What a command does to the machine. @returns its exit status */
-  command: (argv: readonly string[], cwd: string) => number = () => 0;
+  command: (argv: readonly string[], cwd: string) => number | Promise<number> = () => 0;
   readonly #known = new Map<string, string>();
   readonly #groupFolder: string;
 
@@ -140,7 +140,7 @@ export class MemoryMachine {
   }
 
   async #run({ argv, cwd }: GridCommand) {
-    const status = this.command(argv, cwd);
+    const status = await this.command(argv, cwd);
     return { status, signal: 0, output: `${argv[0]}\n`, isTruncated: false, isTimedOut: false };
   }
 

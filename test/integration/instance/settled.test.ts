@@ -202,7 +202,7 @@ requires('root', 'netns')('partitions for which nothing is to be done', () => {
     for (const [index, name] of NAMES.entries()) PLANTS[name]?.(quick, index);
     const told = { isTold: () => true, forget: async () => {}, remember() {}, disbelieve() {} };
     const context = { ...quick.context(), told };
-    const settled = await findSettled(context, quick.master.partitions);
+    const { settled } = await findSettled(context, quick.master.partitions);
     const found = NAMES.filter((_, index) => settled.has(`slappart${index}`));
     expect(found).toEqual([
       'nothing',
@@ -218,7 +218,7 @@ requires('root', 'netns')('partitions for which nothing is to be done', () => {
     const find = async () => {
       const manager = { name: 'some', asksBy: ['.asks', 'etc/asks'], groupSuffix: 'some' };
       const context = { ...quick.context(), told, managers: [manager] };
-      return [...(await findSettled(context, quick.master.partitions)).keys()];
+      return [...(await findSettled(context, quick.master.partitions)).settled.keys()];
     };
     const all = await find();
     expect(all.length).toBeGreaterThan(3);
