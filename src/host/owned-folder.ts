@@ -3,12 +3,12 @@ import { close, constants, fchmod, fchown, fstat, read, write } from 'node:fs';
 import { chmod, lstat, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { errorCode, errorMessage, HostError } from '../errors/slapos-error.ts';
+import { errorCode, HostError } from '../errors/slapos-error.ts';
 import { printableName } from '../log/printable.ts';
+import { openEntry, refusal, unsafeEntry } from './beneath-refusal.ts';
 import { type BeneathFiles, createBeneathFiles, type LinkOwner } from './file.ts';
 import type { OwnedFolder } from './grid-host.ts';
 import type { WriteOptions } from './host.ts';
-import { loadNative } from './native.ts';
 import { createBeneath, moveBeneath, readBeneath } from './owned-stream.ts';
 
 const closeDescriptor = promisify(close);
@@ -17,8 +17,6 @@ const chownDescriptor = promisify(fchown);
 const chmodDescriptor = promisify(fchmod);
 const readDescriptor = promisify(read);
 const writeDescriptor = promisify(write);
-
-const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENXIO']);
 
 /** No folder that root looks through in a partition needs more; each may become a process. */
 const LIST_LIMIT = { maxEntries: 10_000 };
@@ -143,7 +141,7 @@ async function createFile(
 ): Promise<number> {
   const create = flags | constants.O_CREAT | constants.O_EXCL;
   const fd = await openBeneath(root, path, create, options.mode);
-  if (fd === undefined) throw refusal(join(root, path), 'its folder does not exist');
+  if (fd === undefined) throw unsafeEntry(join(root, path), 'its folder does not exist');
   const { gid, mode, uid } = options;
   if (uid !== undefined && gid !== undefined) await chownDescriptor(fd, uid, gid);
   await chmodDescriptor(fd, mode);
@@ -158,8 +156,7 @@ async function renameEntry(root: string, path: string, name: string): Promise<vo
   try {
     await rename(join(here, path.slice(path.lastIndexOf('/') + 1)), join(here, name));
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT')
-      throw refusal(join(root, path), describeRefusal(error), error);
+    if (errorCode(error) !== 'ENOENT') throw refusal(join(root, path), error);
   } finally {
     await closeDescriptor(folder);
   }
@@ -172,42 +169,24 @@ async function openBeneath(
   flags: number,
   mode?: number,
 ): Promise<number | undefined> {
-  const request = { root, path, flags, ...(mode === undefined ? {} : { mode }) };
   try {
-    return await loadNative().openBeneath(request);
+    return await openEntry(root, path, flags, mode);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw refusal(join(root, path), describeRefusal(error), error);
+    if (errorCode((error as { cause?: unknown }).cause) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
 async function expectFile(fd: number, path: string): Promise<number> {
   const status = await statDescriptor(fd);
-  if (!status.isFile()) throw refusal(path, 'it is not a regular file');
+  if (!status.isFile()) throw unsafeEntry(path, 'it is not a regular file');
   return status.size;
 }
 
 /** A second name could be that of a file elsewhere which its owner may not write. */
 async function expectOwnFile(fd: number, path: string): Promise<number> {
   const status = await statDescriptor(fd);
-  if (!status.isFile()) throw refusal(path, 'it is not a regular file');
-  if (status.nlink !== 1) throw refusal(path, 'it has another name');
+  if (!status.isFile()) throw unsafeEntry(path, 'it is not a regular file');
+  if (status.nlink !== 1) throw unsafeEntry(path, 'it has another name');
   return status.size;
-}
-
-/** Without the path, which the message has already. */
-function describeRefusal(error: unknown): string {
-  const code = errorCode(error);
-  if (!UNSAFE_CODES.has(code)) return code || errorMessage(error);
-  return `${code}, a symbolic link or another kind of file stands in the way`;
-}
-
-function refusal(path: string, why: string, cause?: unknown): HostError {
-  const kernel = (cause ?? {}) as { errno?: number; syscall?: string };
-  const isUnsafe = cause === undefined || UNSAFE_CODES.has(errorCode(cause));
-  const code = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
-  return new HostError(code, `Cannot use ${printableName(path)}: ${why}.`, kernel, {
-    cause,
-    context: { path },
-  });
 }

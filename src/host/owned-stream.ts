@@ -3,9 +3,9 @@ import { close, constants, fchmod, fchown, fstat, read, write } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { errorCode, errorMessage, HostError } from '../errors/slapos-error.ts';
+import { HostError } from '../errors/slapos-error.ts';
+import { openEntry, refusal, unsafeEntry } from './beneath-refusal.ts';
 import type { WriteOptions } from './host.ts';
-import { loadNative } from './native.ts';
 
 const closeDescriptor = promisify(close);
 const statDescriptor = promisify(fstat);
@@ -27,7 +27,7 @@ export async function createBeneath(
   { gid, mode, uid }: WriteOptions,
 ): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-  const fd = await open(root, path, flags, mode);
+  const fd = await openEntry(root, path, flags, mode);
   try {
     if (uid !== undefined && gid !== undefined) await chownDescriptor(fd, uid, gid);
     await chmodDescriptor(fd, mode);
@@ -52,10 +52,10 @@ async function writeWhole(fd: number, chunk: Uint8Array, path: string): Promise<
  * @throws HostError when it is missing, a link or no regular file.
  */
 export async function* readBeneath(root: string, path: string): AsyncGenerator<Uint8Array> {
-  const fd = await open(root, path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = await openEntry(root, path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!(await statDescriptor(fd)).isFile()) {
-      throw new HostError('SLAPOS_ERR_UNSAFE_PATH', `${join(root, path)} is no regular file.`, {});
+      throw unsafeEntry(join(root, path), 'it is not a regular file');
     }
     for (;;) {
       const buffer = Buffer.allocUnsafe(READ_BYTES);
@@ -73,7 +73,7 @@ export async function moveBeneath(root: string, path: string, target: string): P
   const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   const folders: number[] = [];
   try {
-    for (const each of [path, target]) folders.push(await open(root, dirname(each), flags));
+    for (const each of [path, target]) folders.push(await openEntry(root, dirname(each), flags));
     const [from, to] = folders.map((fd) => `/proc/self/fd/${fd}`);
     await rename(join(from ?? '', basename(path)), join(to ?? '', basename(target)));
   } catch (error) {
@@ -81,23 +81,4 @@ export async function moveBeneath(root: string, path: string, target: string): P
   } finally {
     for (const fd of folders) await closeDescriptor(fd);
   }
-}
-
-async function open(root: string, path: string, flags: number, mode?: number): Promise<number> {
-  try {
-    const request = { root, path, flags, ...(mode === undefined ? {} : { mode }) };
-    return await loadNative().openBeneath(request);
-  } catch (error) {
-    throw refusal(join(root, path), error);
-  }
-}
-
-function refusal(path: string, cause: unknown): HostError {
-  const isUnsafe = ['ELOOP', 'EXDEV', 'ENOTDIR', 'ENXIO'].includes(errorCode(cause));
-  const code = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
-  const kernel = cause as { errno?: number; syscall?: string };
-  return new HostError(code, `Cannot use ${path}: ${errorMessage(cause)}.`, kernel, {
-    cause,
-    context: { path },
-  });
 }

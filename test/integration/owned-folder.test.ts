@@ -72,6 +72,32 @@ describe('reading a file that is nobody else’s', () => {
   });
 });
 
+it('refuses in the same words as a whole, as a tail and as a stream', async () => {
+  const folder = openOwnedFolder(root);
+  writeFileSync(at('file'), '');
+  symlinkSync(secret, at('li\x1bnk'));
+  const first = async (path: string) => {
+    for await (const chunk of folder.readStream(path)) return chunk;
+    return undefined;
+  };
+  const ways = [
+    (path: string) => folder.readSole(path, 1),
+    (path: string) => folder.readTail(path, 1),
+    first,
+  ];
+  for (const read of ways) {
+    const told = 'a symbolic link or another kind of file stands in the way.';
+    await expect(read('file/below')).rejects.toMatchObject({
+      ...UNSAFE,
+      message: `Cannot use ${at('file/below')}: ENOTDIR, ${told}`,
+    });
+    await expect(read('li\x1bnk')).rejects.toMatchObject({
+      ...UNSAFE,
+      message: `Cannot use ${root}/li\\x1bnk: ELOOP, ${told}`,
+    });
+  }
+});
+
 it('lists ten thousand entries and not more', async () => {
   const folder = openOwnedFolder(root);
   fill(at('many'), 10_000);
