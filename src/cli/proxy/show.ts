@@ -1,6 +1,6 @@
 /** `proxy show`: prints the database of the proxy (spec/proxy.md 12). */
-import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { spawnPager } from '../../host/pager.ts';
 import { parseDatabaseUri } from '../../proxy/options.ts';
 import { renderSection, SHOW_SECTIONS, type ShownState } from '../../proxy/show.ts';
 import type { ProxyTables } from '../../proxy/store.ts';
@@ -42,13 +42,5 @@ async function print(text: string, { output, env }: CommandContext): Promise<voi
     return;
   }
   const pager = env['PAGER'] ?? DEFAULT_PAGER;
-  const child = spawn('/bin/sh', ['-c', pager], { stdio: ['pipe', 'inherit', 'inherit'] });
-  // A pager that is left early no longer reads.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(text);
-  const status = await new Promise((done) => {
-    child.once('error', () => done(127));
-    child.once('exit', done);
-  });
-  if (status === 127) output.write(text);
+  if (!(await spawnPager(pager, text))) output.write(text);
 }
