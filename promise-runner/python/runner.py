@@ -142,6 +142,7 @@ class Runner(object):
         self.channel = channel
         self.waiting = [(plugin, order_libraries(plugin)) for plugin in job['plugins']]
         self.running = []
+        self.deadline = time.time() + job['totalSeconds']
         self.pid = os.getpid()
         self.wake, wake_end = processes.open_pipe()
         processes.set_nonblocking(wake_end)
@@ -152,13 +153,23 @@ class Runner(object):
 
     def run(self):
         while self.waiting or self.running:
+            if time.time() >= self.deadline:
+                self.give_up()
             while self.waiting and len(self.running) < self.job['parallel']:
                 plugin, libraries = self.waiting.pop(0)
                 tell(self.channel, {'event': 'start', 'name': plugin['name']})
                 self.start(plugin, libraries)
-            self.wait()
+            if self.running:
+                self.wait()
             for child in list(self.running):
                 self.look_at(child)
+
+    def give_up(self):
+        """What has not begun by now is not begun."""
+        for plugin, libraries in self.waiting:
+            tell(self.channel, {'event': 'end', 'name': plugin['name'], 'library': libraries[0],
+                                'outcome': 'timeout', 'seconds': 0.0})
+        self.waiting = []
 
     def start(self, plugin, libraries):
         reader, writer = processes.open_pipe()

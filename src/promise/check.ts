@@ -17,3 +17,13 @@ export interface PromiseCheck extends PromisePlace {
   /** Asks the Master to process the tree of the instance anew; absent: never. */
   readonly bang?: (message: string) => Promise<void>;
 }
+
+/** A launch under way. */
+export interface PromiseLaunch extends PromiseCheck {
+  /** No promise begins after it, as `performance.now()` counts. */
+  readonly deadlineMs: number;
+}
+
+export function isOver({ deadlineMs }: PromiseLaunch): boolean {
+  return performance.now() >= deadlineMs;
+}

@@ -39,6 +39,18 @@ export async function runExecutable(
   return saveResult(context, check, promise, result, check.log);
 }
 
+/** For a promise whose turn does not come; without a schedule it stays due. */
+export async function giveUp(
+  context: GridContext,
+  check: PromiseCheck,
+  promise: ObservedPromise,
+): Promise<PromiseResult> {
+  const executionSeconds = context.options.promiseTimeoutSeconds;
+  const verdict = generatedResult(check.mode, promise.saved, timeoutMessage(executionSeconds));
+  const result = { ...verdict, executionSeconds, date: context.now() };
+  return saveResult(context, check, promise, result, check.log);
+}
+
 function renderCache(context: GridContext, promise: ObservedPromise): string {
   const now = context.now().getTime() / 1000;
   return renderPromiseCache({

@@ -4,7 +4,7 @@ import { mapBounded } from '../grid/bounded.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { readJavascriptRunner, readPythonRunner } from '../host/runner-files.ts';
-import type { PromiseCheck } from './check.ts';
+import { isOver, type PromiseCheck, type PromiseLaunch } from './check.ts';
 import { readEggNames, rememberEggNames } from './egg-memory.ts';
 import { findPluginPython } from './find-python.ts';
 import { type ObservedPromise, PLUGIN_FOLDER, STATE_FOLDER } from './observe.ts';
@@ -53,13 +53,15 @@ interface RunnerStart {
 /** @throws SlaposError SLAPOS_ERR_PROMISE_RUNNER when the runner itself does not run. */
 export async function runPythonPlugins(
   context: GridContext,
-  check: PromiseCheck,
+  check: PromiseLaunch,
   promises: readonly ObservedPromise[],
 ): Promise<readonly PluginEnd[]> {
+  if (isOver(check)) return giveUp(context, check, promises);
   const python = await findPluginPython(context, check.softwarePath);
   const eggNames = await readEggNames(context, check.softwarePath);
   for (const { title } of promises) await rotateLog(check, title);
   const seconds = context.options.promiseTimeoutSeconds;
+  const leftSeconds = Math.max(0, check.deadlineMs - performance.now()) / 1000;
   const job = {
     ...describeJob(context, check),
     plugins: promises.map(({ name, path }) => ({ name, path, needsEggs: eggNames.has(name) })),
@@ -67,12 +69,15 @@ export async function runPythonPlugins(
     served: await readPrograms('serves', PYTHON_SERVED),
     parallel: PARALLEL,
     timeoutSeconds: seconds,
+    totalSeconds: leftSeconds,
   };
-  const rounds = Math.ceil(promises.length / PARALLEL) * ATTEMPTS;
+  const roundSeconds = ATTEMPTS * (seconds + END_SECONDS);
+  const rounds = Math.ceil(promises.length / PARALLEL);
+  const longestSeconds = Math.min(rounds * roundSeconds, leftSeconds + roundSeconds);
   const ends = await runRunner(context, check, promises, {
     argv: [python, '-c', (await readPythonRunner('start.py')).text],
     input: JSON.stringify(job),
-    timeoutMs: (START_SECONDS + rounds * (seconds + END_SECONDS)) * 1000,
+    timeoutMs: (START_SECONDS + longestSeconds) * 1000,
   });
   await rememberEggNames(context, check, eggNames, ends);
   return ends;
@@ -81,12 +86,13 @@ export async function runPythonPlugins(
 /** Each in a process of its own, which is this version of Node. */
 export async function runJavascriptPlugins(
   context: GridContext,
-  check: PromiseCheck,
+  check: PromiseLaunch,
   promises: readonly ObservedPromise[],
 ): Promise<readonly PluginEnd[]> {
   const program = await readJavascriptRunner();
   const job = describeJob(context, check);
   const ends = await mapBounded(promises, PARALLEL, async (promise) => {
+    if (isOver(check)) return giveUp(context, check, [promise]);
     const { name, path, title } = promise;
     await rotateLog(check, title);
     return runRunner(context, check, [promise], {
@@ -97,6 +103,15 @@ export async function runJavascriptPlugins(
     });
   });
   return ends.flat();
+}
+
+/** For plugins whose turn does not come: without a runner all of them count as timed out. */
+function giveUp(
+  context: GridContext,
+  check: PromiseCheck,
+  promises: readonly ObservedPromise[],
+): Promise<readonly PluginEnd[]> {
+  return listenToPlugins(context, check, promises).end(true);
 }
 
 /** What both runners are told. */

@@ -3,15 +3,18 @@ import { errorCode, errorMessage, PromiseFailed } from '../errors/slapos-error.t
 import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
 import { bangOnce } from './bang.ts';
-import type { PromiseCheck } from './check.ts';
+import { isOver, type PromiseCheck, type PromiseLaunch } from './check.ts';
 import { type ObservedPromise, observePromises } from './observe.ts';
 import type { PluginEnd } from './plugin-listener.ts';
 import { prepareFolders } from './promise-files.ts';
-import { runExecutable } from './run-executable.ts';
+import { giveUp, runExecutable } from './run-executable.ts';
 import { PARALLEL, runJavascriptPlugins, runPythonPlugins } from './run-plugins.ts';
 import { decidePromise } from './schedule.ts';
 
 export type { PromiseCheck } from './check.ts';
+
+/** How long promises of one partition may begin in one launch; others wait for it. */
+const TOTAL_SECONDS = 600;
 
 /** Messages of failing promises, by promise. */
 type Failures = Map<ObservedPromise, string>;
@@ -19,16 +22,28 @@ type Failures = Map<ObservedPromise, string>;
 /**
  * Runs what is due, saves the results and judges all of them. Nothing is started when nothing is
  * due.
+ * @param totalSeconds promises that have not begun by then count as timed out
  * @throws PromiseFailed for the first failing promise: plugins by name, then executables by name;
  *   SlaposError SLAPOS_ERR_PROMISE_RUNNER when plugins cannot be run at all.
  */
-export async function runPromises(context: GridContext, check: PromiseCheck): Promise<void> {
+export async function runPromises(
+  context: GridContext,
+  check: PromiseCheck,
+  totalSeconds = TOTAL_SECONDS,
+): Promise<void> {
   const { log } = check;
   const { badPaths, promises } = await observePromises(context.host, check.folder, log);
   for (const path of badPaths) log.warning(`Bad promise file at '${path}'.`);
   const failures: Failures = new Map();
   const due = promises.filter((promise) => isDue(context, check, promise, failures));
-  if (due.length > 0) await runDue(context, check, due, failures);
+  const launch = { ...check, deadlineMs: performance.now() + totalSeconds * 1000 };
+  if (due.length > 0) await runDue(context, launch, due, failures);
+  if (due.length > 0 && isOver(launch)) {
+    log.warning(
+      `The promises of ${check.partitionId} took more than ${totalSeconds} s: those that had not begun by then count as timed out.`,
+      { event: 'promise.total_time', partition: check.partitionId },
+    );
+  }
   const skipped = promises.length - due.length;
   if (skipped > 0) log.info(`${skipped} promises didn't need to be checked.`);
   const first = promises.find((promise) => failures.has(promise));
@@ -57,7 +72,7 @@ function isDue(
 
 async function runDue(
   context: GridContext,
-  check: PromiseCheck,
+  check: PromiseLaunch,
   due: readonly ObservedPromise[],
   failures: Failures,
 ): Promise<void> {
@@ -99,7 +114,7 @@ export function splitByTitle<Titled extends { readonly title: string }>(
 
 function runPlugins(
   context: GridContext,
-  check: PromiseCheck,
+  check: PromiseLaunch,
   wave: readonly ObservedPromise[],
   ends: PluginEnd[],
 ): ReadonlyArray<Promise<unknown>> {
@@ -113,15 +128,16 @@ function runPlugins(
 
 async function runExecutables(
   context: GridContext,
-  check: PromiseCheck,
+  check: PromiseLaunch,
   wave: readonly ObservedPromise[],
   failures: Failures,
 ): Promise<void> {
   const executables = wave.filter(({ kind }) => kind === 'legacy');
   await mapBounded(executables, PARALLEL, async (promise) => {
-    check.log.info(`Checking promise ${promise.name}...`);
+    const run = isOver(check) ? giveUp : runExecutable;
+    if (run === runExecutable) check.log.info(`Checking promise ${promise.name}...`);
     try {
-      const result = await runExecutable(context, check, promise);
+      const result = await run(context, check, promise);
       if (result.hasFailed) failures.set(promise, result.message);
     } catch (error) {
       if (errorCode(error) === 'SLAPOS_ERR_CANCELLED') throw error;
