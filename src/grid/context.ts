@@ -46,6 +46,8 @@ export interface GridContext {
   readonly managers: readonly Manager[];
   /** undefined without section [firewall]. */
   readonly firewall: Firewall | undefined;
+  /** Option `--debug`: plugin promises log what only explains them, too. */
+  readonly isDebug?: boolean;
   /** Absent in commands that tell the Master nothing about partitions. */
   readonly told?: ToldStates;
 }

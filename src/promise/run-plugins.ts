@@ -115,7 +115,7 @@ function giveUp(
 }
 
 /** What both runners are told. */
-function describeJob({ options }: GridContext, check: PromiseCheck) {
+function describeJob({ isDebug = false, options }: GridContext, check: PromiseCheck) {
   const { path } = check.folder;
   return {
     pluginFolder: `${path}/${PLUGIN_FOLDER}`,
@@ -123,7 +123,7 @@ function describeJob({ options }: GridContext, check: PromiseCheck) {
     config: {
       'log-folder': `${path}/${STATE_FOLDER}/log`,
       'partition-folder': path,
-      debug: false,
+      debug: isDebug,
       'promise-timeout': options.promiseTimeoutSeconds,
       'master-url': options.masterUrl,
       'partition-cert': check.certFile ?? '',

@@ -162,6 +162,7 @@ function createGridContext(
     now: () => new Date(),
     random: Math.random,
     signal: command.signal,
+    isDebug: command.isDebug,
     // A debugger owns the terminal: one at a time.
     jobs: options.isBuildoutDebug ? 1 : (options.jobs ?? availableParallelism()),
     watches: options.isBuildoutDebug ? 1 : (options.jobs ?? WATCHES * availableParallelism()),

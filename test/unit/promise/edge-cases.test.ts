@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runPromises } from '../../../src/promise/run-promises.ts';
 import { createPromiseSite, type PromiseSite } from '../../support/promise-site.ts';
 
 const PYTHON = '/usr/bin/python3';
@@ -236,6 +237,18 @@ describe.skipIf(!existsSync(PYTHON))('edge cases of an anomaly check', () => {
       "Bang with message 'Promise c-fails is failing'.",
     );
     expect(site.read('.slapgrid/promise/log/d-fails.log')).not.toContain('Bang');
+  });
+
+  it.each([false, true])('logs what explains a plugin when asked to: %s', async (isDebug) => {
+    const own = createPromiseSite({ timeoutSeconds: LIMIT_SECONDS });
+    try {
+      own.plugin('plug.py', senses("self.logger.debug('why'); self.logger.info('fine')"));
+      await runPromises({ ...own.context(), isDebug }, own.check('test'));
+      expect(own.read('.slapgrid/promise/log/plug.log').includes(' - why')).toBe(isDebug);
+      expect(own.result('plug').result.failed).toBe(false);
+    } finally {
+      own.remove();
+    }
   });
 
   it('bangs for a promise that fails anew while it is too early for another one', async () => {
