@@ -6,10 +6,10 @@ import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { ManagedPartition } from '../grid/manager.ts';
 import { readPartitionList, writePartitionText } from '../grid/partition-json.ts';
+import { readRecord, recordPath, writeRecord } from './records.ts';
 import { type FirewallRule, parseStoredRule, renderStoredRule } from './rules.ts';
 
 const PARTITION_FILE = '.slapos-firewalld-rules';
-const RECORDS = 'var/firewall';
 
 export interface StoredRules {
   readonly rules: readonly FirewallRule[];
@@ -30,7 +30,7 @@ export async function readStoredRules(
 ): Promise<StoredRules> {
   const listed = await readPartitionList(partition, PARTITION_FILE);
   const claimed = parseAll(Array.isArray(listed) ? listed : []);
-  const record = await readRecord(context, partition);
+  const record = await readRecordedRules(context, partition);
   const recorded = parseAll(record ?? []);
   const own = claimed.filter(({ destination }) => addresses.includes(destination));
   return {
@@ -47,22 +47,23 @@ function parseAll(texts: readonly unknown[]): readonly FirewallRule[] {
   return texts.flatMap((text) => (typeof text === 'string' ? (parseStoredRule(text) ?? []) : []));
 }
 
-function recordPath({ id }: ManagedPartition): string {
-  return `${RECORDS}/${id}.json`;
+function recordName({ id }: ManagedPartition): string {
+  return `${id}.json`;
 }
 
-async function readRecord(
-  { host, log, options }: GridContext,
+async function readRecordedRules(
+  context: GridContext,
   partition: ManagedPartition,
 ): Promise<readonly unknown[] | undefined> {
-  const path = recordPath(partition);
-  const text = await host.openFolder(options.instanceRoot).readText(path);
+  const name = recordName(partition);
+  const text = await readRecord(context, name);
   if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return Array.isArray(value) ? value : [];
   } catch (error) {
-    log.warning(`${options.instanceRoot}/${path}: ${errorMessage(error)}, ignoring it.`);
+    const path = `${context.options.instanceRoot}/${recordPath(name)}`;
+    context.log.warning(`${path}: ${errorMessage(error)}, ignoring it.`);
     return [];
   }
 }
@@ -74,17 +75,12 @@ function render(rules: readonly FirewallRule[]): string {
 
 /** Writes what differs. */
 export async function writeStoredRules(
-  { host, options }: GridContext,
+  context: GridContext,
   partition: ManagedPartition,
   rules: readonly FirewallRule[],
 ): Promise<void> {
   const text = render(rules);
-  const root = host.openFolder(options.instanceRoot);
-  if ((await root.readText(recordPath(partition))) !== text) {
-    await root.makeFolder('var', { mode: 0o755 });
-    await root.makeFolder(RECORDS, { mode: 0o700 });
-    await root.write(recordPath(partition), text, { mode: 0o600 });
-  }
+  await writeRecord(context, recordName(partition), text);
   const before = await partition.folder.readText(PARTITION_FILE).catch(() => undefined);
   if (before !== text) await writePartitionText(partition, PARTITION_FILE, text, { mode: 0o644 });
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { refusal, runFirewallProgram } from '../firewall/firewall-command.ts';
+import { readRecord, removeRecord, writeRecord } from '../firewall/records.ts';
 import { coalesce } from '../grid/coalesce.ts';
 import type { GridContext } from '../grid/context.ts';
 import { quoteEntry, warnOfFirst } from '../grid/entry-warnings.ts';
@@ -17,7 +18,8 @@ import type { ManagerParts } from './registry.ts';
 
 const FILE = '.slapos-whitelist-firewall';
 const DIGEST_FILE = '.slapos-whitelist-firewall.md5sum';
-const MAX_ADDRESSES = 1024;
+/** Each is a call of some tenths of a second, for which all other partitions wait. */
+const MAX_ADDRESSES = 128;
 
 export function createWhitelistFirewallManager({ firewall, inTurn }: ManagerParts): Manager {
   const name = 'whitelistfirewall';
@@ -31,6 +33,7 @@ export function createWhitelistFirewallManager({ firewall, inTurn }: ManagerPart
     const isChanged = await inTurn(() => removeChain(context, firewall, partition));
     if (isChanged) await reloadOnce(context);
     await partition.folder.remove(DIGEST_FILE);
+    await removeRecord(context, recordName(partition));
   };
   return {
     name,
@@ -38,13 +41,13 @@ export function createWhitelistFirewallManager({ firewall, inTurn }: ManagerPart
     async instanceTearDown(context, partition) {
       const wanted = await readWhitelist(partition);
       if (wanted === 'bad') return;
-      const digest = await readPartitionText(partition, DIGEST_FILE);
+      const known = await readRecord(context, recordName(partition));
       if (wanted === 'missing') {
         // Without rules of an earlier pass there is nothing to ask the firewall.
-        if (digest.kind !== 'missing') await clean(context, partition);
+        const hasRules = known !== undefined || (await hasDigestFile(partition));
+        if (hasRules) await clean(context, partition);
         return;
       }
-      const known = digest.kind === 'found' ? digest.text.trim() : '';
       const isChanged = await inTurn(() => writeChain(context, firewall, partition, wanted, known));
       if (!isChanged) return;
       await reloadOnce(context);
@@ -85,8 +88,24 @@ async function readWhitelist(partition: ManagedPartition): Promise<Whitelist | '
     refused.map((entry) => `${quoteEntry(entry)} in ${FILE} is no IPv4 address, ignoring it.`),
     (count) => `${count} more entries in ${FILE} are no IPv4 addresses, ignoring them.`,
   );
+  const all = [...new Set(addresses)];
+  const rest = all.length - MAX_ADDRESSES;
+  if (rest > 0) {
+    partition.log.warning(
+      `${FILE} of ${partition.id}: only the first ${MAX_ADDRESSES} addresses count, ignoring ${rest}.`,
+    );
+  }
   const digest = createHash('md5').update(found.text).digest('hex');
-  return { addresses: [...new Set(addresses)].slice(0, MAX_ADDRESSES), digest };
+  return { addresses: all.slice(0, MAX_ADDRESSES), digest };
+}
+
+/** Of a pass of upstream's, or of ours. */
+async function hasDigestFile({ folder }: ManagedPartition): Promise<boolean> {
+  return (await folder.stat(DIGEST_FILE)) !== undefined;
+}
+
+function recordName({ id }: ManagedPartition): string {
+  return `${id}.whitelist`;
 }
 
 function chainOf({ id }: ManagedPartition): string {
@@ -119,7 +138,7 @@ async function writeChain(
   settings: FirewallSettings,
   partition: ManagedPartition,
   { addresses, digest }: Whitelist,
-  knownDigest: string,
+  knownDigest: string | undefined,
 ): Promise<boolean> {
   const call = directCall(context, settings);
   const chain = ['ipv4', 'filter', chainOf(partition)];
@@ -160,12 +179,14 @@ async function removeChain(
   return hasChain || hasRule;
 }
 
+/** For us, where the partition cannot change it, and for upstream. */
 async function writeDigest(
-  { host }: GridContext,
+  context: GridContext,
   partition: ManagedPartition,
   digest: string,
 ): Promise<void> {
-  const options = ownedBy(host, partition.owner, 0o644);
+  await writeRecord(context, recordName(partition), digest);
+  const options = ownedBy(context.host, partition.owner, 0o644);
   await writePartitionText(partition, DIGEST_FILE, digest, options);
 }
 

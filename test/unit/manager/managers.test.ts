@@ -1,4 +1,5 @@
 /** The managers on a partition in a temporary folder, without a real supervisor or firewall. */
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -282,6 +283,37 @@ describe('whitelistfirewall', () => {
     expect(warnings).toHaveLength(11);
     expect(Math.max(...warnings.map(({ length }) => length))).toBeLessThan(200);
     expect(warnings[10]).toContain('12 more entries');
+  });
+
+  it('takes 128 addresses and tells of the others', async () => {
+    const { commands, said, tearDown, write } = work();
+    write(FILE, JSON.stringify(Array.from({ length: 144 }, (_, index) => `10.0.0.${index}`)));
+    await tearDown();
+    expect([...commands.rules].filter((rule) => rule.endsWith('ACCEPT'))).toHaveLength(128);
+    expect(said[0]).toBe(
+      `WARNING ${FILE} of part1: only the first 128 addresses count, ignoring 16.`,
+    );
+  });
+
+  it('keeps rules whatever the partition does with the digest', async () => {
+    const { commands, home, read, reloads, root, tearDown, write } = work();
+    const digestFile = `${FILE}.md5sum`;
+    write(FILE, '["10.0.0.1"]');
+    await tearDown();
+    expect(read(`part1/${digestFile}`)).toBe(read('var/firewall/part1.whitelist'));
+    write(digestFile, 'x');
+    await tearDown();
+    rmSync(join(home, digestFile));
+    await tearDown();
+    expect(reloads()).toBe(1);
+    const changed = '["10.0.0.2"]';
+    write(FILE, changed);
+    write(digestFile, createHash('md5').update(changed).digest('hex'));
+    await tearDown();
+    expect([reloads(), commands.rules.has(`${CHAIN} 0 -d 10.0.0.2 -j ACCEPT`)]).toEqual([2, true]);
+    for (const name of readdirSync(home)) rmSync(join(home, name));
+    await tearDown();
+    expect([commands.chains.size, readdirSync(join(root, 'var/firewall'))]).toEqual([0, []]);
   });
 
   it('begins again when it was cut off, or when the chain is gone', async () => {
