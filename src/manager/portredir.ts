@@ -10,7 +10,6 @@ import { writeManagerGroup } from '../instance/service-files.ts';
 import type { GroupProgram } from '../instance/services.ts';
 import {
   needsRoot,
-  parseAddress,
   parseRedirections,
   type Redirection,
   redirectionName,
@@ -47,8 +46,7 @@ async function listPrograms(
   entries: readonly unknown[],
 ): Promise<readonly GroupProgram[]> {
   const own = partitionAddresses(partition.wish).map(({ address }) => address);
-  const ipv6 = own.find((address) => parseAddress(address)?.version === 6);
-  const { problems, redirections } = parseRedirections(entries, ipv6);
+  const { problems, redirections } = parseRedirections(entries, own);
   warnOfFirst(
     partition.log,
     problems.map((problem) => `${FILE} of ${partition.id}, ${problem}: ignoring it.`),

@@ -26,16 +26,18 @@ export interface RedirectionList {
 /** More are not started for one partition. */
 const MAX_REDIRECTIONS = 256;
 const MAX_PORT = 65_535;
+const FIRST_FREE_PORT = 1024;
 
-/** @param ownAddress where to go by default: the partition's first IPv6 address */
+/** @param ownAddresses the partition's: the first of IPv6 is where to go by default */
 export function parseRedirections(
   entries: readonly unknown[],
-  ownAddress: string | undefined,
+  ownAddresses: readonly string[],
 ): RedirectionList {
+  const own = ownAddresses.map(parseAddress).filter((address) => address !== undefined);
   const byName = new Map<string, Redirection>();
   const problems: string[] = [];
   entries.forEach((entry, index) => {
-    const found = parseEntry(entry, ownAddress);
+    const found = parseEntry(entry, own);
     if (typeof found === 'string') problems.push(`entry ${index + 1}: ${found}`);
     else byName.set(redirectionName(found), found);
   });
@@ -47,7 +49,7 @@ export function parseRedirections(
 }
 
 /** @returns what is wrong, as text. */
-function parseEntry(entry: unknown, ownAddress: string | undefined): Redirection | string {
+function parseEntry(entry: unknown, own: readonly IpAddress[]): Redirection | string {
   if (typeof entry !== 'object' || entry === null) return 'it is no object';
   const { srcPort, destPort, srcAddress, destAddress, type } = entry as Record<string, unknown>;
   const asked = type ?? 'tcp';
@@ -59,9 +61,22 @@ function parseEntry(entry: unknown, ownAddress: string | undefined): Redirection
   const source = srcAddress ?? undefined;
   const sourceAddress = parseAddress(source);
   if (source !== undefined && sourceAddress === undefined) return 'srcAddress is no IP address';
-  const destinationAddress = parseAddress(destAddress ?? ownAddress);
+  if (sourcePort < FIRST_FREE_PORT && !mayRootListen(sourceAddress, own)) {
+    return `srcAddress of a port below ${FIRST_FREE_PORT} is not of the partition`;
+  }
+  const ipv6 = own.find(({ version }) => version === 6);
+  const destinationAddress = parseAddress(destAddress ?? ipv6?.text);
   if (destinationAddress === undefined) return 'destAddress is no IP address';
   return { type: word, sourcePort, sourceAddress, destinationPort, destinationAddress };
+}
+
+/**
+ * On an address of others, the loopback's among them, the listener of root would come before one on
+ * all addresses: it could take what is meant for a service of the host.
+ */
+function mayRootListen(address: IpAddress | undefined, own: readonly IpAddress[]): boolean {
+  if (address === undefined || address.text === '0.0.0.0') return true;
+  return own.some(({ text }) => text === address.text);
 }
 
 function parsePort(value: unknown): number | undefined {
@@ -86,7 +101,7 @@ export function redirectionName({ sourcePort, type }: Redirection): string {
 
 /** Ports below 1024 are root's to listen on. */
 export function needsRoot({ sourcePort }: Redirection): boolean {
-  return sourcePort < 1024;
+  return sourcePort < FIRST_FREE_PORT;
 }
 
 /** The command line: socat(1) with two addresses. */

@@ -104,7 +104,7 @@ requires('root', 'netns')('managers of the real node', () => {
         node.site.write(0, '.slapos-port-redirect', JSON.stringify(list));
       redirect([
         { srcPort: 8080, destPort: port },
-        { srcPort: 80, destPort: port, srcAddress: '127.0.0.1' },
+        { srcPort: 80, destPort: port },
         { srcPort: 81, destPort: '1,exec:id' },
       ]);
       const first = await pass('instance');

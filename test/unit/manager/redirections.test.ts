@@ -8,7 +8,8 @@ import {
 } from '../../../src/manager/redirections.ts';
 
 const OWN = '2001:db8::5';
-const commands = (entries: readonly unknown[], own: string | undefined = OWN) =>
+const ADDRESSES = ['10.0.0.1', OWN, '2001:db8::6'];
+const commands = (entries: readonly unknown[], own: readonly string[] = ADDRESSES) =>
   parseRedirections(entries, own).redirections.map((each) => renderRedirection('socat', each));
 
 describe('parseRedirections', () => {
@@ -19,8 +20,8 @@ describe('parseRedirections', () => {
       'TCP4-LISTEN:80,bind=10.0.0.1,fork TCP6:[::1]:443',
     ],
     [
-      { srcPort: 53, destPort: 53, srcAddress: '::', destAddress: '10.0.0.2', type: 'udp' },
-      'UDP6-LISTEN:53,bind=[::],fork UDP4:10.0.0.2:53',
+      { srcPort: 5353, destPort: 53, srcAddress: '::', destAddress: '10.0.0.2', type: 'udp' },
+      'UDP6-LISTEN:5353,bind=[::],fork UDP4:10.0.0.2:53',
     ],
     [
       { srcPort: 1, destPort: 65535, srcAddress: null, destAddress: '2001:DB8:0:0::5' },
@@ -44,12 +45,34 @@ describe('parseRedirections', () => {
     { srcPort: 1, destPort: 1, destAddress: '::1 EXEC:/bin/sh' },
     { srcPort: 1, destPort: 1, destAddress: 'fe80::1%eth0' },
   ])('leaves out %j', (entry) => {
-    const { problems, redirections } = parseRedirections([entry], OWN);
+    const { problems, redirections } = parseRedirections([entry], ADDRESSES);
     expect([redirections, problems.length]).toEqual([[], 1]);
   });
 
+  it.each([
+    ['10.0.0.1', true],
+    ['2001:DB8:0::5', true],
+    ['0.0.0.0', true],
+    [null, true],
+    ['10.0.0.2', false],
+    ['127.0.0.1', false],
+    ['2001:db8::7', false],
+    ['::ffff:10.0.0.2', false],
+    ['::1', false],
+    ['::', false],
+  ])('lets root listen on %s: %s', (srcAddress, isAllowed) => {
+    const ports = (srcPort: number) =>
+      parseRedirections([{ srcPort, destPort: 1, srcAddress }], ADDRESSES);
+    expect(ports(1023).redirections.length).toBe(isAllowed ? 1 : 0);
+    expect(ports(1024).redirections.length).toBe(1);
+    if (isAllowed) return;
+    expect(ports(1023).problems).toEqual([
+      'entry 1: srcAddress of a port below 1024 is not of the partition',
+    ]);
+  });
+
   it('needs an address of the partition, or one in the entry', () => {
-    const { problems } = parseRedirections([{ srcPort: 1, destPort: 1 }], undefined);
+    const { problems } = parseRedirections([{ srcPort: 1, destPort: 1 }], ['10.0.0.1']);
     expect(problems).toEqual(['entry 1: destAddress is no IP address']);
   });
 
@@ -61,7 +84,7 @@ describe('parseRedirections', () => {
       ]),
     ).toEqual([`socat TCP4-LISTEN:9,fork TCP6:[${OWN}]:2`]);
     const many = Array.from({ length: 300 }, (_, index) => ({ srcPort: index + 1, destPort: 1 }));
-    const { problems, redirections } = parseRedirections(many, OWN);
+    const { problems, redirections } = parseRedirections(many, ADDRESSES);
     expect(redirections).toHaveLength(256);
     expect(problems).toEqual(['only the first 256 of 300 entries are used']);
   });
@@ -93,7 +116,7 @@ it('runs as root only for ports below 1024', () => {
       { srcPort: 1023, destPort: 1 },
       { srcPort: 1024, destPort: 1, type: 'udp' },
     ],
-    OWN,
+    ADDRESSES,
   );
   expect(redirections.map((each) => [redirectionName(each), needsRoot(each)])).toEqual([
     ['socat-tcp-1023', true],
