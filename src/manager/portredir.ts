@@ -8,6 +8,7 @@ import { readPartitionList } from '../grid/partition-json.ts';
 import { findProgram } from '../host/find-program.ts';
 import { writeManagerGroup } from '../instance/service-files.ts';
 import type { GroupProgram } from '../instance/services.ts';
+import { SOCAT_SUFFIX } from '../model/manager-group.ts';
 import {
   needsRoot,
   parseRedirections,
@@ -19,20 +20,19 @@ import type { ManagerParts } from './registry.ts';
 import { startManagerGroup } from './start-group.ts';
 
 const FILE = '.slapos-port-redirect';
-const SUFFIX = 'socat';
 const ROOT = { uid: 0, gid: 0, name: 'root', home: '/root' };
 
 export function createPortredirManager({ openSupervisor }: ManagerParts): Manager {
   return {
     name: 'portredir',
     asksBy: [FILE],
-    groupSuffix: SUFFIX,
+    groupSuffix: SOCAT_SUFFIX,
     async instanceTearDown(context, partition) {
       const entries = await readPartitionList(partition, FILE);
       if (entries === undefined) return;
       const programs = await listPrograms(context, partition, entries === 'missing' ? [] : entries);
       const { folder, id } = partition;
-      const name = `${id}-${SUFFIX}`;
+      const name = `${id}-${SOCAT_SUFFIX}`;
       const isChanged = await writeManagerGroup(context, { name, folder: folder.path, programs });
       if (programs.length > 0) await startManagerGroup(await openSupervisor(), name, isChanged);
       else if (isChanged) await (await openSupervisor()).update();

@@ -10,12 +10,12 @@ import { ownedBy } from '../grid/owner.ts';
 import { writePartitionText } from '../grid/partition-json.ts';
 import { type ManagerGroup, MOST_SERVICES, writeManagerGroup } from '../instance/service-files.ts';
 import { refusedServiceNames } from '../instance/services.ts';
+import { PRERM_SUFFIX } from '../model/manager-group.ts';
 import type { ManagerParts } from './registry.ts';
 import { startManagerGroup } from './start-group.ts';
 
 const SCRIPTS = 'etc/prerm';
 const WAIT_LIST = '.slapos-report-wait-service-list';
-const SUFFIX = 'prerm';
 
 export function createPrermManager({ openSupervisor }: ManagerParts): Manager {
   return {
@@ -73,7 +73,7 @@ function describeScripts(
   names: readonly string[],
 ): ManagerGroup {
   return {
-    name: `${id}-${SUFFIX}`,
+    name: `${id}-${PRERM_SUFFIX}`,
     folder: folder.path,
     programs: names.map((name) => ({
       name,
@@ -90,6 +90,6 @@ async function writeWaitList(
   names: readonly string[],
 ): Promise<void> {
   const { id, owner } = partition;
-  const text = names.map((name) => `${id}-${SUFFIX}:${name}\n`).join('');
+  const text = names.map((name) => `${id}-${PRERM_SUFFIX}:${name}\n`).join('');
   await writePartitionText(partition, WAIT_LIST, text, ownedBy(host, owner, 0o644));
 }

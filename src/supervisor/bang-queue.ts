@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { BeneathFiles } from '../host/file.ts';
+import { isManagerGroup } from '../model/manager-group.ts';
 import { mustBang, type ProcessEnd } from './watchdog.ts';
 
 export interface WatchdogSettings {
@@ -83,6 +84,7 @@ export class BangQueue {
       });
       const left: unknown = data === undefined ? {} : JSON.parse(data.toString('utf8'));
       for (const [partition, processName] of Object.entries(left as object)) {
+        if (isManagerGroup(partition)) continue;
         this.#pending.set(partition, String(processName));
         this.#begin(partition);
       }

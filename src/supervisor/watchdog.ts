@@ -3,6 +3,7 @@
  * of a partition ended, so that the partition is processed again.
  */
 import { StringDecoder } from 'node:string_decoder';
+import { isManagerGroup } from '../model/manager-group.ts';
 import type { BangQueue } from './bang-queue.ts';
 
 /** Event that the watchdog acts upon. */
@@ -33,6 +34,8 @@ export function selectEnd(eventName: string, payload: string): ProcessEnd | unde
   const processName = words.get('processname') ?? '';
   const groupName = words.get('groupname') ?? '';
   if (!processName.includes(WATCHED_MARK) || !isFolderName(groupName)) return undefined;
+  // The Master knows no such partition, and that of a script before a removal needs no processing.
+  if (isManagerGroup(groupName)) return undefined;
   return { processName, groupName };
 }
 

@@ -70,6 +70,28 @@ describe('watchdog', () => {
     expect(selectEnd('PROCESS_STATE_FATAL', 'processname:a-on-watch groupname:..')).toBeUndefined();
   });
 
+  it.each(['slappart0-prerm', 'slappart0-socat'])(
+    'ignores the group %s of a manager',
+    async (id) => {
+      const payload = PAYLOAD.replace('slappart0', id);
+      expect(selectEnd('PROCESS_STATE_EXITED', payload)).toBeUndefined();
+      const { queue, banged } = setUp({
+        [PENDING]: `{"${id}":"x-on-watch","slappart1":"y-on-watch"}`,
+      });
+      await run(queue(), [frame('PROCESS_STATE_EXITED', payload)], () => banged.length > 0);
+      expect(banged).toEqual([
+        'slappart1: y-on-watch process in partition slappart1 encountered a problem',
+      ]);
+    },
+  );
+
+  it('watches partitions whose names only resemble those groups', () => {
+    for (const id of ['prerm', '-prerm', 'slappart-prerm0', 'slappart0-prerms']) {
+      const payload = PAYLOAD.replace('slappart0', id);
+      expect(selectEnd('PROCESS_STATE_EXITED', payload)?.groupName).toBe(id);
+    }
+  });
+
   it('bangs once for each processing of the partition', () => {
     expect(mustBang(undefined, undefined)).toBe(true);
     expect(mustBang(undefined, '5')).toBe(false);
