@@ -1,11 +1,15 @@
 /**
  * The services of partitions that were prepared together change in one update of the supervisor
- * (spec/grid.md 7.5): who is ready waits for the others of its batch.
+ * (spec/grid.md 7.5): who is ready waits for the others of its batch, but
+ * not for long.
  */
 import { basename } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
 import type { GroupProblem } from '../supervisor/update.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
+
+/** A buildout may take for ever: those that are prepared wait no longer for the others. */
+const PATIENCE_MS = 10_000;
 
 export type OpenSupervisor = () => Promise<ServiceSupervisor>;
 
@@ -21,21 +25,46 @@ export interface Seat {
   giveUp(): void;
 }
 
-/** Makes seats; nobody goes on while a seat is neither taken nor given up. */
-export function createBatches(openSupervisor: OpenSupervisor): () => Seat {
+interface Waiting {
+  readonly needsUpdate: boolean;
+  readonly goOn: (open: OpenSupervisor) => void;
+}
+
+/**
+ * Makes seats. A batch goes on when every seat is taken or given up, or as soon as one has waited
+ * for {@link PATIENCE_MS}: then the rest is left to the next batch.
+ * @param signal nobody waits once it aborts
+ */
+export function createBatches(openSupervisor: OpenSupervisor, signal: AbortSignal): () => Seat {
   let awaited = 0;
-  let waiting: Array<{ needsUpdate: boolean; goOn: (open: OpenSupervisor) => void }> = [];
+  let updating = 0;
+  let waiting: Waiting[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const update = async () => {
+    updating += 1;
+    try {
+      const supervisor = await openSupervisor();
+      return refusing(supervisor, await supervisor.update());
+    } finally {
+      updating -= 1;
+    }
+  };
   const depart = () => {
+    clearTimeout(timer);
+    timer = undefined;
     const batch = waiting;
     waiting = [];
     const needsUpdate = batch.some((each) => each.needsUpdate);
-    const open = needsUpdate ? updateOnce(openSupervisor) : openSupervisor;
+    const open = needsUpdate ? once(update) : openSupervisor;
     for (const { goOn } of batch) goOn(open);
   };
   const settle = () => {
     awaited -= 1;
-    if (awaited === 0) depart();
+    // An update that goes on takes the files of all: what it stopped must not stay so for the timer.
+    if (awaited === 0 || updating > 0 || signal.aborted) depart();
+    else if (waiting.length > 0) timer ??= setTimeout(depart, PATIENCE_MS);
   };
+  signal.addEventListener('abort', depart, { once: true });
   return () => {
     let isSettled = false;
     awaited += 1;
@@ -54,16 +83,12 @@ export function createBatches(openSupervisor: OpenSupervisor): () => Seat {
   };
 }
 
-/** One update for everybody: the first who needs the supervisor triggers it, all wait for it. */
-function updateOnce(openSupervisor: OpenSupervisor): OpenSupervisor {
-  let updating: Promise<ServiceSupervisor> | undefined;
-  const update = async () => {
-    const supervisor = await openSupervisor();
-    return refusing(supervisor, await supervisor.update());
-  };
+/** The first who asks triggers it, all wait for it. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let working: Promise<Result> | undefined;
   return () => {
-    updating ??= update();
-    return updating;
+    working ??= work();
+    return working;
   };
 }
 

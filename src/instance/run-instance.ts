@@ -44,8 +44,8 @@ interface Way {
 
 /**
  * Partitions are installed in parallel, then their services change in one update, then each is
- * finished in parallel. Those that are up to date are watched beside that. No failure of one stops
- * another.
+ * finished in parallel; installations that take long are left to a later update. Those that are up to
+ * date are watched beside that. No failure of one stops another.
  * @returns 0, 1 failure, 2 only promises failed, 3 offline but services started.
  * @throws UsageError for unknown partitions, MasterError other than unreachable, CancelledError.
  */
@@ -105,7 +105,7 @@ function openPass(context: GridContext, total: number, openSupervisor: OpenSuper
     inWatch: isAlone ? inInstallation : createSlots(watches),
     inFinish: isAlone ? inInstallation : createSlots(watches),
     inBuild: createSlots(jobs),
-    reserve: createBatches(openSupervisor),
+    reserve: createBatches(openSupervisor, context.signal),
     tally: createTally(context, total),
     isLost: false,
   };

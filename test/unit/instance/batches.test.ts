@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createBatches } from '../../../src/instance/batches.ts';
 import { MemoryNode } from '../../support/instance-failures.ts';
 
 /** A node with calls of the Master and of the supervisor in one trace, and commands that hang. */
@@ -59,5 +60,73 @@ describe('a pass', () => {
     release();
     expect(await pass).toBe(0);
     expect(trace).toEqual(['supervisor.update', ...started('slappart0')]);
+  });
+
+  describe('with a buildout that does not end', () => {
+    afterEach(() => vi.useRealTimers());
+
+    /** Lets everything happen that waits for no timer. */
+    const settle = () => vi.advanceTimersByTimeAsync(0);
+
+    it('finishes the others after ten seconds, and that one with an update of its own', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const { node, trace, hang } = tracedNode(4, 2);
+      const release = hang('/instance/slappart1');
+      const over = vi.fn();
+      const pass = node.run('instance').finally(over);
+      await vi.advanceTimersByTimeAsync(9900);
+      expect(trace).toEqual([]);
+      await vi.advanceTimersByTimeAsync(200);
+      const others = ['slappart0', 'slappart2', 'slappart3'];
+      for (const id of others) {
+        expect(trace.filter((each) => each.endsWith(id))).toEqual(started(id));
+        expect(node.machine.entries.get(`/instance/${id}/.timestamp`)?.text).toBe('1');
+      }
+      expect(trace).toHaveLength(1 + 2 * others.length);
+      expect(trace[0]).toBe('supervisor.update');
+      expect(over).not.toHaveBeenCalled();
+      release();
+      expect(await pass).toBe(0);
+      expect(trace.slice(7)).toEqual(['supervisor.update', ...started('slappart1')]);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it('takes those along that are ready while an update goes on', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const opening = vi.fn();
+      const supervisor = new MemoryNode().machine.supervisor();
+      let end = () => {};
+      const update = async () => {
+        await new Promise<void>((resolve) => {
+          end = resolve;
+        });
+        return [];
+      };
+      const openSupervisor = async () => ({ ...supervisor, update });
+      const reserve = createBatches(openSupervisor, new AbortController().signal);
+      const [early, late, slow] = [reserve(), reserve(), reserve()];
+      const first = early.take(true).then((open) => open());
+      await vi.advanceTimersByTimeAsync(10_000);
+      void late.take(true).then(opening);
+      await settle();
+      expect(opening).toHaveBeenCalled();
+      end();
+      await first;
+      slow.giveUp();
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it('lets nobody wait once the pass is to end', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const stop = new AbortController();
+      const supervisor = new MemoryNode().machine.supervisor();
+      const reserve = createBatches(async () => supervisor, stop.signal);
+      const [early, late] = [reserve(), reserve(), reserve()];
+      const waiting = early.take(true);
+      stop.abort();
+      await waiting;
+      await late.take(true);
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 });
