@@ -29,16 +29,25 @@ export class Outside {
   readonly folder: string;
   readonly victim: string;
   readonly secret: string;
+  /** The same once more for second names: files of several names are refused also behind links. */
+  readonly namedVictim: string;
+  readonly namedSecret: string;
   readonly #before: string;
 
   constructor(root: string) {
     this.folder = join(root, 'outside');
     this.victim = join(this.folder, 'victim');
     this.secret = join(this.folder, 'secret');
+    this.namedVictim = join(this.folder, 'named-victim');
+    this.namedSecret = join(this.folder, 'named-secret');
     mkdirSync(join(this.folder, 'log'), { recursive: true });
-    writeFileSync(this.victim, 'untouched\n', { mode: 0o644 });
     // What would be read as a report, a list of services or a number is marked all the same.
-    writeFileSync(this.secret, CONSUMPTION, { mode: 0o600 });
+    for (const path of [this.victim, this.namedVictim]) {
+      writeFileSync(path, 'untouched\n', { mode: 0o644 });
+    }
+    for (const path of [this.secret, this.namedSecret]) {
+      writeFileSync(path, CONSUMPTION, { mode: 0o600 });
+    }
     writeFileSync(join(this.folder, 'service'), `#!/bin/sh\necho ${SECRET}\n`, { mode: 0o700 });
     this.#before = this.#look();
   }
@@ -86,8 +95,8 @@ export const DISGUISES: Readonly<
     writeFileSync(path, '');
     truncateSync(path, 2 ** 40);
   },
-  'a second name of a file of root': (path, { victim }) => linkSync(victim, path),
-  'a second name of a secret': (path, { secret }) => linkSync(secret, path),
+  'a second name of a file of root': (path, { namedVictim }) => linkSync(namedVictim, path),
+  'a second name of a secret': (path, { namedSecret }) => linkSync(namedSecret, path),
   'a second name of a neighbour’s file': (path, _outside, neighbour) => linkSync(neighbour, path),
 };
 
@@ -185,7 +194,9 @@ export function createHostileSite(count: number) {
 
 /** Plain files of a tree that are no second names of what stands outside. */
 function listFiles(folder: string, outside: Outside): readonly string[] {
-  const known = new Set([outside.victim, outside.secret].map((path) => lstatSync(path).ino));
+  const known = new Set(
+    [outside.namedVictim, outside.namedSecret].map((path) => lstatSync(path).ino),
+  );
   const list = (path: string): readonly string[] => {
     const status = lstatSync(path, { throwIfNoEntry: false });
     if (status?.isDirectory()) return readdirSync(path).flatMap((name) => list(join(path, name)));
