@@ -11,6 +11,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const reports = join(root, 'build', 'test-reports');
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, with the first lines of the reason, told once more at the end. */
+const failures = [];
+/** What failed, and passed when it was run once more. */
+const unsteady = [];
 
 function run(command, args, env = {}) {
   const result = spawnSync(command, args, {
@@ -28,16 +32,17 @@ function add(passed, failed, skipped) {
 }
 
 /** One command is one test: it passes when it exits 0. */
-function countCommand(status) {
+function countCommand(status, name) {
   add(status === 0 ? 1 : 0, status === 0 ? 0 : 1, 0);
+  if (status !== 0) failures.push(`${name}: exit status ${status}`);
 }
 
-function runVitest(project, prefix, env) {
+/** The reports of vitest's files, or undefined when it made none. */
+function runVitestOnce(project, prefix, env, files = []) {
   const report = join(reports, `${project}.json`);
   rmSync(report, { force: true });
-  const vitest = 'node_modules/vitest/vitest.mjs';
   const args = [
-    vitest,
+    'node_modules/vitest/vitest.mjs',
     'run',
     '--project',
     project,
@@ -45,17 +50,64 @@ function runVitest(project, prefix, env) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=build/test-reports/${project}.json`,
+    ...files,
   ];
   const status = run(
     prefix[0] ?? process.execPath,
     [...prefix.slice(1), ...(prefix.length > 0 ? [process.execPath] : []), ...args],
     env,
   );
-  if (!existsSync(report)) return countCommand(status);
-  const counts = JSON.parse(readFileSync(report, 'utf8'));
-  const skipped = counts.numPendingTests + (counts.numTodoTests ?? 0);
-  add(counts.numPassedTests, counts.numFailedTests, skipped);
-  if (status !== 0 && counts.numFailedTests === 0) add(0, 1, 0);
+  const results = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')).testResults : [];
+  // The package stands elsewhere in a private namespace: its folders are what is comparable.
+  return { status, files: results.map((file) => ({ ...file, name: pathInPackage(file.name) })) };
+}
+
+function pathInPackage(path) {
+  return path.slice(path.lastIndexOf('/test/') + 1);
+}
+
+/**
+ * A few files that fail are run once more, alone: what fails again has failed, what passes then is
+ * told at the end, since a machine under load is one reason and a race in our code another.
+ */
+function runVitest(project, prefix, env) {
+  const first = runVitestOnce(project, prefix, env);
+  const failed = first.files.filter((file) => file.status === 'failed');
+  if (first.files.length === 0 || (first.status !== 0 && failed.length === 0)) {
+    countCommand(first.status, `${project} lane`);
+  }
+  if (failed.length === 0 || failed.length > 5) return first.files.forEach(countFile(project));
+  process.stdout.write(`\n== ${project}: ${failed.length} failed file(s) once more ==\n`);
+  const names = failed.map((file) => file.name);
+  const second = runVitestOnce(project, prefix, env, names);
+  const passed = second.files.filter((file) => file.status !== 'failed').map(({ name }) => name);
+  for (const file of failed.filter(({ name }) => passed.includes(name))) {
+    unsteady.push(...reasonsOf(project, file));
+  }
+  const isFinal = (file) => !passed.includes(file.name);
+  const again = second.files.filter(({ name }) => passed.includes(name));
+  [...first.files.filter(isFinal), ...again].forEach(countFile(project));
+}
+
+function countFile(project) {
+  return (file) => {
+    const count = (wanted) => file.assertionResults.filter(wanted).length;
+    const passed = count((test) => test.status === 'passed');
+    const failed = count((test) => test.status === 'failed');
+    // A file of which not even the preparation succeeded has failed once.
+    const isBroken = file.status === 'failed' && failed === 0;
+    add(passed, failed + (isBroken ? 1 : 0), file.assertionResults.length - passed - failed);
+    if (file.status === 'failed') failures.push(...reasonsOf(project, file));
+  };
+}
+
+/** What failed in a file, each with the first lines of the reason. */
+function reasonsOf(project, file) {
+  const tell = (what, reason = '') =>
+    [`${project} ${what}`, ...reason.split('\n').slice(0, 12)].join('\n    ');
+  const failed = file.assertionResults.filter((test) => test.status === 'failed');
+  if (failed.length === 0) return [tell(file.name, file.message)];
+  return failed.map((test) => tell(`${file.name} > ${test.fullName}`, test.failureMessages[0]));
 }
 
 function canUseNamespaces() {
@@ -99,12 +151,12 @@ function runNativeLane() {
   });
   process.stdout.write(result.stdout);
   const counts = /(\d+) passed, (\d+) failed, (\d+) skipped/.exec(result.stdout);
-  if (counts === null) return countCommand(result.status ?? 1);
+  if (counts === null) return countCommand(result.status ?? 1, 'native lane');
   return add(Number(counts[1]), Number(counts[2]), Number(counts[3]));
 }
 
 const lanes = {
-  check: () => countCommand(run(process.execPath, ['scripts/check.mjs'])),
+  check: () => countCommand(run(process.execPath, ['scripts/check.mjs']), 'check'),
   unit: () => runVitest('unit', [], {}),
   native: runNativeLane,
   root: runRootLane,
@@ -124,6 +176,12 @@ mkdirSync(reports, { recursive: true });
 for (const lane of asked.length > 0 ? asked : Object.keys(lanes)) {
   process.stdout.write(`\n== ${lane} ==\n`);
   lanes[lane]();
+}
+for (const [title, list] of [
+  ['Failed once, passed when run again', unsteady],
+  ['Failed', failures],
+]) {
+  if (list.length > 0) process.stdout.write(`\n${title}:\n  ${list.join('\n  ')}\n`);
 }
 process.stdout.write(
   `\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`,
