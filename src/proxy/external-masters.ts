@@ -1,9 +1,9 @@
 /** Requests that another SlapOS Master fulfils (spec/proxy.md 7.4). */
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
+import { openSlapConnection, type SlapConnection } from '../slap/connection.ts';
 import { encodeMarshal } from '../slap/marshal.ts';
 import { MarshalObject } from '../slap/marshal-value.ts';
-import { openSlapConnection, type SlapConnection } from '../slap/slap-client.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
 import { badGateway, notFound, notReady } from './http-problem.ts';
 import { filterText, type Requester, type WantedInstance } from './request-form.ts';

@@ -1,6 +1,6 @@
 /** The HATEOAS part of a Master (spec/slap-protocol.md 7): services and computers of a user. */
 import { MasterError } from '../errors/slapos-error.ts';
-import type { SlapConnection } from './slap-client.ts';
+import type { SlapConnection } from './connection.ts';
 import { expandUriTemplate } from './uri-template.ts';
 
 /** Masters give 40 rows unless asked for more. */

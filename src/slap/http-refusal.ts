@@ -2,16 +2,27 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { MasterError } from '../errors/slapos-error.ts';
 import type { HttpAnswer } from './http-transport.ts';
+import { parseRetryAfter } from './retry.ts';
 
 const MAX_REASON_LENGTH = 300;
+/** Of a body, as much as may hold an explanation: a server may send hundreds of megabytes. */
+const MAX_EXPLANATION_BYTES = 64 * 1024;
 
 /** The error for an answer that is no success; the message holds what the server explained. */
 export function refusalOf(answer: HttpAnswer): MasterError {
   const { status } = answer;
-  const reason = describeBody(answer.body.toString('utf8'), answer.contentType);
+  const reason = describeBody(
+    answer.body.subarray(0, MAX_EXPLANATION_BYTES).toString('utf8'),
+    answer.contentType,
+  );
   const place = `${answer.url.origin}${answer.url.pathname}`;
   const explanation = reason === '' ? '' : `: ${reason}`;
-  const context = { url: answer.url.href, status };
+  const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], Date.now());
+  const context = {
+    url: answer.url.href,
+    status,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
   const isRetryable = status >= 500 || status === 408 || status === 429;
   const message = `The Master ${verdict(status)} (HTTP ${status} from ${place})${explanation}`;
   return new MasterError(codeOf(status), message, { context, isRetryable, ...hintFor(status) });
@@ -43,13 +54,13 @@ export function describeBody(body: string, contentType: string): string {
   const isHtml = /html/i.test(contentType) || /^\s*<(!doctype|html)/i.test(body);
   const text = isHtml ? (/<p>([\s\S]*?)<\/p>/i.exec(body)?.[1] ?? body) : jsonTitle(body);
   const plain = text
-    .replace(/<[^>]*>/g, ' ')
+    .replace(/<[^<>]*>/g, ' ')
     .replace(/&#39;|&apos;/g, "'")
     .replace(/&quot;|&#34;/g, '"')
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
     .replaceAll('&amp;', '&')
-    .replace(/[\p{Cc}\s]+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\s]+/gu, ' ')
     .trim();
   return plain.length > MAX_REASON_LENGTH ? `${plain.slice(0, MAX_REASON_LENGTH)}…` : plain;
 }

@@ -26,6 +26,9 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Changes nothing, so that it may be sent again; default: as GET is. */
+  readonly isRead?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface HttpAnswer {
@@ -33,11 +36,16 @@ export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly location: string | undefined;
+  /** By names in lower case; of a repeated one the first. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
 }
 
 export interface HttpTransport {
-  /** @throws MasterError SLAPOS_ERR_MASTER_UNAVAILABLE when no answer comes; any status is one. */
+  /**
+   * Any status is an answer.
+   * @throws MasterError SLAPOS_ERR_MASTER_UNAVAILABLE when none comes; the reason of the signal.
+   */
   request(request: HttpRequest): Promise<HttpAnswer>;
   /** Ends connections once their requests are answered. */
   close(): Promise<void>;
@@ -116,53 +124,91 @@ async function follow(
   throw new MasterError('SLAPOS_ERR_MASTER_PROTOCOL', `${first.url} redirects without end.`);
 }
 
-/** A kept-alive connection may have been closed by the peer meanwhile: a GET is sent once more. */
+/** A kept-alive connection may have been closed by the peer meanwhile: a read is sent once more. */
 async function sendTwiceAtMost(
   request: HttpRequest,
   send: (request: HttpRequest) => Promise<HttpAnswer>,
 ): Promise<HttpAnswer> {
+  const { isRead = request.method === 'GET' } = request;
   try {
     return await send(request);
   } catch (cause) {
     const isClosed = errorCode(cause) === 'UND_ERR_SOCKET' || errorCode(cause) === 'ECONNRESET';
-    if (request.method !== 'GET' || !isClosed) throw unavailable(request, cause);
+    if (!isRead || !isClosed) throw failureOf(request, cause);
   }
   try {
     return await send(request);
   } catch (cause) {
-    throw unavailable(request, cause);
+    throw failureOf(request, cause);
   }
 }
 
+function failureOf(request: HttpRequest, cause: unknown): unknown {
+  return request.signal?.aborted === true ? request.signal.reason : unavailable(request, cause);
+}
+
+/** @throws the reason of the signal as soon as it aborts, or what went wrong underneath. */
 function exchange(pool: Dispatcher, request: HttpRequest): Promise<HttpAnswer> {
+  const { signal } = request;
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let head = { status: 0, contentType: '', location: undefined as string | undefined };
-    pool.dispatch(
-      {
-        path: request.url.pathname + request.url.search,
-        method: request.method,
-        headers: request.headers ?? null,
-        body: request.body ?? null,
+    signal?.throwIfAborted();
+    let controller: Dispatcher.DispatchController | undefined;
+    const stop = () => {
+      settle(() => reject(signal?.reason));
+      controller?.abort(signal?.reason);
+    };
+    const settle = (outcome: () => void) => {
+      signal?.removeEventListener('abort', stop);
+      outcome();
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    dispatch(pool, request, {
+      onStart(started) {
+        controller = started;
+        // It waited for a connection until now: nothing of it was sent.
+        if (signal?.aborted === true) stop();
       },
-      {
-        onRequestStart() {},
-        onResponseStart(_controller, status, headers) {
-          const contentType = single(headers['content-type']) ?? '';
-          head = { status, contentType, location: single(headers['location']) };
-        },
-        onResponseData(_controller, chunk) {
-          chunks.push(chunk);
-        },
-        onResponseEnd() {
-          resolve({ url: request.url, ...head, body: Buffer.concat(chunks) });
-        },
-        onResponseError(_controller, error) {
-          reject(error);
-        },
-      },
-    );
+      onAnswer: (answer) => settle(() => resolve(answer)),
+      onFailure: (error) => settle(() => reject(error)),
+    });
   });
+}
+
+interface ExchangeEvents {
+  onStart(controller: Dispatcher.DispatchController): void;
+  onAnswer(answer: HttpAnswer): void;
+  onFailure(error: unknown): void;
+}
+
+function dispatch(
+  pool: Dispatcher,
+  { url, method, headers = {}, body }: HttpRequest,
+  events: ExchangeEvents,
+): void {
+  const chunks: Buffer[] = [];
+  let head: Pick<HttpAnswer, 'status' | 'headers'> = { status: 0, headers: {} };
+  pool.dispatch(
+    { path: url.pathname + url.search, method, headers, body: body ?? null },
+    {
+      onRequestStart(controller) {
+        events.onStart(controller);
+      },
+      onResponseStart(_controller, status, fields) {
+        const entries = Object.entries(fields).map(([name, value]) => [name, single(value)]);
+        head = { status, headers: Object.fromEntries(entries) };
+      },
+      onResponseData(_controller, chunk) {
+        chunks.push(chunk);
+      },
+      onResponseEnd() {
+        const { 'content-type': contentType = '', location } = head.headers;
+        events.onAnswer({ url, ...head, contentType, location, body: Buffer.concat(chunks) });
+      },
+      onResponseError(_controller, error) {
+        events.onFailure(error);
+      },
+    },
+  );
 }
 
 function single(value: string | string[] | undefined): string | undefined {
@@ -178,7 +224,11 @@ function unavailable(request: HttpRequest, cause: unknown): MasterError {
       cause,
       isRetryable: true,
       hint: hintFor(errorCode(cause)),
-      context: { url: request.url.href, reason: errorCode(cause) },
+      context: {
+        url: request.url.href,
+        reason: errorCode(cause),
+        isCertificateRefused: CERTIFICATE_CODE.test(errorCode(cause)),
+      },
     },
   );
 }

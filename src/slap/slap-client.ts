@@ -12,94 +12,15 @@ import {
   parseRequestAnswer,
   parseTexts,
 } from './answers.ts';
-import { refusalOf } from './http-refusal.ts';
-import type { HttpAnswer, HttpTransport } from './http-transport.ts';
+import {
+  type Fields,
+  openSlapConnection,
+  type SlapClientOptions,
+  type SlapConnection,
+} from './connection.ts';
 import { encodeMarshal } from './marshal.ts';
 import type { InstanceAnswer, InstanceRequest, PartitionId, SlapMaster } from './master.ts';
-import { encodeForm, type FormValue, parseMasterUrl, renderEndpoint } from './master-url.ts';
 import { sanitizeXmlText } from './xml-text.ts';
-
-type Fields = Readonly<Record<string, FormValue>>;
-
-export interface SlapClientOptions {
-  readonly masterUrl: string;
-  /** PEM files of the client certificate. */
-  readonly keyFile?: string | undefined;
-  readonly certFile?: string | undefined;
-  /** PEM file of the authorities to trust instead of the system's. */
-  readonly caFile?: string | undefined;
-  /** Default true. False accepts any server certificate, as upstream 1.24.0 always does. */
-  readonly isTlsVerified?: boolean | undefined;
-  /** Default 10,000. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** Default 60,000, as upstream. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** Requests of the classic protocol and of its HATEOAS part share connections and errors. */
-export interface SlapConnection {
-  readonly baseUrl: URL;
-  get(path: string | URL, query?: Fields, headers?: Record<string, string>): Promise<HttpAnswer>;
-  post(path: string, fields: Fields): Promise<HttpAnswer>;
-  close(): Promise<void>;
-  /** Closes without waiting for answers: requests that are under way fail. */
-  abort(): Promise<void>;
-}
-
-/** Opens the way to a Master; nothing is connected and undici is not loaded before a request. */
-export function openSlapConnection(options: SlapClientOptions): SlapConnection {
-  const baseUrl = parseMasterUrl(options.masterUrl);
-  let loading: Promise<HttpTransport> | undefined;
-  const transport = (): Promise<HttpTransport> => {
-    loading ??= loadTransport(options);
-    return loading;
-  };
-  return {
-    baseUrl,
-    async get(path, query = {}, headers = {}) {
-      const url = renderEndpoint(baseUrl, path.toString(), query);
-      return accept(await (await transport()).request({ method: 'GET', url, headers }));
-    },
-    async post(path, fields) {
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      const request = { url: renderEndpoint(baseUrl, path), headers, body: encodeForm(fields) };
-      return accept(await (await transport()).request({ method: 'POST', ...request }));
-    },
-    async close() {
-      await (await loading)?.close();
-    },
-    async abort() {
-      await (await loading)?.abort();
-    },
-  };
-}
-
-/** Loads what the first request needs: 10 ms, for a moment when this thread has nothing to do. */
-export async function loadHttp(): Promise<typeof import('./http-transport.ts')> {
-  // undici parses HTTP in WebAssembly. For the few answers of a command, optimising that code in
-  // the background would cost 40 to 70 ms and 30 MB: a process ends no sooner than that is done.
-  const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--liftoff-only');
-  return import('./http-transport.ts');
-}
-
-async function loadTransport(options: SlapClientOptions): Promise<HttpTransport> {
-  const { openHttpTransport } = await loadHttp();
-  return openHttpTransport({
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-    timeoutMs: options.timeoutMs ?? 60_000,
-    keyFile: options.keyFile,
-    certFile: options.certFile,
-    caFile: options.caFile,
-    isTlsVerified: options.isTlsVerified ?? true,
-    userAgent: 'slapos-node (compatible; slapos.core/1.24.0)',
-  });
-}
-
-function accept(answer: HttpAnswer): HttpAnswer {
-  if (answer.status >= 200 && answer.status < 300) return answer;
-  throw refusalOf(answer);
-}
 
 /** What only client commands ask for. */
 export interface SlapUserMaster extends SlapMaster {
@@ -111,7 +32,12 @@ export interface SlapUserMaster extends SlapMaster {
 
 /** Speaks the XML protocol to the Master of the options. */
 export function createSlapClient(options: SlapClientOptions): SlapUserMaster {
-  return new SlapClient(openSlapConnection(options));
+  return createSlapClientOn(openSlapConnection(options));
+}
+
+/** Speaks the XML protocol over a connection, which is closed with it. */
+export function createSlapClientOn(connection: SlapConnection): SlapUserMaster {
+  return new SlapClient(connection);
 }
 
 const MAX_ERROR_LOG_LENGTH = 10_000;

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import forge from 'node-forge';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createSlapClient, type SlapClientOptions } from '../../../src/slap/slap-client.ts';
+import type { SlapClientOptions } from '../../../src/slap/connection.ts';
+import { createSlapClient } from '../../../src/slap/slap-client.ts';
 
 let folder: string;
 let server: Server;
