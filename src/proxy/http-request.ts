@@ -14,7 +14,7 @@ export function parseHttpRequest(request: FastifyRequest): RouteRequest {
   if (typeof request.body === 'string' && !type.toLowerCase().startsWith(FORM_TYPE)) {
     throw new HttpProblem(415, `The body must be a form, with Content-Type: ${FORM_TYPE}.`);
   }
-  const fields = typeof request.body === 'string' ? request.body : query;
+  const fields = request.method === 'POST' ? String(request.body ?? '') : query;
   return {
     form: new Form(new URLSearchParams(fields)),
     ...addressesOf(request),

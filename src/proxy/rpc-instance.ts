@@ -14,13 +14,14 @@ import {
   expectInstance,
   type InstanceName,
   parseGuid,
+  type RpcCall,
   type RpcMethod,
   renderGuid,
   success,
   TEXT,
   textOf,
 } from './rpc-method.ts';
-import { type JsonObject, type PropertySchema, toDictionary } from './rpc-schema.ts';
+import type { JsonObject, PropertySchema } from './rpc-schema.ts';
 import { slaveReference, splitSlave } from './slave.ts';
 import type { ProxyTables, SlaveRow } from './store.ts';
 
@@ -48,7 +49,7 @@ const post: RpcMethod = {
     sla_parameters: SLA,
   },
   async run(body, call, environment) {
-    const wanted = parseWanted(body);
+    const wanted = parseWanted(body, call);
     try {
       const answer = await fulfilRequest(wanted, call.sender, call, environment);
       const requestedBy = await environment.store.read((tables) => rootOf(call.sender, tables));
@@ -67,13 +68,13 @@ const NOT_READY = {
   message: 'Software Instance Not Ready',
 };
 
-function parseWanted(body: JsonObject): WantedInstance {
+function parseWanted(body: JsonObject, call: RpcCall): WantedInstance {
   return checkRequest({
     title: textOf(body, 'title'),
     softwareRelease: textOf(body, 'software_release_uri'),
     softwareType: textOf(body, 'software_type'),
-    parameters: toDictionary((body['parameters'] ?? {}) as JsonObject),
-    filter: toDictionary((body['sla_parameters'] ?? {}) as JsonObject),
+    parameters: call.dictionary('parameters'),
+    filter: call.dictionary('sla_parameters'),
     state: String(body['state'] ?? 'started'),
     isShared: body['shared'] === true,
   });
@@ -200,9 +201,9 @@ function parseOwnGuid(body: JsonObject): InstanceName {
 
 const publish: RpcMethod = {
   input: { ...GUID, connection_parameter_dict: { ...ANYTHING, isRequired: true } },
-  async run(body, _call, { store, clock }) {
+  async run(body, call, { store, clock }) {
     const name = parseGuid(body);
-    const connection = toDictionary(body['connection_parameter_dict'] as JsonObject);
+    const connection = call.dictionary('connection_parameter_dict');
     await store.write(async (tables) => {
       const target = name.isShared
         ? await findSlave(name, tables)

@@ -1,10 +1,14 @@
 /** What a method of the JSON-RPC API is, and what several of them answer with. */
+import type { Dictionary } from './form.ts';
 import { forbidden } from './http-problem.ts';
 import type { ProxyEnvironment, RouteRequest } from './route.ts';
 import type { JsonObject, ObjectSchema, PropertySchema } from './rpc-schema.ts';
 import type { PartitionRow, ProxyTables } from './store.ts';
 
-export type RpcCall = Pick<RouteRequest, 'baseUrl' | 'ownUrls' | 'sender'>;
+export interface RpcCall extends Pick<RouteRequest, 'baseUrl' | 'ownUrls' | 'sender'> {
+  /** An object of the body with its numbers and the order of its properties, empty if absent. */
+  dictionary(name: string): Dictionary;
+}
 
 export interface RpcMethod {
   readonly input: ObjectSchema;

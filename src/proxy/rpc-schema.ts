@@ -1,5 +1,5 @@
 /** What the methods of the JSON-RPC API take (spec/slap-protocol.md 6.2). Pure. */
-import type { MarshalValue } from '../slap/marshal-value.ts';
+import { MarshalFloat, type MarshalValue } from '../slap/marshal-value.ts';
 import { type Dictionary, expectXmlText } from './form.ts';
 import { badRequest } from './http-problem.ts';
 import { checkExtent } from './marshal-bounds.ts';
@@ -9,6 +9,8 @@ export type JsonValue =
   | boolean
   | number
   | string
+  | bigint
+  | MarshalFloat
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -77,27 +79,22 @@ function checkObject(value: JsonValue, { properties, others }: PropertySchema, w
   }
 }
 
-/** JSON as a value that can be marshalled; dictionaries have no prototype, as those of forms. */
-export function toMarshal(value: JsonValue): MarshalValue {
-  if (Array.isArray(value)) return value.map(toMarshal);
-  if (typeof value !== 'object' || value === null) return value as MarshalValue;
-  return toDictionary(value as JsonObject);
-}
-
-export function toDictionary(value: JsonObject): Dictionary {
+/** The properties of an exact JSON object; no prototype, as the dictionaries of forms. */
+export function toDictionary(value: MarshalValue | undefined): Dictionary {
   const dictionary: Record<string, MarshalValue> = Object.create(null);
-  for (const [key, item] of Object.entries(value)) dictionary[key] = toMarshal(item);
+  if (!(value instanceof Map)) return dictionary;
+  for (const [key, item] of value) dictionary[String(key)] = item;
   return dictionary;
 }
 
 /** A marshalled value as JSON; what JSON cannot say becomes its text. */
 export function fromMarshal(value: MarshalValue): JsonValue {
-  if (typeof value === 'bigint') return Number(value);
   if (Array.isArray(value)) return value.map(fromMarshal);
-  if (typeof value !== 'object' || value === null) return value as JsonValue;
-  if (Object.getPrototypeOf(value) !== null && Object.getPrototypeOf(value) !== Object.prototype) {
-    return 'value' in value ? Number(value.value) : String(value);
+  if (typeof value !== 'object' || value === null || value instanceof MarshalFloat) {
+    return value as JsonValue;
   }
+  const isDictionary = [null, Object.prototype].includes(Object.getPrototypeOf(value));
+  if (!isDictionary) return String(value);
   const entries = Object.entries(value as Dictionary);
   return Object.fromEntries(entries.map(([key, item]) => [key, fromMarshal(item)]));
 }

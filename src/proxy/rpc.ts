@@ -5,8 +5,9 @@ import { addressesOf, parseSender } from './http-request.ts';
 import type { ProxyEnvironment, Reply } from './route.ts';
 import { COMPUTER_METHODS } from './rpc-computer.ts';
 import { INSTANCE_METHODS } from './rpc-instance.ts';
-import type { RpcMethod } from './rpc-method.ts';
-import { checkBody, type JsonValue } from './rpc-schema.ts';
+import { parseExactJson, renderExactJson } from './rpc-json.ts';
+import type { RpcCall, RpcMethod } from './rpc-method.ts';
+import { checkBody, type JsonValue, toDictionary } from './rpc-schema.ts';
 
 export const RPC_PREFIX = '/slapos.';
 
@@ -21,12 +22,16 @@ export async function callMethod(
   environment: ProxyEnvironment,
 ): Promise<Reply> {
   const body = checkBody(parseBody(request), method.input);
-  const call = { ...addressesOf(request), sender: parseSender(request.headers) };
+  const call: RpcCall = {
+    ...addressesOf(request),
+    sender: parseSender(request.headers),
+    dictionary: (name) => toDictionary(toDictionary(parseExactJson(String(request.body)))[name]),
+  };
   const answer = await method.run(body, call, environment);
   if (!acceptsJson(request.headers.accept)) {
     throw new HttpProblem(406, 'The answer is JSON, which header Accept does not allow.');
   }
-  return { contentType: 'application/json', body: JSON.stringify(answer) };
+  return { contentType: 'application/json', body: renderExactJson(answer) };
 }
 
 function parseBody(request: FastifyRequest): JsonValue {

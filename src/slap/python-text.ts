@@ -65,8 +65,8 @@ export function pythonStr(value: MarshalValue): string {
 }
 
 /**
- * `repr(value)`. Dictionaries are written in key order, which is the order they have after any
- * trip over the wire; a container inside itself is `[...]` or `{...}`.
+ * `repr(value)`. A map is written in its own order, any other dictionary in key order, which is
+ * the order it has after any trip over the wire; a container inside itself is `[...]` or `{...}`.
  * @throws SlaposError SLAPOS_ERR_SLAP_XML as {@link pythonStr}.
  */
 export function pythonRepr(value: MarshalValue): string {
@@ -101,6 +101,7 @@ export function pythonRepr(value: MarshalValue): string {
     if (container instanceof MarshalTuple) {
       addItems('(', container.items, container.items.length === 1 ? ',)' : ')');
     } else if (Array.isArray(container)) addItems('[', container, ']');
+    else if (container instanceof Map) addEntries([...container]);
     else addEntries(sortedEntries(container as { readonly [key: string]: MarshalValue }));
   };
   const addValue = (item: MarshalValue): void => {

@@ -59,6 +59,11 @@ const guid = (instance_guid: string) => ({ instance_guid });
 const node = { computer_guid: 'COMP-1' };
 const search = (query: string) => get('hateoas/', { mode: 'search', query, select_list: 'title' });
 
+/** What only the text of JSON tells: order of properties, floats from integers, large integers. */
+const ORDERED = `{"title":"TITLE","software_release_uri":"${SOFTWARE}","software_type":"default",
+  "shared":SHARED,"parameters":{"z":{"b":1,"a":{"d":1.0,"c":12345678901234567890,"10":1,"2":[]},
+  "b":2},"n":1.0,"i":-0,"f":1e2,"fz":-0.0,"__proto__":{"x":1},"u":"\\ud83d\\ude00"}}`;
+
 /** A life of a node and its users, every endpoint of both APIs on the way. */
 const CALLS: readonly Call[] = [
   full,
@@ -167,6 +172,9 @@ const CALLS: readonly Call[] = [
   rpc('put.v0.software_instance_title', { ...guid('grandchild___root___0'), title: 'big' }),
   rpcAsk('rpc', { parameters: { a: 1, b: { c: [true] } } }),
   rpcAsk('rpc', { state: 'stopped' }),
+  rpc('post.v0.software_instance', ORDERED.replace('TITLE', 'rpc').replace('SHARED', 'false')),
+  rpc('post.v0.software_instance', ORDERED.replace('TITLE', 'shared3').replace('SHARED', 'true')),
+  rpc('get.v0.software_instance', guid('shared3______1')),
   rpcAsk('shared2', { shared: true, parameters: { a: 1 } }),
   rpcAsk('x', { state: 'broken' }),
   rpc('put.v0.compute_node_format', {
@@ -224,7 +232,7 @@ async function askOurs(url: string, calls: readonly Call[]): Promise<Answer[]> {
   for (const [method, path, body, headers] of calls) {
     const isRpc = path.startsWith('/slapos.');
     const type = isRpc ? 'application/json' : 'application/x-www-form-urlencoded';
-    const sent = isRpc ? JSON.stringify(body) : new URLSearchParams(body as Record<string, string>);
+    const sent = isRpc ? jsonText(body) : new URLSearchParams(body as Record<string, string>);
     const response = await fetch(url + path.slice(1), {
       method,
       redirect: 'manual',
@@ -235,6 +243,10 @@ async function askOurs(url: string, calls: readonly Call[]): Promise<Answer[]> {
     answers.push([status, got.get('content-type'), got.get('location'), await response.text()]);
   }
   return answers;
+}
+
+function jsonText(body: unknown): string {
+  return typeof body === 'string' ? body : JSON.stringify(body);
 }
 
 function askUpstream(database: string, calls: readonly Call[]): Answer[] {

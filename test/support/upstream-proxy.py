@@ -1,6 +1,7 @@
 """Answers requests of standard input by upstream's slapproxy, without a socket.
 
-Arguments: the database. Input: a JSON list of [method, path, form or JSON or null, headers].
+Arguments: the database. Input: a JSON list of [method, path, form or JSON or text of JSON or null,
+headers].
 Output: a JSON list of [status, content type, location or null, body].
 """
 import json
@@ -19,7 +20,11 @@ app.config.update(
 client = app.test_client()
 answers = []
 for method, path, body, headers in json.load(sys.stdin):
-  data = {'json': body} if path.startswith('/slapos.') else {'data': body}
+  data = {'data': body}
+  if path.startswith('/slapos.'):
+    # Not by the client's own JSON writer, which sorts keys.
+    data = {'data': body if isinstance(body, str) else json.dumps(body),
+            'content_type': 'application/json'}
   try:
     answer = client.open(path, method=method, headers=headers, **data)
     answers.append([answer.status_code, answer.content_type, answer.headers.get('Location'),

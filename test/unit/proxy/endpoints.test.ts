@@ -325,17 +325,13 @@ describe('HTTP', () => {
     expect(await read()).toBe(await read());
   });
 
-  test('a body that is too large', async () => {
-    const body = `xml=${'x'.repeat(33 * 1024 * 1024)}`;
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const status = await fetch(`${proxy.url}loadComputerConfigurationFromXML`, {
-      method: 'POST',
-      body,
-      headers,
-    })
-      .then((response) => response.status)
-      .catch(() => 413);
-    expect(status).toBe(413);
+  test('fields of the address count for nothing in a POST', async () => {
+    const query = new URLSearchParams({ url: 'u', computer_id: 'COMP-1', state: 'available' });
+    const answer = await postForm(`${proxy.url}supplySupply?${query}`, {});
+    expect([answer.status, answer.text]).toEqual([400, 'Field url is missing or empty.\n']);
+    const bare = await fetch(`${proxy.url}supplySupply?${query}`, { method: 'POST' });
+    expect(bare.status).toBe(400);
+    expect(await proxy.store.read((tables) => tables.listSoftware(null))).toEqual([]);
   });
 
   test('connections are kept alive', async () => {

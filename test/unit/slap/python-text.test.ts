@@ -77,7 +77,7 @@ test.each<[MarshalValue, string]>([
       [2, 'a'],
       [1, 'b'],
     ]),
-    "{1: 'b', 2: 'a'}",
+    "{2: 'a', 1: 'b'}",
   ],
 ])('str is case %#', (value, expected) => {
   expect(pythonStr(value)).toBe(expected);
