@@ -39,3 +39,37 @@ export function renderTable(
   const rule = '-'.repeat(total);
   return [rule, renderRow(titles), rule, ...rows.map(renderRow), rule];
 }
+
+/** A text that takes so many columns at most; `…` stands for what was cut off its end. */
+function cut(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let kept = '';
+  for (const letter of text) {
+    if (displayWidth(kept + letter) > width - 1) break;
+    kept += letter;
+  }
+  return `${kept}…`;
+}
+
+/**
+ * The rows of a table that is no wider than a terminal: the widest columns are cut, though never
+ * below their titles.
+ */
+export function fitColumns(
+  titles: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+  columns: number,
+): string[][] {
+  const least = titles.map(displayWidth);
+  const widths = titles.map((title, at) =>
+    Math.max(...[title, ...rows.map((row) => row[at] ?? '')].map(displayWidth)),
+  );
+  let excess = widths.reduce((sum, width) => sum + width, widths.length + 1) - columns;
+  for (; excess > 0; excess -= 1) {
+    const spare = widths.map((width, at) => (width > (least[at] ?? 0) ? width : 0));
+    const widest = spare.indexOf(Math.max(...spare));
+    if (spare[widest] === 0) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return rows.map((row) => row.map((text, at) => cut(text, widths[at] ?? 0)));
+}

@@ -2,7 +2,7 @@
 import type { CommandSpec } from '../command.ts';
 import { CFG_OPTION } from '../node/options.ts';
 import { CONSOLE_COMMAND } from './console-command.ts';
-import { NODE_REFERENCE, SOFTWARE_URL, url } from './options.ts';
+import { NODE_REFERENCE, outputFormat, SOFTWARE_URL, url } from './options.ts';
 import { REQUEST_COMMAND } from './request-command.ts';
 
 const COMPUTER_REFERENCE = {
@@ -18,7 +18,7 @@ const COMPUTER_COMMANDS: readonly CommandSpec[] = [
     group: 'client',
     summary: 'show one of your computers',
     positionals: [COMPUTER_REFERENCE],
-    options: [CFG_OPTION],
+    options: [CFG_OPTION, outputFormat('text', 'json')],
     configFamily: 'client',
     rootCheck: 'never',
   },
@@ -27,7 +27,7 @@ const COMPUTER_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./computer-list.ts'),
     group: 'client',
     summary: 'list your computers',
-    options: [CFG_OPTION],
+    options: [CFG_OPTION, outputFormat('text', 'json')],
     configFamily: 'client',
     rootCheck: 'never',
   },
@@ -36,7 +36,7 @@ const COMPUTER_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./computer-token.ts'),
     group: 'client',
     summary: 'get a token to register a computer',
-    options: [CFG_OPTION],
+    options: [CFG_OPTION, outputFormat('text', 'json')],
     configFamily: 'client',
     rootCheck: 'never',
   },
@@ -94,7 +94,7 @@ const SERVICE_COMMANDS: readonly CommandSpec[] = [
     aliases: ['list'],
     group: 'client',
     summary: 'list your services',
-    options: [CFG_OPTION],
+    options: [CFG_OPTION, outputFormat('json', 'table')],
     configFamily: 'client',
     rootCheck: 'never',
   },

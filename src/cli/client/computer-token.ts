@@ -1,5 +1,6 @@
 /** `computer token` (spec/cli.md 6.5). */
 import { errorCode, SlaposError } from '../../errors/slapos-error.ts';
+import { renderPythonJson } from '../../slap/python-json.ts';
 import type { CommandHandler } from '../command.ts';
 import { openApi, withMaster } from './session.ts';
 
@@ -13,7 +14,8 @@ export const run: CommandHandler = async (context) => {
         hint: 'get one from the web site of the Master',
       });
     });
-    context.output.line(`Computer token: ${token}`);
+    const isJson = context.options['format'] === 'json';
+    context.output.line(isJson ? renderPythonJson({ token }) : `Computer token: ${token}`);
     return 0;
   });
 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { displayWidth, renderTable } from '../../../src/cli/table.ts';
+import { displayWidth, fitColumns, renderTable } from '../../../src/cli/table.ts';
 import recorded from '../../fixtures/tables.json';
 
 describe('tables are those of upstream (recorded from prettytable)', () => {
@@ -14,4 +14,17 @@ test('width on a terminal', () => {
 
 test('a short row is filled', () => {
   expect(renderTable(['a', 'b'], [['1']])[3]).toBe(' 1   ');
+});
+
+test.each([
+  [80, ['日本日本日本', 'cccccccccccc']],
+  [20, ['日本日…', 'cccccccc…']],
+  [9, ['日…', 'cc…']],
+  [1, ['日…', 'c…']],
+])('columns that fit %i', (columns, expected) => {
+  const titles = ['abc', 'de'];
+  const rows = fitColumns(titles, [['日本日本日本', 'cccccccccccc']], columns);
+  expect(rows).toEqual([expected]);
+  const widths = renderTable(titles, rows).map(displayWidth);
+  expect(Math.max(...widths)).toBeLessThanOrEqual(Math.max(columns, 8));
 });

@@ -251,6 +251,50 @@ describe('services and computers', () => {
     expect([token.status, token.stdout]).toEqual([1, '']);
   });
 
+  test('as JSON, and as a table that fits a terminal', async () => {
+    const json = async (...words: string[]) => {
+      const { status, stdout } = await slapos(...words, '--format', 'json');
+      return [status, stdout === '' ? '' : JSON.parse(stdout)];
+    };
+    expect(await json('computer', 'list')).toEqual([0, [{ reference: 'COMP-1', title: 'COMP-1' }]]);
+    expect(await json('computer', 'info', 'COMP-1')).toEqual([
+      0,
+      { reference: 'COMP-1', title: 'COMP-1' },
+    ]);
+    expect(await json('computer', 'info', 'nope')).toEqual([2, '']);
+    await slapos('request', 'a', `https://x/${'s'.repeat(90)}.cfg`);
+    expect((await slapos('service', 'list', '--format', 'table')).stdout).toContain(
+      `   a   https://x/${'s'.repeat(90)}.cfg \n`,
+    );
+    const words = [
+      'service',
+      'list',
+      '--format',
+      'table',
+      '--cfg',
+      join(proxy.folder, 'client.cfg'),
+    ];
+    const { stdout } = await runSlapos(words, { isTerminal: true, env: { COLUMNS: '40' } });
+    const lines = stdout.split('\n');
+    expect(lines.map((line) => line.length)).toEqual([40, 40, 40, 40, 40, 0]);
+    expect(lines[3]).toMatch(/^ {3}a {3}https:\/\/x\/s+… $/);
+  });
+
+  test('a computer whose title would command the terminal', async () => {
+    const server = await startScriptedServer(({ target }) => {
+      const href = `${server.url}?mode={mode}`;
+      const start = { _links: { raw_search: { href }, traverse: { href } } };
+      const rows = { _embedded: { contents: [{ reference: 'C\n1', title: 'a\u001b]0;x\u0007' }] } };
+      return { body: JSON.stringify(target === '/api/' ? start : rows) };
+    });
+    const text = `[slapos]\nmaster_url = ${server.url}\nmaster_rest_url = ${server.url}api/\n`;
+    const path = file('other.cfg', text);
+    expect((await runSlapos(['computer', 'list', '--cfg', path])).stdout).toBe(
+      'List of Computers:\nC\\n1 a\\x1b]0;x\\x07\n',
+    );
+    await server.close();
+  });
+
   test('a Master as it answers: templates, pairs, news, token', async () => {
     const server = await startScriptedServer(({ target }) => {
       const base = server.url;
