@@ -1,5 +1,6 @@
 /** What is measured of a proxy. */
 import { encodeMarshal } from '../../src/slap/marshal.ts';
+import { renderRequest } from './crowd.ts';
 import type { Answer, RunningProxy } from './servers.ts';
 
 const SOFTWARE = 'https://example.com/software.cfg';
@@ -44,7 +45,11 @@ export async function requestInstance(
   title: string,
   parameter: string,
 ): Promise<void> {
-  const fields = {
+  expectOk(await proxy.post('/requestComputerPartition', requestFields(title, parameter)));
+}
+
+function requestFields(title: string, parameter: string): Record<string, string> {
+  return {
     software_release: SOFTWARE,
     software_type: 'default',
     partition_reference: title,
@@ -53,7 +58,6 @@ export async function requestInstance(
     state: encodeMarshal('started'),
     shared_xml: encodeMarshal(false),
   };
-  expectOk(await proxy.post('/requestComputerPartition', fields));
 }
 
 /** A computer whose partitions all hold an instance. @returns the size of its document. */
@@ -95,48 +99,48 @@ async function repeat(runs: number, work: (run: number) => Promise<number>): Pro
   return times;
 }
 
-/** What a recipe does over and over: an identical request, then its own parameters. */
-export async function askAsRecipe(proxy: RunningProxy, index: number): Promise<void> {
-  if (index % 2 === 0) return requestInstance(proxy, `instance ${index % 500}`, PARAMETER);
-  const partition = `slappart${index % 500}`;
-  const query = `computer_reference=COMP-1&computer_partition_reference=${partition}`;
-  expectOk(await proxy.get(`/registerComputerPartition?${query}`));
+/** Loads of many clients, by what they ask for. */
+export interface Load {
+  readonly what: string;
+  readonly status: number;
+  readonly requests: readonly Buffer[];
 }
 
-/** A node that has the document and asks whether it is still the one. */
-export async function askWhetherChanged(proxy: RunningProxy): Promise<() => Promise<void>> {
-  const { etag = '' } = await proxy.get(FULL);
-  return async () => {
-    expectOk(await proxy.get(FULL, { 'if-none-match': etag }), 304);
-  };
+/** What recipes do over and over: an identical request, then their own parameters. */
+function recipeLoad(partitions: number): Load {
+  const pairs = Array.from({ length: partitions }, (_, index) => {
+    const query = `computer_reference=COMP-1&computer_partition_reference=slappart${index}`;
+    const body = new URLSearchParams(requestFields(`instance ${index}`, PARAMETER)).toString();
+    return [
+      renderRequest('POST', '/requestComputerPartition', { body }),
+      renderRequest('GET', `/registerComputerPartition?${query}`),
+    ];
+  });
+  const what = 'requestComputerPartition and registerComputerPartition in turns';
+  return { what, status: 200, requests: pairs.flat() };
 }
 
-export async function askForComputer(proxy: RunningProxy): Promise<void> {
-  expectOk(await proxy.get(FULL));
+/** Whole documents, for clients that have it where there are entity tags, and recipes. */
+export async function listLoads(proxy: RunningProxy, partitions: number): Promise<Load[]> {
+  const { etag } = expectOk(await proxy.get(FULL));
+  const what = `getFullComputerInformation, ${partitions} partitions`;
+  const document = { what, status: 200, requests: [renderRequest('GET', FULL)] };
+  if (etag === undefined) return [document, recipeLoad(partitions)];
+  const conditional = renderRequest('GET', FULL, { headers: { 'if-none-match': etag } });
+  return [
+    document,
+    { what: `${what}, 304`, status: 304, requests: [conditional] },
+    recipeLoad(partitions),
+  ];
 }
 
-/**
- * Clients that ask again as soon as they have an answer, each on a connection that it has used.
- * @returns the time of every request
- */
-export async function measureClients(
-  clients: number,
-  seconds: number,
-  ask: (index: number) => Promise<void>,
-): Promise<{ readonly times: Times; readonly perSecond: number }> {
-  const times: Times = [];
-  await Promise.all(Array.from({ length: clients }, (_, client) => ask(client)));
-  const start = performance.now();
-  let index = 0;
-  const run = async (): Promise<void> => {
-    while (performance.now() - start < seconds * 1000) {
-      index += 1;
-      const mine = index;
-      times.push(await timed(() => ask(mine)));
-    }
-  };
-  await Promise.all(Array.from({ length: clients }, run));
-  return { times, perSecond: (times.length * 1000) / (performance.now() - start) };
+/** The texts of a whole document and of an instance, for a server that only sends them. */
+export async function sampleAnswers(
+  proxy: RunningProxy,
+): Promise<{ readonly document: string; readonly instance: string }> {
+  const fields = requestFields('instance 0', PARAMETER);
+  const { text: instance } = expectOk(await proxy.post('/requestComputerPartition', fields));
+  return { document: expectOk(await proxy.get(FULL)).text, instance };
 }
 
 /** Instances requested one after another. @returns the time of each, in order. */

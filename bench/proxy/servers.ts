@@ -1,10 +1,11 @@
 /** The proxies that are measured, each a process of its own with a fresh database. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Pool } from 'undici';
 import { packageRoot } from '../../src/host/native.ts';
+import { packageFolder } from '../support/namespace-run.ts';
 
 export interface Candidate {
   readonly who: string;
@@ -26,46 +27,85 @@ export interface Answer {
   readonly etag: string | undefined;
 }
 
-export interface RunningProxy {
-  get(path: string, headers?: Record<string, string>): Promise<Answer>;
-  post(path: string, fields: Readonly<Record<string, string>>): Promise<Answer>;
+export interface Place {
+  readonly path: string;
+  readonly port: number;
+}
+
+export interface RunningServer {
+  readonly who: string;
+  readonly port: number;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
-/**
- * Starts a proxy in a new folder and waits until it answers.
- * @param connections how many requests may be under way at once
- */
-export async function startCandidate(
-  { program }: Candidate,
-  folder: string,
-  connections: number,
-): Promise<RunningProxy> {
-  const place = mkdtempSync(join(folder, 'slapos-bench-proxy-'));
+export interface RunningProxy extends RunningServer {
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  post(path: string, fields: Readonly<Record<string, string>>): Promise<Answer>;
+}
+
+/** Makes a folder with a configuration; proxies that are started in it share a database. */
+export async function preparePlace(folder: string): Promise<Place> {
+  const path = mkdtempSync(join(folder, 'slapos-bench-proxy-'));
   const port = await findFreePort();
-  const configuration = join(place, 'slapos.cfg');
+  const database = `port = ${port}\ndatabase_uri = ${join(path, 'proxy.db')}\n`;
   writeFileSync(
-    configuration,
-    `[slapos]\ncomputer_id = COMP-1\n[slapproxy]\nhost = 127.0.0.1\nport = ${port}\ndatabase_uri = ${join(place, 'proxy.db')}\n`,
+    join(path, 'slapos.cfg'),
+    `[slapos]\ncomputer_id = COMP-1\n[slapproxy]\nhost = 127.0.0.1\n${database}`,
   );
+  return { path, port };
+}
+
+/** Starts a proxy and waits until it answers. */
+export async function startCandidate(
+  { who, program }: Candidate,
+  { path, port }: Place,
+): Promise<RunningProxy> {
   const [command = '', ...words] = program;
+  const configuration = join(path, 'slapos.cfg');
   const child = spawn(command, [...words, 'proxy', 'start', '--cfg', configuration], {
     stdio: 'ignore',
   });
-  const pool = new Pool(`http://127.0.0.1:${port}`, { connections, pipelining: 1 });
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 1, pipelining: 1 });
   const proxy = connect(pool, child);
-  for (let attempt = 0; ; attempt += 1) {
-    const isUp = await proxy.get('/getRunId').then(
-      () => true,
-      () => false,
-    );
-    if (isUp) return proxy;
-    if (attempt > 200) throw new Error(`${program.join(' ')} does not start`);
-    await new Promise((done) => setTimeout(done, 100));
+  await untilAnswered(proxy, '/getRunId', child);
+  return { who, port, pid: child.pid ?? 0, ...proxy };
+}
+
+async function untilAnswered(
+  { get }: Pick<RunningProxy, 'get'>,
+  path: string,
+  child: ChildProcess,
+): Promise<void> {
+  while (!(await get(path).then(Boolean, () => false))) {
+    if (child.exitCode !== null) throw new Error(`${child.spawnargs.join(' ')} does not start`);
+    await new Promise((done) => setTimeout(done, 5));
   }
 }
 
-function connect(pool: Pool, child: ChildProcess): RunningProxy {
+/**
+ * Starts a server that answers with two texts and does nothing else, on the same node:http.
+ */
+export async function startBareServer(
+  folder: string,
+  texts: { readonly document: string; readonly instance: string },
+): Promise<RunningServer> {
+  const { path, port } = await preparePlace(folder);
+  const files = [join(path, 'document'), join(path, 'instance')] as const;
+  writeFileSync(files[0], texts.document);
+  writeFileSync(files[1], texts.instance);
+  const program = join(packageFolder, 'bench/support/bare-server.mjs');
+  const child = spawn(process.execPath, [program, String(port), ...files], { stdio: 'ignore' });
+  const server = connect(new Pool(`http://127.0.0.1:${port}`), child);
+  await untilAnswered(server, '/', child);
+  const close = async () => {
+    await server.close();
+    removePlace({ path, port });
+  };
+  return { who: 'bare server', port, pid: child.pid ?? 0, close };
+}
+
+function connect(pool: Pool, child: ChildProcess): Pick<RunningProxy, 'get' | 'post' | 'close'> {
   const ask = async (request: Parameters<Pool['request']>[0]): Promise<Answer> => {
     const { statusCode, headers, body } = await pool.request(request);
     const text = await body.text();
@@ -84,6 +124,16 @@ function connect(pool: Pool, child: ChildProcess): RunningProxy {
       await ended;
     },
   };
+}
+
+export function removePlace({ path }: Place): void {
+  rmSync(path, { recursive: true, force: true });
+}
+
+/** Memory that a process has now, from proc_pid_status(5). */
+export function readResidentMb(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s*(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) / 1024;
 }
 
 async function findFreePort(): Promise<number> {
