@@ -111,17 +111,19 @@ export function renderInstance(row: PartitionRow, addresses: readonly AddressRow
   });
 }
 
-/** The answer to a request for a shared instance: state and guid are not told. */
+/** The answer to a request for a shared instance: guid and state are not told, but for its end. */
 export function renderSharedInstance(
   host: PartitionRow,
   slave: SlaveRow,
   parameters: Readonly<Record<string, string | null>>,
   addresses: readonly AddressRow[],
+  isDestroyed: boolean,
 ): MarshalObject {
   return new MarshalObject('SoftwareInstance', [], {
     ...renderLocation(host, addresses),
     _connection_dict: readStoredXml(slave.connectionXml),
     _parameter_dict: parameters,
+    ...(isDestroyed ? { _requested_state: 'destroyed' } : {}),
     slap_software_release_url: host.softwareRelease,
     slap_software_type: host.softwareType,
   });

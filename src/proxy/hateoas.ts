@@ -89,6 +89,8 @@ function treeEntry(row: PartitionRow) {
     xml: row.xml,
     connection_xml: row.connectionXml,
     slave_instance_list: row.slaveInstanceList,
+    // A column of version 18 only.
+    ...(row.requesterId === '' ? {} : { requester_id: row.requesterId }),
   };
 }
 
@@ -122,7 +124,7 @@ export async function renderDocument(
 }
 
 async function renderTree(title: string, tables: ProxyTables): Promise<Reply> {
-  const row = await tables.findInstance(title, '');
+  const row = (await tables.findInstance(title, '')) ?? (await findChild(title, tables));
   if (row === null) throw notFound(`Instance ${title} does not exist.`);
   return view('Instance Tree', {
     reference: title,
@@ -133,6 +135,12 @@ async function renderTree(title: string, tables: ProxyTables): Promise<Reply> {
     source_reference: row.softwareType,
     root_slave: 0,
   });
+}
+
+/** Whichever comes first: children of different trees may share a title. */
+async function findChild(title: string, tables: ProxyTables): Promise<PartitionRow | null> {
+  const rows = await tables.listPartitions(null);
+  return rows.find((row) => row.slapState !== 'free' && row.title === title) ?? null;
 }
 
 async function renderShared(title: string, tables: ProxyTables): Promise<Reply> {

@@ -21,18 +21,40 @@ export async function requestSlave(
   const reference = slaveReference(request.title, request.requestedBy);
   const key = { reference, computerReference: request.computerId };
   const known = await tables.getSlave(key);
-  if (request.state === 'destroyed') {
-    await leaveHost(known, null, tables, clock);
-    await tables.deleteSlave(key);
-    return renderAbsentInstance(request.softwareRelease, request.softwareType);
-  }
+  if (request.state === 'destroyed') return destroySlave(known, request, tables, clock);
   const host = await findHost(known, request, tables);
   await leaveHost(known, host, tables, clock);
   await putEntry(renderEntry(reference, request), host, tables, clock);
   const slave = await putSlave({ ...key, hostedBy: host.reference }, known, request, tables);
+  return renderSlave(host, slave, request, tables);
+}
+
+/** Answered as it was; nothing is looked for or stored where there is none. */
+async function destroySlave(
+  known: SlaveRow | null,
+  request: ProxyRequest,
+  tables: ProxyTables,
+  clock: Clock,
+): Promise<MarshalObject> {
+  const { softwareRelease, softwareType } = request;
+  if (known === null) return renderAbsentInstance(softwareRelease, softwareType);
+  await leaveHost(known, null, tables, clock);
+  await tables.deleteSlave(known);
+  const { hostedBy, computerReference } = known;
+  const host = await tables.getPartition({ reference: hostedBy ?? '', computerReference });
+  if (host === null) return renderAbsentInstance(softwareRelease, softwareType);
+  return renderSlave(host, known, request, tables);
+}
+
+async function renderSlave(
+  host: PartitionRow,
+  slave: SlaveRow,
+  request: ProxyRequest,
+  tables: ProxyTables,
+): Promise<MarshalObject> {
   const parameters = decodeInstanceXml(encodeParameters(request.parameters));
   const addresses = await tables.listPartitionAddresses(host);
-  return renderSharedInstance(host, slave, parameters, addresses);
+  return renderSharedInstance(host, slave, parameters, addresses, request.state === 'destroyed');
 }
 
 /** The name of a slave in the database and on the wire. */

@@ -33,6 +33,9 @@ export interface RealNodeOptions {
   /** Added to the sections of the configuration. */
   readonly slapos?: Settings;
   readonly slapformat?: Settings;
+  readonly slapproxy?: Settings;
+  /** More sections of the configuration. */
+  readonly sections?: Readonly<Record<string, Settings>>;
 }
 
 export interface ProgramResult {
@@ -79,7 +82,15 @@ export class RealNode {
     if (this.user !== undefined) chownSync(path, this.user.uid, this.user.gid);
   }
 
-  private renderConfig({ port, proxyPort, slapos = {}, slapformat = {} }: RealNodeOptions): string {
+  private renderConfig(options: RealNodeOptions): string {
+    const {
+      port,
+      proxyPort,
+      slapos = {},
+      slapformat = {},
+      slapproxy = {},
+      sections = {},
+    } = options;
     return renderSections({
       slapos: {
         computer_id: COMPUTER,
@@ -105,8 +116,10 @@ export class RealNode {
         host: '127.0.0.1',
         port: proxyPort ?? port,
         database_uri: join(this.folder, 'proxy.db'),
+        ...slapproxy,
       },
       slapconsole: {},
+      ...sections,
     });
   }
 

@@ -49,6 +49,16 @@ describe('hateoas', () => {
   const TREES = 'portal_type:"Instance Tree" AND validation_state:validated';
   const COMPUTERS = 'portal_type:"Compute Node" AND validation_state:validated';
 
+  test('a child is no row of a search, but its document is there', async () => {
+    expect(await search(`${TREES} AND title:="child"`)).toEqual([]);
+    const response = await fetch(`${proxy.url}hateoas/partitions/child`);
+    const { _embedded: embedded } = (await response.json()) as {
+      _embedded: { _view: Record<string, { default: unknown }> };
+    };
+    expect(embedded._view['my_reference']?.default).toBe('child');
+    expect((await fetch(`${proxy.url}hateoas/partitions/other`)).status).toBe(404);
+  });
+
   test('lists roots and root slaves, then documents', async () => {
     const rows = await search(TREES);
     expect(rows.map((row) => [row.title, row.url_string])).toEqual([

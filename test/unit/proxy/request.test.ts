@@ -246,6 +246,14 @@ describe('slaves', () => {
     expect((await see('slappart0')).parameters?.['slave_instance_list']).toEqual([]);
   });
 
+  test('are described once more as they were by the request that destroys them', async () => {
+    await ask('host');
+    const { instanceGuid, requestedState, ...known } = await ask('s', slave);
+    expect([instanceGuid, requestedState]).toEqual([null, 'started']);
+    const answer = await ask('s', { ...slave, state: 'destroyed' });
+    expect(answer).toMatchObject({ ...known, requestedState: 'destroyed' });
+  });
+
   test('a first request that destroys changes nothing', async () => {
     await ask('host');
     const before = timestampOf(await see('slappart0'));
