@@ -33,6 +33,7 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_MASTER_NOT_READY: 'The Master accepted the request but has not fulfilled it yet.',
   SLAPOS_ERR_MASTER_UNAUTHENTICATED: 'The Master refused the certificate or token.',
   SLAPOS_ERR_MASTER_REFUSED: 'The Master finds the request wrong.',
+  SLAPOS_ERR_MASTER_UNSUPPORTED: 'The chosen transport has no such call.',
   SLAPOS_ERR_MASTER_PROTOCOL: 'The Master sent something that is not the SLAP protocol.',
   SLAPOS_ERR_SLAP_XML: 'An XML document of the SLAP protocol cannot be read or written.',
   SLAPOS_ERR_BUSY: 'Another slapos process is doing the same work.',

@@ -6,7 +6,7 @@ import { parseRetryAfter } from './retry.ts';
 
 const MAX_REASON_LENGTH = 300;
 /** Of a body, as much as may hold an explanation: a server may send hundreds of megabytes. */
-const MAX_EXPLANATION_BYTES = 64 * 1024;
+export const MAX_EXPLANATION_BYTES = 16 * 1024;
 
 /** The error for an answer that is no success; the message holds what the server explained. */
 export function refusalOf(answer: HttpAnswer): MasterError {
@@ -59,9 +59,14 @@ export function describeBody(body: string, contentType: string): string {
     .replace(/&quot;|&#34;/g, '"')
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&')
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\s]+/gu, ' ')
-    .trim();
+    .replaceAll('&amp;', '&');
+  return boundedText(plain);
+}
+
+/** One short line without what a terminal would obey; nothing of what is no text. */
+export function boundedText(value: unknown): string {
+  if (typeof value !== 'string') return '';
+  const plain = value.replace(/[\p{Cc}\p{Cf}\p{Cs}\s]+/gu, ' ').trim();
   return plain.length > MAX_REASON_LENGTH ? `${plain.slice(0, MAX_REASON_LENGTH)}…` : plain;
 }
 

@@ -19,6 +19,8 @@ export interface SlapPartition {
   /** null for a free partition. */
   readonly softwareReleaseUrl: string | null;
   readonly instanceGuid: string | null;
+  /** Where the Master tells it beside the parameters, which may be null. */
+  readonly title?: string;
   /** User and reserved keys as the Master sent them; null when the document has none. */
   readonly parameters: Readonly<Record<string, MarshalValue>> | null;
   readonly connection: Readonly<Record<string, string | null>>;

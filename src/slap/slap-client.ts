@@ -12,6 +12,7 @@ import {
   parseRequestAnswer,
   parseTexts,
 } from './answers.ts';
+import { expectId, renderErrorLog } from './call-values.ts';
 import {
   type Fields,
   openSlapConnection,
@@ -20,7 +21,6 @@ import {
 } from './connection.ts';
 import { encodeMarshal } from './marshal.ts';
 import type { InstanceAnswer, InstanceRequest, PartitionId, SlapMaster } from './master.ts';
-import { sanitizeXmlText } from './xml-text.ts';
 
 /** What only client commands ask for. */
 export interface SlapUserMaster extends SlapMaster {
@@ -39,8 +39,6 @@ export function createSlapClient(options: SlapClientOptions): SlapUserMaster {
 export function createSlapClientOn(connection: SlapConnection): SlapUserMaster {
   return new SlapClient(connection);
 }
-
-const MAX_ERROR_LOG_LENGTH = 10_000;
 
 class SlapClient implements SlapUserMaster {
   readonly connection: SlapConnection;
@@ -212,15 +210,4 @@ function requestForm(request: InstanceRequest): Fields {
     shared_xml: encodeMarshal(request.isShared),
     ...(request.requester === undefined ? {} : partition(request.requester)),
   };
-}
-
-/** An empty id would ask for something else than what the caller means. */
-function expectId(id: string, what: string): void {
-  if (id !== '') return;
-  throw new MasterError('SLAPOS_ERR_MASTER_NOT_FOUND', `The ${what} is empty.`);
-}
-
-/** A Master keeps only the end of it, and XML must be able to carry it. */
-function renderErrorLog(errorLog: string): string {
-  return sanitizeXmlText(errorLog).slice(-MAX_ERROR_LOG_LENGTH);
 }

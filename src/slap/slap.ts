@@ -1,0 +1,120 @@
+/**
+ * The library for Node programs: upstream's objects (spec/slap-protocol.md 5) over either transport.
+ * A property never asks the Master; a method that returns a promise asks it each time.
+ */
+import { checkChoice, checkText } from './call-parameters.ts';
+import { expectId } from './call-values.ts';
+import { type CallLimits, openSlapConnection, type SlapConnection } from './connection.ts';
+import { createJsonRpc, type JsonRpc } from './json-rpc.ts';
+import { createJsonRpcMaster } from './json-rpc-master.ts';
+import type { RetryPolicy } from './retry.ts';
+import { createSlapClientOn, type SlapUserMaster } from './slap-client.ts';
+import { Computer, ComputerPartition, OpenOrder, Supply } from './slap-objects.ts';
+
+export type SlapTransport = 'xml' | 'json-rpc';
+
+export interface SlapOptions {
+  /** Address of the Master, or with `json-rpc` that of its JSON-RPC service. */
+  readonly masterUrl: string;
+  /** Default `xml`, as nodes. */
+  readonly transport?: SlapTransport | undefined;
+  /** PEM files of the client certificate. */
+  readonly keyFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  /** PEM file of the authorities to trust instead of those of Node. */
+  readonly caFile?: string | undefined;
+  /** Only false accepts any certificate of the server. */
+  readonly isTlsVerified?: boolean | undefined;
+  /** Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Longest silence of the Master. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Longest time of a call with its retries. Default 300,000. */
+  readonly totalTimeoutMs?: number | undefined;
+  /** Of calls that only read. Default: 2 after 250 ms to 10 s. */
+  readonly retries?: Partial<RetryPolicy> | undefined;
+}
+
+/** How one call may end before its time. */
+export type CallOptions = CallLimits;
+
+const TRANSPORTS: readonly SlapTransport[] = ['xml', 'json-rpc'];
+const RETRIES: RetryPolicy = { maxRetries: 2, minDelayMs: 250, maxDelayMs: 10_000 };
+
+/** A connection to a SlapOS Master; nothing is sent before a method asks for something. */
+export class Slap {
+  readonly masterUrl: string;
+  readonly transport: SlapTransport;
+  /** The JSON-RPC API itself, whatever the transport of the objects. */
+  readonly rpc: JsonRpc;
+  readonly #connection: SlapConnection;
+
+  /**
+   * @throws UsageError SLAPOS_ERR_USAGE for a wrong option, ConfigError SLAPOS_ERR_CONFIG_VALUE
+   *   for an address that is none.
+   */
+  constructor(options: SlapOptions) {
+    this.transport = checkChoice(options.transport ?? 'xml', TRANSPORTS, 'transport');
+    const connection = openSlapConnection(
+      {
+        ...options,
+        masterUrl: checkText(options.masterUrl, 'masterUrl'),
+        isTlsVerified: options.isTlsVerified !== false,
+        totalTimeoutMs: options.totalTimeoutMs ?? 300_000,
+        retries: { ...RETRIES, ...options.retries },
+      },
+      () => import('./http-transport.ts'),
+    );
+    this.#connection = connection;
+    this.masterUrl = connection.baseUrl.href;
+    this.rpc = createJsonRpc(connection);
+  }
+
+  /** @throws MasterError SLAPOS_ERR_MASTER_NOT_FOUND for an empty id. */
+  registerComputer(computerId: string): Computer {
+    expectId(computerId, 'computer id');
+    return new Computer(this.#open, computerId);
+  }
+
+  /** @throws MasterError SLAPOS_ERR_MASTER_NOT_FOUND for an empty id. */
+  registerComputerPartition(computerId: string, partitionId: string): ComputerPartition {
+    expectId(computerId, 'computer id');
+    expectId(partitionId, 'partition id');
+    return new ComputerPartition(this.#open, { computerId, partitionId });
+  }
+
+  registerSupply(): Supply {
+    return new Supply(this.#open);
+  }
+
+  registerOpenOrder(): OpenOrder {
+    return new OpenOrder(this.#open);
+  }
+
+  /** Software releases of a product, best first; none when it is unknown. */
+  getProductReleases(product: string, options?: CallOptions): Promise<string[]> {
+    return this.#open(options).getProductReleases(checkText(product, 'product'));
+  }
+
+  /** Address of the HATEOAS API, or null where there is none. */
+  getHateoasUrl(options?: CallOptions): Promise<string | null> {
+    return this.#open(options).getHateoasUrl();
+  }
+
+  /** Ends connections once their calls are answered. */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  /** Ends connections now: calls that are under way fail. */
+  abort(): Promise<void> {
+    return this.#connection.abort();
+  }
+
+  readonly #open = (limits: CallOptions = {}): SlapUserMaster => {
+    const connection = this.#connection.within(limits);
+    return this.transport === 'xml'
+      ? createSlapClientOn(connection)
+      : createJsonRpcMaster(connection);
+  };
+}
