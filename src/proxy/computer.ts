@@ -1,8 +1,11 @@
 /** `loadComputerConfigurationFromXML` (spec/proxy.md 5, spec/slap-protocol.md 4.4). */
 import type { Logger } from '../log/logger.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
+import type { Clock } from './clock.ts';
 import { type Dictionary, expectDictionary, expectList, expectText } from './form.ts';
 import { badRequest } from './http-problem.ts';
+import { REPORTS } from './reports.ts';
+import { ofComputer, storeReport } from './status.ts';
 import type { AddressRow, ComputerRow, PartitionRow, ProxyTables } from './store.ts';
 
 export interface ComputerConfiguration {
@@ -74,9 +77,12 @@ export function checkDistinct(references: readonly string[]): void {
 export async function storeConfiguration(
   configuration: ComputerConfiguration,
   tables: ProxyTables,
+  clock: Clock,
 ): Promise<string[]> {
   const { computer, partitions } = configuration;
   await tables.putComputer(computer);
+  const { reference: name } = computer;
+  await storeReport(ofComputer(name), REPORTS.computer(name), tables, clock);
   const former = await tables.listPartitions(computer.reference);
   const listed = new Set(partitions.map((partition) => partition.reference));
   const kept = await forgetUnlisted(former, listed, tables);

@@ -34,6 +34,11 @@ export class Form {
     return value === null ? null : expectXmlText(value, `Field ${name}`);
   }
 
+  /** The field as it is, empty when it is missing: for what is kept only after a look at it. */
+  loose(name: string): string {
+    return this.#fields.get(name) ?? '';
+  }
+
   /** A field that must say something. @throws HttpProblem 400 when it is missing or empty. */
   value(name: string): string {
     const value = this.optional(name);

@@ -18,9 +18,13 @@ export const hateoasRoute: Route = async ({ form, baseUrl }, { store }) => {
   throw badRequest(`Unhandled mode: ${mode}`);
 };
 
+function documentReply(document: object): Reply {
+  return jsonReply(`${JSON.stringify(document)}\n`);
+}
+
 function renderRoot(baseUrl: string): Reply {
   const mode = `${baseUrl}hateoas/?mode=`;
-  return jsonReply({
+  return documentReply({
     _links: {
       raw_search: { href: `${mode}search&query={query}&select_list={select_list}` },
       traverse: { href: `${mode}traverse&relative_url={relative_url}&view={view}` },
@@ -40,7 +44,7 @@ async function search(form: Form, tables: ProxyTables): Promise<Reply> {
   const wanted = match[3]?.replace(/\\(.)/g, '$1');
   const rows = isTree ? await listTrees(tables) : (await tables.listComputers()).map(computerEntry);
   const contents = rows.filter((row) => wanted === undefined || row.title === wanted);
-  return jsonReply({ _embedded: { contents } });
+  return documentReply({ _embedded: { contents } });
 }
 
 /** Only to our own documents. */
@@ -182,5 +186,5 @@ function view(portalType: keyof typeof FORMS, fields: Readonly<Record<string, un
   // Upstream's client reads the form id of every document.
   const form = { type: 'StringField', key: 'form_id', default: FORMS[portalType] };
   const document = Object.fromEntries([['form_id', form], ...entries]);
-  return jsonReply({ _embedded: { _view: document }, _links: { type: { name: portalType } } });
+  return documentReply({ _embedded: { _view: document }, _links: { type: { name: portalType } } });
 }

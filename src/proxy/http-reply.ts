@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage, isSlaposError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
-import { type Reply, textReply } from './route.ts';
+import { jsonReply, type Reply, textReply } from './route.ts';
 import { RPC_PREFIX } from './rpc.ts';
 
 export function send(reply: FastifyReply, answer: Reply): FastifyReply {
@@ -44,7 +44,7 @@ function classify(error: unknown): { readonly status: number; readonly reason: s
 /** The body that the JSON-RPC API gives to every failure (spec/slap-protocol.md 6.1). */
 function renderRpcFailure(status: number, title: string): Reply {
   const body = JSON.stringify({ status, type: STATUS_CODES[status] ?? 'Unknown Error', title });
-  return { status, contentType: 'application/json', body };
+  return jsonReply(body, status);
 }
 
 /** For a path that is nobody's, or with a method that is not its own. */

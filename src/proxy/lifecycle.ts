@@ -5,6 +5,7 @@ import { rootTitle } from './documents.ts';
 import { type Dictionary, expectDictionary, type Form } from './form.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { encodeParameters } from './request-form.ts';
+import { forgetReport, ofPartition } from './status.ts';
 import type { AddressRow, PartitionKey, PartitionRow, ProxyTables, SlaveRow } from './store.ts';
 
 /** @throws HttpProblem 404 when there is no such partition. */
@@ -45,6 +46,7 @@ export async function destroyPartition(key: PartitionKey, tables: ProxyTables): 
   if (children.length === 0) {
     await tables.updatePartition(row, FREE);
     await tables.deleteSlavesOf(row);
+    await forgetReport(ofPartition(row), tables);
     return 'OK';
   }
   for (const child of children)

@@ -20,6 +20,8 @@ export interface ProxyEnvironment {
   readonly documents: Map<string, CachedDocument>;
   readonly partitionTexts: PartitionTexts;
   readonly masters: ExternalMasters;
+  /** Seconds since the epoch at which each known computer last asked for its document. */
+  readonly contacts: Map<string, number>;
 }
 
 /** What was rendered from one state of the store. */
@@ -58,6 +60,7 @@ export function xmlReply(value: MarshalValue): Reply {
 
 export const XML_TYPE = 'text/xml; charset=utf-8';
 
-export function jsonReply(value: unknown): Reply {
-  return { contentType: 'application/json', body: `${JSON.stringify(value)}\n` };
+/** As bytes: fastify would add a charset to the type of a text, which JSON has none of. */
+export function jsonReply(json: string, status = 200): Reply {
+  return { status, contentType: 'application/json', body: Buffer.from(json) };
 }

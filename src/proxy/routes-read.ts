@@ -3,6 +3,7 @@ import { encodeMarshal } from '../slap/marshal.ts';
 import { renderAddresses, renderComputer, renderPartition } from './documents.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { expectPartition, listTreeAddresses } from './lifecycle.ts';
+import { readComputerStatus } from './reports.ts';
 import {
   type CachedDocument,
   type ProxyEnvironment,
@@ -12,6 +13,14 @@ import {
   XML_TYPE,
   xmlReply,
 } from './route.ts';
+import {
+  ofComputer,
+  ofPartition,
+  ofSoftware,
+  readReport,
+  renderStatus,
+  type StatusSubject,
+} from './status.ts';
 import type { ProxyTables } from './store.ts';
 
 /** Documents kept in memory; a proxy serves one computer or a few. */
@@ -23,6 +32,7 @@ const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   const { body, version } = await environment.store.read(async (tables, version) => {
     return cachedDocument(computerId, version, tables, environment);
   });
+  environment.contacts.set(computerId, environment.clock());
   const headers = {
     etag: `"${environment.runId}-${version}"`,
     'cache-control': 'private, max-age=0',
@@ -49,22 +59,30 @@ async function cachedDocument(
 }
 
 /** The default computer exists even before its node has described it. */
-async function readComputer(
+async function expectComputer(
   computerId: string,
   tables: ProxyTables,
-  { defaultComputerId, partitionTexts }: ProxyEnvironment,
-): Promise<string> {
+  { defaultComputerId }: ProxyEnvironment,
+): Promise<void> {
   const computer = await tables.getComputer(computerId);
   if (computer === null && computerId !== defaultComputerId) {
     throw notFound(`Computer ${computerId} is not registered.`);
   }
+}
+
+async function readComputer(
+  computerId: string,
+  tables: ProxyTables,
+  environment: ProxyEnvironment,
+): Promise<string> {
+  await expectComputer(computerId, tables, environment);
   const rows = {
     software: await tables.listSoftware(computerId),
     partitions: await tables.listPartitions(computerId),
     addresses: await tables.listAddresses(computerId),
   };
   const document = renderComputer(computerId, rows, (row, addresses) => {
-    return partitionTexts.fragment(row, addresses);
+    return environment.partitionTexts.fragment(row, addresses);
   });
   return encodeMarshal(document);
 }
@@ -88,15 +106,51 @@ async function getCertificate(): Promise<Reply> {
   return xmlReply({ certificate: '', key: '' });
 }
 
-async function getPartitionStatus(): Promise<Reply> {
-  return xmlReply('Not implemented.');
+const getComputerStatus: Route = async ({ form }, environment) => {
+  const computerId = form.value('computer_id');
+  return environment.store.read(async (tables) => {
+    await expectComputer(computerId, tables, environment);
+    const { contacts, clock } = environment;
+    const status = await readComputerStatus(computerId, tables, contacts);
+    return xmlReply(renderStatus(ofComputer(computerId), status, clock()));
+  });
+};
+
+const getPartitionStatus: Route = async ({ form }, environment) => {
+  const key = form.partition();
+  return environment.store.read(async (tables) => {
+    return statusReply(ofPartition(await expectPartition(key, tables)), tables, environment);
+  });
+};
+
+const getSoftwareStatus: Route = async ({ form }, environment) => {
+  const [url, computerId] = [form.value('url'), form.value('computer_id')];
+  return environment.store.read(async (tables) => {
+    const rows = await tables.listSoftware(computerId);
+    if (!rows.some((row) => row.url === url)) {
+      throw notFound(`Software ${url} is not supplied on ${computerId}.`);
+    }
+    return statusReply(ofSoftware(url, computerId), tables, environment);
+  });
+};
+
+async function statusReply(
+  subject: StatusSubject,
+  tables: ProxyTables,
+  { clock }: ProxyEnvironment,
+): Promise<Reply> {
+  return xmlReply(renderStatus(subject, await readReport(subject, tables), clock()));
 }
 
+/** By the name of the product, or by the address of the release that it has. */
 const getProductReleases: Route = async ({ form }, { products }) => {
   const name = form.optional('software_product_reference');
-  if (name === null) throw badRequest('Field software_product_reference is missing or empty.');
-  const url = products.get(name);
-  return xmlReply(url === undefined ? [] : [url]);
+  const url = form.optional('software_release_url');
+  if ((name === null) === (url === null)) {
+    throw badRequest('Give either software_product_reference or software_release_url.');
+  }
+  const found = [...products].find((product) => product[0] === name || product[1] === url);
+  return xmlReply(found === undefined ? [] : [found[1]]);
 };
 
 const getHateoasUrl: Route = async ({ baseUrl }) => textReply(`${baseUrl}hateoas/`);
@@ -110,6 +164,8 @@ export const READ_ROUTES: Readonly<Record<string, Route>> = {
   '/getHostingSubscriptionIpList': getHostingIps,
   '/getComputerPartitionCertificate': getCertificate,
   '/getComputerPartitionStatus': getPartitionStatus,
+  '/getComputerStatus': getComputerStatus,
+  '/getSoftwareInstallationStatus': getSoftwareStatus,
   '/getSoftwareReleaseListFromSoftwareProduct': getProductReleases,
   '/getHateoasUrl': getHateoasUrl,
   '/getRunId': getRunId,

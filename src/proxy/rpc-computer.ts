@@ -6,8 +6,10 @@ import {
   warnKept,
 } from './computer.ts';
 import { forbidden } from './http-problem.ts';
+import { forgetSoftware, REPORTS, readComputerStatus, reportSoftware } from './reports.ts';
 import {
   answerAlways,
+  LOG,
   OPTIONAL_TEXT,
   type RpcMethod,
   renderGuid,
@@ -16,6 +18,7 @@ import {
   textOf,
 } from './rpc-method.ts';
 import type { JsonObject } from './rpc-schema.ts';
+import { ofComputer, renderStatus } from './status.ts';
 import type { ProxyTables } from './store.ts';
 
 const COMPUTER = { computer_guid: TEXT };
@@ -41,16 +44,42 @@ const supply: RpcMethod = {
   },
 };
 
-const reportSoftware: RpcMethod = {
+const reportSoftwareState: RpcMethod = {
   input: {
     ...SOFTWARE,
     reported_state: { ...TEXT, choices: ['available', 'destroyed', 'building'] },
   },
-  async run(body, _call, { store }) {
-    if (body['reported_state'] !== 'destroyed') return IGNORED;
+  async run(body, _call, { store, clock }) {
     const [url, computer] = [textOf(body, 'software_release_uri'), textOf(body, 'computer_guid')];
-    await store.write((tables) => tables.deleteSoftware(url, computer));
-    return success('Destroyed');
+    const isDestroyed = body['reported_state'] === 'destroyed';
+    const isBuilding = body['reported_state'] === 'building';
+    await store.write((tables) => {
+      if (isDestroyed) return forgetSoftware(url, computer, tables);
+      const said = isBuilding ? REPORTS.building(url) : REPORTS.available(url);
+      return reportSoftware(url, computer, said, tables, clock);
+    });
+    return isDestroyed ? success('Destroyed') : IGNORED;
+  },
+};
+
+const reportSoftwareError: RpcMethod = {
+  input: { ...SOFTWARE, message: LOG },
+  async run(body, _call, { store, clock }) {
+    const [url, computer] = [textOf(body, 'software_release_uri'), textOf(body, 'computer_guid')];
+    const said = REPORTS.softwareError(url, textOf(body, 'message'));
+    await store.write((tables) => reportSoftware(url, computer, said, tables, clock));
+    return IGNORED;
+  },
+};
+
+/** What upstream answers, unless the computer has said something. */
+const getStatus: RpcMethod = {
+  input: COMPUTER,
+  async run(body, _call, { store, clock, contacts }) {
+    const computer = textOf(body, 'computer_guid');
+    const status = await store.read((tables) => readComputerStatus(computer, tables, contacts));
+    if (status === null) return { text: 'Unknown (not implemented)' };
+    return renderStatus(ofComputer(computer), status, clock());
   },
 };
 
@@ -122,9 +151,9 @@ const format: RpcMethod = {
       },
     },
   },
-  async run(body, _call, { store, log }) {
+  async run(body, _call, { store, log, clock }) {
     const configuration = parseFormat(body);
-    const kept = await store.write((tables) => storeConfiguration(configuration, tables));
+    const kept = await store.write((tables) => storeConfiguration(configuration, tables, clock));
     warnKept(configuration.computer.reference, kept, log);
     return success('Formatted');
   },
@@ -162,20 +191,15 @@ const hateoasUrl: RpcMethod = {
 
 export const COMPUTER_METHODS: Readonly<Record<string, RpcMethod>> = {
   'slapos.post.v0.software_installation': supply,
-  'slapos.put.v0.software_installation_reported_state': reportSoftware,
-  'slapos.put.v0.software_installation_error': answerAlways(
-    { ...SOFTWARE, message: TEXT },
-    IGNORED,
-  ),
+  'slapos.put.v0.software_installation_reported_state': reportSoftwareState,
+  'slapos.put.v0.software_installation_error': reportSoftwareError,
   'slapos.allDocs.v0.compute_node_software_installation_list': listSoftware,
   'slapos.allDocs.v0.compute_node_instance_list': listInstances,
   'slapos.allDocs.WIP.compute_node_list': listComputers,
   'slapos.put.v0.compute_node_format': format,
-  'slapos.put.v0.compute_node_bang': answerAlways({ ...COMPUTER, message: TEXT }, IGNORED),
-  'slapos.post.v0.compute_node_usage': answerAlways({ ...COMPUTER, tioxml: TEXT }, IGNORED),
-  'slapos.get.v0.compute_node_status': answerAlways(COMPUTER, {
-    text: 'Unknown (not implemented)',
-  }),
+  'slapos.put.v0.compute_node_bang': answerAlways({ ...COMPUTER, message: LOG }, IGNORED),
+  'slapos.post.v0.compute_node_usage': answerAlways({ ...COMPUTER, tioxml: LOG }, IGNORED),
+  'slapos.get.v0.compute_node_status': getStatus,
   'slapos.post.v0.compute_node_certificate': answerAlways(COMPUTER, NO_CERTIFICATE),
   'slapos.remove.v0.compute_node_certificate': answerAlways(COMPUTER, IGNORED),
   'slapos.get.v0.software_instance_certificate': answerAlways(

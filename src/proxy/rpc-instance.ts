@@ -1,6 +1,8 @@
 /** Methods of the JSON-RPC API about instances (spec/proxy.md 9). */
+import type { Clock } from './clock.ts';
 import { forbidden, HttpProblem } from './http-problem.ts';
 import { bangInstance, destroyPartition, publishConnection, renameInstance } from './lifecycle.ts';
+import { REPORTS, reportInstance } from './reports.ts';
 import { checkRequest, type WantedInstance } from './request-form.ts';
 import { fulfilRequest } from './request-route.ts';
 import {
@@ -10,9 +12,10 @@ import {
   renderSlaveRow,
 } from './rpc-document.ts';
 import {
-  answerAlways,
   expectInstance,
+  findGuid,
   type InstanceName,
+  LOG,
   parseGuid,
   type RpcCall,
   type RpcMethod,
@@ -23,6 +26,7 @@ import {
 } from './rpc-method.ts';
 import type { JsonObject, PropertySchema } from './rpc-schema.ts';
 import { slaveReference, splitSlave } from './slave.ts';
+import type { Report } from './status.ts';
 import type { ProxyTables, SlaveRow } from './store.ts';
 
 const GUID = { instance_guid: TEXT };
@@ -155,8 +159,13 @@ const listSlaves: RpcMethod = {
 
 const reportState: RpcMethod = {
   input: { ...GUID, reported_state: { ...TEXT, choices: STATES } },
-  async run(body, _call, { store }) {
-    if (body['reported_state'] !== 'destroyed') return IGNORED;
+  async run(body, _call, { store, clock }) {
+    const state = body['reported_state'];
+    if (state !== 'destroyed') {
+      const said = state === 'started' ? REPORTS.started : REPORTS.stopped;
+      await store.write((tables) => reportNamed(body, said, tables, clock));
+      return IGNORED;
+    }
     const name = parseGuid(body);
     if (name.isShared) return IGNORED;
     const result = await store.write(async (tables) => {
@@ -167,9 +176,31 @@ const reportState: RpcMethod = {
   },
 };
 
+const reportError: RpcMethod = {
+  input: { ...GUID, message: LOG },
+  async run(body, _call, { store, clock }) {
+    const said = REPORTS.instanceError(textOf(body, 'message'));
+    await store.write((tables) => reportNamed(body, said, tables, clock));
+    return IGNORED;
+  },
+};
+
+/** Upstream ignores such reports whatever they name: so what does not exist is no failure. */
+async function reportNamed(
+  body: JsonObject,
+  said: Report,
+  tables: ProxyTables,
+  clock: Clock,
+): Promise<void> {
+  const name = findGuid(body);
+  if (name === null || name.isShared) return;
+  const row = await tables.findInstance(name.title, name.requestedBy);
+  if (row !== null) await reportInstance(row, said, tables, clock);
+}
+
 /** As upstream, a success also for an instance that does not exist. */
 const bang: RpcMethod = {
-  input: { ...GUID, message: TEXT },
+  input: { ...GUID, message: LOG },
   async run(body, _call, { store, clock }) {
     const { title, requestedBy } = parseOwnGuid(body);
     await store.write(async (tables) => {
@@ -230,7 +261,7 @@ export const INSTANCE_METHODS: Readonly<Record<string, RpcMethod>> = {
   'slapos.allDocs.v0.instance_tree_list': listTrees,
   'slapos.allDocs.v0.instance_node_instance_list': listSlaves,
   'slapos.put.v0.software_instance_reported_state': reportState,
-  'slapos.put.v0.software_instance_error': answerAlways({ ...GUID, message: TEXT }, IGNORED),
+  'slapos.put.v0.software_instance_error': reportError,
   'slapos.put.v0.software_instance_bang': bang,
   'slapos.put.v0.software_instance_title': rename,
   'slapos.put.v0.software_instance_connection_parameter': publish,

@@ -16,6 +16,8 @@ export interface RpcMethod {
 }
 
 export const TEXT: PropertySchema = { type: 'string', isRequired: true };
+/** What others wrote, of which nothing is stored as it is. */
+export const LOG: PropertySchema = { ...TEXT, isAnything: true };
 export const OPTIONAL_TEXT: PropertySchema = { type: 'string' };
 
 export function success(title: string): JsonObject {
@@ -46,11 +48,16 @@ export function renderGuid({ title, requestedBy, isShared }: InstanceName): stri
 
 /** @throws HttpProblem 403 for what is no guid of ours. */
 export function parseGuid(body: JsonObject): InstanceName {
+  const name = findGuid(body);
+  if (name === null) throw forbidden(`instance_guid ${textOf(body, 'instance_guid')} not handled.`);
+  return name;
+}
+
+/** null for what is no guid of ours. */
+export function findGuid(body: JsonObject): InstanceName | null {
   const guid = textOf(body, 'instance_guid');
   const [, title, requestedBy, shared] = /^(.*?)___(.*?)___([01])$/s.exec(guid) ?? [];
-  if (title === undefined || requestedBy === undefined) {
-    throw forbidden(`instance_guid ${guid} not handled.`);
-  }
+  if (title === undefined || requestedBy === undefined) return null;
   return { title, requestedBy, isShared: shared === '1' };
 }
 

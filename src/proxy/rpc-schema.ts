@@ -20,6 +20,8 @@ export interface PropertySchema {
   readonly isRequired?: boolean;
   readonly choices?: readonly string[];
   readonly maxLength?: number;
+  /** A text that may hold what XML cannot carry. */
+  readonly isAnything?: boolean;
   /** Properties of an object; without them it may hold anything. */
   readonly properties?: ObjectSchema;
   /** Type of the values of an object that are not among its properties; absent forbids them. */
@@ -52,8 +54,9 @@ function typeOf(value: JsonValue): string {
   return Array.isArray(value) ? 'array' : typeof value;
 }
 
-function checkText(value: string, { choices, maxLength }: PropertySchema, what: string): void {
-  expectXmlText(value, what);
+function checkText(value: string, schema: PropertySchema, what: string): void {
+  const { choices, maxLength, isAnything = false } = schema;
+  if (!isAnything) expectXmlText(value, what);
   if (choices !== undefined && !choices.includes(value)) {
     throw badRequest(`${what} is not one of ${choices.join(', ')}.`);
   }

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { badRequest, HttpProblem } from './http-problem.ts';
 import { addressesOf, parseSender } from './http-request.ts';
-import type { ProxyEnvironment, Reply } from './route.ts';
+import { jsonReply, type ProxyEnvironment, type Reply } from './route.ts';
 import { COMPUTER_METHODS } from './rpc-computer.ts';
 import { INSTANCE_METHODS } from './rpc-instance.ts';
 import { parseExactJson, renderExactJson } from './rpc-json.ts';
@@ -22,16 +22,16 @@ export async function callMethod(
   environment: ProxyEnvironment,
 ): Promise<Reply> {
   const body = checkBody(parseBody(request), method.input);
+  // Before anything is done: a refusal changes nothing.
+  if (!acceptsJson(request.headers.accept)) {
+    throw new HttpProblem(406, 'The answer is JSON, which header Accept does not allow.');
+  }
   const call: RpcCall = {
     ...addressesOf(request),
     sender: parseSender(request.headers),
     dictionary: (name) => toDictionary(toDictionary(parseExactJson(String(request.body)))[name]),
   };
-  const answer = await method.run(body, call, environment);
-  if (!acceptsJson(request.headers.accept)) {
-    throw new HttpProblem(406, 'The answer is JSON, which header Accept does not allow.');
-  }
-  return { contentType: 'application/json', body: renderExactJson(answer) };
+  return jsonReply(renderExactJson(await method.run(body, call, environment)));
 }
 
 function parseBody(request: FastifyRequest): JsonValue {

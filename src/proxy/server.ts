@@ -52,6 +52,7 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
     runId,
     masters,
     documents: new Map(),
+    contacts: new Map(),
     partitionTexts: new PartitionTexts(renderPartition),
   };
   const app = fastify({

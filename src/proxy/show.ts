@@ -4,10 +4,12 @@ import { pythonFloat } from '../model/python-number.ts';
 import { decodeInstanceXml } from '../slap/instance-xml.ts';
 import { comparePythonStrings } from '../slap/python-text.ts';
 import { type SchemaVersion, tableName } from './schema.ts';
+import type { StatusSubject, StoredReport } from './status.ts';
 import type { AddressRow, ComputerRow, PartitionRow, SlaveRow, SoftwareRow } from './store.ts';
 import { renderTextTable } from './text-table.ts';
 
-export const SHOW_SECTIONS = [
+/** Shown when nothing is chosen, as by upstream. */
+export const DEFAULT_SECTIONS = [
   'computers',
   'software',
   'partitions',
@@ -15,6 +17,7 @@ export const SHOW_SECTIONS = [
   'params',
   'network',
 ] as const;
+export const SHOW_SECTIONS = [...DEFAULT_SECTIONS, 'status'] as const;
 export type ShowSection = (typeof SHOW_SECTIONS)[number];
 
 export interface ShownState {
@@ -24,6 +27,7 @@ export interface ShownState {
   readonly partitions: readonly PartitionRow[];
   readonly slaves: readonly SlaveRow[];
   readonly addresses: readonly AddressRow[];
+  readonly reports: ReadonlyArray<StatusSubject & StoredReport>;
 }
 
 type Cell = string | number | null;
@@ -62,6 +66,7 @@ const RENDERERS: Readonly<Record<ShowSection, (state: ShownState) => string[]>> 
   },
   params: ({ partitions }) => partitions.flatMap(renderParameters),
   network: renderNetwork,
+  status: renderReports,
 };
 
 /** Lines of one section. */
@@ -163,4 +168,19 @@ function renderNetwork({ addresses, partitions }: ShownState): string[] {
   return [...groups.entries()]
     .sort((left, right) => comparePythonStrings(left[0], right[0]))
     .map(([reference, list]) => `${reference}: ${list.join(', ')}`);
+}
+
+/** What nodes said last, each on a line. */
+function renderReports({ reports }: ShownState): string[] {
+  if (reports.length === 0) return ['reported status: nothing'];
+  const rows = reports.map((report) => [
+    report.kind,
+    report.computerReference,
+    report.reference,
+    report.state === '' ? null : report.state,
+    new Date(report.since * 1000).toISOString(),
+    report.text.replace(/\p{C}+|\s+/gu, ' '),
+  ]);
+  const columns = ['kind', 'computer', 'reference', 'state', 'since', 'text'];
+  return ['reported status:', ...renderTextTable(columns, rows)];
 }

@@ -95,6 +95,16 @@ export class SqliteTables implements ProxyTables {
     this.#run(`INSERT OR REPLACE INTO ${this.#dialect.names.config} VALUES (?, ?)`, name, value);
   }
 
+  async deleteConfig(name: string) {
+    this.#run(`DELETE FROM ${this.#dialect.names.config} WHERE name = ?`, name);
+  }
+
+  async listConfig(prefix: string) {
+    const query = `SELECT name, value FROM ${this.#dialect.names.config}
+      WHERE substr(name, 1, length(?)) = ? ORDER BY name`;
+    return this.#all<{ name: string; value: string }>(query, prefix, prefix);
+  }
+
   async listComputers() {
     return this.#all<ComputerRow>(
       `SELECT reference, address, netmask FROM ${this.#dialect.names.computer}`,

@@ -76,6 +76,9 @@ export interface AddressRow {
 export interface ProxyTables {
   getConfig(name: string): Promise<string | null>;
   putConfig(name: string, value: string): Promise<void>;
+  deleteConfig(name: string): Promise<void>;
+  /** Rows whose name begins with the prefix, by name. */
+  listConfig(prefix: string): Promise<Array<{ readonly name: string; readonly value: string }>>;
 
   listComputers(): Promise<ComputerRow[]>;
   getComputer(reference: string): Promise<ComputerRow | null>;

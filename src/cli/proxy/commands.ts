@@ -17,6 +17,7 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ['slaves', 'shared instances'],
   ['params', 'parameters of the partitions'],
   ['network', 'addresses of the partitions'],
+  ['status', 'last reports of nodes'],
 ];
 
 export const PROXY_COMMANDS: readonly CommandSpec[] = [

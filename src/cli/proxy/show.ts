@@ -2,7 +2,13 @@
 import { resolve } from 'node:path';
 import { spawnPager } from '../../host/pager.ts';
 import { parseDatabaseUri } from '../../proxy/options.ts';
-import { renderSection, SHOW_SECTIONS, type ShownState } from '../../proxy/show.ts';
+import {
+  DEFAULT_SECTIONS,
+  renderSection,
+  SHOW_SECTIONS,
+  type ShownState,
+} from '../../proxy/show.ts';
+import { listReports } from '../../proxy/status.ts';
 import type { ProxyTables } from '../../proxy/store.ts';
 import { openSqliteStoreReadOnly } from '../../proxy/store-sqlite.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
@@ -16,7 +22,7 @@ export const run: CommandHandler = async (context) => {
   const rows = await store.read(readRows).finally(() => store.close());
   const state = { schemaVersion, ...rows };
   const chosen = SHOW_SECTIONS.filter((section) => context.options[section] === true);
-  const sections = (chosen.length === 0 ? SHOW_SECTIONS : chosen).map((section) => {
+  const sections = (chosen.length === 0 ? DEFAULT_SECTIONS : chosen).map((section) => {
     return renderSection(section, state)
       .map((line) => `${line}\n`)
       .join('');
@@ -32,6 +38,7 @@ async function readRows(tables: ProxyTables): Promise<Omit<ShownState, 'schemaVe
     partitions: await tables.listPartitions(null),
     slaves: await tables.listSlaves(),
     addresses: await tables.listAddresses(null),
+    reports: await listReports(tables),
   };
 }
 

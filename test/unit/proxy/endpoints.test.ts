@@ -170,7 +170,11 @@ describe('software', () => {
     const read = async (query: string) => decodeMarshal(await (await get(query)).text());
     expect(await read('software_product_reference=kvm')).toEqual(['https://example.com/kvm.cfg']);
     expect(await read('software_product_reference=nope')).toEqual([]);
-    expect((await get('software_release_url=u')).status).toBe(400);
+    expect(await read('software_release_url=https://example.com/kvm.cfg')).toEqual([
+      'https://example.com/kvm.cfg',
+    ]);
+    expect(await read('software_release_url=u')).toEqual([]);
+    expect((await get('software_release_url=u&software_product_reference=kvm')).status).toBe(400);
   });
 });
 

@@ -44,6 +44,7 @@ const STATE: ShownState = {
     address: `10.0.0.${index}`,
     netmask: null,
   })),
+  reports: [],
 };
 
 test('missing values are dashes', () => {
@@ -86,4 +87,23 @@ test('connection parameters', () => {
 
 test('addresses of partitions in use', () => {
   expect(renderSection('network', STATE)).toEqual(['p1: 10.0.0.0, 10.0.0.2']);
+});
+
+test('reports of nodes, without what a terminal would obey', () => {
+  expect(renderSection('status', STATE)).toEqual(['reported status: nothing']);
+  const report = { kind: 'partition', computerReference: 'C', reference: 'p1', state: '' } as const;
+  const times = { createdAt: 1795217539.5, since: 1795217539.5 };
+  const text = '#error while instanciating: a\n\u009b2Jb';
+  const lines = renderSection('status', { ...STATE, reports: [{ ...report, ...times, text }] });
+  expect([lines[0], lines[4]?.trim().split(/ +/)]).toEqual([
+    'reported status:',
+    [
+      'partition',
+      'C',
+      'p1',
+      '-',
+      '2026-11-20T23:32:19.500Z',
+      ...text.replace('\n\u009b', ' ').split(' '),
+    ],
+  ]);
 });
