@@ -2,6 +2,8 @@
 import { type KeySpec, keysReadBy } from './schema-key.ts';
 
 const proxy = keysReadBy('proxy start', 'proxy show');
+const ours: typeof proxy = (key, type, about, details) =>
+  proxy(key, type, about, { ...details, isOurs: true, oldNames: [key.replaceAll('_', '-')] });
 const client = keysReadBy('client');
 const request = keysReadBy('request');
 
@@ -24,6 +26,10 @@ export const PROXY_KEYS: readonly KeySpec[] = [
   ...SHACACHE.map(([key, type, about]) =>
     proxy(key, type, about, { oldNames: [key.replaceAll('_', '-')] }),
   ),
+  ours('shacache_max_upload', 'size', 'largest content that the cache takes', { preset: '16G' }),
+  ours('http_proxy_allow', 'lines', 'places the HTTP proxy may lead to; none: it is off'),
+  ours('http_proxy_tls_verify', 'boolean', 'verify certificates there', { preset: 'true' }),
+  ours('http_proxy_ca_file', 'path', 'authorities for that, instead of the system'),
 ];
 
 export const CLIENT_KEYS: readonly KeySpec[] = [

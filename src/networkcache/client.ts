@@ -42,13 +42,27 @@ export function createCacheClient(servers: CacheServers, signal: AbortSignal): C
   };
 }
 
+/** A server answered with another status than it was asked for. */
+export class CacheStatusError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'CacheStatusError';
+    this.status = status;
+  }
+}
+
 /** The address of a name; what the configured URL has besides its path is not sent. */
 function urlOf(base: string, name?: string): string {
   const url = new URL(base);
   url.search = '';
   url.hash = '';
   url.pathname = url.pathname.replace(/\/+$/, '');
-  return name === undefined ? url.href : `${url.href.replace(/\/+$/, '')}/${name}`;
+  if (name === undefined) return url.href;
+  // Colons and equal signs of keys stay as they are; nothing in one may end the path or leave it.
+  const encoded = encodeURI(name).replace(/[?#]/g, encodeURIComponent);
+  return `${url.href.replace(/\/+$/, '')}/${encoded}`;
 }
 
 function isSuccess(status: number): boolean {
@@ -92,7 +106,7 @@ async function* readResuming(
     const isExpected = receivedBytes === 0 ? isSuccess(status) : status === 206;
     if (!isExpected) {
       body.destroy();
-      throw new Error(`shacache answers ${status}`);
+      throw new CacheStatusError(status, `shacache answers ${status}`);
     }
     const length = Number(headers['content-length'] ?? Number.NaN);
     const mayResume = headers['accept-ranges'] === 'bytes' && Number.isSafeInteger(length);

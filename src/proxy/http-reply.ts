@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage, isSlaposError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
+import { HttpProblem } from './http-problem.ts';
 import { jsonReply, type Reply, textReply } from './route.ts';
 import { RPC_PREFIX } from './rpc.ts';
 
@@ -33,7 +34,7 @@ export function renderFailure(error: unknown, request: FastifyRequest, log: Logg
 function classify(error: unknown): { readonly status: number; readonly reason: string } {
   const status = (error as { statusCode?: unknown }).statusCode;
   const isExpected =
-    typeof status === 'number' && status >= 400 && (status < 500 || status === 502);
+    typeof status === 'number' && status >= 400 && (status < 500 || error instanceof HttpProblem);
   if (isExpected) return { status, reason: errorMessage(error) };
   if (isSlaposError(error) && error.context['sqlite'] === 'SQLITE_BUSY') {
     return { status: 503, reason: 'The database is locked by another process.' };

@@ -26,10 +26,15 @@ export function parseHttpRequest(request: FastifyRequest): RouteRequest {
 /** One reverse proxy before us may tell what the client sees. */
 export function addressesOf(request: FastifyRequest): Pick<RouteRequest, 'baseUrl' | 'ownUrls'> {
   const protocol = lastOf(request.headers['x-forwarded-proto']) === 'https' ? 'https' : 'http';
-  const prefix = (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/\/+$/, '');
+  const prefix = forwardedPrefix(request);
   const host = request.headers.host ?? 'localhost';
   const baseUrl = `${protocol}://${host}${prefix}/`;
   return { baseUrl, ownUrls: [baseUrl, `http://${host}/`] };
+}
+
+/** The path under which a reverse proxy shows us, without a slash at the end. */
+export function forwardedPrefix(request: FastifyRequest): string {
+  return (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/\/+$/, '');
 }
 
 function lastOf(header: string | string[] | undefined): string | undefined {

@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
 import type { ExternalMaster } from './external-masters.ts';
+import { parseWebOptions, type WebOptions } from './web/web-options.ts';
 
 export interface ProxyOptions {
   readonly computerId: string;
@@ -14,6 +15,7 @@ export interface ProxyOptions {
   readonly localSoftwareReleaseRoot: string | undefined;
   /** Sections `multimaster/…`. */
   readonly externalMasters: readonly ExternalMaster[];
+  readonly web: WebOptions;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -48,6 +50,7 @@ export function parseProxyOptions(
       .sections()
       .filter((section) => section.startsWith(MULTIMASTER))
       .map((section) => parseMaster(section, config)),
+    web: parseWebOptions(values, config),
   };
 }
 

@@ -12,11 +12,13 @@ import { hateoasRoute, renderDocument } from './hateoas.ts';
 import { renderFailure, renderUnknown, send } from './http-reply.ts';
 import { FORM_TYPE, parseHttpRequest } from './http-request.ts';
 import { PartitionTexts } from './partition-texts.ts';
-import { type ProxyEnvironment, type Route, textReply } from './route.ts';
+import type { ProxyEnvironment, Route } from './route.ts';
 import { READ_ROUTES } from './routes-read.ts';
 import { WRITE_ROUTES } from './routes-write.ts';
 import { callMethod, RPC_METHODS } from './rpc.ts';
 import type { ProxyStore } from './store.ts';
+import { NO_WEB, type WebOptions } from './web/web-options.ts';
+import { addWebRoutes, webMethodsOf } from './web/web-routes.ts';
 
 /** A configuration of a thousand partitions takes about 2 MB. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -31,6 +33,7 @@ export interface ProxyServerOptions {
   readonly products?: ReadonlyMap<string, string>;
   readonly clock?: Clock;
   readonly externalMasters?: readonly ExternalMaster[];
+  readonly web?: WebOptions;
 }
 
 export interface ProxyServer {
@@ -62,6 +65,7 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
   });
   prepare(app, options.log);
   addRoutes(app, environment);
+  addWebRoutes(app, { options: options.web ?? NO_WEB, log: options.log, runId });
   return {
     listen: (host, port) => app.listen({ host, port }),
     async close() {
@@ -105,7 +109,6 @@ function addRoutes(app: FastifyInstance, environment: ProxyEnvironment): void {
       return send(reply, await callMethod(method, request, environment));
     });
   }
-  add('GET', '/', async () => textReply('slapos-node proxy: a SlapOS Master for this machine.\n'));
   add('GET', '/hateoas', hateoasRoute);
   app.get<{ Params: { kind: string; title: string } }>(
     '/hateoas/:kind/:title',
@@ -122,6 +125,7 @@ function addRoutes(app: FastifyInstance, environment: ProxyEnvironment): void {
 function methodsOf(path: string): string[] {
   const method = path.slice(1);
   return [
+    ...webMethodsOf(path),
     Object.hasOwn(READ_ROUTES, path) ? 'GET' : '',
     Object.hasOwn(WRITE_ROUTES, path) || Object.hasOwn(RPC_METHODS, method) ? 'POST' : '',
   ].filter((name) => name !== '');

@@ -12,8 +12,9 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   const proxy = parseProxyOptions(config, options);
   if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
   const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId, log);
-  const { computerId: defaultComputerId, products, externalMasters } = proxy;
-  const server = createProxyServer({ store, log, defaultComputerId, products, externalMasters });
+  const { computerId: defaultComputerId, products, externalMasters, web } = proxy;
+  const settings = { defaultComputerId, products, externalMasters, web };
+  const server = createProxyServer({ store, log, ...settings });
   try {
     await applySoftwareRoot(store, proxy.localSoftwareReleaseRoot, isFile, log);
     const address = await listen(server, proxy);

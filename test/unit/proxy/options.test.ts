@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfig } from '../../../src/config/read.ts';
 import { parseDatabaseUri, parseProxyOptions } from '../../../src/proxy/options.ts';
+import { NO_WEB } from '../../../src/proxy/web/web-options.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -39,6 +40,7 @@ key = k
     externalMasters: [
       expect.objectContaining({ url: 'https://other/', keyFile: 'k', softwareReleases: [] }),
     ],
+    web: NO_WEB,
   });
   expect(parseDatabaseUri(file, { database_uri: '/y' })).toBe('/y');
 });

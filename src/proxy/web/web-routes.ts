@@ -1,0 +1,41 @@
+/**
+ * What the proxy serves besides its APIs: the panel's files, the cache of software and the HTTP
+ * proxy. Their bodies are streams, and what is under way ends when the server does.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from '../../log/logger.ts';
+import { addPanelRoutes } from './panel.ts';
+import { addShacacheRoutes } from './shacache.ts';
+import type { WebOptions } from './web-options.ts';
+
+export interface WebEnvironment {
+  readonly options: WebOptions;
+  readonly log: Logger;
+  /** Constant while the process lives, and nobody else's. */
+  readonly runId: string;
+}
+
+/** Every route in a scope of its own, where a body is not read before the route is asked. */
+export function addWebRoutes(app: FastifyInstance, { options, log }: WebEnvironment): void {
+  const ending = new AbortController();
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
+    // Answers that take longer would hold up the end for as long as a client likes.
+    scope.addHook('preClose', async () => ending.abort());
+    addPanelRoutes(scope, options.publicFolder, ending.signal);
+    addShacacheRoutes(scope, { options: options.shacache, log, signal: ending.signal });
+  });
+}
+
+const STORED = /^\/shacache\/(cache|dir)\/./;
+
+/** The methods of a path that is one of these; empty for every other path. */
+export function webMethodsOf(path: string): string[] {
+  if (path === '/' || path === '/panel' || path.startsWith('/panel/public/'))
+    return ['GET', 'HEAD'];
+  if (path === '/shacache/cache') return ['POST'];
+  if (STORED.test(path)) return ['GET', 'HEAD', 'PUT'];
+  if (path === '/shacache/update') return ['POST'];
+  return [];
+}
