@@ -115,5 +115,6 @@ const found = new Set(
   executables.map((file) => join(source, file)).filter((file) => existsSync(file)),
 );
 for (const entry of found) await bundle(entry, found);
+await import('./build-types.mjs');
 await import('./compile-cache.mjs');
 process.stdout.write(`built ${found.size} bundles in dist/\n`);

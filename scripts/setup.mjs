@@ -253,7 +253,13 @@ whenChanged(
   buildNative,
 );
 const bundleSources = ['src', 'bin', 'package.json'].concat(
-  ['build.mjs', 'compile-cache.mjs', 'compile-cache-hook.cjs'].map((name) => `scripts/${name}`),
+  [
+    'build.mjs',
+    'build-types.mjs',
+    'tsconfig.types.json',
+    'compile-cache.mjs',
+    'compile-cache-hook.cjs',
+  ].map((name) => `scripts/${name}`),
 );
 whenChanged('bundles', bundleSources, ['dist/bin/slapos.js'], () => {
   if (!run(process.execPath, ['scripts/build.mjs'])) fail('the bundles could not be built');

@@ -1,7 +1,12 @@
 /** What Node programs import from `slapos-node` (docs/slap-library.md). */
 export type { ErrorCode } from './errors/catalogue.ts';
-export type { SlaposError } from './errors/slapos-error.ts';
-export { isSlaposError } from './errors/slapos-error.ts';
+export {
+  isMasterError,
+  isSlaposError,
+  type MasterError,
+  type SlaposError,
+} from './errors/slapos-error.ts';
+export type { CallLimits } from './slap/bounded-call.ts';
 export type {
   InstanceAddress,
   InstanceInformation,
@@ -23,17 +28,17 @@ export type {
 export type { JsonObject, JsonValue } from './slap/json-value.ts';
 export type { PartitionId, SlapSoftwareRelease } from './slap/master.ts';
 export type { RetryPolicy } from './slap/retry.ts';
-export { type CallOptions, Slap, type SlapOptions, type SlapTransport } from './slap/slap.ts';
-export {
+export { Slap, type SlapOptions, type SlapTransport } from './slap/slap.ts';
+export type {
   Computer,
   ComputerPartition,
-  type InstanceState,
-  type ListedInstance,
+  InstanceState,
+  ListedInstance,
   OpenOrder,
-  type PendingInstance,
-  type RequestAnswer,
-  type RequestedInstance,
-  type RequestOptions,
-  type SoftwareState,
+  PendingInstance,
+  RequestAnswer,
+  RequestedInstance,
+  RequestOptions,
+  SoftwareState,
   Supply,
 } from './slap/slap-objects.ts';

@@ -123,6 +123,11 @@ export function isSlaposError(error: unknown): error is SlaposError {
   return typeof error === 'object' && error !== null && BRAND in error;
 }
 
+/** True for an error of a Master, whichever bundle created it. */
+export function isMasterError(error: unknown): error is MasterError {
+  return isSlaposError(error) && error.code.startsWith('SLAPOS_ERR_MASTER_');
+}
+
 /** The `code` of a system or project error, or the empty string. */
 export function errorCode(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;

@@ -1,8 +1,10 @@
 /** Calls that end with a signal or after a time. */
 import { CancelledError, MasterError } from '../errors/slapos-error.ts';
 
-interface Limits {
+/** How a call ends before its time. */
+export interface CallLimits {
   readonly signal?: AbortSignal | undefined;
+  /** Longest time of the call with its retries, instead of that of the connection. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -11,9 +13,10 @@ interface Limits {
  * @param url names the work in messages
  * @throws CancelledError SLAPOS_ERR_CANCELLED once the signal of the limits aborts, with its reason
  *   as cause; MasterError SLAPOS_ERR_MASTER_UNAVAILABLE after `timeoutMs`.
+ * @internal
  */
 export async function runBounded<T>(
-  { signal, timeoutMs }: Limits,
+  { signal, timeoutMs }: CallLimits,
   url: URL,
   work: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {

@@ -2,7 +2,7 @@
  * The way to a Master that every protocol of it shares: addresses, TLS, kept-alive connections,
  * limits of time, retries of reads and the errors of HTTP (spec/slap-protocol.md 3).
  */
-import { runBounded } from './bounded-call.ts';
+import { type CallLimits, runBounded } from './bounded-call.ts';
 import { refusalOf } from './http-refusal.ts';
 import type { HttpAnswer, HttpTransport } from './http-transport.ts';
 import { encodeForm, type FormValue, parseMasterUrl, renderEndpoint } from './master-url.ts';
@@ -40,13 +40,6 @@ export interface ConnectionRequest {
   readonly isRead: boolean;
   /** The error for an answer that is no success, where it is not {@link refusalOf}. */
   readonly refusal?: (answer: HttpAnswer) => Error;
-}
-
-/** Ends a call before its time. */
-export interface CallLimits {
-  readonly signal?: AbortSignal | undefined;
-  /** Longest time of the call with its retries, instead of that of the connection. */
-  readonly timeoutMs?: number | undefined;
 }
 
 /** Requests of the classic protocol, JSON-RPC and HATEOAS share connections and errors. */

@@ -63,6 +63,7 @@ const SHARED_RESERVED: ReadonlySet<string> = new Set([
   'timestamp',
 ]);
 
+/** @internal */
 export function parseInstance(partition: SlapPartition): InstanceInformation {
   const { computerId, partitionId, instanceGuid, softwareReleaseUrl, accessStatus } = partition;
   const all = partition.parameters ?? {};
@@ -85,7 +86,10 @@ export function parseInstance(partition: SlapPartition): InstanceInformation {
   };
 }
 
-/** Parameters without what the Master adds. */
+/**
+ * Parameters without what the Master adds.
+ * @internal
+ */
 export function parseParameters(all: Readonly<Record<string, MarshalValue>>): JsonObject {
   return without(RESERVED, all);
 }
@@ -114,7 +118,10 @@ function parseShared(value: MarshalValue): SharedInstanceInformation {
   };
 }
 
-/** What JSON cannot say becomes the next best: a number, a list, or its text. */
+/**
+ * What JSON cannot say becomes the next best: a number, a list, or its text.
+ * @internal
+ */
 export function toJson(value: MarshalValue): JsonValue {
   if (value instanceof MarshalFloat) return value.value;
   if (value instanceof MarshalTuple) return value.items.map(toJson);

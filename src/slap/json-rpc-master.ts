@@ -2,7 +2,7 @@
  * A Master over its JSON-RPC API (spec/slap-protocol.md 6): implements {@link SlapMaster} as
  * `slap-client.ts` does over XML. What this API names by guid is looked up by its partition first.
  */
-import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+import { isSlaposError, MasterError } from '../errors/slapos-error.ts';
 import { expectId, renderErrorLog } from './call-values.ts';
 import type { SlapConnection } from './connection.ts';
 import { parseFormat } from './format-document.ts';
@@ -287,5 +287,5 @@ function toDictionary(value: JsonObject): Record<string, MarshalValue> {
 function unsupported(what: string): Promise<never> {
   const message = `The JSON-RPC API of SlapOS has no call for ${what}.`;
   const hint = "Use the transport 'xml'.";
-  return Promise.reject(new SlaposError('SLAPOS_ERR_MASTER_UNSUPPORTED', message, { hint }));
+  return Promise.reject(new MasterError('SLAPOS_ERR_MASTER_UNSUPPORTED', message, { hint }));
 }

@@ -1,7 +1,8 @@
 /** The JSON-RPC API of a Master (spec/slap-protocol.md 6): a POST of an object for each method. */
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { MasterError } from '../errors/slapos-error.ts';
-import type { CallLimits, SlapConnection } from './connection.ts';
+import type { CallLimits } from './bounded-call.ts';
+import type { SlapConnection } from './connection.ts';
 import { boundedText, MAX_EXPLANATION_BYTES, refusalOf } from './http-refusal.ts';
 import type { HttpAnswer } from './http-transport.ts';
 import type { RpcInput, RpcMethodName, RpcOutput } from './json-rpc-methods.ts';
@@ -31,7 +32,10 @@ export interface JsonRpc {
   ): Promise<RpcOutput<M>>;
 }
 
-/** Calls methods over a connection to a Master. */
+/**
+ * Calls methods over a connection to a Master.
+ * @internal
+ */
 export function createJsonRpc(connection: SlapConnection): JsonRpc {
   return {
     async call(method, input, { requester, ...limits } = {}) {

@@ -11,6 +11,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+/** @internal */
 export const NO_RETRIES: RetryPolicy = { maxRetries: 0, minDelayMs: 0, maxDelayMs: 0 };
 /** Too many requests, and what gateways say of a server that is away for a moment. */
 const PASSING_STATUSES: readonly unknown[] = [429, 502, 503, 504];
@@ -20,6 +21,7 @@ const PASSING_STATUSES: readonly unknown[] = [429, 502, 503, 504];
  * @param repetitions how often it was repeated already
  * @param chance from 0 to 1: clients that failed together do not come back together
  * @returns milliseconds, or null to give up.
+ * @internal
  */
 export function planRetry(
   failure: unknown,
@@ -45,6 +47,7 @@ function isPassing(failure: unknown): failure is { context: Readonly<Record<stri
 /**
  * Runs an attempt again as long as the policy allows.
  * @throws what the last attempt threw, or the reason of the signal.
+ * @internal
  */
 export async function runWithRetries<T>(
   policy: RetryPolicy,
@@ -75,6 +78,7 @@ async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<
 /**
  * The header Retry-After (RFC 9110 10.2.3): seconds or a date.
  * @returns milliseconds from `nowMs` on, or undefined when it says nothing.
+ * @internal
  */
 export function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;

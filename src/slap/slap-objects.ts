@@ -1,7 +1,7 @@
 /** Upstream's objects: handles that know names and ask the Master when they are told to. */
 import { MasterError } from '../errors/slapos-error.ts';
+import type { CallLimits } from './bounded-call.ts';
 import { checkChoice, checkParameters, checkText } from './call-parameters.ts';
-import type { CallLimits } from './connection.ts';
 import {
   type InstanceInformation,
   parseInstance,
@@ -11,7 +11,10 @@ import type { JsonObject } from './json-value.ts';
 import type { InstanceAnswer, PartitionId, SlapSoftwareRelease } from './master.ts';
 import type { SlapUserMaster } from './slap-client.ts';
 
-/** Opens the Master for one call. */
+/**
+ * Opens the Master for one call.
+ * @internal
+ */
 export type OpenMaster = (limits?: CallLimits) => SlapUserMaster;
 
 export type InstanceState = 'started' | 'stopped' | 'destroyed';
@@ -61,6 +64,7 @@ export type RequestAnswer = RequestedInstance | PendingInstance;
 export class OpenOrder {
   readonly #open: OpenMaster;
 
+  /** @internal */
   constructor(open: OpenMaster) {
     this.#open = open;
   }
@@ -78,6 +82,7 @@ export class OpenOrder {
 export class Supply {
   readonly #open: OpenMaster;
 
+  /** @internal */
   constructor(open: OpenMaster) {
     this.#open = open;
   }
@@ -111,6 +116,7 @@ export class Computer {
   readonly computerId: string;
   readonly #open: OpenMaster;
 
+  /** @internal */
   constructor(open: OpenMaster, computerId: string) {
     this.#open = open;
     this.computerId = computerId;
@@ -157,6 +163,7 @@ export class ComputerPartition {
   readonly partitionId: string;
   readonly #open: OpenMaster;
 
+  /** @internal */
   constructor(open: OpenMaster, { computerId, partitionId }: PartitionId) {
     this.#open = open;
     this.computerId = computerId;

@@ -2,9 +2,10 @@
  * The library for Node programs: upstream's objects (spec/slap-protocol.md 5) over either transport.
  * A property never asks the Master; a method that returns a promise asks it each time.
  */
+import type { CallLimits } from './bounded-call.ts';
 import { checkChoice, checkText } from './call-parameters.ts';
 import { expectId } from './call-values.ts';
-import { type CallLimits, openSlapConnection, type SlapConnection } from './connection.ts';
+import { openSlapConnection, type SlapConnection } from './connection.ts';
 import { createJsonRpc, type JsonRpc } from './json-rpc.ts';
 import { createJsonRpcMaster } from './json-rpc-master.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -34,9 +35,6 @@ export interface SlapOptions {
   /** Of calls that only read. Default: 2 after 250 ms to 10 s. */
   readonly retries?: Partial<RetryPolicy> | undefined;
 }
-
-/** How one call may end before its time. */
-export type CallOptions = CallLimits;
 
 const TRANSPORTS: readonly SlapTransport[] = ['xml', 'json-rpc'];
 const RETRIES: RetryPolicy = { maxRetries: 2, minDelayMs: 250, maxDelayMs: 10_000 };
@@ -92,12 +90,12 @@ export class Slap {
   }
 
   /** Software releases of a product, best first; none when it is unknown. */
-  getProductReleases(product: string, options?: CallOptions): Promise<string[]> {
+  getProductReleases(product: string, options?: CallLimits): Promise<string[]> {
     return this.#open(options).getProductReleases(checkText(product, 'product'));
   }
 
   /** Address of the HATEOAS API, or null where there is none. */
-  getHateoasUrl(options?: CallOptions): Promise<string | null> {
+  getHateoasUrl(options?: CallLimits): Promise<string | null> {
     return this.#open(options).getHateoasUrl();
   }
 
@@ -111,7 +109,7 @@ export class Slap {
     return this.#connection.abort();
   }
 
-  readonly #open = (limits: CallOptions = {}): SlapUserMaster => {
+  readonly #open = (limits: CallLimits = {}): SlapUserMaster => {
     const connection = this.#connection.within(limits);
     return this.transport === 'xml'
       ? createSlapClientOn(connection)
