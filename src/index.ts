@@ -8,6 +8,14 @@ export {
 } from './errors/slapos-error.ts';
 export type { CallLimits } from './slap/bounded-call.ts';
 export type {
+  ComputerPartition,
+  InstanceState,
+  PendingInstance,
+  RequestAnswer,
+  RequestedInstance,
+  RequestOptions,
+} from './slap/computer-partition.ts';
+export type {
   InstanceAddress,
   InstanceInformation,
   SharedInstanceInformation,
@@ -28,17 +36,12 @@ export type {
 export type { JsonObject, JsonValue } from './slap/json-value.ts';
 export type { PartitionId, SlapSoftwareRelease } from './slap/master.ts';
 export type { RetryPolicy } from './slap/retry.ts';
+export type { ServiceInformation } from './slap/services.ts';
 export { Slap, type SlapOptions, type SlapTransport } from './slap/slap.ts';
 export type {
   Computer,
-  ComputerPartition,
-  InstanceState,
   ListedInstance,
   OpenOrder,
-  PendingInstance,
-  RequestAnswer,
-  RequestedInstance,
-  RequestOptions,
   SoftwareState,
   Supply,
 } from './slap/slap-objects.ts';

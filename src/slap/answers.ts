@@ -1,6 +1,8 @@
 /** Answers of a Master as plain records (spec/slap-protocol.md 1.5). Pure. */
 import { isSlaposError, MasterError } from '../errors/slapos-error.ts';
 import { decodeInstanceXml } from './instance-xml.ts';
+import type { JsonObject } from './json-value.ts';
+import { renderJson } from './marshal-json.ts';
 import { MarshalObject, MarshalTuple, type MarshalValue } from './marshal-value.ts';
 import type { InstanceAnswer, SlapComputer, SlapPartition, SlapSoftwareRelease } from './master.ts';
 import { pythonStr } from './python-text.ts';
@@ -136,6 +138,13 @@ export function parseCertificate(value: MarshalValue): { certificate: string; ke
   const found = dictionary(value);
   if (found === null) throw unexpected('a certificate');
   return { certificate: text(found['certificate']) ?? '', key: text(found['key']) ?? '' };
+}
+
+/** @throws MasterError SLAPOS_ERR_MASTER_PROTOCOL when the value is no dictionary. */
+export function parseStatus(value: MarshalValue): JsonObject {
+  const status = dictionary(value);
+  if (status === null) throw unexpected('a status');
+  return renderJson(status);
 }
 
 function expectObject(

@@ -1,5 +1,5 @@
 /** The HATEOAS part of a Master (spec/slap-protocol.md 7): services and computers of a user. */
-import { MasterError } from '../errors/slapos-error.ts';
+import { errorCode, MasterError, SlaposError } from '../errors/slapos-error.ts';
 import type { SlapConnection } from './connection.ts';
 import { expandUriTemplate } from './uri-template.ts';
 
@@ -93,6 +93,37 @@ export async function openHateoas(connection: SlapConnection, url: URL): Promise
       return text((await getJson(connection, token))['access_token']);
     },
   };
+}
+
+/** What tells where the HATEOAS API is. */
+interface HateoasGuide {
+  readonly connection: SlapConnection;
+  getHateoasUrl(): Promise<string | null>;
+}
+
+/**
+ * Opens the HATEOAS API: where the configuration says, else where the Master says, else where
+ * slapproxy has it.
+ * @throws SlaposError SLAPOS_ERR_NOT_AVAILABLE when the Master has none.
+ */
+export async function openHateoasOf(
+  guide: HateoasGuide,
+  restUrl: string | undefined,
+): Promise<HateoasClient> {
+  const { connection } = guide;
+  const told = restUrl ?? (await guide.getHateoasUrl());
+  if (told !== null) return openHateoas(connection, new URL(told, connection.baseUrl));
+  try {
+    return await openHateoas(connection, new URL('hateoas/', connection.baseUrl));
+  } catch (cause) {
+    const codes = ['SLAPOS_ERR_MASTER_NOT_FOUND', 'SLAPOS_ERR_MASTER_PROTOCOL'];
+    if (!codes.includes(errorCode(cause))) throw cause;
+    const message = 'SlapOS Master Hateoas API required for this operation is not available.';
+    throw new SlaposError('SLAPOS_ERR_NOT_AVAILABLE', message, {
+      cause,
+      hint: 'set master_rest_url in section [slapos] of the client configuration',
+    });
+  }
 }
 
 function escapeQuotes(value: string): string {

@@ -1,5 +1,6 @@
 /** Instances as the library shows them: plain records, equal whatever the transport. Pure. */
-import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject } from './json-value.ts';
+import { renderJson } from './marshal-json.ts';
 import { MarshalFloat, MarshalTuple, type MarshalValue } from './marshal-value.ts';
 import type { SlapPartition } from './master.ts';
 
@@ -78,7 +79,7 @@ export function parseInstance(partition: SlapPartition): InstanceInformation {
     softwareType: text(all['slap_software_type']),
     parameters: parseParameters(all),
     connectionParameters: partition.connection,
-    slaParameters: without(new Set(), partition.filter),
+    slaParameters: renderJson(partition.filter),
     addresses: list(all['ip_list']).map(parseAddress),
     sharedInstances: list(all['slave_instance_list']).map(parseShared),
     timestamp: text(all['timestamp']),
@@ -98,8 +99,7 @@ function without(
   names: ReadonlySet<string>,
   all: Readonly<Record<string, MarshalValue>>,
 ): JsonObject {
-  const entries = Object.entries(all).filter(([name]) => !names.has(name));
-  return Object.fromEntries(entries.map(([name, value]) => [name, toJson(value)]));
+  return renderJson(Object.fromEntries(Object.entries(all).filter(([name]) => !names.has(name))));
 }
 
 function parseAddress(value: MarshalValue): InstanceAddress {
@@ -116,21 +116,6 @@ function parseShared(value: MarshalValue): SharedInstanceInformation {
     softwareType: text(all['slap_software_type']),
     parameters: without(SHARED_RESERVED, all),
   };
-}
-
-/**
- * What JSON cannot say becomes the next best: a number, a list, or its text.
- * @internal
- */
-export function toJson(value: MarshalValue): JsonValue {
-  if (value instanceof MarshalFloat) return value.value;
-  if (value instanceof MarshalTuple) return value.items.map(toJson);
-  if (Array.isArray(value)) return value.map(toJson);
-  if (typeof value === 'bigint') return value.toString();
-  if (typeof value !== 'object' || value === null) return value;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && prototype !== Object.prototype) return String(value);
-  return without(new Set(), value as Readonly<Record<string, MarshalValue>>);
 }
 
 function text(value: MarshalValue | undefined): string {

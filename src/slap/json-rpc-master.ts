@@ -8,8 +8,8 @@ import type { SlapConnection } from './connection.ts';
 import { parseFormat } from './format-document.ts';
 import { createJsonRpc, type JsonRpc } from './json-rpc.ts';
 import type { RpcInstance, RpcInstanceState } from './json-rpc-methods.ts';
+import { parametersOf, partitionOf, toDictionary, toSla } from './json-rpc-partition.ts';
 import type { JsonObject } from './json-value.ts';
-import { MarshalTuple, type MarshalValue } from './marshal-value.ts';
 import type {
   InstanceAnswer,
   InstanceRequest,
@@ -17,7 +17,6 @@ import type {
   SlapComputer,
   SlapPartition,
 } from './master.ts';
-import { pythonStr } from './python-text.ts';
 import type { SlapUserMaster } from './slap-client.ts';
 
 /** Speaks JSON-RPC over a connection, which is closed with it. */
@@ -200,6 +199,26 @@ class JsonRpcMaster implements SlapUserMaster {
     return unsupported('software products');
   }
 
+  async renameInstance(id: PartitionId, title: string) {
+    const { instance_guid } = await this.#lookUp(id);
+    await this.#rpc.call('slapos.put.v0.software_instance_title', { instance_guid, title });
+  }
+
+  getComputerStatus(computerId: string) {
+    const input = { computer_guid: computerId };
+    return this.#rpc.call('slapos.get.v0.compute_node_status', input);
+  }
+
+  generateComputerCertificate(computerId: string) {
+    const input = { computer_guid: computerId };
+    return this.#rpc.call('slapos.post.v0.compute_node_certificate', input);
+  }
+
+  async revokeComputerCertificate(computerId: string) {
+    const input = { computer_guid: computerId };
+    await this.#rpc.call('slapos.remove.v0.compute_node_certificate', input);
+  }
+
   async close() {
     await this.connection.close();
   }
@@ -229,59 +248,6 @@ class JsonRpcMaster implements SlapUserMaster {
 
 function software(url: string, computerId: string) {
   return { computer_guid: computerId, software_release_uri: url };
-}
-
-/** `retention_delay` is a number in this API. */
-function toSla(filter: Readonly<Record<string, string>>): Record<string, string | number> {
-  const { retention_delay: delay, ...texts } = filter;
-  const delayDays = Number(delay);
-  if (delay === undefined || Number.isNaN(delayDays)) return { ...filter };
-  return { ...texts, retention_delay: delayDays };
-}
-
-function partitionOf(instance: RpcInstance): SlapPartition {
-  return {
-    computerId: instance.computer_guid,
-    partitionId: instance.compute_partition_id,
-    requestedState: instance.state,
-    needsModification: true,
-    softwareReleaseUrl: instance.software_release_uri,
-    instanceGuid: instance.instance_guid,
-    title: instance.title,
-    parameters: parametersOf(instance),
-    connection: connectionOf(instance.connection_parameters),
-    filter: toDictionary(instance.sla_parameters),
-    accessStatus: instance.access_status_message || null,
-  };
-}
-
-/** The reserved keys of the XML API stand for the fields of this one. */
-function parametersOf(instance: RpcInstance): Record<string, MarshalValue> {
-  return {
-    ...toDictionary(instance.parameters),
-    ip_list: instance.ip_list.map((pair) => new MarshalTuple(pair)),
-    instance_title: instance.title,
-    root_instance_title: instance.root_instance_title,
-    slap_computer_id: instance.computer_guid,
-    slap_computer_partition_id: instance.compute_partition_id,
-    slap_software_release_url: instance.software_release_uri,
-    slap_software_type: instance.software_type,
-    timestamp: String(instance.processing_timestamp),
-  };
-}
-
-function connectionOf(connection: JsonObject): Record<string, string | null> {
-  return Object.fromEntries(
-    Object.entries(connection).map(([key, value]) => [
-      key,
-      value === null ? null : pythonStr(value),
-    ]),
-  );
-}
-
-/** JSON is a part of what can be marshalled. */
-function toDictionary(value: JsonObject): Record<string, MarshalValue> {
-  return { ...value };
 }
 
 function unsupported(what: string): Promise<never> {

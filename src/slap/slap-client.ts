@@ -10,6 +10,7 @@ import {
   parseComputer,
   parsePartition,
   parseRequestAnswer,
+  parseStatus,
   parseTexts,
 } from './answers.ts';
 import { expectId, renderErrorLog } from './call-values.ts';
@@ -19,6 +20,7 @@ import {
   type SlapClientOptions,
   type SlapConnection,
 } from './connection.ts';
+import type { JsonObject } from './json-value.ts';
 import { encodeMarshal } from './marshal.ts';
 import type { InstanceAnswer, InstanceRequest, PartitionId, SlapMaster } from './master.ts';
 
@@ -28,6 +30,10 @@ export interface SlapUserMaster extends SlapMaster {
   readonly connection: SlapConnection;
   /** Software releases of a product, best first; none when it is unknown. */
   getProductReleases(product: string): Promise<string[]>;
+  renameInstance(id: PartitionId, title: string): Promise<void>;
+  getComputerStatus(computerId: string): Promise<JsonObject>;
+  generateComputerCertificate(computerId: string): Promise<{ certificate: string; key: string }>;
+  revokeComputerCertificate(computerId: string): Promise<void>;
 }
 
 /** Speaks the XML protocol to the Master of the options. */
@@ -183,6 +189,27 @@ class SlapClient implements SlapUserMaster {
   async getProductReleases(product: string) {
     const query = { software_product_reference: product };
     return parseTexts(await this.#read('getSoftwareReleaseListFromSoftwareProduct', query));
+  }
+
+  async renameInstance(id: PartitionId, title: string) {
+    await this.connection.post('softwareInstanceRename', { ...partition(id), new_name: title });
+  }
+
+  async getComputerStatus(computerId: string) {
+    expectId(computerId, 'computer id');
+    return parseStatus(await this.#read('getComputerStatus', { computer_id: computerId }));
+  }
+
+  async generateComputerCertificate(computerId: string) {
+    expectId(computerId, 'computer id');
+    const path = 'generateComputerCertificate';
+    const answer = await this.connection.post(path, { computer_id: computerId });
+    return parseCertificate(parseAnswer(answer.body, `The answer of ${path}`));
+  }
+
+  async revokeComputerCertificate(computerId: string) {
+    expectId(computerId, 'computer id');
+    await this.connection.post('revokeComputerCertificate', { computer_id: computerId });
   }
 
   async close() {

@@ -5,12 +5,19 @@
 import type { CallLimits } from './bounded-call.ts';
 import { checkChoice, checkText } from './call-parameters.ts';
 import { expectId } from './call-values.ts';
+import { ComputerPartition } from './computer-partition.ts';
 import { openSlapConnection, type SlapConnection } from './connection.ts';
 import { createJsonRpc, type JsonRpc } from './json-rpc.ts';
 import { createJsonRpcMaster } from './json-rpc-master.ts';
 import type { RetryPolicy } from './retry.ts';
+import {
+  openHateoasDirectory,
+  openRpcDirectory,
+  type ServiceDirectory,
+  type ServiceInformation,
+} from './services.ts';
 import { createSlapClientOn, type SlapUserMaster } from './slap-client.ts';
-import { Computer, ComputerPartition, OpenOrder, Supply } from './slap-objects.ts';
+import { Computer, OpenOrder, Supply } from './slap-objects.ts';
 
 export type SlapTransport = 'xml' | 'json-rpc';
 
@@ -19,6 +26,8 @@ export interface SlapOptions {
   readonly masterUrl: string;
   /** Default `xml`, as nodes. */
   readonly transport?: SlapTransport | undefined;
+  /** Address of the HATEOAS API, where the Master does not tell it. */
+  readonly masterRestUrl?: string | undefined;
   /** PEM files of the client certificate. */
   readonly keyFile?: string | undefined;
   readonly certFile?: string | undefined;
@@ -46,6 +55,7 @@ export class Slap {
   /** The JSON-RPC API itself, whatever the transport of the objects. */
   readonly rpc: JsonRpc;
   readonly #connection: SlapConnection;
+  readonly #restUrl: string | undefined;
 
   /**
    * @throws UsageError SLAPOS_ERR_USAGE for a wrong option, ConfigError SLAPOS_ERR_CONFIG_VALUE
@@ -64,6 +74,7 @@ export class Slap {
       () => import('./http-transport.ts'),
     );
     this.#connection = connection;
+    this.#restUrl = options.masterRestUrl;
     this.masterUrl = connection.baseUrl.href;
     this.rpc = createJsonRpc(connection);
   }
@@ -94,6 +105,16 @@ export class Slap {
     return this.#open(options).getProductReleases(checkText(product, 'product'));
   }
 
+  /** Titles of the services (instance trees) of whoever the certificate names. */
+  listServices(options?: CallLimits): Promise<readonly string[]> {
+    return this.#directory(options).listServices();
+  }
+
+  /** @throws MasterError SLAPOS_ERR_MASTER_NOT_FOUND when there is no service of this title. */
+  getService(title: string, options?: CallLimits): Promise<ServiceInformation> {
+    return this.#directory(options).getService(checkText(title, 'title'));
+  }
+
   /** Address of the HATEOAS API, or null where there is none. */
   getHateoasUrl(options?: CallLimits): Promise<string | null> {
     return this.#open(options).getHateoasUrl();
@@ -107,6 +128,12 @@ export class Slap {
   /** Ends connections now: calls that are under way fail. */
   abort(): Promise<void> {
     return this.#connection.abort();
+  }
+
+  #directory(limits: CallLimits = {}): ServiceDirectory {
+    return this.transport === 'xml'
+      ? openHateoasDirectory(this.#open(limits), this.#restUrl)
+      : openRpcDirectory(this.rpc, limits);
   }
 
   readonly #open = (limits: CallLimits = {}): SlapUserMaster => {

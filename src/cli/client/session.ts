@@ -1,7 +1,7 @@
 /** What client commands have in common: the Master, the HATEOAS API, names of software. */
-import { errorCode, SlaposError, UsageError } from '../../errors/slapos-error.ts';
+import { UsageError } from '../../errors/slapos-error.ts';
 import { type ClientOptions, parseClientOptions } from '../../slap/client-options.ts';
-import { type HateoasClient, openHateoas } from '../../slap/hateoas-client.ts';
+import { type HateoasClient, openHateoasOf } from '../../slap/hateoas-client.ts';
 import { createSlapClient, type SlapUserMaster } from '../../slap/slap-client.ts';
 import type { CommandContext } from '../command.ts';
 
@@ -25,28 +25,11 @@ export async function withMaster<T>(
 }
 
 /**
- * Opens the HATEOAS API: where the configuration says, else where the Master says, else where
- * slapproxy has it.
- * @throws SlaposError SLAPOS_ERR_NOT_AVAILABLE when the Master has none.
+ * Opens the HATEOAS API of the Master.
+ * @throws SlaposError SLAPOS_ERR_NOT_AVAILABLE when it has none.
  */
 export async function openApi({ options, master }: ClientSession): Promise<HateoasClient> {
-  const { connection } = master;
-  if (options.masterRestUrl !== undefined) {
-    return openHateoas(connection, new URL(options.masterRestUrl, connection.baseUrl));
-  }
-  const told = await master.getHateoasUrl();
-  if (told !== null) return openHateoas(connection, new URL(told, connection.baseUrl));
-  try {
-    return await openHateoas(connection, new URL('hateoas/', connection.baseUrl));
-  } catch (cause) {
-    const codes = ['SLAPOS_ERR_MASTER_NOT_FOUND', 'SLAPOS_ERR_MASTER_PROTOCOL'];
-    if (!codes.includes(errorCode(cause))) throw cause;
-    const message = 'SlapOS Master Hateoas API required for this operation is not available.';
-    throw new SlaposError('SLAPOS_ERR_NOT_AVAILABLE', message, {
-      cause,
-      hint: 'set master_rest_url in section [slapos] of the client configuration',
-    });
-  }
+  return openHateoasOf(master, options.masterRestUrl);
 }
 
 const PRODUCT = 'product.';

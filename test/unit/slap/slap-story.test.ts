@@ -1,7 +1,7 @@
 /** One story over both transports against the real proxy: every step gives the same. */
 import { expect, test } from 'vitest';
+import type { RequestOptions } from '../../../src/slap/computer-partition.ts';
 import { Slap, type SlapTransport } from '../../../src/slap/slap.ts';
-import type { RequestOptions } from '../../../src/slap/slap-objects.ts';
 import {
   computerDocument,
   type ProxyFixture,
@@ -80,6 +80,19 @@ async function tellStory(): Promise<unknown> {
     isShared: true,
   });
   told['host'] = await partition.getInstance();
+  told['services'] = [
+    await slap.listServices(),
+    await slap.getService('root'),
+    await outcome(slap.getService('none')),
+  ];
+  await computer.partition('slappart1').rename('renamed');
+  told['renamed'] = (await computer.partition('slappart1').getInstance()).title;
+  told['certificates'] = [
+    await outcome(computer.generateCertificate()),
+    await outcome(partition.getCertificate()),
+    await outcome(computer.revokeCertificate()),
+    await outcome(computer.getStatus()),
+  ];
   await partition.bang('why');
   await computer.bang('why');
   await partition.reportStarted();
@@ -87,7 +100,7 @@ async function tellStory(): Promise<unknown> {
   await partition.reportError('log');
   told['stopped'] = await order.request({ ...ROOT, state: 'stopped' });
   told['again'] = await order.request(ROOT);
-  await partition.request({ softwareRelease: SOFTWARE, title: 'child', state: 'destroyed' });
+  await partition.request({ softwareRelease: SOFTWARE, title: 'renamed', state: 'destroyed' });
   await computer.partition('slappart1').reportDestroyed();
   await order.request({ ...ROOT, state: 'destroyed' });
   await partition.reportDestroyed();
@@ -141,6 +154,12 @@ test('both transports tell the same story', async () => {
     ],
     'shared again': { connectionParameters: { key: 'é' } },
     host: { sharedInstances: [{ title: 'shared' }] },
+    services: [
+      ['root'],
+      { title: 'root', state: 'started', connectionParameters: { url: 'http://[::1]/?a&b' } },
+      'SLAPOS_ERR_MASTER_NOT_FOUND',
+    ],
+    renamed: 'renamed',
     stopped: { state: 'stopped' },
     again: { state: 'started' },
     free: 'SLAPOS_ERR_MASTER_NOT_FOUND',
