@@ -6,6 +6,12 @@ import { randomInt } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from '../log/logger.ts';
 import { type Clock, systemClock } from './clock.ts';
+import {
+  boundConnections,
+  type ConnectionLimits,
+  defaultLimits,
+  serverOptions,
+} from './connections.ts';
 import { renderPartition } from './documents.ts';
 import { type ExternalMaster, ExternalMasters } from './external-masters.ts';
 import { hateoasRoute, renderDocument } from './hateoas.ts';
@@ -34,6 +40,7 @@ export interface ProxyServerOptions {
   readonly clock?: Clock;
   readonly externalMasters?: readonly ExternalMaster[];
   readonly web?: WebOptions;
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 export interface ProxyServer {
@@ -58,11 +65,16 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
     contacts: new Map(),
     partitionTexts: new PartitionTexts(renderPartition),
   };
+  const limits = { ...defaultLimits(), ...options.limits };
   const app = fastify({
+    http: serverOptions(limits),
+    requestTimeout: limits.requestMs,
+    connectionTimeout: limits.silenceMs,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },
   });
+  boundConnections(app.server, limits, options.log);
   prepare(app, options.log);
   addRoutes(app, environment);
   addWebRoutes(app, { options: options.web ?? NO_WEB, log: options.log, runId });
