@@ -1,6 +1,8 @@
 /** Clients that are slow, silent or many: everybody else is answered. */
+import { createServer } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
-import { defaultLimits } from '../../../src/proxy/connections.ts';
+import { silentLogger } from '../../../src/log/logger.ts';
+import { boundConnections, defaultLimits } from '../../../src/proxy/connections.ts';
 import {
   computerDocument,
   instanceRequest,
@@ -72,7 +74,9 @@ test('clients that never come to the end of what they say', async () => {
 });
 
 test('a client that asks for large answers and reads none', async () => {
-  proxy = await startProxy({ limits: { silenceMs: 1500 } });
+  // Nothing else may end it: the next of its requests is always half received.
+  const never = 3_600_000;
+  proxy = await startProxy({ limits: { silenceMs: 1500, headMs: never, requestMs: never } });
   const { master, url } = proxy;
   await describeComputer(url);
   await master.requestInstance(instanceRequest('large', { parameters: { a: 'x'.repeat(LARGE) } }));
@@ -107,6 +111,15 @@ test('without a place left those that are there are answered, and others later',
   await open(url).closed;
   await busy[0]?.closed;
   expect(await open(url).get('/getRunId')).toMatch(/^HTTP\/1.1 200 /);
+});
+
+test('a connection that cannot be accepted ends nothing', () => {
+  const server = createServer();
+  const said: string[] = [];
+  const log = { ...silentLogger, error: (message: string) => said.push(message) };
+  boundConnections(server, defaultLimits(), log);
+  server.emit('error', new Error('accept EMFILE'));
+  expect(said).toEqual(['Connections fail: accept EMFILE']);
 });
 
 test('fewer connections than files may be open', () => {
