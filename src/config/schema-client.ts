@@ -6,6 +6,7 @@ const ours: typeof proxy = (key, type, about, details) =>
   proxy(key, type, about, { ...details, isOurs: true, oldNames: [key.replaceAll('_', '-')] });
 const client = keysReadBy('client');
 const request = keysReadBy('request');
+const shell = keysReadBy('console');
 
 const SHACACHE = [
   ['shacache_content_directory', 'path', 'contents of the cache that the proxy keeps'],
@@ -36,6 +37,7 @@ export const CLIENT_KEYS: readonly KeySpec[] = [
   client('key_file', 'path', 'private key of the user'),
   client('cert_file', 'path', 'certificate of the user'),
   client('alias', 'lines', 'name and URL of software releases'),
+  shell('python_slapos', 'path', 'slapos or Python that runs Python scripts'),
   request('type', 'text', 'software type when none is given'),
   request('state', 'text', 'state when none is given'),
 ];

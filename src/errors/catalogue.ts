@@ -39,6 +39,7 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_BUSY: 'Another slapos process is doing the same work.',
   SLAPOS_ERR_BUILD: 'buildout failed.',
   SLAPOS_ERR_BUILDOUT_MISSING: 'No Python with zc.buildout was found.',
+  SLAPOS_ERR_PYTHON_MISSING: 'No slapos in Python was found to run a Python script.',
   SLAPOS_ERR_NO_SPACE: 'Not enough free disk space.',
   SLAPOS_ERR_PARTITION: 'A partition could not be processed.',
   SLAPOS_ERR_PROMISE_FAILED: 'A promise of a partition is not kept.',

@@ -17,20 +17,37 @@ export interface ClientOptions extends SlapClientOptions {
   readonly defaults: ReadonlyMap<string, string>;
 }
 
+/** What a command line says about the Master; it wins over the file. */
+export interface GivenMaster {
+  readonly masterUrl?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly certFile?: string | undefined;
+}
+
 /**
  * Options of client commands: section slapconsole first, then slapos; `master_url` only from the
  * latter.
+ * @param given by the command line, before both
  * @throws ConfigError SLAPOS_ERR_CONFIG_KEY_MISSING without an address, or without the key and
  *   certificate that https needs; SLAPOS_ERR_CONFIG_VALUE for a bad value.
  */
-export function parseClientOptions(config: Config, env: Environment): ClientOptions {
+export function parseClientOptions(
+  config: Config,
+  env: Environment,
+  given: GivenMaster = {},
+): ClientOptions {
   requireSection(config, 'slapos');
   const defaults = new Map([...config.items('slapconsole')].filter(([, value]) => value !== ''));
-  const hasOwnPair = defaults.has('key_file') || defaults.has('cert_file');
-  const pair = hasOwnPair ? defaults : config.items('slapos');
+  const own = new Map(defaults);
+  if (given.keyFile) own.set('key_file', given.keyFile);
+  if (given.certFile) own.set('cert_file', given.certFile);
+  const hasOwnPair = own.has('key_file') || own.has('cert_file');
+  const pair = hasOwnPair ? own : config.items('slapos');
+  const restUrl = given.masterUrl ? undefined : config.get('slapos', 'master_rest_url');
   return {
-    ...parseMasterOptions(config, env, pair),
-    masterRestUrl: config.get('slapos', 'master_rest_url') || undefined,
+    ...parseMasterOptions(config, env, pair, given.masterUrl),
+    // That of another Master would answer for it.
+    masterRestUrl: restUrl || undefined,
     aliases: parseAliases(defaults.get('alias') ?? '', config),
     defaults,
   };
@@ -39,14 +56,16 @@ export function parseClientOptions(config: Config, env: Environment): ClientOpti
 /**
  * Address and certificates of section slapos, for commands of the node.
  * @param pair where key_file and cert_file are looked for, when elsewhere
+ * @param given address that is used instead
  * @throws ConfigError as {@link parseClientOptions}.
  */
 export function parseMasterOptions(
   config: Config,
   env: Environment,
   pair: ReadonlyMap<string, string> = config.items('slapos'),
+  given?: string,
 ): SlapClientOptions {
-  const masterUrl = config.get('slapos', 'master_url') || undefined;
+  const masterUrl = given || config.get('slapos', 'master_url') || undefined;
   if (masterUrl === undefined) throw missing(config, "No option 'master_url'", 'master_url');
   const [keyFile, certFile] = ['key_file', 'cert_file'].map((key) => {
     const path = pair.get(key);

@@ -16,19 +16,25 @@ function shellOptions(): readonly OptionSpec[] {
     arity: 'flag',
     excludes: SHELLS.filter((other) => other.name !== name).map((other) => `--${other.name}`),
     excludesPositionals: true,
-    help: `accepted for scripts written for upstream's ${name} shell`,
+    help: `upstream's ${name} shell: the JavaScript console is opened instead`,
   }));
 }
 
 export const CONSOLE_COMMAND: CommandSpec = {
   words: 'console',
+  load: () => import('./console.ts'),
   group: 'client',
   summary: 'open a console on the SLAP library, or run a script with it',
+  examples: [
+    'slapos console',
+    'slapos console SCRIPT.mjs ARGUMENT',
+    'slapos console SCRIPT.py    (run by an installed slapos.core)',
+  ],
   positionals: [
     {
       name: 'script_file_and_arguments',
       arity: 'rest',
-      help: 'script to run instead of a console, and its arguments',
+      help: 'script to run instead of a console, and its arguments; - is standard input',
     },
   ],
   options: [

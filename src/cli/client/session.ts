@@ -15,13 +15,22 @@ export async function withMaster<T>(
   context: CommandContext,
   work: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
-  const options = parseClientOptions(context.config, context.env);
+  const options = parseClientOptions(context.config, context.env, {
+    masterUrl: textOption(context, 'master_url'),
+    keyFile: textOption(context, 'key_file'),
+    certFile: textOption(context, 'cert_file'),
+  });
   const master = createSlapClient(options);
   try {
     return await work({ options, master });
   } finally {
     await master.close();
   }
+}
+
+function textOption({ options }: CommandContext, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
 }
 
 /**
