@@ -125,7 +125,7 @@ export function isSlaposError(error: unknown): error is SlaposError {
 
 /** True for an error of a Master, whichever bundle created it. */
 export function isMasterError(error: unknown): error is MasterError {
-  return isSlaposError(error) && error.code.startsWith('SLAPOS_ERR_MASTER_');
+  return isSlaposError(error) && error.code.split('_')[2] === 'MASTER';
 }
 
 /** The `code` of a system or project error, or the empty string. */
