@@ -1,5 +1,7 @@
 {
   "variables": {
+    # The BPF sampler of processes is optional: it needs clang and the headers of libbpf to be built.
+    "has_bpf%": "<!(command -v clang >/dev/null && test -e /usr/include/bpf/libbpf.h && echo 1 || echo 0)",
     "core_sources": ["<!@(find native/core -name '*.cc' ! -path '*/bpf/*' | LC_ALL=C sort)"],
     "strict_flags": [
       "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-restrict",
@@ -38,5 +40,38 @@
       "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"],
       "libraries": ["-lpthread"]
     }
+  ],
+  "conditions": [
+    ["has_bpf==1", {
+      "targets": [
+        {
+          "target_name": "slapos_bpf",
+          "sources": [
+            "native/bpf_addon.cc", "native/binding/async.cc",
+            "<!@(find native/core/bpf native/core/sys -name '*.cc' | LC_ALL=C sort)"
+          ],
+          "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+          "defines": [
+            "NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED",
+            "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+          ],
+          "libraries": ["-lbpf"],
+          "actions": [
+            {
+              "action_name": "task_iter",
+              "inputs": [
+                "native/core/bpf/task_iter.bpf.c", "native/core/bpf/kernel_types.h",
+                "native/core/bpf/task_record.h"
+              ],
+              "outputs": ["<(PRODUCT_DIR)/slapos_task_iter.bpf.o"],
+              "action": [
+                "clang", "-O2", "-g", "-target", "bpf", "-Wall", "-Werror",
+                "-c", "native/core/bpf/task_iter.bpf.c", "-o", "<@(_outputs)"
+              ]
+            }
+          ]
+        }
+      ]
+    }]
   ]
 }

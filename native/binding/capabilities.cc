@@ -14,8 +14,6 @@ Napi::Value ReadCapabilities(const Napi::CallbackInfo& info) {
   result.Set("pidfd", found.pidfd);
   result.Set("closeRange", found.close_range);
   result.Set("openat2", found.openat2);
-  // No BPF program is built into this addon: the sampler always reads procfs.
-  result.Set("bpfTaskIterator", false);
   result.Set("glibcVersion", ::gnu_get_libc_version());
   return result;
 }

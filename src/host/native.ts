@@ -41,7 +41,6 @@ export interface NativeCapabilities {
   readonly pidfd: boolean;
   readonly closeRange: boolean;
   readonly openat2: boolean;
-  readonly bpfTaskIterator: boolean;
   /** gnu_get_libc_version(3), such as `2.36`. */
   readonly glibcVersion: string;
 }

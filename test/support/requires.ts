@@ -16,6 +16,7 @@ const PROBES = {
   tun: () => probeAccess('/dev/net/tun', constants.R_OK | constants.W_OK),
   cgroup2: probeCgroup2,
   buildout: probeBuildout,
+  bpf: probeBpf,
 } satisfies Record<string, () => string | undefined>;
 
 export type Facility = keyof typeof PROBES;
@@ -49,6 +50,18 @@ function probeBuildout(): string | undefined {
   return status === 0
     ? undefined
     : `${python}: ${error?.message ?? stderr.trim().split('\n').pop()}`;
+}
+
+/** The BPF reader of processes: built here, and allowed by the kernel. */
+function probeBpf(): string | undefined {
+  const folder = join(packageRoot(), 'build', 'Release');
+  const script = `require(process.argv[1] + '/slapos_bpf.node')
+    .openTaskReader({ object: process.argv[1] + '/slapos_task_iter.bpf.o' })`;
+  const { status, stderr } = spawnSync(process.execPath, ['-e', script, folder], {
+    encoding: 'utf8',
+  });
+  if (status === 0) return undefined;
+  return /^\w*Error: .*/m.exec(stderr)?.[0] ?? `exit status ${status}`;
 }
 
 /** A cgroup v2 hierarchy in which this process may make groups. */

@@ -1,0 +1,258 @@
+// bpf_iter of libbpf; see task_iter.bpf.c for what the kernel is asked.
+#include "core/bpf/task_reader.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "core/bpf/task_record.h"
+#include "core/sys/sys_error.h"
+#include "core/sys/unique_fd.h"
+
+namespace slapos {
+
+namespace {
+
+using TaskRecord = slapos_task_record;
+using Settings = slapos_task_settings;
+
+// The kernel gives at most 32 KiB of an iterator at once.
+constexpr size_t kReadBytes = 64 * 1024;
+constexpr uint64_t kNsPerTick = 10'000'000;
+
+struct ObjectCloser {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+struct LinkDestroyer {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Object = std::unique_ptr<bpf_object, ObjectCloser>;
+using Link = std::unique_ptr<bpf_link, LinkDestroyer>;
+
+// libbpf prints the verifier's log; nothing in core prints.
+int Silence(libbpf_print_level, const char*, va_list) { return 0; }
+
+[[noreturn]] void Refuse(const char* step) {
+  throw SysError(errno == 0 ? EINVAL : errno, "bpf", step);
+}
+
+Object Load(const std::string& path) {
+  libbpf_set_print(Silence);
+  Object object(bpf_object__open_file(path.c_str(), nullptr));
+  if (!object) Refuse("open the program");
+  if (bpf_object__load(object.get()) != 0) Refuse("load the program");
+  return object;
+}
+
+Link Attach(bpf_object* object, const char* name) {
+  bpf_program* program = bpf_object__find_program_by_name(object, name);
+  if (program == nullptr) Refuse(name);
+  Link link(bpf_program__attach_iter(program, nullptr));
+  if (!link) Refuse("attach the iterator");
+  return link;
+}
+
+bpf_map* FindMap(bpf_object* object, const char* name) {
+  bpf_map* map = bpf_object__find_map_by_name(object, name);
+  if (map == nullptr) Refuse(name);
+  return map;
+}
+
+// The whole output of an iterator, in steps of what the kernel gives.
+template <typename Take>
+void ReadIterator(const Link& link, std::vector<char>& buffer, Take take) {
+  UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));
+  if (!iterator) Refuse("create the iterator");
+  for (;;) {
+    ssize_t length = ::read(iterator.Get(), buffer.data(), buffer.size());
+    if (length == 0) return;
+    if (length > 0) {
+      take(static_cast<size_t>(length));
+    } else if (errno != EINTR && errno != EAGAIN) {
+      ThrowErrno("read", "the iterator");
+    }
+  }
+}
+
+// The global variables of the program, in the memory where the kernel has them (Linux 5.5).
+class SharedSettings {
+ public:
+  ~SharedSettings() {
+    if (memory_ != nullptr) ::munmap(memory_, sizeof(Settings));
+  }
+  void Map(const bpf_map* globals) {
+    if (bpf_map__value_size(globals) < sizeof(Settings)) throw SysError(EPROTO, "bpf", "settings");
+    void* memory = ::mmap(nullptr, sizeof(Settings), PROT_READ | PROT_WRITE, MAP_SHARED,
+                          bpf_map__fd(globals), 0);
+    if (memory == MAP_FAILED) ThrowErrno("mmap", "the settings of the program");
+    memory_ = static_cast<Settings*>(memory);
+  }
+  Settings* operator->() const { return memory_; }
+
+ private:
+  Settings* memory_ = nullptr;
+};
+
+// Shares of user and system time of the exact run time, as /proc tells them
+// (cputime_adjust in kernel/sched/cputime.c).
+void SplitRunTime(const TaskRecord& task, ProcessRecord* record) {
+  double runtime = static_cast<double>(task.runtime_ns);
+  double utime = static_cast<double>(task.utime_ns);
+  double stime = static_cast<double>(task.stime_ns);
+  double system = utime + stime > 0 ? runtime * (stime / (utime + stime)) : 0;
+  auto ticks = [](double ns) {
+    return static_cast<double>(static_cast<uint64_t>(ns) / kNsPerTick);
+  };
+  record->stime_ticks = ticks(system);
+  record->utime_ticks = ticks(runtime - system);
+}
+
+// The letter of proc_pid_stat(5): get_task_state in fs/proc/array.c.
+uint8_t StateLetter(uint32_t state) {
+  constexpr uint32_t kUninterruptible = 0x02;
+  constexpr uint32_t kNoLoad = 0x400;
+  constexpr uint32_t kReported = 0x7f;
+  const char letters[] = "RSDTtXZP";
+  if ((state & (kUninterruptible | kNoLoad)) == (kUninterruptible | kNoLoad)) return 'I';
+  // Waiting for a lock of the realtime kernel, or frozen.
+  if ((state & 0x1000) != 0 || (state & 0x8000) != 0) state |= kUninterruptible;
+  state &= kReported;
+  int highest = state == 0 ? 0 : 32 - __builtin_clz(state);
+  return static_cast<uint8_t>(letters[highest]);
+}
+
+void Add(TaskRecord& sum, const TaskRecord& thread) {
+  sum.utime_ns += thread.utime_ns;
+  sum.stime_ns += thread.stime_ns;
+  sum.runtime_ns += thread.runtime_ns;
+  sum.rchar += thread.rchar;
+  sum.wchar += thread.wchar;
+  sum.syscr += thread.syscr;
+  sum.syscw += thread.syscw;
+  sum.read_bytes += thread.read_bytes;
+  sum.write_bytes += thread.write_bytes;
+}
+
+ProcessRecord ToProcess(const TaskRecord& task, double page_bytes) {
+  ProcessRecord record = {};
+  record.pid = task.pid;
+  record.ppid = task.ppid;
+  record.uid = task.uid;
+  record.threads = task.threads;
+  record.start_ticks = static_cast<double>(task.start_ns / kNsPerTick);
+  SplitRunTime(task, &record);
+  record.cutime_ticks = static_cast<double>(task.cutime_ns / kNsPerTick);
+  record.cstime_ticks = static_cast<double>(task.cstime_ns / kNsPerTick);
+  record.blkio_delay_ticks = static_cast<double>(task.blkio_delay_ns / kNsPerTick);
+  record.rss_bytes = static_cast<double>(task.rss_pages) * page_bytes;
+  record.read_bytes = static_cast<double>(task.read_bytes);
+  record.write_bytes = static_cast<double>(task.write_bytes);
+  record.rchar = static_cast<double>(task.rchar);
+  record.wchar = static_cast<double>(task.wchar);
+  record.syscr = static_cast<double>(task.syscr);
+  record.syscw = static_cast<double>(task.syscw);
+  record.state = StateLetter(task.state);
+  record.has_io = 1;
+  ::memcpy(record.comm, task.comm, ::strnlen(task.comm, sizeof task.comm));
+  return record;
+}
+
+}  // namespace
+
+struct TaskReader::Program {
+  Object object;
+  Link tasks;
+  SharedSettings settings;
+  int wanted_uids = -1;
+  std::set<uid_t> wanted;
+  std::vector<char> buffer = std::vector<char>(kReadBytes);
+
+  void LearnCpuOffsets();
+  void SetWanted(const std::vector<uid_t>* uids);
+  std::vector<TaskRecord> ReadTasks();
+};
+
+// What to add to a per-CPU address for each CPU: from the addresses of a value of our own.
+void TaskReader::Program::LearnCpuOffsets() {
+  int count = libbpf_num_possible_cpus();
+  if (count <= 0 || count > SLAPOS_MAX_CPUS) throw SysError(ERANGE, "bpf", "count the CPUs");
+  bpf_map_info info = {};
+  uint32_t length = sizeof info;
+  int mark = bpf_map__fd(FindMap(object.get(), "cpu_mark"));
+  if (bpf_obj_get_info_by_fd(mark, &info, &length) != 0) Refuse("look at a map");
+  settings->cpu_mark_id = info.id;
+  settings->cpu_count = static_cast<uint32_t>(count);
+  ReadIterator(Attach(object.get(), "look_at_cpus"), buffer, [](size_t) {});
+  if (settings->cpu_mark_base == 0) throw SysError(ENOENT, "bpf", "find the parts of the CPUs");
+  for (int cpu = 0; cpu < count; cpu++) {
+    settings->cpu_offset[cpu] = settings->cpu_mark_address[cpu] - settings->cpu_mark_base;
+  }
+}
+
+// Changes the kernel's set of users to `uids`; usually it is what it was.
+void TaskReader::Program::SetWanted(const std::vector<uid_t>* uids) {
+  settings->is_filtered = uids != nullptr ? 1 : 0;
+  if (uids == nullptr) return;
+  std::set<uid_t> now(uids->begin(), uids->end());
+  if (now == wanted) return;
+  for (uid_t uid : wanted) {
+    if (now.count(uid) == 0) bpf_map_delete_elem(wanted_uids, &uid);
+  }
+  uint8_t yes = 1;
+  for (uid_t uid : now) {
+    if (bpf_map_update_elem(wanted_uids, &uid, &yes, BPF_ANY) != 0) Refuse("name the users");
+  }
+  wanted = std::move(now);
+}
+
+// Processes in the order of their pids, each with what its threads used.
+std::vector<TaskRecord> TaskReader::Program::ReadTasks() {
+  std::vector<char> bytes;
+  ReadIterator(tasks, buffer, [&](size_t length) {
+    bytes.insert(bytes.end(), buffer.data(), buffer.data() + length);
+  });
+  std::vector<TaskRecord> records(bytes.size() / sizeof(TaskRecord));
+  ::memcpy(records.data(), bytes.data(), records.size() * sizeof(TaskRecord));
+  auto first_thread = std::stable_partition(records.begin(), records.end(),
+                                            [](const TaskRecord& task) { return task.is_leader; });
+  std::vector<TaskRecord> threads(first_thread, records.end());
+  records.erase(first_thread, records.end());
+  auto by_pid = [](const TaskRecord& a, const TaskRecord& b) { return a.pid < b.pid; };
+  if (!std::is_sorted(records.begin(), records.end(), by_pid))
+    std::sort(records.begin(), records.end(), by_pid);
+  for (const TaskRecord& thread : threads) {
+    auto process = std::lower_bound(records.begin(), records.end(), thread, by_pid);
+    if (process != records.end() && process->pid == thread.pid) Add(*process, thread);
+  }
+  return records;
+}
+
+TaskReader::TaskReader(const std::string& object_path) : program_(new Program) {
+  Program& program = *program_;
+  program.object = Load(object_path);
+  program.settings.Map(FindMap(program.object.get(), ".bss"));
+  program.wanted_uids = bpf_map__fd(FindMap(program.object.get(), "wanted_uids"));
+  program.LearnCpuOffsets();
+  program.tasks = Attach(program.object.get(), "tell_task");
+}
+
+TaskReader::~TaskReader() = default;
+
+std::vector<ProcessRecord> TaskReader::Sample(const std::vector<uid_t>* uids) {
+  program_->SetWanted(uids);
+  std::vector<TaskRecord> tasks = program_->ReadTasks();
+  double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
+  std::vector<ProcessRecord> records;
+  records.reserve(tasks.size());
+  for (const TaskRecord& task : tasks) records.push_back(ToProcess(task, page_bytes));
+  return records;
+}
+
+}  // namespace slapos
