@@ -91,7 +91,8 @@ function readTls({ caFile, certFile, keyFile }: TlsFiles): object {
   };
 }
 
-function readSystemAuthorities(): Buffer | undefined {
+/** What this machine trusts; undefined where only Node's own list is known. */
+export function readSystemAuthorities(): Buffer | undefined {
   try {
     return readFileSync(SYSTEM_CA_FILE);
   } catch {

@@ -3,6 +3,7 @@ import { parseByteSize } from '../../config/byte-size.ts';
 import type { Config } from '../../config/config.ts';
 import { parseBoolean, splitLines, valueError } from '../../config/values.ts';
 import { type AllowRule, parseAllowRule } from './allow-list.ts';
+import type { Resolve } from './http-gate.ts';
 
 export interface ShacacheOptions {
   readonly contentFolder: string | undefined;
@@ -18,6 +19,9 @@ export interface HttpProxyOptions {
   readonly isTlsVerified: boolean;
   /** PEM file of authorities in place of the system's. */
   readonly caFile: string | undefined;
+  /** Tests have names and limits of their own. */
+  readonly resolve?: Resolve;
+  readonly timeoutMs?: number;
 }
 
 export interface WebOptions {

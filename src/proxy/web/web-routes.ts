@@ -2,8 +2,10 @@
  * What the proxy serves besides its APIs: the panel's files, the cache of software and the HTTP
  * proxy. Their bodies are streams, and what is under way ends when the server does.
  */
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../../log/logger.ts';
+import { addHttpProxyRoutes } from './http-proxy.ts';
 import { addPanelRoutes } from './panel.ts';
 import { addShacacheRoutes } from './shacache.ts';
 import type { WebOptions } from './web-options.ts';
@@ -16,8 +18,9 @@ export interface WebEnvironment {
 }
 
 /** Every route in a scope of its own, where a body is not read before the route is asked. */
-export function addWebRoutes(app: FastifyInstance, { options, log }: WebEnvironment): void {
+export function addWebRoutes(app: FastifyInstance, { options, log, runId }: WebEnvironment): void {
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
@@ -25,6 +28,7 @@ export function addWebRoutes(app: FastifyInstance, { options, log }: WebEnvironm
     scope.addHook('preClose', async () => ending.abort());
     addPanelRoutes(scope, options.publicFolder, ending.signal);
     addShacacheRoutes(scope, { options: options.shacache, log, signal: ending.signal });
+    addHttpProxyRoutes(scope, { options: options.httpProxy, runId, signal: ending.signal });
   });
 }
 
@@ -34,6 +38,7 @@ const STORED = /^\/shacache\/(cache|dir)\/./;
 export function webMethodsOf(path: string): string[] {
   if (path === '/' || path === '/panel' || path.startsWith('/panel/public/'))
     return ['GET', 'HEAD'];
+  if (path.startsWith('/http_proxy/')) return ['GET', 'HEAD', 'OPTIONS'];
   if (path === '/shacache/cache') return ['POST'];
   if (STORED.test(path)) return ['GET', 'HEAD', 'PUT'];
   if (path === '/shacache/update') return ['POST'];
