@@ -81,8 +81,11 @@ function unreadable(path: string, cause: unknown): ConfigError {
   );
 }
 
-/** Reads a file of any kind, also one without an end, which would fill our memory. */
-function readBounded(path: string): Uint8Array {
+/**
+ * Reads a file of any kind, also one without an end, which would fill our memory.
+ * @throws RangeError when it is longer than that; Node's own error when it cannot be read.
+ */
+export function readBounded(path: string, maxBytes: number = MAX_BYTES): Uint8Array {
   const fd = openSync(path, 'r');
   try {
     const chunks: Buffer[] = [];
@@ -92,7 +95,7 @@ function readBounded(path: string): Uint8Array {
       if (length === 0) return Buffer.concat(chunks, total);
       chunks.push(chunk.subarray(0, length));
       total += length;
-      if (total > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes`);
+      if (total > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);
     }
   } finally {
     closeSync(fd);

@@ -4,6 +4,7 @@
  */
 export const ERROR_CATALOGUE = {
   SLAPOS_ERR_USAGE: 'A command-line option, value or argument is wrong.',
+  SLAPOS_ERR_PARAMETERS: 'The parameters of an instance do not validate or cannot be validated.',
   SLAPOS_ERR_UNKNOWN_COMMAND: 'The words on the command line name no command.',
   SLAPOS_ERR_NOT_ROOT: 'The command needs root and the caller is another user.',
   SLAPOS_ERR_NOT_AVAILABLE: 'The command is known but this version cannot do it yet.',

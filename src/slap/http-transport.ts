@@ -19,6 +19,8 @@ export interface HttpOptions {
   readonly caFile: string | undefined;
   readonly isTlsVerified: boolean;
   readonly userAgent: string;
+  /** Longest body that is accepted; 256 MiB unless told. */
+  readonly maxAnswerBytes?: number;
 }
 
 export interface HttpRequest {
@@ -91,7 +93,7 @@ function createPool(origin: string, options: HttpOptions, tls: object): Pool {
     connections: 8,
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,
-    maxResponseSize: MAX_ANSWER_BYTES,
+    maxResponseSize: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
     connect: { ...tls, timeout: options.connectTimeoutMs },
   });
 }

@@ -1,11 +1,15 @@
 /** The JSON document beside a software release that describes its parameters (spec/cli.md 6.2). */
-import { readFile } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { nearestName } from '../config/check.ts';
+import { isObject, type JsonObject } from './schema-dialect.ts';
+import { documentUrl, SchemaDocumentError, SchemaReader } from './schema-reader.ts';
 
 export type Serialisation = 'xml' | 'json-in-xml';
 
-const TIMEOUT_MS = 10_000;
+/** Of a release, what one kind of instance is described by. */
+export interface InstanceKind {
+  readonly softwareType: string;
+  readonly isShared: boolean;
+}
 
 /**
  * How parameters of a software type are sent; null when there is no document or it does not say.
@@ -16,47 +20,91 @@ export async function readSerialisation(
   softwareType: string,
   folder: string,
 ): Promise<Serialisation | null> {
+  const reader = new SchemaReader();
   try {
-    const document: unknown = JSON.parse(await readDocument(`${softwareUrl}.json`, folder));
-    return parseSerialisation(document, softwareType);
+    const document = await readSoftwareDocument(softwareUrl, folder, reader);
+    return parseSerialisation(document, { softwareType, isShared: false });
   } catch {
     // Many releases have no such document; whoever needs the answer says so.
     return null;
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Reads the document of a release; null when there is none.
+ * @throws Error when there is one that cannot be used.
+ */
+export async function readSoftwareDocument(
+  softwareUrl: string,
+  folder: string,
+  reader: SchemaReader,
+): Promise<unknown> {
+  try {
+    return await reader.read(documentUrl(`${softwareUrl}.json`, folder));
+  } catch (cause) {
+    if (cause instanceof SchemaDocumentError && cause.isAbsent) return null;
+    throw cause;
   }
 }
 
 /** The type's own word, else that of the whole release. */
-export function parseSerialisation(document: unknown, softwareType: string): Serialisation | null {
-  const root = record(document);
-  const types = record(root['software-type']);
-  const own = record(types[softwareType])['serialisation'];
-  const value = own ?? root['serialisation'];
+export function parseSerialisation(document: unknown, kind: InstanceKind): Serialisation | null {
+  const type = findInstanceKind(document, kind) ?? {};
+  const value = 'serialisation' in type ? type['serialisation'] : record(document)['serialisation'];
   return value === 'xml' || value === 'json-in-xml' ? value : null;
 }
 
-async function readDocument(url: string, folder: string): Promise<string> {
-  if (url.startsWith('file:')) return readFile(fileURLToPath(url), 'utf8');
-  if (!/^https?:/i.test(url)) {
-    return readFile(isAbsolute(url) ? url : resolve(folder, url), 'utf8');
-  }
-  const { openHttpTransport } = await import('./http-transport.ts');
-  const transport = openHttpTransport({
-    connectTimeoutMs: TIMEOUT_MS,
-    timeoutMs: TIMEOUT_MS,
-    keyFile: undefined,
-    certFile: undefined,
-    caFile: undefined,
-    isTlsVerified: true,
-    userAgent: 'slapos-node',
-  });
-  try {
-    const answer = await transport.request({ method: 'GET', url: new URL(url) });
-    return answer.status === 200 ? answer.body.toString('utf8') : 'null';
-  } finally {
-    await transport.close();
-  }
+/** Upstream's name of the default type before 1.13; descriptions never use it. */
+const FORMER_DEFAULT = 'RootSoftwareInstance';
+
+/**
+ * What a release says of a kind of instance. A shared instance has an entry of its own, which is
+ * `shared` and may stand under another name and give its type as `software-type`.
+ */
+export function findInstanceKind(document: unknown, kind: InstanceKind): JsonObject | undefined {
+  const types = record(record(document)['software-type']);
+  const wanted = kind.softwareType === FORMER_DEFAULT ? 'default' : kind.softwareType;
+  const entries = Object.entries(types).filter(([, entry]) => isObject(entry));
+  const exact = Object.hasOwn(types, wanted) ? types[wanted] : undefined;
+  const named = entries.find(([name, entry]) => {
+    const { 'software-type': type = name, shared = false } = record(entry);
+    return type === wanted && (shared === true) === kind.isShared;
+  })?.[1];
+  if (isObject(exact) && (record(exact)['shared'] === true || !kind.isShared)) return exact;
+  return isObject(named) ? named : isObject(exact) ? exact : undefined;
 }
 
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+/**
+ * Where the schema of the parameters of a kind of instance is.
+ * @throws Error when the document does not say.
+ */
+export function locateRequestSchema(
+  document: unknown,
+  kind: InstanceKind,
+  softwareUrl: string,
+  folder: string,
+): URL {
+  const entry = findInstanceKind(document, kind);
+  if (entry === undefined) throw new Error(describeUnknownType(document, kind.softwareType));
+  const address = entry['request'];
+  if (typeof address !== 'string') {
+    throw new Error(`it names no schema for requests of software type '${kind.softwareType}'`);
+  }
+  const base = documentUrl(softwareUrl, folder);
+  if (URL.canParse(address, base.href)) return new URL(address, base);
+  throw new Error(`its schema for requests has the bad address '${address}'`);
+}
+
+function describeUnknownType(document: unknown, softwareType: string): string {
+  const types = Object.keys(record(record(document)['software-type']));
+  if (types.length === 0) return 'it describes no software type';
+  const near = nearestName(softwareType.slice(0, 100), types);
+  const guess = near === undefined ? `it has ${types.join(', ')}` : `did you mean ${near}?`;
+  return `it has no software type '${softwareType}'; ${guess}`;
+}
+
+function record(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
 }

@@ -8,6 +8,11 @@ import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error
 /** Deeper documents are refused: no peer writes them, and readers of values may recurse. */
 export const MAX_DEPTH = 300;
 
+export interface XmlOptions {
+  /** Tells line and column of what is wrong; it costs time. */
+  readonly hasPlaces?: boolean;
+}
+
 export interface XmlHandler {
   /** @param name without its prefix, `qualifiedName` with it */
   open(name: string, attributes: ReadonlyMap<string, string>, qualifiedName: string): void;
@@ -21,12 +26,19 @@ export interface XmlHandler {
  * @param what Names the document in messages, such as `the answer of getRunId`.
  * @throws SlaposError SLAPOS_ERR_SLAP_XML when it is not well formed, has a DTD or is too deep.
  */
-export function readXml(document: string | Uint8Array, what: string, handler: XmlHandler): void {
+export function readXml(
+  document: string | Uint8Array,
+  what: string,
+  handler: XmlHandler,
+  options: XmlOptions = {},
+): void {
   try {
-    feed(decodeXmlText(document), handler);
+    feed(decodeXmlText(document), handler, options);
   } catch (cause) {
     if (isSlaposError(cause)) throw cause;
-    const reason = errorMessage(cause).replace(/^undefined:/, 'line ');
+    const reason = errorMessage(cause)
+      .replace(/^undefined:/, 'line ')
+      .replace(/^(\d+):(\d+): /, 'line $1, column $2: ');
     throw new SlaposError('SLAPOS_ERR_SLAP_XML', `${what} is not valid XML: ${reason}`, { cause });
   }
 }
@@ -36,11 +48,8 @@ export function decodeXmlText(document: string | Uint8Array): string {
   return typeof document === 'string' ? stripMark(document) : decodeXmlBytes(document);
 }
 
-function feed(text: string, handler: XmlHandler): void {
-  const parser = new SaxesParser<{ xmlns: false; position: false }>({
-    xmlns: false,
-    position: false,
-  });
+function feed(text: string, handler: XmlHandler, { hasPlaces = false }: XmlOptions): void {
+  const parser = new SaxesParser({ xmlns: false as const, position: hasPlaces });
   let depth = 0;
   parser.on('error', (error) => {
     throw error;

@@ -1,10 +1,7 @@
-/** Parameters of `request`: KEY=VALUE words and files (spec/cli.md 6.2). */
-import { readFileSync } from 'node:fs';
-import { extname } from 'node:path';
-import { errorMessage, UsageError } from '../../errors/slapos-error.ts';
-import { decodeInstanceXml } from '../../slap/instance-xml.ts';
-import { MarshalFloat, type MarshalValue } from '../../slap/marshal-value.ts';
-import { parsePythonJson, renderPythonJson } from '../../slap/python-json.ts';
+/** Parameters of `request`: KEY=VALUE words, and how a file is sent (spec/cli.md 6.2). */
+import { UsageError } from '../../errors/slapos-error.ts';
+import type { MarshalValue } from '../../slap/marshal-value.ts';
+import { renderPythonJson } from '../../slap/python-json.ts';
 import type { Serialisation } from '../../slap/software-schema.ts';
 
 export type Parameters = Readonly<Record<string, MarshalValue>>;
@@ -25,73 +22,16 @@ export function parsePairs(words: readonly string[], option: string): Record<str
   return Object.fromEntries(found);
 }
 
-export interface ParameterFile {
-  readonly parameters: Parameters;
-  /** XML files are sent as they are. */
-  readonly isXml: boolean;
-}
-
-/**
- * Reads a file by the end of its name: YAML, XML, else JSON.
- * @throws UsageError SLAPOS_ERR_USAGE, exit 1, when it is not a dictionary in that language.
- */
-export async function readParameterFile(path: string): Promise<ParameterFile> {
-  const extension = extname(path).toLowerCase();
-  const isXml = extension === '.xml';
-  try {
-    const text = readFileSync(path, 'utf8');
-    if (isXml) return { parameters: decodeInstanceXml(text), isXml };
-    const isYaml = extension === '.yaml' || extension === '.yml';
-    const value = isYaml ? await parseYaml(text) : parsePythonJson(text);
-    return { parameters: expectDictionary(value), isXml };
-  } catch (cause) {
-    throw wrong(`Parameters file ${path} cannot be used: ${errorMessage(cause)}`, cause);
-  }
-}
-
-function expectDictionary(value: MarshalValue): Parameters {
-  const isDictionary =
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof MarshalFloat);
-  if (!isDictionary) throw new Error('it does not hold a dictionary');
-  return value as Parameters;
-}
-
-/** YAML 1.1, as Python reads it, with floats kept apart from integers. */
-async function parseYaml(text: string): Promise<MarshalValue> {
-  const { parseDocument, visit } = await import('yaml');
-  const document = parseDocument(text, { version: '1.1', intAsBigInt: true });
-  const [problem] = document.errors;
-  if (problem !== undefined) throw problem;
-  visit(document, {
-    Scalar(_key, node) {
-      node.value = convertScalar(node.value, node.source ?? '');
-    },
-  });
-  return document.toJS() as MarshalValue;
-}
-
-function convertScalar(value: unknown, source: string): unknown {
-  if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) return Number(value);
-  if (typeof value === 'number') return new MarshalFloat(value);
-  if (value instanceof Date) throw new Error(`put quotes around the date ${source}`);
-  if (value instanceof Uint8Array) throw new Error('binary values cannot be sent');
-  return value;
-}
-
 /** What is sent: with json-in-xml one parameter `_` that holds everything as JSON. */
 export function serialiseParameters(
-  parameters: Parameters,
+  values: ReadonlyMap<string, MarshalValue>,
   serialisation: Serialisation,
 ): Parameters {
-  const keys = Object.keys(parameters);
-  const isSerialised = keys.length === 1 && keys[0] === '_';
-  if (serialisation === 'xml' || isSerialised) return parameters;
-  return { _: renderPythonJson(parameters) };
+  const isSerialised = values.size === 1 && values.has('_');
+  if (serialisation === 'xml' || isSerialised) return Object.fromEntries(values);
+  return { _: renderPythonJson(values) };
 }
 
-function wrong(message: string, cause?: unknown): UsageError {
-  return new UsageError('SLAPOS_ERR_USAGE', message, { exitCode: 1, cause });
+function wrong(message: string): UsageError {
+  return new UsageError('SLAPOS_ERR_USAGE', message, { exitCode: 1 });
 }

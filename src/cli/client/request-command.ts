@@ -15,6 +15,7 @@ export const REQUEST_COMMAND: CommandSpec = {
   examples: [
     'slapos request my-instance URL --node computer_guid=COMP-1234',
     'slapos request my-instance URL --parameters-file parameters.json',
+    'slapos request my-instance URL --parameters-file FILE --validate error -n',
   ],
   positionals: [{ name: 'reference', arity: 'one', help: 'title of the instance' }, SOFTWARE_URL],
   options: [
@@ -58,6 +59,19 @@ export const REQUEST_COMMAND: CommandSpec = {
       arity: 'value',
       choices: ['xml', 'json-in-xml'],
       help: 'how the file is sent, instead of what the schema of the software says',
+    },
+    {
+      flags: ['--validate'],
+      name: 'validate',
+      arity: 'value',
+      choices: ['warn', 'error', 'off'],
+      help: 'what to do when parameters do not validate against the schema of the software: warn and go on (the default), request nothing, or do not look',
+    },
+    {
+      flags: ['-n', '--dry-run'],
+      name: 'dry_run',
+      arity: 'flag',
+      help: 'check the parameters and show what would be sent, as JSON',
     },
   ],
   configFamily: 'client',

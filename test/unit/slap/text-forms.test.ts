@@ -120,5 +120,6 @@ test.each([
   [null, 'a', null],
   [[], 'a', null],
 ])('serialisation of %j', (document, type, expected) => {
-  expect(parseSerialisation(document, type)).toBe(expected);
+  const kind = { softwareType: type, isShared: false };
+  expect(parseSerialisation(document, kind)).toBe(expected);
 });
