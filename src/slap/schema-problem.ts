@@ -74,10 +74,15 @@ function describeUnknownKeys(group: readonly SchemaError[]): string {
   const known = Object.keys(record(group[0]?.parentSchema?.['properties']));
   const names = group.map(({ keyword, params }) => {
     const name = String(record(params)[UNKNOWN_KEYS[keyword] ?? '']);
-    const near = nearestName(name.slice(0, 100), known);
+    const near = findNear(name, known);
     return near === undefined ? quote(name) : `${quote(name)} (did you mean ${quote(near)}?)`;
   });
   return `does not take ${names.join(', ')}`;
+}
+
+/** Of one or two letters everything is near. */
+function findNear(name: string, known: readonly string[]): string | undefined {
+  return name.length < 3 || name.length > 100 ? undefined : nearestName(name, known);
 }
 
 /** Keywords after whose wish the value that was given is shown. */
@@ -153,7 +158,7 @@ function alternatives({ schema }: SchemaError): string {
 
 function guess({ schema, data }: SchemaError): string {
   const words = Array.isArray(schema) ? schema.filter((word) => typeof word === 'string') : [];
-  const near = typeof data === 'string' ? nearestName(data.slice(0, 100), words) : undefined;
+  const near = typeof data === 'string' ? findNear(data, words) : undefined;
   return near === undefined || words.length < 2 ? '' : ` (did you mean ${quote(near)}?)`;
 }
 
