@@ -1,7 +1,7 @@
 /** What happens to an instance after it was requested (spec/proxy.md 8). */
 import { comparePythonStrings } from '../slap/python-text.ts';
 import { type Clock, nextTimestamp } from './clock.ts';
-import { rootTitle } from './documents.ts';
+import { parseSlaves, rootTitle } from './documents.ts';
 import { type Dictionary, expectDictionary, type Form } from './form.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { encodeParameters } from './request-form.ts';
@@ -118,15 +118,27 @@ export async function reportConnection(
   const connection = expectDictionary(form.marshalled('connection_xml'), what);
   encodeParameters(connection);
   const reference = form.optional('slave_reference');
-  const target =
-    reference === null
-      ? await tables.getPartition(key)
-      : await tables.getSlave({ reference, computerReference: key.computerReference });
-  if (target !== null && 'hostedBy' in target && target.hostedBy !== key.reference) {
-    await tables.updateSlave(target, { hostedBy: key.reference });
-  }
+  const host = await tables.getPartition(key);
+  // What a free partition has would be its next instance's.
+  if (host === null || host.title === null) return 'done';
+  const target = reference === null ? host : await findOwnSlave(host, reference, tables);
   if (target !== null) await publishConnection(target, connection, tables, clock);
   return 'done';
+}
+
+/** A slave that the host serves; for others' slaves it may not speak. */
+async function findOwnSlave(
+  host: PartitionRow,
+  reference: string,
+  tables: ProxyTables,
+): Promise<SlaveRow | null> {
+  const entries = parseSlaves(host.slaveInstanceList);
+  if (!entries.some((entry) => entry['slave_reference'] === reference)) return null;
+  const slave = await tables.getSlave({ reference, computerReference: host.computerReference });
+  if (slave !== null && slave.hostedBy !== host.reference) {
+    await tables.updateSlave(slave, { hostedBy: host.reference });
+  }
+  return slave;
 }
 
 /**

@@ -71,7 +71,8 @@ export function checkRequest(wanted: WantedInstance): WantedInstance {
   encodeParameters(wanted.parameters);
   return {
     ...wanted,
-    softwareType: wanted.softwareType || DEFAULT_TYPE,
+    // A slave without a type takes a host of any.
+    softwareType: wanted.softwareType || (wanted.isShared ? '' : DEFAULT_TYPE),
     state: state === '' ? null : state,
   };
 }

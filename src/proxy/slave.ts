@@ -86,7 +86,8 @@ async function findHost(
 }
 
 function isFitting(row: PartitionRow, request: ProxyRequest): boolean {
-  if (typeName(row.softwareType) !== typeName(request.softwareType)) return false;
+  const { softwareType } = request;
+  if (softwareType !== '' && typeName(row.softwareType) !== typeName(softwareType)) return false;
   if (request.hostGuid === null) return true;
   const prefix = `${request.computerId}-`;
   const isGuid = request.hostGuid.startsWith(prefix);
@@ -170,6 +171,6 @@ async function putSlave(
 
 function noHost(request: ProxyRequest): HttpProblem {
   const { title, softwareRelease, softwareType, computerId } = request;
-  const wanted = `${softwareRelease} of type ${softwareType} on ${computerId}`;
+  const wanted = `${softwareRelease} of type ${softwareType || 'any'} on ${computerId}`;
   return notFound(`No partition corresponding to slave request: ${title} (${wanted})`);
 }

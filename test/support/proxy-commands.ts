@@ -1,0 +1,202 @@
+/** Commands of the model of a proxy as calls, and documents and answers as the model has them. */
+import fc from 'fast-check';
+import { encodeMarshal } from '../../src/slap/marshal.ts';
+import type { MarshalObject, MarshalValue } from '../../src/slap/marshal-value.ts';
+import { decodeMarshal } from '../../src/slap/unmarshal.ts';
+import { computerDocument } from './proxy-fixture.ts';
+import type { Command, Outcome, Place, ProxyModel, Slot } from './proxy-model.ts';
+import { ask, type Call, get, post } from './proxy-peers.ts';
+
+export const COMPUTERS = ['COMP-1', 'COMP-2'] as const;
+const TITLES = ['a', 'b', 'c', 'a_b', "it's <é>"] as const;
+const SOFTWARE = ['https://example.com/one.cfg', '/opt/two.cfg'] as const;
+const TYPES = [
+  'default',
+  'default',
+  'default',
+  'default',
+  'frontend',
+  '',
+  'RootSoftwareInstance',
+] as const;
+const STATES = [null, null, 'started', 'started', 'stopped', 'destroyed'] as const;
+
+const texts = fc.dictionary(fc.constantFrom('p', 'q'), fc.constantFrom('1', '2', 'é & <>'), {
+  maxKeys: 2,
+});
+const place = fc
+  .tuple(fc.constantFrom('COMP-1', 'COMP-1', 'COMP-2'), fc.integer({ min: 0, max: 5 }))
+  .map(([computer, index]): Place => `${computer}/slappart${index}`);
+/** Mostly where instances are. */
+const asker = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom<Place[]>('COMP-1/slappart0', 'COMP-1/slappart1') },
+  { weight: 1, arbitrary: place },
+);
+const title = fc.constantFrom(...TITLES);
+const wanted = {
+  title,
+  from: fc.option(asker, { freq: 2 }),
+  state: fc.constantFrom(...STATES),
+  software: fc.constantFrom(SOFTWARE[0], SOFTWARE[0], ...SOFTWARE),
+  type: fc.constantFrom(...TYPES),
+  parameters: texts,
+  computer: fc.constantFrom(null, null, null, ...COMPUTERS),
+};
+const host = fc.constantFrom(null, null, null, 'slappart0', 'COMP-1-slappart1');
+const slave = fc.tuple(fc.constantFrom('', ...TITLES), title).map((parts) => parts.join('_'));
+
+/** Any sequence of commands, most of them requests. */
+export function commandLists(maxLength: number): fc.Arbitrary<Command[]> {
+  const kind = <K extends string>(name: K) => fc.constant(name);
+  const command: fc.Arbitrary<Command> = fc.oneof(
+    { weight: 10, arbitrary: fc.record({ kind: kind('request'), ...wanted }) },
+    { weight: 6, arbitrary: fc.record({ kind: kind('share'), ...wanted, host }) },
+    { weight: 4, arbitrary: fc.record({ kind: kind('destroyed'), at: place }) },
+    { weight: 1, arbitrary: fc.record({ kind: kind('bang'), at: place }) },
+    { weight: 2, arbitrary: fc.record({ kind: kind('rename'), at: place, title }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: kind('publish'),
+        at: place,
+        slave: fc.option(slave),
+        connection: texts,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: kind('format'),
+        computer: fc.constantFrom(...COMPUTERS),
+        count: fc.integer({ min: 0, max: 6 }),
+      }),
+    },
+  );
+  return fc.array(command, { minLength: 1, maxLength, size: 'max' });
+}
+
+const at = (key: Place) => {
+  const [computer_id = '', computer_partition_id = ''] = key.split('/');
+  return { computer_id, computer_partition_id };
+};
+
+export function renderCall(command: Command): Call {
+  if (command.kind === 'format') {
+    const xml = computerDocument(command.count, command.computer);
+    return post('loadComputerConfigurationFromXML', { xml });
+  }
+  if (command.kind === 'request' || command.kind === 'share') return renderRequest(command);
+  if (command.kind === 'publish') {
+    return post('setComputerPartitionConnectionXml', {
+      ...at(command.at),
+      connection_xml: encodeMarshal(command.connection),
+      slave_reference: command.slave ?? 'None',
+    });
+  }
+  if (command.kind === 'rename') {
+    return post('softwareInstanceRename', { ...at(command.at), new_name: command.title });
+  }
+  return command.kind === 'bang'
+    ? post('softwareInstanceBang', { ...at(command.at), message: '' })
+    : post('destroyedComputerPartition', at(command.at));
+}
+
+function renderRequest(command: Extract<Command, { kind: 'request' | 'share' }>): Call {
+  const filter: Record<string, MarshalValue> = {};
+  if (command.computer !== null) filter['computer_guid'] = command.computer;
+  if (command.kind === 'share' && command.host !== null) filter['instance_guid'] = command.host;
+  return ask(command.title, {
+    software_release: command.software,
+    software_type: command.type,
+    state: command.state,
+    shared_xml: command.kind === 'share',
+    partition_parameter_xml: command.parameters,
+    filter_xml: filter,
+    ...(command.from === null ? {} : at(command.from)),
+  });
+}
+
+/** An answer as the model gives it. */
+export function parseOutcome(command: Command, status: number, body: string): Outcome {
+  if (status !== 200) return { status };
+  if (command.kind !== 'request' && command.kind !== 'share') return { status, text: body };
+  const answer = decodeMarshal(body) as MarshalObject;
+  const { slap_computer_id, slap_computer_partition_id, _requested_state, _connection_dict } =
+    answer.attributes;
+  const state = _requested_state;
+  return {
+    status,
+    place: `${slap_computer_id}/${slap_computer_partition_id}`,
+    ...(typeof state === 'string' ? { state } : {}),
+    connection: { ...(_connection_dict as Readonly<Record<string, string>>) },
+  };
+}
+
+/** What the model says of it, without what is only for us. */
+export function plainOutcome({ isDecided: _isDecided, ...outcome }: Outcome): Outcome {
+  return outcome.place === undefined ? outcome : { connection: {}, ...outcome };
+}
+
+export const DOCUMENT_CALLS: readonly Call[] = COMPUTERS.map((computer_id) => {
+  return get('getFullComputerInformation', { computer_id });
+});
+
+type Seen = Omit<Slot, 'stamp'>;
+
+/** Instances of a computer document as the model has them, and their timestamps. */
+export function parseSlots(document: string): Array<Seen & { readonly timestamp: string }> {
+  const { attributes } = decodeMarshal(document) as MarshalObject;
+  const partitions = attributes['_computer_partition_list'] as readonly MarshalObject[];
+  return partitions.flatMap((partition) => {
+    const parameters = partition.attributes['_parameter_dict'];
+    return parameters === undefined ? [] : [parseSlot(partition, parameters as Parameters)];
+  });
+}
+
+type Parameters = Readonly<Record<string, string>>;
+
+function parseSlot({ attributes }: MarshalObject, all: Parameters) {
+  const {
+    full_address_list: _full,
+    ip_list: _ips,
+    instance_title,
+    root_instance_title,
+    slap_computer_id,
+    slap_computer_partition_id,
+    slap_software_release_url,
+    slap_software_type,
+    slave_instance_list,
+    timestamp = '',
+    ...parameters
+  } = all;
+  const slaves = slave_instance_list as unknown as readonly Parameters[];
+  return {
+    place: `${slap_computer_id}/${slap_computer_partition_id}` as Place,
+    title: instance_title ?? '',
+    root: root_instance_title === instance_title ? '' : (root_instance_title ?? ''),
+    state: attributes['_requested_state'] as Slot['state'],
+    software: slap_software_release_url ?? '',
+    type: slap_software_type ?? '',
+    parameters,
+    connection: { ...(attributes['_connection_dict'] as Parameters) },
+    slaves: slaves.map(
+      ({ slave_title: _title, slave_reference, slap_software_type: type, ...own }) => {
+        return { reference: slave_reference ?? '', type: type ?? '', parameters: own };
+      },
+    ),
+    timestamp,
+  };
+}
+
+/** The instances of the model, as {@link parseSlots} gives them. */
+export function listInstances(model: ProxyModel): Seen[] {
+  return COMPUTERS.flatMap((computer) => {
+    const slots = model.slots.filter((slot) => slot.place.startsWith(`${computer}/`));
+    const used = slots.filter((slot) => slot.title !== null);
+    // A document says of a child of its own name's root no more than of a root.
+    return used.map(({ stamp: _stamp, ...slot }) => ({
+      ...slot,
+      root: slot.root === slot.title ? '' : slot.root,
+    }));
+  });
+}
