@@ -32,7 +32,7 @@ test('any commands do what the model does', { timeout: 120_000 }, async () => {
         await proxy.close();
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 

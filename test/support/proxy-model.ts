@@ -76,6 +76,14 @@ export class ProxyModel {
   slots: Slot[] = [];
   slaves: Slave[] = [];
 
+  /** A model in the same state, to see what a command would do. */
+  copy(): ProxyModel {
+    const model = new ProxyModel();
+    model.slots = structuredClone(this.slots);
+    model.slaves = structuredClone(this.slaves);
+    return model;
+  }
+
   run(command: Command): Outcome {
     if (command.kind === 'format') return this.#format(command.computer, command.count);
     if (command.kind === 'request') return this.#request(command);
@@ -140,7 +148,8 @@ export class ProxyModel {
     }
     const root = this.#find(slot.root, '');
     if (root !== undefined && root.state !== 'started') {
-      return { state: root.state, isDecided: false };
+      // Upstream does so from the second request of a child on.
+      return { state: root.state, isDecided: slot.software === '' };
     }
     return { state: wanted ?? 'started', isDecided: wanted === null && slot.state !== 'started' };
   }
@@ -158,7 +167,8 @@ export class ProxyModel {
     const [first] = hosts;
     if (first === undefined) return { status: 404 };
     const host = hosts.find((slot) => slot.place === known?.host) ?? first;
-    if (known !== undefined && known.host !== host.place) this.#leave(known);
+    const isLeft = known !== undefined && known.host !== host.place;
+    if (isLeft) this.#leave(known);
     const { type } = wanted;
     const entry = { reference, type, parameters: sorted(wanted.parameters) };
     const index = host.slaves.findIndex((other) => other.reference === reference);
@@ -168,8 +178,8 @@ export class ProxyModel {
     const row = known ?? { reference, computer, host: host.place, connection: {} };
     row.host = host.place;
     if (known === undefined) this.slaves.push(row);
-    const isDecided =
-      host !== first || typeName(type) !== type || typeName(host.type) !== host.type;
+    const isAlias = typeName(type) !== type || typeName(host.type) !== host.type;
+    const isDecided = isLeft || host !== first || isAlias;
     return { status: 200, place: host.place, connection: row.connection, isDecided };
   }
 
@@ -249,12 +259,12 @@ export class ProxyModel {
       if (slot !== undefined) slot.connection = connection;
       return { status: 200, text: 'done', isDecided: slot === undefined };
     }
-    const row = this.slaves.find((other) => {
-      return other.reference === slave && other.computer === computerOf(at);
-    });
+    const rows = this.slaves.filter(({ reference }) => reference === slave);
+    const row = rows.find(({ computer }) => computer === computerOf(at));
     const isServed = slot?.slaves.some(({ reference }) => reference === slave) === true;
     if (row !== undefined && isServed) Object.assign(row, { connection, host: at });
-    return { status: 200, text: 'done', isDecided: row !== undefined && !isServed };
+    const isPlain = rows.length === 0 || (rows.length === 1 && row !== undefined && isServed);
+    return { status: 200, text: 'done', isDecided: !isPlain };
   }
 
   #format(computer: string, count: number): Outcome {
