@@ -29,15 +29,12 @@ const MAX_CACHED_COMPUTERS = 32;
 /** Rendered once for each state of the database; clients may ask for changes only. */
 const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   const computerId = form.value('computer_id');
-  const { body, version } = await environment.store.read(async (tables, version) => {
+  const { body, tag } = await environment.store.read(async (tables, version) => {
     return cachedDocument(computerId, version, tables, environment);
   });
   environment.contacts.set(computerId, environment.clock());
-  const headers = {
-    etag: `"${environment.runId}-${version}"`,
-    'cache-control': 'private, max-age=0',
-  };
-  const isKnown = ifNoneMatch === headers.etag;
+  const headers = { etag: tag, 'cache-control': 'private, max-age=0' };
+  const isKnown = ifNoneMatch === tag;
   const reply = { contentType: XML_TYPE, headers };
   return isKnown ? { ...reply, status: 304, body: '' } : { ...reply, body };
 };
@@ -52,8 +49,12 @@ async function cachedDocument(
   const known = documents.get(computerId);
   if (known?.version === version) return known;
   if (documents.size >= MAX_CACHED_COMPUTERS) documents.clear();
-  const document = await readComputer(computerId, tables, environment);
-  const fresh = { version, body: Buffer.from(document, 'latin1') };
+  const body = Buffer.from(await readComputer(computerId, tables, environment), 'latin1');
+  // What changed may be another computer, or nothing that the document tells.
+  const isSame = known?.body.equals(body) === true;
+  const fresh = isSame
+    ? { ...known, version }
+    : { version, body, tag: `"${environment.runId}-${version}"` };
   documents.set(computerId, fresh);
   return fresh;
 }

@@ -100,8 +100,7 @@ class SqliteStore implements ProxyStore {
   readonly schemaVersion: SchemaVersion;
   readonly #database: Database;
   readonly #path: string;
-  readonly #tables: ProxyTables;
-  readonly #ownChanges: Statement;
+  readonly #tables: SqliteTables;
   readonly #begin: Readonly<Record<'read' | 'write', Statement>>;
   readonly #commit: Statement;
   readonly #sync: WalSync;
@@ -112,7 +111,6 @@ class SqliteStore implements ProxyStore {
     this.#database = database;
     this.#path = path;
     this.#tables = new SqliteTables(database, version);
-    this.#ownChanges = database.prepare('SELECT total_changes()').pluck();
     this.#begin = { read: database.prepare('BEGIN'), write: database.prepare('BEGIN IMMEDIATE') };
     this.#commit = database.prepare('COMMIT');
     this.#sync = new WalSync(`${path}-wal`);
@@ -176,10 +174,10 @@ class SqliteStore implements ProxyStore {
     }
   }
 
-  /** data_version counts the commits of other connections, total_changes() our own. */
+  /** data_version counts the commits of other connections. */
   #version(): string {
     const others = this.#database.pragma('data_version', { simple: true });
-    return `${others}.${this.#ownChanges.get()}`;
+    return `${others}.${this.#tables.countChanges()}`;
   }
 }
 

@@ -75,12 +75,17 @@ type Value = string | number | null;
 export class SqliteTables implements ProxyTables {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
-
   readonly #dialect: Dialect;
+  #configChanges = 0;
 
   constructor(database: Database, version: SchemaVersion) {
     this.#database = database;
     this.#dialect = createDialect(version);
+  }
+
+  /** Rows that this connection ever changed in tables other than `config`, undone ones too. */
+  countChanges(): number {
+    return this.#totalChanges() - this.#configChanges;
   }
 
   async getConfig(name: string) {
@@ -92,11 +97,12 @@ export class SqliteTables implements ProxyTables {
   }
 
   async putConfig(name: string, value: string) {
-    this.#run(`INSERT OR REPLACE INTO ${this.#dialect.names.config} VALUES (?, ?)`, name, value);
+    const query = `INSERT OR REPLACE INTO ${this.#dialect.names.config} VALUES (?, ?)`;
+    this.#runOnConfig(query, name, value);
   }
 
   async deleteConfig(name: string) {
-    this.#run(`DELETE FROM ${this.#dialect.names.config} WHERE name = ?`, name);
+    this.#runOnConfig(`DELETE FROM ${this.#dialect.names.config} WHERE name = ?`, name);
   }
 
   async listConfig(prefix: string) {
@@ -301,6 +307,16 @@ export class SqliteTables implements ProxyTables {
 
   #run(query: string, ...values: Value[]): void {
     this.#prepare(query).run(...values);
+  }
+
+  #runOnConfig(query: string, ...values: Value[]): void {
+    const before = this.#totalChanges();
+    this.#run(query, ...values);
+    this.#configChanges += this.#totalChanges() - before;
+  }
+
+  #totalChanges(): number {
+    return this.#prepare('SELECT total_changes()').pluck().get() as number;
   }
 
   #prepare(query: string): Statement {

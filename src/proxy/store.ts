@@ -126,7 +126,10 @@ export interface ProxyStore {
   readonly schemaVersion: SchemaVersion;
   /** Runs work in one transaction that others see whole or not at all; a throw undoes it. */
   write<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T>;
-  /** Runs work on one consistent state. `version` changes whenever anything was written. */
+  /**
+   * Runs work on one consistent state. `version` changes whenever anything was written, by others
+   * or, other than configuration, by us.
+   */
   read<T>(work: (tables: ProxyTables, version: string) => Promise<T>): Promise<T>;
   /** Writes the whole content as SQL text beside the database and returns the path. */
   dump(): Promise<string>;

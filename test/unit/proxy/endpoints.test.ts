@@ -72,6 +72,26 @@ describe('the computer', () => {
     expect(await changed.text()).toContain(SOFTWARE);
   });
 
+  test('answers 304 while only other computers change, or what the document does not tell', async () => {
+    const { url, master, store } = proxy;
+    const documentOf = (id: string) => `${url}getFullComputerInformation?computer_id=${id}`;
+    await master.loadComputerConfiguration(computerDocument(1));
+    const etag = (await fetch(documentOf('COMP-1'))).headers.get('etag') ?? '';
+    const isKnown = async () => {
+      const headers = { 'if-none-match': etag };
+      return (await fetch(documentOf('COMP-1'), { headers })).status === 304;
+    };
+    await master.loadComputerConfiguration(computerDocument(1, 'COMP-2'));
+    expect(await isKnown()).toBe(true);
+    expect((await fetch(documentOf('COMP-2'))).headers.get('etag')).not.toBe(etag);
+    await store.write((tables) => tables.putConfig('a', 'b'));
+    expect(await isKnown()).toBe(true);
+    await master.loadComputerConfiguration(computerDocument(2));
+    expect(await isKnown()).toBe(false);
+    await master.loadComputerConfiguration(computerDocument(1));
+    expect(await isKnown()).toBe(false);
+  });
+
   test('described again, it keeps used partitions and forgets free ones', async () => {
     await proxy.master.loadComputerConfiguration(computerDocument(3));
     await ask('a');

@@ -90,12 +90,27 @@ test('transactions that wait in the middle do not mix', async () => {
   await store.close();
 });
 
-test('the version changes with our writes and those of others, not with reads', async () => {
+test('the version changes with our writes and those of others, not with configuration', async () => {
   const store = openSqliteStore(path, 'C', silentLogger);
   const version = () => store.read(async (_tables, value) => value);
   const first = await version();
   expect(await version()).toBe(first);
-  await store.write((tables) => tables.putConfig('a', 'b'));
+  await store.write(async (tables) => {
+    await tables.putConfig('a', 'b');
+    await tables.putConfig('a', 'c');
+    await tables.deleteConfig('a');
+    await tables.deleteConfig('a');
+  });
+  expect(await version()).toBe(first);
+  const undone = store.write(async (tables) => {
+    await tables.putConfig('a', 'b');
+    await tables.putSoftware({ url: 'u', computerReference: 'C', requestedState: 'available' });
+    throw new Error('undone');
+  });
+  await expect(undone).rejects.toThrow('undone');
+  await store.write((tables) => {
+    return tables.putSoftware({ url: 'u', computerReference: 'C', requestedState: 'available' });
+  });
   const second = await version();
   expect(second).not.toBe(first);
   const other = new Sqlite(path);
