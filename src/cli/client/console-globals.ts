@@ -6,9 +6,8 @@ import type { JsonObject } from '../../slap/json-value.ts';
 import { renderJson } from '../../slap/marshal-json.ts';
 import type { Slap } from '../../slap/slap.ts';
 import type { SoftwareState } from '../../slap/slap-objects.ts';
-import { readSerialisation } from '../../slap/software-schema.ts';
 import type { CommandContext } from '../command.ts';
-import { renderService } from './service-document.ts';
+import { readServiceDocument } from './service-document.ts';
 import { type ClientSession, openApi, resolveSoftware } from './session.ts';
 
 /** A URL, `product.NAME`, an alias, or what {@link ConsoleGlobals.product} gives. */
@@ -79,9 +78,7 @@ async function readInformation(
   if (service === null) {
     throw new MasterError('SLAPOS_ERR_MASTER_NOT_FOUND', `Instance ${title} does not exist.`);
   }
-  const { softwareUrl, softwareType } = service;
-  const serialisation = await readSerialisation(softwareUrl, softwareType, cwd);
-  const document = renderService(service, serialisation, true);
+  const document = await readServiceDocument(service, cwd, true);
   return renderJson(
     Object.fromEntries(
       [...document].map(([name, value]) => [

@@ -1,8 +1,7 @@
 /** `service info` (spec/cli.md 6.5). */
 import { renderPythonJson } from '../../slap/python-json.ts';
-import { readSerialisation } from '../../slap/software-schema.ts';
 import type { CommandHandler } from '../command.ts';
-import { renderService } from './service-document.ts';
+import { readServiceDocument } from './service-document.ts';
 import { openApi, withMaster } from './session.ts';
 
 export const run: CommandHandler = async (context) => {
@@ -13,10 +12,9 @@ export const run: CommandHandler = async (context) => {
       context.log.warning(`Instance ${title} does not exist.`);
       return 2;
     }
-    const { softwareUrl, softwareType } = service;
-    const serialisation = await readSerialisation(softwareUrl, softwareType, context.cwd);
     const hasNews = context.options['news'] === true;
-    context.output.line(renderPythonJson(renderService(service, serialisation, hasNews)));
+    const document = await readServiceDocument(service, context.cwd, hasNews);
+    context.output.line(renderPythonJson(document));
     return 0;
   });
 };

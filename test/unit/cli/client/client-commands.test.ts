@@ -322,7 +322,9 @@ describe('services and computers', () => {
         my_url_string: { default: 'u' },
         my_root_slave: { default: 1 },
         my_source_reference: { default: 't' },
-        my_news: { default: [{ text: '#access ok' }, { text: '#error bad' }] },
+        my_news: {
+          default: { instance: [{ text: '#access ok' }, { text: 'an #error' }], computer: 1 },
+        },
       };
       return json({ _links: { type: { name: 'Instance Tree' } }, _embedded: { _view: fields } });
     });
@@ -336,9 +338,9 @@ describe('services and computers', () => {
     expect(info).toMatchObject({
       'instance-parameters': { _: { a: 1 } },
       'connection-parameters': { k: 'v' },
-      status: 'orange',
+      status: 'green',
       shared: true,
-      news: [{ text: '#access ok' }, { text: '#error bad' }],
+      news: [{ text: '#access ok' }, { text: 'an #error' }],
     });
     expect(server.seen[1]?.target).toContain(
       'select_list=title&select_list=reference&select_list=relative_url&limit=10000',
