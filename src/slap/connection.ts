@@ -136,13 +136,15 @@ class Connection implements SlapConnection {
   }
 
   send(request: ConnectionRequest): Promise<HttpAnswer> {
-    const { path, query, refusal = refusalOf, ...message } = request;
+    const { path, query, refusal = refusalOf, isRead, ...message } = request;
     const url = renderEndpoint(this.baseUrl, path.toString(), query);
-    const retries = request.isRead ? (this.#shared.options.retries ?? NO_RETRIES) : NO_RETRIES;
+    const retries = isRead ? (this.#shared.options.retries ?? NO_RETRIES) : NO_RETRIES;
+    // Where reads are repeated anyway, once is not twice.
+    const mayRepeat = isRead && retries.maxRetries === 0;
     return runBounded(this.#limits, url, (signal) =>
       runWithRetries(retries, signal, async () => {
         const transport = await this.#shared.transport();
-        const answer = await transport.request({ ...message, url, signal });
+        const answer = await transport.request({ ...message, url, signal, mayRepeat });
         if (answer.status >= 200 && answer.status < 300) return answer;
         throw refusal(answer);
       }),

@@ -28,8 +28,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Changes nothing, so that it may be sent again; default: as GET is. */
-  readonly isRead?: boolean;
+  /** It may be sent again where a kept-alive connection was closed meanwhile; default: a GET. */
+  readonly mayRepeat?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -126,17 +126,17 @@ async function follow(
   throw new MasterError('SLAPOS_ERR_MASTER_PROTOCOL', `${first.url} redirects without end.`);
 }
 
-/** A kept-alive connection may have been closed by the peer meanwhile: a read is sent once more. */
+/** A kept-alive connection may have been closed by the peer meanwhile: it is sent once more. */
 async function sendTwiceAtMost(
   request: HttpRequest,
   send: (request: HttpRequest) => Promise<HttpAnswer>,
 ): Promise<HttpAnswer> {
-  const { isRead = request.method === 'GET' } = request;
+  const { mayRepeat = request.method === 'GET' } = request;
   try {
     return await send(request);
   } catch (cause) {
     const isClosed = errorCode(cause) === 'UND_ERR_SOCKET' || errorCode(cause) === 'ECONNRESET';
-    if (!isRead || !isClosed) throw failureOf(request, cause);
+    if (!mayRepeat || !isClosed) throw failureOf(request, cause);
   }
   try {
     return await send(request);
@@ -170,10 +170,18 @@ function exchange(pool: Dispatcher, request: HttpRequest): Promise<HttpAnswer> {
         // It waited for a connection until now: nothing of it was sent.
         if (signal?.aborted === true) stop();
       },
-      onAnswer: (answer) => settle(() => resolve(answer)),
+      onAnswer: (answer) => settle(() => whenReleased(() => resolve(answer))),
       onFailure: (error) => settle(() => reject(error)),
     });
   });
+}
+
+/**
+ * undici uses a connection again one turn of the event loop after its answer (client-h1.js of
+ * 7.30): whoever went on at once with the next request would open another connection for it.
+ */
+function whenReleased(goOn: () => void): void {
+  setImmediate(() => setImmediate(goOn));
 }
 
 interface ExchangeEvents {

@@ -83,6 +83,7 @@ async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<
 export function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,10}$/.test(text.trim())) return Number(text) * 1000;
-  const atMs = Date.parse(text);
+  // Date.parse takes much that is no date of HTTP.
+  const atMs = /^[A-Z][a-z]{2,8},? .*\d$|GMT$/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }

@@ -1,6 +1,7 @@
 /** Upstream's objects: handles that know names and ask the Master when they are told to. */
 import type { CallLimits } from './bounded-call.ts';
 import { checkChoice, checkText } from './call-parameters.ts';
+import { expectId } from './call-values.ts';
 import {
   ComputerPartition,
   type OpenMaster,
@@ -98,8 +99,18 @@ export class Computer {
     });
   }
 
+  /** @throws MasterError SLAPOS_ERR_MASTER_NOT_FOUND for an empty id. */
   partition(partitionId: string): ComputerPartition {
+    expectId(partitionId, 'partition id');
     return new ComputerPartition(this.#open, { computerId: this.computerId, partitionId });
+  }
+
+  /**
+   * Declares the computer and its partitions, as `slapos node format` does.
+   * @param xml a marshalled description (`slapos.xml`)
+   */
+  async loadConfiguration(xml: string, options?: CallLimits): Promise<void> {
+    await this.#open(options).loadComputerConfiguration(xml);
   }
 
   /** Has the node process every partition anew. */

@@ -101,7 +101,7 @@ export class Slap {
   }
 
   /** Software releases of a product, best first; none when it is unknown. */
-  getProductReleases(product: string, options?: CallLimits): Promise<string[]> {
+  async getProductReleases(product: string, options?: CallLimits): Promise<string[]> {
     return this.#open(options).getProductReleases(checkText(product, 'product'));
   }
 
@@ -111,7 +111,7 @@ export class Slap {
   }
 
   /** @throws MasterError SLAPOS_ERR_MASTER_NOT_FOUND when there is no service of this title. */
-  getService(title: string, options?: CallLimits): Promise<ServiceInformation> {
+  async getService(title: string, options?: CallLimits): Promise<ServiceInformation> {
     return this.#directory(options).getService(checkText(title, 'title'));
   }
 

@@ -7,6 +7,8 @@ export interface SeenRequest {
   readonly target: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  /** Tells connections apart. */
+  readonly remotePort: number | undefined;
 }
 
 export interface ScriptedAnswer {
@@ -25,7 +27,8 @@ export async function startScriptedServer(answer: (request: SeenRequest) => Scri
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString();
     const target = request.url ?? '';
-    seen.push({ method: request.method ?? '', target, headers: request.headers, body });
+    const { method = '', headers, socket } = request;
+    seen.push({ method, target, headers, body, remotePort: socket.remotePort });
     const scripted = answer(seen.at(-1) as SeenRequest);
     if (scripted === null) return;
     if (scripted.isCut === true) request.socket.destroy();

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import forge from 'node-forge';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SlapClientOptions } from '../../../src/slap/connection.ts';
+import { Slap, type SlapOptions } from '../../../src/slap/slap.ts';
 import { createSlapClient } from '../../../src/slap/slap-client.ts';
 
 let folder: string;
@@ -48,7 +49,8 @@ beforeAll(async () => {
   };
   server = createServer(options, (request, response) => {
     const peer = (request.socket as TLSSocket).getPeerCertificate();
-    response.end(`http://${peer.subject?.CN ?? 'nobody'}/`);
+    const url = `http://${peer.subject?.CN ?? 'nobody'}/`;
+    response.end(request.method === 'GET' ? url : JSON.stringify({ hateoas_url: url }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   masterUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -88,4 +90,45 @@ test('its authority is accepted, and the client shows who it is', async () => {
 
 test('verification can be turned off', async () => {
   expect(await askWho({ isTlsVerified: false })).toBe('http://nobody/');
+});
+
+describe('the library', () => {
+  async function ask(options: Omit<SlapOptions, 'masterUrl'>): Promise<string | null> {
+    const retries = { maxRetries: 5, minDelayMs: 1, maxDelayMs: 1 };
+    const slap = new Slap({ masterUrl, retries, ...options });
+    return slap.getHateoasUrl().finally(() => slap.close());
+  }
+
+  test.each([undefined, true, null, 0, ''])('verifies with isTlsVerified = %s', async (value) => {
+    let connections = 0;
+    const count = () => {
+      connections += 1;
+    };
+    server.on('connection', count);
+    const isTlsVerified = value as boolean;
+    await expect(ask({ isTlsVerified })).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_MASTER_UNAVAILABLE',
+      context: { isCertificateRefused: true },
+    });
+    server.off('connection', count);
+    // A certificate does not get better by asking again.
+    expect(connections).toBe(1);
+  });
+
+  test.each(['xml', 'json-rpc'] as const)('shows its certificate over %s', async (transport) => {
+    const files = {
+      caFile: join(folder, 'ca.pem'),
+      keyFile: join(folder, 'node.key'),
+      certFile: join(folder, 'node.crt'),
+    };
+    expect(await ask({ transport, ...files })).toBe('http://COMP-1/');
+    expect(await ask({ transport, isTlsVerified: false })).toBe('http://nobody/');
+  });
+
+  test('names the file that it cannot read', async () => {
+    await expect(ask({ caFile: join(folder, 'none.pem') })).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_CONFIG_FILE',
+      message: expect.stringContaining('none.pem'),
+    });
+  });
 });
