@@ -115,11 +115,11 @@ async function tellStory(): Promise<unknown> {
 }
 
 /**
- * Guids, references by guid and timestamps are each transport's own, and slapproxy puts the root
+ * Guids, references by guid and times are each transport's own, and slapproxy puts the root
  * before the title of a shared instance in XML.
  */
 function withoutNames(told: unknown): unknown {
-  const own = ['instanceGuid', 'timestamp', 'reference'];
+  const own = ['instanceGuid', 'timestamp', 'reference', 'created_at', 'since'];
   const common = (key: string, value: unknown) => {
     if (own.includes(key)) return undefined;
     return value === 'root_shared' ? 'shared' : value;
