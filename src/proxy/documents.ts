@@ -111,19 +111,22 @@ export function renderInstance(row: PartitionRow, addresses: readonly AddressRow
   });
 }
 
-/** The answer to a request for a shared instance: guid and state are not told, but for its end. */
+/**
+ * The answer to a request for a shared instance: its guid is not told. Its state is, other than by
+ * slapproxy: upstream's clients that miss it fetch the host, and take its connection for the slave's.
+ */
 export function renderSharedInstance(
   host: PartitionRow,
   slave: SlaveRow,
   parameters: Readonly<Record<string, string | null>>,
   addresses: readonly AddressRow[],
-  isDestroyed: boolean,
+  requestedState: 'started' | 'destroyed',
 ): MarshalObject {
   return new MarshalObject('SoftwareInstance', [], {
     ...renderLocation(host, addresses),
     _connection_dict: readStoredXml(slave.connectionXml),
     _parameter_dict: parameters,
-    ...(isDestroyed ? { _requested_state: 'destroyed' } : {}),
+    _requested_state: requestedState,
     slap_software_release_url: host.softwareRelease,
     slap_software_type: host.softwareType,
   });

@@ -94,8 +94,11 @@ CREATE TABLE IF NOT EXISTS ${tableName('forwarded_partition_request')} (
  */
 const INDEXES: Readonly<Record<string, readonly [ProxyTable, string]>> = {
   free: ['partition', "(computer_reference) WHERE slap_state = 'free'"],
-  software: ['partition', "(computer_reference, software_release) WHERE slap_state <> 'free'"],
-  title: ['partition', '(partition_reference, requested_by)'],
+  software: [
+    'partition',
+    "(computer_reference, software_release) WHERE slap_state <> 'free' AND software_release IS NOT NULL",
+  ],
+  title: ['partition', '(partition_reference, requested_by) WHERE requested_by IS NOT NULL'],
   root: ['partition', '(requested_by)'],
   reference: ['slave', '(reference)'],
   host: ['slave', '(hosted_by)'],

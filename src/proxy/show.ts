@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { pythonFloat } from '../model/python-number.ts';
 import { decodeInstanceXml } from '../slap/instance-xml.ts';
+import { MarshalFloat, type MarshalValue } from '../slap/marshal-value.ts';
+import { parsePythonJson, renderPythonJson } from '../slap/python-json.ts';
 import { comparePythonStrings } from '../slap/python-text.ts';
 import { type SchemaVersion, tableName } from './schema.ts';
 import type { StatusSubject, StoredReport } from './status.ts';
@@ -143,18 +145,20 @@ function renderValue(name: string, value: string | null): string {
 
 function indentJson(text: string): string {
   try {
-    return JSON.stringify(sortKeys(JSON.parse(text)), null, 2);
+    return renderPythonJson(sortKeys(parsePythonJson(text)));
   } catch {
     // Not JSON: it is shown as it is.
     return text;
   }
 }
 
-function sortKeys(value: unknown): unknown {
+function sortKeys(value: MarshalValue): MarshalValue {
   if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort((a, b) => comparePythonStrings(a[0], b[0]));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
+  if (value === null || typeof value !== 'object' || value instanceof MarshalFloat) return value;
+  const pairs: Array<[string, MarshalValue]> =
+    value instanceof Map ? [...value] : Object.entries(value);
+  const entries = pairs.sort((a, b) => comparePythonStrings(a[0], b[0]));
+  return new Map(entries.map(([key, item]) => [key, sortKeys(item)]));
 }
 
 function renderNetwork({ addresses, partitions }: ShownState): string[] {

@@ -54,7 +54,8 @@ async function renderSlave(
 ): Promise<MarshalObject> {
   const parameters = decodeInstanceXml(encodeParameters(request.parameters));
   const addresses = await tables.listPartitionAddresses(host);
-  return renderSharedInstance(host, slave, parameters, addresses, request.state === 'destroyed');
+  const state = request.state === 'destroyed' ? 'destroyed' : 'started';
+  return renderSharedInstance(host, slave, parameters, addresses, state);
 }
 
 /** The name of a slave in the database and on the wire. */

@@ -62,7 +62,9 @@ const DECIDED: ReadonlyArray<readonly [RegExp, unknown]> = [
   [/^no REST address$/, expect.objectContaining(NAMED)],
   // Upstream says that they were started.
   [/^the renamed$/, but({ _requested_state: 'stopped' })],
+  // Upstream does not say.
   [/^slave destroyed$/, but({ _requested_state: 'destroyed' })],
+  [/^(child )?slave$|^slave once more$/, but({ _requested_state: 'started' })],
   // As a Master calls it.
   [/^COMP-1 getInformation$/, but({ _portal_type: 'Compute Node' })],
   [/^REST \/hateoas\/computers\/COMP-1$/, computerForm],

@@ -153,6 +153,17 @@ export class RealNode {
     throw new Error(`${side} slapos ${words.join(' ')} ended with ${status}\n${stdout}${stderr}`);
   }
 
+  /** Of every program of the node. */
+  get environment(): Readonly<Record<string, string>> {
+    return {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: this.folder,
+      LANG: 'C.UTF-8',
+      SLAPOS_CONFIGURATION: this.config,
+      SLAPOS_CLIENT_CONFIGURATION: this.config,
+    };
+  }
+
   private spawn(side: Side, words: readonly string[], output: 'pipe' | number): ChildProcess {
     const argv =
       side === 'ours'
@@ -160,13 +171,7 @@ export class RealNode {
         : [this.python, join(import.meta.dirname, 'upstream.py')];
     return spawn(argv[0] ?? '', [...argv.slice(1), ...words], {
       cwd: this.folder,
-      env: {
-        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-        HOME: this.folder,
-        LANG: 'C.UTF-8',
-        SLAPOS_CONFIGURATION: this.config,
-        SLAPOS_CLIENT_CONFIGURATION: this.config,
-      },
+      env: this.environment,
       stdio: ['ignore', output, output],
       ...this.user,
       ...(output === 'pipe' ? { timeout: PROGRAM_TIMEOUT_MS } : {}),

@@ -30,7 +30,7 @@ const STATE: ShownState = {
       softwareRelease: 'u',
       timestamp: 5,
       connectionXml: `<instance>
-        <parameter id="_">{"b":[1],"a":{}}</parameter>
+        <parameter id="_">{"b":[1,1.0,"é"],"a":{"9":{},"10":[]}}</parameter>
         <parameter id="ssh-key">${KEY}</parameter>
         <parameter id="empty"></parameter></instance>`,
     },
@@ -76,9 +76,14 @@ test('an empty table', () => {
 test('connection parameters', () => {
   expect(renderSection('params', STATE).join('\n')).toBe(`p1: one (type default)
     _ = {
-  "a": {},
+  "a": {
+    "10": [],
+    "9": {}
+  },
   "b": [
-    1
+    1,
+    1.0,
+    "\\u00e9"
   ]
 }
     ssh-key = ssh-rsa AAAAB3NzaC1y...QC7 user@example.com
