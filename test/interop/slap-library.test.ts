@@ -47,7 +47,8 @@ const computerForm = {
 
 /** Where ours answers otherwise on purpose (docs/proxy.md), with what it answers. */
 const DECIDED: ReadonlyArray<readonly [RegExp, unknown]> = [
-  [/^a supply of no computer$|in a wrong state$|^releases like another$/, BAD_REQUEST],
+  [/^a supply of no computer$|in a wrong state$/, BAD_REQUEST],
+  [/^releases like another$/, ['list', 'https://example.com/kvm.cfg']],
   // Upstream's server fails.
   [
     /^slappart9 get(InstanceGuid|State|Type|InstanceParameterDict|ConnectionParameterDict|SoftwareRelease)$/,
@@ -58,7 +59,10 @@ const DECIDED: ReadonlyArray<readonly [RegExp, unknown]> = [
   [/^slappart[023] getFullHostingIpAddressList$/, addresses(0, 2, 3)],
   [/^slappart1 getFullHostingIpAddressList$/, addresses(1)],
   [/^slappart5 getFullHostingIpAddressList$/, ['list']],
-  [/ related$|^related by requests$/, null],
+  [/ related$|^related by requests$|^COMP-. revokeCertificate$/, null],
+  [/^COMP-. generateCertificate$/, { certificate: '', key: '' }],
+  [/^a computer by order$/, ['Computer', { _computer_id: 'COMP-1' }]],
+  [/^COMP-1 getStatus$/, expect.objectContaining({ reference: 'COMP-1', text: '#access COMP-1' })],
   [/^no REST address$/, expect.objectContaining(NAMED)],
   // Upstream says that they were started.
   [/^the renamed$/, but({ _requested_state: 'stopped' })],

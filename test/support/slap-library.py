@@ -123,7 +123,7 @@ step('a lone release error', lambda: lone.error('x'))
 step('supplied again', lambda: supply.supply(SOFTWARE, 'COMP-1'))
 
 order = slap.registerOpenOrder()
-step('a computer by order', lambda: order.requestComputer('new'))
+step('a computer by order', lambda: order.requestComputer('COMP-1'))
 PARAMETERS = {'n': 1, 't': True, 'none': None, 'e': '', 'a': 'b & <c>"\'', 'é': 'ü\n x', 'l': ['x', {'y': 2}], 'f': 1.5}
 step('root', lambda: order.request(SOFTWARE, 'root', PARAMETERS))
 step('root again', lambda: order.request(SOFTWARE, 'root', PARAMETERS))
