@@ -235,7 +235,7 @@ function normalise({ status, stdout, stderr }: ProgramResult, node: RealNode): O
 
 /** What only one of them says on the way is left out. */
 const ASIDE =
-  /^INFO (Validating request parameters|Getting best Software Release)|\w+Warning:|warnings[.]warn|^ {2}params = |^ {2}[$][.]/;
+  /^INFO (Validating request|Getting best)|\w+Warning:|warnings[.]warn|^ {2}params = |^WARNING (Error validating|Request parameters)|^ {2}[$][.]/;
 
 function readLog(stderr: string): string[] {
   return stderr
