@@ -54,7 +54,7 @@ export interface CollectHost {
   openStore(path: string): Promise<CollectStore>;
   /** Milliseconds since the epoch. */
   nowMs(): number;
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a clock that is never set and that all processes of one boot share. */
   monotonicMs(): number;
   /** Rejects with the reason of the signal when it is aborted meanwhile. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;

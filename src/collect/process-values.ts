@@ -1,5 +1,6 @@
 /** The values of table `user` from two readings of the same processes (spec/collect.md 5.1). */
 import { pythonFloat, pythonRound } from '../model/python-number.ts';
+import type { ProcessTicks } from './last-look.ts';
 import type { UserRow } from './sample.ts';
 
 /** What the sampler reads of one process (proc_pid_stat(5), proc_pid_status(5), proc_pid_io(5)). */
@@ -50,8 +51,8 @@ export function processKey(pid: number, startTicks: number, scale: ProcessScale)
  * process got the pid meanwhile, and when no time went by; never negative.
  */
 export function cpuPercent(
-  first: ProcessReading,
-  second: ProcessReading | undefined,
+  first: ProcessTicks,
+  second: ProcessTicks | undefined,
   elapsedS: number,
   ticksPerSecond: number,
 ): number {
@@ -72,6 +73,30 @@ export function processRows(
     const partition = scale.userNames.get(reading.uid);
     if (partition === undefined) return [];
     const percent = cpuPercent(reading, later.get(reading.pid), elapsedS, scale.ticksPerSecond);
+    return [processRow(partition, reading, percent, scale)];
+  });
+}
+
+/**
+ * The rows of the processes of a scan, with their CPU use since an earlier one, or since they
+ * started when that was later.
+ */
+export function processRowsSince(
+  earlier: { readonly monotonicMs: number; readonly processes: ReadonlyMap<number, ProcessTicks> },
+  now: ProcessScan,
+  scale: ProcessScale,
+): UserRow[] {
+  const sinceS = (now.monotonicMs - earlier.monotonicMs) / 1000;
+  return now.readings.flatMap((reading) => {
+    const partition = scale.userNames.get(reading.uid);
+    if (partition === undefined) return [];
+    const known = earlier.processes.get(reading.pid);
+    const isSame = known?.startTicks === reading.startTicks;
+    const ageS = now.monotonicMs / 1000 - reading.startTicks / scale.ticksPerSecond;
+    const first = isSame ? known : { ...reading, userTicks: 0, systemTicks: 0 };
+    // The start counts the time of a suspended machine too, which the clock does not.
+    const elapsedS = isSame || ageS <= 0 ? sinceS : Math.min(sinceS, ageS);
+    const percent = cpuPercent(first, reading, elapsedS, scale.ticksPerSecond);
     return [processRow(partition, reading, percent, scale)];
   });
 }

@@ -30,6 +30,7 @@ interface Run extends RunInput {
 const MANDATORY = { isMandatory: true } as const;
 const OPTIONAL = { isMandatory: false } as const;
 const FOLDER_MODE = 0o755;
+const LAST_LOOK_FILE = '.collect.last.json';
 
 /**
  * Collects once. Resolves to the exit status: 1 when a mandatory part failed, else 0.
@@ -84,7 +85,11 @@ async function makeFolders(host: CollectHost, folders: CollectFolders): Promise<
 async function collect(run: Run): Promise<number> {
   const { host, log, parts, settings, database, stamp } = run;
   log.info('Inserting computer information into database...');
-  const sampled = await takeSamples({ ...run, users: settings.users });
+  const sampled = await takeSamples({
+    ...run,
+    users: settings.users,
+    lastLookPath: join(run.folders.dataLog, LAST_LOOK_FILE),
+  });
   await parts.run('write the samples', MANDATORY, () =>
     database.use((store) => store.insertSamples(stamp, sampled.samples)),
   );

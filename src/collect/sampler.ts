@@ -1,18 +1,26 @@
 /**
- * Takes the samples of a run: two looks at processes and CPU, five seconds apart, and between them
- * everything that needs one look only (spec/collect.md 3, 5).
+ * Takes the samples of a run: one look at processes and CPU, when the run before left what it saw,
+ * else two, five seconds apart; and everything that needs one look only (spec/collect.md 3, 5).
  */
 
 import type { ProcTable } from '../host/proc.ts';
 import type { Logger } from '../log/logger.ts';
 import type { CollectHost } from './collect-host.ts';
 import { computerRow } from './disk-values.ts';
+import { decodeLook, encodeLook, type LastLook } from './last-look.ts';
 import { observeDisks } from './observe-disks.ts';
 import { observeTemperatures } from './observe-temperatures.ts';
 import type { PartRunner } from './part.ts';
-import { type ProcessReading, type ProcessScan, processRows } from './process-values.ts';
-import type { CollectUser, RunSamples, SystemRow } from './sample.ts';
 import {
+  type ProcessReading,
+  type ProcessScale,
+  type ProcessScan,
+  processRows,
+  processRowsSince,
+} from './process-values.ts';
+import type { CollectUser, RunSamples, SystemRow, UserRow } from './sample.ts';
+import {
+  type CpuTicks,
   type MemoryFacts,
   parseLoadAverage,
   parseMeminfo,
@@ -23,7 +31,7 @@ import {
 } from './system-values.ts';
 import { temperatureRows } from './temperature-values.ts';
 
-/** Length of the CPU measure. */
+/** Length of the CPU measure when there was no run before. */
 const WINDOW_MS = 5000;
 /** USER_HZ, the unit of times in /proc: 100 on every architecture we run on (time(7)). */
 const TICKS_PER_SECOND = 100;
@@ -34,11 +42,13 @@ export interface SamplerInput {
   readonly parts: PartRunner;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** File of what the run before saw. */
+  readonly lastLookPath: string;
 }
 
 export interface SamplerResult {
   readonly samples: RunSamples;
-  /** The second look at the processes: who is alive now. */
+  /** The latest look at the processes: who is alive now. */
   readonly live: ProcTable | undefined;
   readonly userNames: ReadonlyMap<number, string>;
   readonly bootTimeS: number;
@@ -53,27 +63,40 @@ interface Look {
 
 const MANDATORY = { isMandatory: true } as const;
 
+/** The looks of a run, whichever way. */
+interface Measure {
+  readonly now: Look;
+  /** CPU of the host when the measure began. */
+  readonly cpuBefore: CpuTicks | undefined;
+  /** The looks in which the counters of a process must be hidden for it to be told. */
+  readonly tables: readonly (ProcTable | undefined)[];
+  rows(scale: ProcessScale): UserRow[];
+}
+
 export async function takeSamples(input: SamplerInput): Promise<SamplerResult> {
   const { host, parts } = input;
   const userNames =
     (await parts.run('read the users', MANDATORY, () => readUserNames(host, input.users))) ??
     new Map<number, string>();
-  const first = await look(input, [...userNames.keys()]);
-  const [, between] = await Promise.all([
-    host.sleep(WINDOW_MS, input.signal),
-    observeBetween(input),
+  const uids = [...userNames.keys()];
+  const bootId = ((await host.files.readText('/proc/sys/kernel/random/boot_id')) ?? '').trim();
+  const between = observeBetween(input);
+  const last = await readLastLook(input, bootId);
+  const [measure, { disks, temperatures, memory }] = await Promise.all([
+    last === undefined ? measureWindow(input, uids) : measureSince(input, uids, last),
+    between,
   ]);
-  const second = await look(input, [...userNames.keys()]);
+  const { now } = measure;
   const system = await parts.run('measure the host', MANDATORY, () =>
-    observeSystem(host, first, second, between.memory),
+    observeSystem(host, measure, memory),
   );
-  const { disks, temperatures, memory } = between;
   const computer =
-    second.stat === undefined || memory === undefined
+    now.stat === undefined || memory === undefined
       ? undefined
-      : computerRow(second.stat.coreCount, memory.totalBytes, disks);
-  const bootTimeS = first.stat?.bootTimeS ?? 0;
-  const processes = rowsOf(input, first, second, { userNames, bootTimeS, memory });
+      : computerRow(now.stat.coreCount, memory.totalBytes, disks);
+  const bootTimeS = now.stat?.bootTimeS ?? 0;
+  const processes = rowsOf(input, measure, { userNames, bootTimeS, memory });
+  await writeLastLook(input, bootId, now);
   const samples = {
     ...(computer === undefined ? {} : { computer }),
     ...(system === undefined ? {} : { system }),
@@ -81,7 +104,57 @@ export async function takeSamples(input: SamplerInput): Promise<SamplerResult> {
     temperatures,
     processes,
   };
-  return { samples, live: second.table, userNames, bootTimeS };
+  return { samples, live: now.table, userNames, bootTimeS };
+}
+
+/** Two looks with a wait between them: nothing is known from before. */
+async function measureWindow(input: SamplerInput, uids: readonly number[]): Promise<Measure> {
+  const first = await look(input, uids);
+  await input.host.sleep(WINDOW_MS, input.signal);
+  const second = await look(input, uids);
+  return {
+    now: second,
+    cpuBefore: first.stat?.cpu,
+    tables: [first.table, second.table],
+    rows: (scale) => {
+      if (first.scan === undefined || first.stat === undefined) return [];
+      return processRows(first.scan, second.scan ?? { ...first.scan, readings: [] }, scale);
+    },
+  };
+}
+
+/** One look, against what the run before saw. */
+async function measureSince(
+  input: SamplerInput,
+  uids: readonly number[],
+  last: LastLook,
+): Promise<Measure> {
+  const now = await look(input, uids);
+  const isHidden = now.table !== undefined && listHidden(now.table).length > 0;
+  const again = isHidden ? (await look(input, uids)).table : undefined;
+  return {
+    now,
+    cpuBefore: last.cpu,
+    tables: [now.table, again],
+    rows: (scale) => (now.scan === undefined ? [] : processRowsSince(last, now.scan, scale)),
+  };
+}
+
+async function readLastLook(input: SamplerInput, bootId: string): Promise<LastLook | undefined> {
+  const { host, parts, lastLookPath } = input;
+  return parts.run('read what the run before saw', { isMandatory: false }, async () => {
+    const text = await host.files.readText(lastLookPath);
+    return text === undefined ? undefined : decodeLook(text, bootId, host.monotonicMs());
+  });
+}
+
+async function writeLastLook(input: SamplerInput, bootId: string, now: Look): Promise<void> {
+  const { host, parts, lastLookPath } = input;
+  const { stat, scan } = now;
+  if (stat === undefined || scan === undefined) return;
+  await parts.run('keep what this run saw', { isMandatory: false }, () =>
+    host.replaceFile(lastLookPath, encodeLook(bootId, scan.monotonicMs, stat.cpu, scan.readings)),
+  );
 }
 
 /** Names of the map by uid; of several names of one uid the first in passwd counts. */
@@ -152,18 +225,15 @@ async function observeMemory(host: CollectHost): Promise<MemoryFacts> {
 
 async function observeSystem(
   host: CollectHost,
-  first: Look,
-  second: Look,
+  { cpuBefore, now }: Measure,
   memory: MemoryFacts | undefined,
 ): Promise<SystemRow | undefined> {
-  if (first.stat === undefined || second.stat === undefined || memory === undefined) {
-    return undefined;
-  }
+  if (cpuBefore === undefined || now.stat === undefined || memory === undefined) return undefined;
   const loadavg = await host.files.readText('/proc/loadavg');
   const network = await host.files.readText('/proc/net/dev');
   return {
     loadAverage: parseLoadAverage(loadavg ?? ''),
-    cpuPercent: systemCpuPercent(first.stat.cpu, second.stat.cpu, TICKS_PER_SECOND),
+    cpuPercent: systemCpuPercent(cpuBefore, now.stat.cpu, TICKS_PER_SECOND),
     memoryUsedBytes: memory.totalBytes - memory.availableBytes,
     memoryFreeBytes: memory.availableBytes,
     network: parseNetworkTotals(network ?? ''),
@@ -176,17 +246,17 @@ interface RowFacts {
   readonly memory: MemoryFacts | undefined;
 }
 
-function rowsOf(input: SamplerInput, first: Look, second: Look, facts: RowFacts) {
+function rowsOf(input: SamplerInput, measure: Measure, facts: RowFacts): UserRow[] {
   const { userNames, bootTimeS, memory } = facts;
-  if (first.scan === undefined || first.stat === undefined || memory === undefined) return [];
-  if (first.table && second.table && hidesCounters(first.table, second.table)) {
+  if (memory === undefined) return [];
+  const [first, second] = measure.tables;
+  if (first !== undefined && second !== undefined && hidesCounters(first, second)) {
     input.parts.noteMandatoryFailure();
     input.log.error('You HAVE TO execute this script with root permission.', {
       event: 'collect.permission_denied',
     });
   }
-  const later = second.scan ?? { ...first.scan, readings: [] };
-  return processRows(first.scan, later, {
+  return measure.rows({
     ticksPerSecond: TICKS_PER_SECOND,
     bootTimeS,
     memoryTotalBytes: memory.totalBytes,

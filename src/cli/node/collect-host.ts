@@ -37,7 +37,7 @@ export function createCollectHost(): CollectHost {
     ...diskMeasures(),
     openStore: openSqliteStore,
     nowMs: Date.now,
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
     sleep: pause,
   };
 }

@@ -61,6 +61,28 @@ describe('one run', () => {
     ]);
   });
 
+  test('waits for no measure when the run before left what it saw', async () => {
+    machine.first = [{ pid: 42, uid: 5000, startTicks: 100, utimeTicks: 10 }];
+    machine.second = [{ pid: 42, uid: 5000, startTicks: 100, utimeTicks: 260 }];
+    await machine.collect();
+    const sleep = () => Promise.reject(new Error('waited'));
+    const monotonicMs = () => 65_000;
+    machine.first = [
+      { pid: 42, uid: 5000, startTicks: 100, utimeTicks: 860 },
+      { pid: 43, uid: 5001, startTicks: 6300, utimeTicks: 50 },
+    ];
+    machine.nowMs += 60_000;
+    expect(await machine.collect({ host: { sleep, monotonicMs } })).toBe(0);
+    expect(machine.log.problems()).toEqual([]);
+    expect(
+      machine.query("SELECT partition, cpu_percent FROM user WHERE time = '10:06:07'"),
+    ).toEqual([
+      ['slapuser0', 10],
+      ['slapuser1', 25],
+    ]);
+    expect(machine.query('SELECT count(*) FROM system')).toEqual([[2]]);
+  });
+
   test('leaves alone what another run is doing', async () => {
     const lock = () => ({ isHeld: false, holderPid: 77 }) as const;
     expect(await machine.collect({ host: { lock } })).toBe(0);
