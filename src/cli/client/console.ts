@@ -8,7 +8,7 @@ import { Slap } from '../../slap/slap.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
 import { type ConsoleGlobals, createGlobals, listAliasNames } from './console-globals.ts';
 import { hasPythonShebang, readScriptBeginning } from './script-file.ts';
-import { withMaster } from './session.ts';
+import { openSession } from './session.ts';
 
 const STDIN = '-';
 
@@ -22,17 +22,18 @@ export const run: CommandHandler = async (context) => {
   for (const shell of ['ipython', 'bpython', 'python']) {
     if (context.options[shell] === true) context.log.info(`${shell} ${NO_PYTHON}`);
   }
-  return withMaster(context, async (session) => {
-    const slap = new Slap(session.options);
-    const globals = createGlobals(slap, session, context);
-    try {
-      return script === undefined && process.stdin.isTTY === true
-        ? await converse(globals, context)
-        : await runJavaScript(script ?? STDIN, args, globals, context);
-    } finally {
-      await slap.close();
-    }
-  });
+  const session = openSession(context);
+  const slap = new Slap(session.options);
+  const globals = createGlobals(slap, session, context);
+  if (script !== undefined || process.stdin.isTTY !== true) {
+    return runJavaScript(script ?? STDIN, args, globals, context);
+  }
+  try {
+    return await converse(globals, context);
+  } finally {
+    // Whoever leaves does not wait for calls that are under way.
+    await Promise.all([slap.abort(), session.master.connection.abort()]);
+  }
 };
 
 const NO_PYTHON = 'is no shell of this console: using the JavaScript shell';

@@ -10,21 +10,29 @@ export interface ClientSession {
   readonly master: SlapUserMaster;
 }
 
-/** Runs work with a connection to the Master that is closed afterwards. */
-export async function withMaster<T>(
-  context: CommandContext,
-  work: (session: ClientSession) => Promise<T>,
-): Promise<T> {
+/**
+ * The Master of the configuration, or of the command line; nothing is connected yet.
+ * @throws ConfigError as parseClientOptions.
+ */
+export function openSession(context: CommandContext): ClientSession {
   const options = parseClientOptions(context.config, context.env, {
     masterUrl: textOption(context, 'master_url'),
     keyFile: textOption(context, 'key_file'),
     certFile: textOption(context, 'cert_file'),
   });
-  const master = createSlapClient(options);
+  return { options, master: createSlapClient(options) };
+}
+
+/** Runs work with a connection to the Master that is closed afterwards. */
+export async function withMaster<T>(
+  context: CommandContext,
+  work: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  const session = openSession(context);
   try {
-    return await work({ options, master });
+    return await work(session);
   } finally {
-    await master.close();
+    await session.master.close();
   }
 }
 

@@ -1,5 +1,6 @@
 /** `slapos console` as a process: a person at a terminal, scripts, and Python (spec/cli.md 6.6). */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -9,6 +10,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -142,6 +145,27 @@ describe('at a terminal', () => {
       terminal.type('\x04');
     });
     expect(status).toBe(0);
+  });
+
+  it('is left without waiting for a Master that does not answer', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    config = file('client.cfg', `[slapos]\nmaster_url = http://127.0.0.1:${port}/\n`);
+    const status = await converse(async (terminal) => {
+      terminal.type('computer("COMP-1").listSoftware()\r');
+      await once(silent, 'connection');
+      terminal.type('\x03');
+      await terminal.sees(/interrupted/);
+      terminal.type('product.kvm\r');
+      await once(silent, 'connection');
+      terminal.type('\x03');
+      await terminal.sees(/interrupted[\s\S]*interrupted/);
+      terminal.type('exit(3)\r');
+    });
+    silent.closeAllConnections();
+    silent.close();
+    expect(status).toBe(3);
   });
 
   it('completes names, and keeps what was typed in a file of its own', async () => {
