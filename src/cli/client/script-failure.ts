@@ -18,7 +18,15 @@ export function renderFailure(error: unknown, isDebug = false): string {
   const lines = isSlaposError(error)
     ? [renderMessage(error), ...(error.stack ?? '').split('\n').filter(isFrame)]
     : inspect(error).split('\n');
-  return (isDebug ? lines : lines.filter((line) => !isForeign(line))).join('\n');
+  if (isDebug) return lines.join('\n');
+  const kept = lines.filter((line) => !isForeign(line));
+  // The brace before the properties of an error stands behind its last frame.
+  const last = lines.findLast(isFrame);
+  if (last?.endsWith(' {') && isForeign(last)) {
+    const before = kept.findLastIndex((line) => lines.indexOf(line) < lines.indexOf(last));
+    kept[before] += ' {';
+  }
+  return kept.join('\n');
 }
 
 function isFrame(line: string): boolean {

@@ -52,6 +52,32 @@ alias =
   expect(parseMasterOptions(file, ENV)).toMatchObject({ keyFile: '/other.key' });
 });
 
+test('the command line wins over both', () => {
+  const file = config(`[slapos]
+master_url = https://slap.example.com/
+master_rest_url = https://api.example.com/hateoas
+key_file = /other.key
+cert_file = /other.crt
+[slapconsole]
+cert_file = /client.crt
+`);
+  const given = { masterUrl: 'https://given/', keyFile: '~/given.key' };
+  expect(parseClientOptions(file, ENV, given)).toMatchObject({
+    masterUrl: 'https://given/',
+    // What the file says of another Master does not count.
+    masterRestUrl: undefined,
+    keyFile: '/home/me/given.key',
+    certFile: '/client.crt',
+  });
+  const empty = config('[slapos]\n');
+  expect(parseClientOptions(empty, ENV, { masterUrl: 'http://given/' })).toMatchObject({
+    masterUrl: 'http://given/',
+  });
+  const other = config('[slapos]\nkey_file = /k\ncert_file = /c\n');
+  const half = { masterUrl: 'https://given/', keyFile: '/given.key' };
+  expect(() => parseClientOptions(other, ENV, half)).toThrow(/No option 'key_file' and/);
+});
+
 test('a plain local Master needs nothing else', () => {
   expect(
     parseClientOptions(config('[slapos]\nmaster_url = http://127.0.0.1:5000\n'), ENV),
