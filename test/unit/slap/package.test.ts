@@ -1,5 +1,7 @@
 /** What `npm pack` makes, used as a program of somebody else uses it. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileProgram, installPackedLibrary, runProgram } from '../../support/packed-library.ts';
 import {
   computerDocument,
@@ -118,6 +120,29 @@ test('the types are those of the library, and a wrong use is an error', () => {
     new Slap({ masterUrl: '', transport: 'soap' });`;
   const told = compileProgram(library.program, 'wrong.mts', text);
   expect(told.match(/error TS\d+/g)).toEqual(['error TS2322', 'error TS2322']);
+});
+
+describe('docs/slap-library.md', () => {
+  const EXAMPLE = /```js\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/g;
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/slap-library.md'), 'utf8');
+  const examples = [...page.matchAll(EXAMPLE)];
+
+  test('each example says what it prints', () => {
+    expect(examples).toHaveLength(page.split('```js').length - 1);
+    expect(examples.length).toBeGreaterThan(5);
+  });
+
+  test('the examples, one after another, print that', async () => {
+    const own = await startProxy();
+    await own.master.loadComputerConfiguration(computerDocument(2));
+    const told: string[] = [];
+    for (const [index, [, text = '']] of examples.entries()) {
+      const name = `example-${index}.${text.includes('require(') ? 'cjs' : 'mjs'}`;
+      told.push((await runProgram(library.program, name, text, { MASTER_URL: own.url })).output);
+    }
+    await own.close();
+    expect(told).toEqual(examples.map(([, , output]) => output));
+  });
 });
 
 test('the package holds the library and its types', () => {
