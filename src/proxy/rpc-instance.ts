@@ -101,8 +101,7 @@ async function findSlave(
   { title, requestedBy }: InstanceName,
   tables: ProxyTables,
 ): Promise<SlaveRow | null> {
-  const reference = slaveReference(title, requestedBy);
-  return (await tables.listSlaves()).find((row) => row.reference === reference) ?? null;
+  return tables.findSlave(slaveReference(title, requestedBy));
 }
 
 const getPartition: RpcMethod = {

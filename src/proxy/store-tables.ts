@@ -226,6 +226,11 @@ export class SqliteTables implements ProxyTables {
     return this.#get<SlaveRow>(query, key.reference, key.computerReference);
   }
 
+  async findSlave(reference: string) {
+    const query = `${this.#dialect.selectSlave} WHERE reference = ? ORDER BY rowid LIMIT 1`;
+    return this.#get<SlaveRow>(query, reference);
+  }
+
   async insertSlave(row: SlaveRow) {
     const { reference, computerReference, ...rest } = row;
     const query = `INSERT INTO ${this.#dialect.names.slave} (reference, computer_reference) VALUES (?, ?)`;

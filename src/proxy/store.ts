@@ -110,6 +110,8 @@ export interface ProxyTables {
 
   listSlaves(): Promise<SlaveRow[]>;
   getSlave(key: SlaveKey): Promise<SlaveRow | null>;
+  /** The first slave of that reference, on any computer. */
+  findSlave(reference: string): Promise<SlaveRow | null>;
   insertSlave(row: SlaveRow): Promise<void>;
   updateSlave(key: SlaveKey, changes: Partial<Omit<SlaveRow, keyof SlaveKey>>): Promise<void>;
   deleteSlave(key: SlaveKey): Promise<void>;

@@ -32,6 +32,7 @@ const OF_REQUESTS: Partial<Record<keyof ProxyTables, (tables: ProxyTables) => Pr
   insertAddress: (tables) => tables.insertAddress(ADDRESS),
   deleteAddresses: (tables) => tables.deleteAddresses(KEY),
   getSlave: (tables) => tables.getSlave(KEY),
+  findSlave: (tables) => tables.findSlave('_title'),
   insertSlave: (tables) => tables.insertSlave(SLAVE),
   updateSlave: (tables) => tables.updateSlave(KEY, { hostedBy: 'slappart0' }),
   deleteSlave: (tables) => tables.deleteSlave(KEY),
