@@ -13,6 +13,20 @@ export function send(reply: FastifyReply, answer: Reply): FastifyReply {
   return reply.send(answer.body);
 }
 
+/** How long what is left of a refused body may take to come. */
+const DISCARD_MS = 10_000;
+
+/**
+ * Reads on and keeps nothing of a body that is refused by its size or type. A connection that is closed while data
+ * still comes is reset, and the client, which is still writing, never sees why (RFC 9112, 9.6).
+ */
+export function discardBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection');
+  raw.resume();
+  const timer = setTimeout(() => raw.destroy(), DISCARD_MS).unref();
+  raw.once('close', () => clearTimeout(timer));
+}
+
 /** The answer to a failure: what the client did wrong is explained, what we did is logged. */
 export function renderFailure(error: unknown, request: FastifyRequest, log: Logger): Reply {
   const { status, reason } = classify(error);

@@ -15,7 +15,7 @@ import {
 import { renderPartition } from './documents.ts';
 import { type ExternalMaster, ExternalMasters } from './external-masters.ts';
 import { hateoasRoute, renderDocument } from './hateoas.ts';
-import { renderFailure, renderUnknown, send } from './http-reply.ts';
+import { discardBody, renderFailure, renderUnknown, send } from './http-reply.ts';
 import { FORM_TYPE, parseHttpRequest } from './http-request.ts';
 import { PartitionTexts } from './partition-texts.ts';
 import type { ProxyEnvironment, Route } from './route.ts';
@@ -96,7 +96,11 @@ function prepare(app: FastifyInstance, log: Logger): void {
       done(null, body);
     });
   }
-  app.setErrorHandler((error, request, reply) => send(reply, renderFailure(error, request, log)));
+  app.setErrorHandler((error, request, reply) => {
+    const answer = renderFailure(error, request, log);
+    if (reply.getHeader('connection') === 'close') discardBody(request, reply);
+    return send(reply, answer);
+  });
   app.setNotFoundHandler((request, reply) => send(reply, renderUnknown(request, methodsOf)));
   app.addHook('onResponse', async (request, reply) => {
     const elapsed = reply.elapsedTime.toFixed(1);

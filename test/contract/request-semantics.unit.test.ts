@@ -12,22 +12,18 @@ import {
   parseSlots,
   plainOutcome,
   renderCall,
+  START_COMMANDS,
 } from '../support/proxy-commands.ts';
 import { startProxy } from '../support/proxy-fixture.ts';
 import { type Command, ProxyModel } from '../support/proxy-model.ts';
 import { askOurs } from '../support/proxy-peers.ts';
-
-const START: readonly Command[] = [
-  { kind: 'format', computer: 'COMP-1', count: 4 },
-  { kind: 'format', computer: 'COMP-2', count: 2 },
-];
 
 test('any commands do what the model does', { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(commandLists(40), async (commands) => {
       const proxy = await startProxy();
       try {
-        await walk(proxy.url, [...START, ...commands]);
+        await walk(proxy.url, [...START_COMMANDS, ...commands]);
       } finally {
         await proxy.close();
       }
@@ -44,7 +40,7 @@ async function walk(url: string, commands: readonly Command[]): Promise<void> {
     const expected = plainOutcome(model.run(command));
     const [answer] = await askOurs(url, [renderCall(command)]);
     expect([command, parse(command, answer)]).toEqual([command, expected]);
-    if (command === START[0]) continue;
+    if (command === START_COMMANDS[0]) continue;
     const documents = await askOurs(url, DOCUMENT_CALLS);
     const slots = documents.flatMap((document) => parseSlots(document[3]));
     expect([command, slots.map(({ timestamp: _timestamp, ...slot }) => slot)]).toEqual([

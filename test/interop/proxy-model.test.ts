@@ -18,6 +18,7 @@ import {
   parseOutcome,
   parseSlots,
   renderCall,
+  START_COMMANDS,
 } from '../support/proxy-commands.ts';
 import { type Command, ProxyModel } from '../support/proxy-model.ts';
 import { type Answer, askOurs, askUpstream, type Call } from '../support/proxy-peers.ts';
@@ -35,11 +36,6 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** The same ones each time: rarer differences are for `CAMPAIGN=full`. */
 const SAMPLES =
   process.env['CAMPAIGN'] === 'full' ? { numRuns: 40 } : { numRuns: 4, seed: 20_261_121 };
-
-const START: readonly Command[] = [
-  { kind: 'format', computer: 'COMP-1', count: 4 },
-  { kind: 'format', computer: 'COMP-2', count: 2 },
-];
 
 /** Commands that both are to answer alike, in the state in which the ones before have left them. */
 function undecided(commands: readonly Command[]): Command[] {
@@ -88,7 +84,7 @@ test.skipIf(note !== '')(`any commands do what they do upstream${note}`, async (
     rmSync(theirs, { force: true });
     askUpstream(python, theirs, DOCUMENT_CALLS.slice(0, 1));
     copyFileSync(theirs, ours);
-    const commands = undecided([...START, ...list]);
+    const commands = undecided([...START_COMMANDS, ...list]);
     const calls = commands.flatMap((command) => [renderCall(command), ...DOCUMENT_CALLS]);
     const mine = describeAnswers(commands, await askOurProxy(ours, calls));
     const other = describeAnswers(commands, askUpstream(python, theirs, calls));

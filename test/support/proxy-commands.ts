@@ -42,15 +42,41 @@ const wanted = {
   parameters: texts,
   computer: fc.constantFrom(null, null, null, ...COMPUTERS),
 };
+/** Few of them, so that the same ones come again. */
+const shared = {
+  ...wanted,
+  title: fc.constantFrom('s', 'a'),
+  from: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: asker }),
+  state: fc.constantFrom(null, null, 'started', 'destroyed'),
+  software: fc.constantFrom(SOFTWARE[0], SOFTWARE[0], SOFTWARE[0], SOFTWARE[1]),
+};
 const host = fc.constantFrom(null, null, null, 'slappart0', 'COMP-1-slappart1');
-const slave = fc.tuple(fc.constantFrom('', ...TITLES), title).map((parts) => parts.join('_'));
+const slave = fc.tuple(fc.constantFrom('', '', 'a'), shared.title).map((parts) => parts.join('_'));
+
+const FIRST = {
+  kind: 'request',
+  from: null,
+  state: null,
+  software: SOFTWARE[0],
+  type: 'default',
+  parameters: {},
+  computer: null,
+} as const;
+
+/** Two computers, and a root with a child on the first. */
+export const START_COMMANDS: readonly Command[] = [
+  { kind: 'format', computer: 'COMP-1', count: 4 },
+  { kind: 'format', computer: 'COMP-2', count: 2 },
+  { ...FIRST, title: 'a' },
+  { ...FIRST, title: 'b', from: 'COMP-1/slappart0' },
+];
 
 /** Any sequence of commands, most of them requests. */
 export function commandLists(maxLength: number): fc.Arbitrary<Command[]> {
   const kind = <K extends string>(name: K) => fc.constant(name);
   const command: fc.Arbitrary<Command> = fc.oneof(
     { weight: 10, arbitrary: fc.record({ kind: kind('request'), ...wanted }) },
-    { weight: 6, arbitrary: fc.record({ kind: kind('share'), ...wanted, host }) },
+    { weight: 6, arbitrary: fc.record({ kind: kind('share'), ...shared, host }) },
     { weight: 4, arbitrary: fc.record({ kind: kind('destroyed'), at: place }) },
     { weight: 1, arbitrary: fc.record({ kind: kind('bang'), at: place }) },
     { weight: 2, arbitrary: fc.record({ kind: kind('rename'), at: place, title }) },

@@ -2,7 +2,6 @@
  * Requests that no honest client sends: every one gets a 4xx with a reason, and the database is as
  * it was; whatever is accepted leaves the documents of the computer readable.
  */
-import { Socket } from 'node:net';
 import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -146,49 +145,6 @@ test('SQL in names is text', async () => {
     ...names.slice(0, 2),
   ]);
 });
-
-test.each([
-  ['announced', true],
-  ['in pieces', false],
-])('100 MB, %s, are refused and not kept', async (_name, isAnnounced) => {
-  const before = content();
-  const memory = process.memoryUsage().rss;
-  const status = await sendEndless(new URL(proxy.url), isAnnounced);
-  expect(status).toMatch(/^HTTP\/1\.1 413 /);
-  expect(process.memoryUsage().rss - memory).toBeLessThan(200e6);
-  expect(content()).toBe(before);
-  expect((await fetch(`${proxy.url}getRunId`)).status).toBe(200);
-});
-
-/** Sends a body until the server answers. @returns the first line of the answer. */
-function sendEndless(url: URL, isAnnounced: boolean): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = new Socket();
-    const length = isAnnounced ? 'content-length: 104857600' : 'transfer-encoding: chunked';
-    const piece = 'x'.repeat(65536);
-    const data = isAnnounced ? piece : `10000\r\n${piece}\r\n`;
-    let sent = 0;
-    const push = () => {
-      while (sent < 100 * 1024 * 1024 && socket.writable) {
-        sent += data.length;
-        if (!socket.write(data)) return;
-      }
-    };
-    socket.on('drain', push);
-    socket.on('data', (answer) => {
-      resolve(answer.toString('latin1').split('\r\n', 1)[0] ?? '');
-      socket.destroy();
-    });
-    socket.on('error', reject);
-    socket.connect(Number(url.port), url.hostname, () => {
-      const type = 'content-type: application/x-www-form-urlencoded';
-      socket.write(
-        `POST /loadComputerConfigurationFromXML HTTP/1.1\r\nhost: x\r\n${type}\r\n${length}\r\n\r\n`,
-      );
-      push();
-    });
-  });
-}
 
 const NAMES = [
   'url computer_id state computer_partition_id new_name message xml connection_xml slave_reference',
