@@ -280,6 +280,30 @@ describe('services and computers', () => {
     expect(lines[3]).toMatch(/^ {3}a {3}https:\/\/x\/s+… $/);
   });
 
+  test.each([
+    [{ body: '{"access_token": "T"}' }, 0, 'Computer token: T\n', ''],
+    [{ body: '{}' }, 1, '', 'gives no tokens'],
+    [{ body: '<html>' }, 1, '', 'gives no tokens'],
+    [{ status: 404 }, 1, '', 'gives no tokens'],
+    [{ status: 410 }, 1, '', 'gives no tokens'],
+    [{ status: 403 }, 1, '', 'SLAPOS_ERR_MASTER_UNAUTHENTICATED'],
+    [{ status: 503 }, 1, '', 'SLAPOS_ERR_MASTER_UNAVAILABLE'],
+  ])('a token that is answered by %j', async (answer, status, stdout, said) => {
+    const server = await startScriptedServer(({ target }) => {
+      if (target.endsWith('/Base_getComputerToken')) return answer;
+      const href = `${server.url}?mode={mode}`;
+      return { body: JSON.stringify({ _links: { raw_search: { href }, traverse: { href } } }) };
+    });
+    const text = `[slapos]\nmaster_url = ${server.url}\nmaster_rest_url = ${server.url}\n`;
+    const run = await runSlapos(['computer', 'token', '--cfg', file('other.cfg', text)]);
+    expect([run.status, run.stdout, run.stderr]).toEqual([
+      status,
+      stdout,
+      expect.stringContaining(said),
+    ]);
+    await server.close();
+  });
+
   test('a computer whose title would command the terminal', async () => {
     const server = await startScriptedServer(({ target }) => {
       const href = `${server.url}?mode={mode}`;
