@@ -114,9 +114,8 @@ export function renderAnswer(
     software_type: text(attributes['slap_software_type']) || wanted.softwareType,
     state: isShared ? 'started' : text(attributes['_requested_state']) || 'started',
     connection_parameters: fromMarshal(attributes['_connection_dict'] ?? {}),
-    parameters: fromMarshal(
-      isOurs && !isShared ? parameters : (attributes['_parameter_dict'] ?? {}),
-    ),
+    // Only an instance of its own has a timestamp among them that is no parameter.
+    parameters: fromMarshal(isShared ? (attributes['_parameter_dict'] ?? {}) : parameters),
     shared: isShared,
     root_instance_title: requestedBy || title,
     ip_list: pairs(attributes['ip_list']),

@@ -14,6 +14,8 @@ import slapos.slap.hateoas as hateoas
 from slapos.slap.slap import SlapConnectionHelper, SoftwareProductCollection
 from slapos.util import dict2xml, dumps, loads, xml2dict
 
+from slap_told import step, told
+
 module = sys.modules['slapos.slap.slap']
 url = sys.argv[1]
 SOFTWARE = 'https://example.com/software.cfg'
@@ -41,35 +43,6 @@ for source in (module, hateoas):
   for value in list(vars(source).values()):
     if inspect.isclass(value) and value.__module__ == source.__name__:
       watch(value)
-
-
-def show(value):
-  """As JSON; objects of the library by class and attributes, but for their connections."""
-  if isinstance(value, dict):
-    return {str(key): show(item) for key, item in value.items()}
-  if isinstance(value, (list, tuple)):
-    return [type(value).__name__] + [show(item) for item in value]
-  if isinstance(value, (set, frozenset)):
-    return sorted(value)
-  if value is None or isinstance(value, (bool, int, float, str)):
-    return value
-  attributes = {name: show(item) for name, item in vars(value).items()
-                if name not in ('_connection_helper', '_hateoas_navigator')}
-  return [type(value).__name__, attributes]
-
-
-told = []
-
-
-def step(title, call):
-  try:
-    result = call()
-    told.append([title, show(result)])
-    return result
-  except Exception as error:
-    kind = type(error)
-    status = getattr(getattr(error, 'response', None), 'status_code', None)
-    told.append([title, ['raised', kind.__module__.split('.')[0] + '.' + kind.__name__, status]])
 
 
 def connect(rest=url + 'hateoas'):
