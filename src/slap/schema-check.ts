@@ -76,6 +76,8 @@ async function createAjv(dialect: SchemaDialect, gaps: Set<string>): Promise<Ajv
     inlineRefs: false,
     meta: false,
     logger: false,
+    // The bounds of contains, which are in every set of schemas.
+    next: true,
     ignoreKeywordsWithRef: dialect === '4' || dialect === '6' || dialect === '7',
     code: { regExp },
   });

@@ -115,7 +115,7 @@ const WANTED: Readonly<Record<string, Describe>> = {
     `must not hold a value twice: items ${params['j']} and ${params['i']}`,
   pattern: ({ params }) => `must match the pattern ${params['pattern']}`,
   format: ({ params }) => `must be a valid ${params['format']}`,
-  contains: () => 'must hold an item that it does not hold',
+  contains: describeContained,
   anyOf: (error) => `must fit one of ${alternatives(error)}`,
   oneOf: describeOneOf,
   not: () => 'must not be what the schema excludes',
@@ -124,6 +124,13 @@ const WANTED: Readonly<Record<string, Describe>> = {
 
 function describeDependency({ params }: SchemaError): string {
   return `needs ${quote(params['missingProperty'])} beside ${quote(params['property'])}`;
+}
+
+function describeContained({ params }: SchemaError): string {
+  const { minContains: least = 1, maxContains: most } = params;
+  const isBounded = most !== undefined && most !== Number.MAX_SAFE_INTEGER;
+  const amount = isBounded ? `${least} to ${most}` : `at least ${least}`;
+  return `must hold ${amount} of the items that the schema wants`;
 }
 
 const COMPARISONS: Readonly<Record<string, string>> = {

@@ -43,6 +43,8 @@ export interface ReferenceList {
   readonly base: string;
   /** Schemas with keywords that mean something to ajv and nothing to JSON schema. */
   readonly foreign: readonly JsonObject[];
+  /** Schemas that want a list to hold something. */
+  readonly containing: readonly JsonObject[];
 }
 
 /**
@@ -58,8 +60,8 @@ export function listReferences(
   const base = walk.baseOf(document, url);
   walk.visit(document, url, 0);
   walk.embedded.delete(withoutFragment(base));
-  const { references, embedded, named, anchors, foreign } = walk;
-  return { references, embedded, named, anchors, foreign, base: withoutFragment(base) };
+  const { references, embedded, named, anchors, foreign, containing } = walk;
+  return { references, embedded, named, anchors, foreign, containing, base: withoutFragment(base) };
 }
 
 export function withoutFragment(url: URL): string {
@@ -72,6 +74,7 @@ class ReferenceWalk {
   readonly named: JsonObject[] = [];
   readonly anchors = new Set<string>();
   readonly foreign: JsonObject[] = [];
+  readonly containing: JsonObject[] = [];
   readonly #id: 'id' | '$id';
 
   constructor(id: 'id' | '$id') {
@@ -96,6 +99,7 @@ class ReferenceWalk {
     }
     this.#readNames(schema);
     if (FOREIGN.some((keyword) => keyword in schema)) this.foreign.push(schema);
+    if ('contains' in schema) this.containing.push(schema);
     for (const [keyword, value] of Object.entries(schema)) {
       if (keyword === '$ref' || keyword === '$dynamicRef') {
         this.#addReference(schema, keyword, value, base);

@@ -126,11 +126,23 @@ class Gathering {
   #rewrite({ document, list }: Entry): void {
     if (list === undefined || !isObject(document)) return;
     const id = idKeyword(this.#dialect);
+    for (const schema of list.containing) this.#boundContained(schema);
     for (const reference of list.references) this.#redirect(reference);
     for (const schema of list.foreign) for (const keyword of FOREIGN) delete schema[keyword];
     for (const schema of list.named) delete schema[id];
     for (const [href, schema] of list.embedded) schema[id] = this.#aliases.get(href);
     delete document['$schema'];
+  }
+
+  /**
+   * Without an upper bound ajv 8 remembers what it found in one list for the next, empty one:
+   * with one it counts. Up to draft 7 these bounds do not exist.
+   */
+  #boundContained(schema: JsonObject): void {
+    if (this.#isAlone()) delete schema['minContains'];
+    if (this.#isAlone() || schema['maxContains'] === undefined) {
+      schema['maxContains'] = Number.MAX_SAFE_INTEGER;
+    }
   }
 
   #redirect(reference: Reference): void {
@@ -145,6 +157,8 @@ class Gathering {
     } else {
       delete holder[keyword];
       holder['$ref'] = address + target.hash;
+      // ajv leaves the other keywords alone by itself.
+      if (this.#isAlone()) delete holder['type'];
     }
   }
 
@@ -152,13 +166,17 @@ class Gathering {
     return [...this.#entries.values()].find((entry) => entry.address === address);
   }
 
-  /** Without its reference a schema accepts everything; up to draft 7 nothing stands beside one. */
+  /** Up to draft 7 nothing that stands beside a reference counts. */
+  #isAlone(): boolean {
+    return this.#dialect !== '2019' && this.#dialect !== '2020';
+  }
+
+  /** Without its reference a schema accepts everything. */
   #drop({ holder, keyword, target }: Reference): void {
     if (isMetaSchema(target.href)) {
       this.#gaps.set(target.href, `${target.href} describes schemas, which are not checked here`);
     }
-    const isAlone = this.#dialect !== '2019' && this.#dialect !== '2020';
-    for (const key of isAlone ? Object.keys(holder) : [keyword]) {
+    for (const key of this.#isAlone() ? Object.keys(holder) : [keyword]) {
       if (key !== 'definitions' && key !== '$defs') delete holder[key];
     }
   }

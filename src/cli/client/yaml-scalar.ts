@@ -6,7 +6,7 @@ const FALSES = new Set(['no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off
 
 const INTEGER =
   /^([-+]?)(?:(0b[01_]+)|0([0-7_]+)|(0x[\dA-Fa-f_]+)|(0|[1-9][\d_]*)|([1-9][\d_]*(?::[0-5]?\d)+))$/;
-const FLOAT = /^[-+]?(?:\d[\d_]*\.[\d_]*(?:[eE][-+]\d+)?|\.\d[\d_]*(?:[eE][-+]\d+)?)$/;
+const FLOAT = /^(?:[-+]?\d[\d_]*\.[\d_]*|\.\d[\d_]*)(?:[eE][-+]\d+)?$/;
 const SEXAGESIMAL = /^([-+]?)(\d[\d_]*(?::[0-5]?\d)+\.[\d_]*)$/;
 const INFINITE = /^([-+]?)\.(?:inf|Inf|INF)$/;
 const NAN = /^\.(?:nan|NaN|NAN)$/;

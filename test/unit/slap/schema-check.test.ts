@@ -272,6 +272,19 @@ test('formats are looked at only when asked for', async () => {
   expect(found).toEqual(["$.a: must be a valid ipv6, but is the text 'x'"]);
 });
 
+test('what a list has to hold', async () => {
+  const schema = { properties: { a: { items: { contains: { const: 1 } } } } };
+  expect(await lines({ a: [[1], [], [2, 1]] }, schema)).toEqual([
+    '$.a[1]: must hold at least 1 of the items that the schema wants',
+  ]);
+  const bounded = { contains: { const: 1 }, minContains: 2, maxContains: 3 };
+  expect(await lines([1], bounded)).toEqual([
+    '$: must hold 2 to 3 of the items that the schema wants',
+  ]);
+  const draft7 = { ...bounded, $schema: DRAFTS['7'] };
+  expect(await lines([1], draft7)).toEqual([]);
+});
+
 test('keys of every kind', async () => {
   const schema = { additionalProperties: { type: 'string' }, propertyNames: { maxLength: 11 } };
   const value = JSON.parse(
