@@ -6,6 +6,7 @@ import { UsageError } from '../../errors/slapos-error.ts';
 import { type LineHistory, openLineHistory } from '../../host/line-history.ts';
 import { Slap } from '../../slap/slap.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
 import { type ConsoleGlobals, createGlobals, listAliasNames } from './console-globals.ts';
 import { hasPythonShebang, readScriptBeginning } from './script-file.ts';
 import { openSession } from './session.ts';
@@ -67,7 +68,7 @@ async function converse(globals: ConsoleGlobals, context: CommandContext): Promi
   defineGlobals({
     ...globals,
     exit(status = 0) {
-      exit.status = status;
+      exit.status = Number.isInteger(status) ? status : EXIT.failure;
       exit.end();
     },
   });

@@ -15,7 +15,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { bundleProgram } from '../../support/bundle-slapos.ts';
 import { computerDocument, type ProxyFixture, startProxy } from '../../support/proxy-fixture.ts';
 import { Terminal } from '../../support/terminal.ts';
@@ -168,6 +168,14 @@ describe('at a terminal', () => {
     expect(status).toBe(3);
   });
 
+  it.each([
+    ['process.kill(process.pid, "SIGTERM")', 143],
+    ['exit("status")', 1],
+  ])('%s ends it with %i', async (line, expected) => {
+    const status = await converse(async (terminal) => terminal.type(`${line}\r`));
+    expect(status).toBe(expected);
+  });
+
   it('completes names, and keeps what was typed in a file of its own', async () => {
     const python = file('.slapconsolehistory', 'request(kvm, "a")\n', 0o600);
     await converse(async (terminal) => {
@@ -225,6 +233,18 @@ void supply('product.kvm', 'COMP-1').then(() => remove(hello, 'COMP-1'))
     const { status, stderr } = await slapos(['s.mjs']);
     expect([status, stderr]).toEqual([expected, expect.stringContaining(said)]);
     if (said === '') expect(stderr).toBe('');
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('is ended by %s, whatever it does', async (signal) => {
+    file('s.mjs', 'console.log("up"); for (;;);');
+    const child = spawn(process.execPath, [built.program, 'console', '--cfg', config, 's.mjs'], {
+      cwd: home,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([null, signal]);
   });
 
   it('is asked for the Master of the command line', async () => {
