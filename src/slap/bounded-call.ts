@@ -1,5 +1,6 @@
 /** Calls that end with a signal or after a time. */
 import { CancelledError, MasterError } from '../errors/slapos-error.ts';
+import { describeUrl } from './bounded-text.ts';
 
 /** How a call ends before its time. */
 export interface CallLimits {
@@ -36,16 +37,16 @@ export async function runBounded<T>(
   }
 }
 
-function cancelled({ origin, pathname }: URL, cause: unknown): CancelledError {
-  const message = `The call of ${origin}${pathname} was cancelled.`;
+function cancelled(url: URL, cause: unknown): CancelledError {
+  const message = `The call of ${describeUrl(url)} was cancelled.`;
   return new CancelledError('SLAPOS_ERR_CANCELLED', message, { cause });
 }
 
-function expired({ origin, pathname }: URL, timeoutMs: number): MasterError {
-  const message = `The SlapOS Master did not answer ${origin}${pathname} within ${timeoutMs} ms.`;
+function expired(url: URL, timeoutMs: number): MasterError {
+  const message = `The SlapOS Master did not answer ${describeUrl(url)} within ${timeoutMs} ms.`;
   return new MasterError('SLAPOS_ERR_MASTER_UNAVAILABLE', message, {
     isRetryable: true,
     hint: 'Try again later, or allow the call more time.',
-    context: { url: `${origin}${pathname}`, reason: 'timeout' },
+    context: { url: describeUrl(url), reason: 'timeout' },
   });
 }

@@ -1,6 +1,8 @@
 /** The HATEOAS part of a Master (spec/slap-protocol.md 7): services and computers of a user. */
 import { errorCode, MasterError, SlaposError } from '../errors/slapos-error.ts';
+import { describeUrl } from './bounded-text.ts';
 import type { SlapConnection } from './connection.ts';
+import { parseToldUrl } from './master-url.ts';
 import { expandUriTemplate } from './uri-template.ts';
 
 /** Masters give 40 rows unless asked for more. */
@@ -54,7 +56,7 @@ export async function openHateoas(connection: SlapConnection, url: URL): Promise
   if (search === undefined || traverse === undefined) throw unexpected(url);
   const find = (query: string, columns: readonly string[]) => {
     const variables = { query, select_list: columns, limit: ROW_LIMIT };
-    return searchRows(connection, new URL(expandUriTemplate(search, variables), url));
+    return searchRows(connection, parseToldUrl(expandUriTemplate(search, variables), url));
   };
   const findOne = async (query: string) => {
     const rows = await find(query, ['title', 'reference', 'relative_url']);
@@ -63,7 +65,7 @@ export async function openHateoas(connection: SlapConnection, url: URL): Promise
   };
   const read = async (relativeUrl: string) => {
     const variables = { relative_url: relativeUrl, view: 'slaposjs_view' };
-    return readFields(connection, new URL(expandUriTemplate(traverse, variables), url));
+    return readFields(connection, parseToldUrl(expandUriTemplate(traverse, variables), url));
   };
   return {
     async listServices() {
@@ -88,7 +90,8 @@ export async function openHateoas(connection: SlapConnection, url: URL): Promise
       return { reference: text(fields['reference']), title: text(fields['title']) };
     },
     async getToken() {
-      const self = new URL(`${href(start, 'self') ?? url.href}/`.replace(/\/+$/, '/'), url);
+      const self = parseToldUrl(href(start, 'self') ?? url.href, url);
+      if (!self.pathname.endsWith('/')) self.pathname += '/';
       const token = new URL('computer_module/Base_getComputerToken', self);
       return text((await getJson(connection, token))['access_token']);
     },
@@ -112,7 +115,7 @@ export async function openHateoasOf(
 ): Promise<HateoasClient> {
   const { connection } = guide;
   const told = restUrl ?? (await guide.getHateoasUrl());
-  if (told !== null) return openHateoas(connection, new URL(told, connection.baseUrl));
+  if (told !== null) return openHateoas(connection, parseToldUrl(told, connection.baseUrl));
   try {
     return await openHateoas(connection, new URL('hateoas/', connection.baseUrl));
   } catch (cause) {
@@ -190,7 +193,7 @@ function text(value: unknown): string {
 }
 
 function unexpected(url: URL): MasterError {
-  const message = `${url.href} does not answer as the HATEOAS API of a SlapOS Master.`;
+  const message = `${describeUrl(url)} does not answer as the HATEOAS API of a SlapOS Master.`;
   return new MasterError('SLAPOS_ERR_MASTER_PROTOCOL', message, { hint: 'Check master_rest_url.' });
 }
 

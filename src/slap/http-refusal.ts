@@ -1,10 +1,10 @@
 /** HTTP statuses of a Master as errors (spec/slap-protocol.md 3, Error mapping). */
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { MasterError } from '../errors/slapos-error.ts';
+import { boundedText, describeUrl } from './bounded-text.ts';
 import type { HttpAnswer } from './http-transport.ts';
 import { parseRetryAfter } from './retry.ts';
 
-const MAX_REASON_LENGTH = 300;
 /** Of a body, as much as may hold an explanation: a server may send hundreds of megabytes. */
 export const MAX_EXPLANATION_BYTES = 16 * 1024;
 
@@ -15,16 +15,16 @@ export function refusalOf(answer: HttpAnswer): MasterError {
     answer.body.subarray(0, MAX_EXPLANATION_BYTES).toString('utf8'),
     answer.contentType,
   );
-  const place = `${answer.url.origin}${answer.url.pathname}`;
+  const url = describeUrl(answer.url);
   const explanation = reason === '' ? '' : `: ${reason}`;
   const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], Date.now());
   const context = {
-    url: answer.url.href,
+    url,
     status,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
   const isRetryable = status >= 500 || status === 408 || status === 429;
-  const message = `The Master ${verdict(status)} (HTTP ${status} from ${place})${explanation}`;
+  const message = `The Master ${verdict(status)} (HTTP ${status} from ${url})${explanation}`;
   return new MasterError(codeOf(status), message, { context, isRetryable, ...hintFor(status) });
 }
 
@@ -61,13 +61,6 @@ export function describeBody(body: string, contentType: string): string {
     .replaceAll('&gt;', '>')
     .replaceAll('&amp;', '&');
   return boundedText(plain);
-}
-
-/** One short line without what a terminal would obey; nothing of what is no text. */
-export function boundedText(value: unknown): string {
-  if (typeof value !== 'string') return '';
-  const plain = value.replace(/[\p{Cc}\p{Cf}\p{Cs}\s]+/gu, ' ').trim();
-  return plain.length > MAX_REASON_LENGTH ? `${plain.slice(0, MAX_REASON_LENGTH)}…` : plain;
 }
 
 function jsonTitle(body: string): string {

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import type { Dispatcher, Pool } from 'undici';
 import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ConfigError, errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+import { boundedText, describeUrl } from './bounded-text.ts';
+import { parseToldUrl } from './master-url.ts';
 
 const MAX_REDIRECTS = 5;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
@@ -119,11 +121,14 @@ async function follow(
     const answer = await sendTwiceAtMost(request, send);
     const isRedirect = request.method === 'GET' && answer.status >= 300 && answer.status < 400;
     if (!isRedirect || answer.location === undefined) return answer;
-    const url = new URL(answer.location, request.url);
+    const url = parseToldUrl(answer.location, request.url);
     if (request.url.protocol === 'https:' && url.protocol !== 'https:') break;
     request = { ...request, url };
   }
-  throw new MasterError('SLAPOS_ERR_MASTER_PROTOCOL', `${first.url} redirects without end.`);
+  throw new MasterError(
+    'SLAPOS_ERR_MASTER_PROTOCOL',
+    `${describeUrl(first.url)} redirects without end.`,
+  );
 }
 
 /** A kept-alive connection may have been closed by the peer meanwhile: it is sent once more. */
@@ -226,16 +231,16 @@ function single(value: string | string[] | undefined): string | undefined {
 }
 
 function unavailable(request: HttpRequest, cause: unknown): MasterError {
-  const { origin, pathname } = request.url;
+  const url = describeUrl(request.url);
   return new MasterError(
     'SLAPOS_ERR_MASTER_UNAVAILABLE',
-    `Could not connect to the SlapOS Master at ${origin}${pathname}: ${describe(cause)}`,
+    `Could not connect to the SlapOS Master at ${url}: ${boundedText(describe(cause))}`,
     {
       cause,
       isRetryable: true,
       hint: hintFor(errorCode(cause)),
       context: {
-        url: request.url.href,
+        url,
         reason: errorCode(cause),
         isCertificateRefused: CERTIFICATE_CODE.test(errorCode(cause)),
       },

@@ -17,6 +17,7 @@ import type {
   SlapComputer,
   SlapPartition,
 } from './master.ts';
+import { expectToldUrl } from './master-url.ts';
 import type { SlapUserMaster } from './slap-client.ts';
 
 /** Speaks JSON-RPC over a connection, which is closed with it. */
@@ -192,7 +193,8 @@ class JsonRpcMaster implements SlapUserMaster {
   }
 
   async getHateoasUrl() {
-    return (await this.#rpc.call('slapos.get.v0.hateoas_url', {})).hateoas_url;
+    const { hateoas_url: told } = await this.#rpc.call('slapos.get.v0.hateoas_url', {});
+    return expectToldUrl(told, this.connection.baseUrl);
   }
 
   getProductReleases(): Promise<never> {

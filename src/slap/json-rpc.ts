@@ -2,11 +2,13 @@
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { MasterError } from '../errors/slapos-error.ts';
 import type { CallLimits } from './bounded-call.ts';
+import { boundedText } from './bounded-text.ts';
+import { checkChoice } from './call-parameters.ts';
 import type { SlapConnection } from './connection.ts';
-import { boundedText, MAX_EXPLANATION_BYTES, refusalOf } from './http-refusal.ts';
+import { MAX_EXPLANATION_BYTES, refusalOf } from './http-refusal.ts';
 import type { HttpAnswer } from './http-transport.ts';
 import type { RpcInput, RpcMethodName, RpcOutput } from './json-rpc-methods.ts';
-import { findMisshape } from './json-rpc-shapes.ts';
+import { findMisshape, RPC_METHOD_NAMES } from './json-rpc-shapes.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import type { PartitionId } from './master.ts';
 
@@ -39,6 +41,7 @@ export interface JsonRpc {
 export function createJsonRpc(connection: SlapConnection): JsonRpc {
   return {
     async call(method, input, { requester, ...limits } = {}) {
+      checkChoice(method, RPC_METHOD_NAMES, 'method');
       const answer = await connection.within(limits).send({
         method: 'POST',
         path: method,

@@ -1,6 +1,7 @@
 /** Addresses of the Master (spec/slap-protocol.md 3, Transport). */
 import { isIPv6 } from 'node:net';
-import { ConfigError } from '../errors/slapos-error.ts';
+import { ConfigError, MasterError } from '../errors/slapos-error.ts';
+import { boundedText, describeUrl } from './bounded-text.ts';
 
 /**
  * The base address: brackets around a bare IPv6 address, one slash at the end.
@@ -18,6 +19,36 @@ export function parseMasterUrl(text: string): URL {
   const url = new URL(candidate);
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
+}
+
+/** No server takes longer ones. */
+const MAX_URL_LENGTH = 16_384;
+
+/**
+ * An address that a server told, in a redirection or a document.
+ * @param base what a relative one stands on; also named in the message
+ * @throws MasterError SLAPOS_ERR_MASTER_PROTOCOL when it is no web address.
+ */
+export function parseToldUrl(told: string, base: URL): URL {
+  const isAddress = told.length <= MAX_URL_LENGTH && URL.canParse(told, base.href);
+  const url = isAddress ? new URL(told, base) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw noAddress(told, base);
+}
+
+/**
+ * An absolute address that a server told, as it told it.
+ * @throws MasterError SLAPOS_ERR_MASTER_PROTOCOL when it is none.
+ */
+export function expectToldUrl(told: string, base: URL): string {
+  if (URL.canParse(told)) parseToldUrl(told, base);
+  else throw noAddress(told, base);
+  return told;
+}
+
+function noAddress(told: string, base: URL): MasterError {
+  const message = `${describeUrl(base)} told what is no web address: ${boundedText(told)}`;
+  return new MasterError('SLAPOS_ERR_MASTER_PROTOCOL', message);
 }
 
 function bracket(authority: string): string {

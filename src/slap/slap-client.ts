@@ -23,6 +23,7 @@ import {
 import type { JsonObject } from './json-value.ts';
 import { encodeMarshal } from './marshal.ts';
 import type { InstanceAnswer, InstanceRequest, PartitionId, SlapMaster } from './master.ts';
+import { expectToldUrl } from './master-url.ts';
 
 /** What only client commands ask for. */
 export interface SlapUserMaster extends SlapMaster {
@@ -179,7 +180,7 @@ class SlapClient implements SlapUserMaster {
   async getHateoasUrl() {
     try {
       const answer = await this.connection.get('getHateoasUrl');
-      return answer.body.toString('utf8').trim();
+      return expectToldUrl(answer.body.toString('utf8').trim(), answer.url);
     } catch (error) {
       if (errorCode(error) === 'SLAPOS_ERR_MASTER_NOT_FOUND') return null;
       throw error;

@@ -3,6 +3,7 @@
  * constructed but plain values and the four classes of {@link MARSHAL_CLASSES}.
  */
 import { SlaposError } from '../errors/slapos-error.ts';
+import { boundedText } from './bounded-text.ts';
 import {
   MARSHAL_CLASSES,
   type MarshalClassName,
@@ -201,7 +202,10 @@ class Reader implements XmlHandler {
   }
 
   #bad(reason: string): SlaposError {
-    return new SlaposError('SLAPOS_ERR_SLAP_XML', `${this.#what} cannot be understood: ${reason}.`);
+    return new SlaposError(
+      'SLAPOS_ERR_SLAP_XML',
+      `${this.#what} cannot be understood: ${boundedText(reason)}.`,
+    );
   }
 }
 

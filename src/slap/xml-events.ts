@@ -4,6 +4,7 @@
  */
 import { SaxesParser } from 'saxes';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+import { boundedText } from './bounded-text.ts';
 
 /** Deeper documents are refused: no peer writes them, and readers of values may recurse. */
 export const MAX_DEPTH = 300;
@@ -39,7 +40,11 @@ export function readXml(
     const reason = errorMessage(cause)
       .replace(/^undefined:/, 'line ')
       .replace(/^(\d+):(\d+): /, 'line $1, column $2: ');
-    throw new SlaposError('SLAPOS_ERR_SLAP_XML', `${what} is not valid XML: ${reason}`, { cause });
+    throw new SlaposError(
+      'SLAPOS_ERR_SLAP_XML',
+      `${what} is not valid XML: ${boundedText(reason)}`,
+      { cause },
+    );
   }
 }
 

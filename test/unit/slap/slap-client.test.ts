@@ -159,10 +159,10 @@ describe('reading', () => {
       if (request.target === '/getHateoasUrl')
         return { status: 302, headers: { location: '/there' } };
       return request.target === '/there'
-        ? { body: 'u' }
+        ? { body: 'http://u/' }
         : { status: 302, headers: { location: request.target } };
     });
-    expect(await master.getHateoasUrl()).toBe('u');
+    expect(await master.getHateoasUrl()).toBe('http://u/');
     await expect(master.getFullComputerInformation('C')).rejects.toMatchObject({
       code: 'SLAPOS_ERR_MASTER_PROTOCOL',
     });
