@@ -1,7 +1,7 @@
 /** Our client of the binary cache and upstream's take what the other one put there. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +12,11 @@ import { chooseBinaries, renderBinaryEntry } from '../../src/networkcache/entry.
 import type { Machine } from '../../src/networkcache/machine.ts';
 import { readMachine } from '../../src/networkcache/read-machine.ts';
 import { readTrustedKeys, signText } from '../../src/networkcache/signature.ts';
+import { NO_WEB } from '../../src/proxy/web/web-options.ts';
 import { softwareHash } from '../../src/software/release.ts';
-import { type CacheServer, startCacheServer } from '../support/cache-server.ts';
+import { startCacheServer } from '../support/cache-server.ts';
 import { findPeerPython } from '../support/peer-python.ts';
+import { startProxy } from '../support/proxy-fixture.ts';
 import { createSigner } from '../support/signer.ts';
 
 const peer = findPeerPython('slapos.libnetworkcache, slapos.grid.networkcache');
@@ -46,16 +48,44 @@ print()
 print(json.dumps(result))
 `;
 
-describe.skipIf(reason !== '')(
-  `the binary cache of upstream${reason && ` (skipped: ${reason})`}`,
-  () => {
+interface Servers {
+  readonly cacheUrl: string;
+  readonly dirUrl: string;
+  close(): Promise<void>;
+}
+
+/** The cache that our proxy keeps. */
+async function startProxyCache(): Promise<Servers> {
+  const folder = mkdtempSync(join(tmpdir(), 'slapos-cache-'));
+  const [contentFolder, metadataFolder] = [join(folder, 'data'), join(folder, 'dir')];
+  for (const path of [contentFolder, metadataFolder]) mkdirSync(path);
+  const shacache = { ...NO_WEB.shacache, contentFolder, metadataFolder };
+  const proxy = await startProxy({ web: { ...NO_WEB, shacache } });
+  return {
+    cacheUrl: `${proxy.url}shacache/cache`,
+    dirUrl: `${proxy.url}shacache/dir/`,
+    async close() {
+      await proxy.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+const SERVERS: ReadonlyArray<readonly [what: string, start: () => Promise<Servers>]> = [
+  ['a bare server', startCacheServer],
+  ['the cache of our proxy', startProxyCache],
+];
+
+describe.skipIf(reason !== '').each(SERVERS)(
+  `the binary cache client of upstream, with %s${reason && ` (skipped: ${reason})`}`,
+  (_what, startServer) => {
     const signer = createSigner();
     const content = randomBytes(200_000);
     const sha512 = createHash('sha512').update(content).digest('hex');
     const { keys } = readTrustedKeys([signer.certificate]);
     const folder = mkdtempSync(join(tmpdir(), 'slapos-cache-'));
     const file = (name: string) => join(folder, name);
-    let server: CacheServer;
+    let server: Servers;
     let machine: Machine;
 
     beforeAll(async () => {
@@ -72,7 +102,7 @@ describe.skipIf(reason !== '')(
     });
     afterAll(() => rmSync(folder, { recursive: true }));
     beforeEach(async () => {
-      server = await startCacheServer();
+      server = await startServer();
     });
     afterEach(() => server.close());
 
