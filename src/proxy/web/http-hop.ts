@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import type { SecureContext } from 'node:tls';
 import { errorCode, errorMessage } from '../../errors/slapos-error.ts';
 import { HttpProblem } from '../http-problem.ts';
+import { Deadline } from './deadline.ts';
 import { renderHost, renderOrigin, type Target } from './http-target.ts';
 
 export interface Hop {
@@ -40,18 +41,18 @@ export function sendHop(hop: Hop): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let stage: Stage = 'connecting';
     const fail = (cause: unknown): void => {
-      clearTimeout(timer);
+      deadline.stop();
       reject(cause instanceof HttpProblem ? cause : hopProblem(stage, cause, hop.target));
     };
     let sent: ClientRequest;
-    const timer = setTimeout(() => {
+    const deadline = new Deadline(hop.timeoutMs, () => {
       // The body is the client's affair, which has limits of its own.
-      if (stage === 'waiting' && !sent.writableFinished) timer.refresh();
+      if (stage === 'waiting' && !sent.writableFinished) deadline.restart();
       else sent.destroy(lateProblem(stage, hop.target));
-    }, hop.timeoutMs);
+    });
     const enter = (next: Stage) => (): void => {
       stage = next;
-      timer.refresh();
+      deadline.restart();
     };
     try {
       sent = open(hop);
@@ -64,9 +65,9 @@ export function sendHop(hop: Hop): Promise<IncomingMessage> {
       socket.once('connect', enter(isTls ? 'securing' : 'waiting'));
       socket.once('secureConnect', enter('waiting'));
     });
-    sent.once('finish', () => timer.refresh());
+    sent.once('finish', () => deadline.restart());
     sent.once('response', (answer) => {
-      clearTimeout(timer);
+      deadline.stop();
       resolve(answer);
     });
     sent.once('upgrade', (_answer, socket) => {

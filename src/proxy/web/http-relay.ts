@@ -3,6 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpProblem } from '../http-problem.ts';
+import { Deadline } from './deadline.ts';
 import { renderOrigin, renderProxied, resolveLocation, type Target } from './http-target.ts';
 
 export interface Relay {
@@ -97,20 +98,20 @@ function renderHeaders({ answer, baseUrl, target }: Relay, status: number): Outg
 /** @throws HttpProblem 524 when a piece is late, or is none. */
 async function* readIdle({ answer, target, timeoutMs }: Relay): AsyncGenerator<Uint8Array> {
   let isWaiting = true;
-  const timer = setTimeout(() => {
+  const deadline = new Deadline(timeoutMs, () => {
     if (isWaiting) answer.destroy(new Error('late'));
-  }, timeoutMs);
+  });
   try {
     for await (const piece of answer) {
       // While the client takes its time the server is not to blame.
       isWaiting = false;
       yield piece as Uint8Array;
       isWaiting = true;
-      timer.refresh();
+      deadline.restart();
     }
   } catch {
     throw new HttpProblem(524, `${renderOrigin(target)} sends no whole body in time.`);
   } finally {
-    clearTimeout(timer);
+    deadline.stop();
   }
 }

@@ -19,6 +19,7 @@ import { type RawRequest, rawRequest } from '../../../support/raw-request.ts';
 
 afterEach(closeAll);
 
+const SOON = { timeout: 30_000 };
 const ask = (proxy: ProxyFixture, path: string, options: RawRequest = {}) =>
   rawRequest(proxy.url, `/http_proxy/${path}`, options);
 
@@ -374,6 +375,10 @@ describe('who is refused', () => {
 
   test('one address of several: the others are used', async () => {
     const port = await serve((_message, reply) => reply.end('ok'));
+    const other = createServer((_message, reply) => reply.end('inner'));
+    other.listen(port, '127.0.0.2');
+    await once(other, 'listening');
+    closeLater(async () => other.close());
     const resolve = async () => [
       { address: '127.0.0.2', family: 4 },
       { address: '127.0.0.1', family: 4 },
@@ -441,7 +446,10 @@ describe('servers that fail', () => {
   test('with a body that stops are cut off', async () => {
     const port = await say('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf', false);
     const proxy = await proxyWith(['127.0.0.1:*'], { timeoutMs: 100 });
-    await expect(ask(proxy, `http/127.0.0.1:${port}/`)).rejects.toThrow(/aborted|hang up/);
+    // A machine that is busy may have seen nothing of it yet.
+    const seen = await ask(proxy, `http/127.0.0.1:${port}/`).catch((error) => String(error));
+    if (typeof seen === 'string') expect(seen).toMatch(/aborted|hang up/);
+    else expect(seen.status).toBe(524);
   });
 
   test('drop by drop in the head do not hold the client for ever', async () => {
@@ -480,7 +488,7 @@ describe('ends', () => {
       if (when === 'in the midst of it') reply.write('x');
       arrived.resolve();
     });
-    const proxy = await proxyWith(['127.0.0.1:*']);
+    const proxy = await proxyWith(['127.0.0.1:*'], { timeoutMs: 600_000 });
     const { port: own } = new URL(proxy.url);
     const client = request({
       port: own,
@@ -500,7 +508,7 @@ describe('ends', () => {
       reply.write('x');
       arrived.resolve();
     });
-    const proxy = await proxyWith(['127.0.0.1:*'], { timeoutMs: 60_000 });
+    const proxy = await proxyWith(['127.0.0.1:*'], { timeoutMs: 600_000 });
     const { port: own } = new URL(proxy.url);
     const client = request({
       port: own,
@@ -511,6 +519,6 @@ describe('ends', () => {
     const [answer] = (await once(client, 'response')) as [IncomingMessage];
     answer.on('error', () => undefined).resume();
     await closeLast();
-    await vi.waitFor(() => expect(answer.destroyed).toBe(true));
+    await vi.waitFor(() => expect(answer.destroyed).toBe(true), SOON);
   });
 });

@@ -11,6 +11,7 @@ import { closeAll, listening, whenever } from '../../../support/http-proxy-scene
 import { type ProxyFixture, startProxy } from '../../../support/proxy-fixture.ts';
 import { type RawRequest, rawRequest } from '../../../support/raw-request.ts';
 
+const SOON = { timeout: 30_000 };
 let folder: string;
 let proxies: ProxyFixture[];
 let upstream: CacheServer;
@@ -127,7 +128,7 @@ describe('contents', () => {
     abort.abort();
     await expect(first).rejects.toThrow();
     go.resolve();
-    await vi.waitFor(() => expect(readdirSync(content())).toEqual([NAME]));
+    await vi.waitFor(() => expect(readdirSync(content())).toEqual([NAME]), SOON);
   });
 
   test('that take long do not hold up the end of the proxy', async () => {

@@ -21,6 +21,7 @@ import { NO_WEB } from '../../../../src/proxy/web/web-options.ts';
 import { type ProxyFixture, startProxy } from '../../../support/proxy-fixture.ts';
 import { type RawRequest, rawRequest } from '../../../support/raw-request.ts';
 
+const SOON = { timeout: 30_000 };
 let folder: string;
 let proxy: ProxyFixture;
 const content = () => join(folder, 'data');
@@ -136,9 +137,9 @@ describe('contents', () => {
     const sent = request({ port, method: 'POST', path: '/shacache/cache', headers, agent: false });
     sent.on('error', () => undefined);
     sent.write('x'.repeat(1000));
-    await vi.waitFor(() => expect(readdirSync(content())).toHaveLength(1));
+    await vi.waitFor(() => expect(readdirSync(content())).toHaveLength(1), SOON);
     sent.destroy();
-    await vi.waitFor(() => expect(readdirSync(content())).toEqual([]));
+    await vi.waitFor(() => expect(readdirSync(content())).toEqual([]), SOON);
   });
 
   test('being written by a process that was killed are cleared later', async () => {
@@ -149,7 +150,7 @@ describe('contents', () => {
     const long = new Date(Date.now() - 7_200_000);
     utimesSync(String(old), long, long);
     const other = await startProxy({ web: settings() });
-    await vi.waitFor(() => expect(existsSync(String(old))).toBe(false));
+    await vi.waitFor(() => expect(existsSync(String(old))).toBe(false), SOON);
     await other.close();
     expect(existsSync(String(recent))).toBe(true);
   });
