@@ -1,6 +1,6 @@
 /** A Python script that is given to our console is run by the real slapos.core. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleProgram } from '../support/bundle-slapos.ts';
@@ -45,8 +45,9 @@ describe.skipIf(note !== '')(`slapos console with a Python script${note}`, () =>
     writeFileSync(config, `[slapos]\nmaster_url = ${proxy.url}\n${where}`);
     writeFileSync(script, SCRIPT);
     // The folder of the caller may be anybody's: nothing is imported from there.
-    mkdirSync(join(built.folder, 'slapos'));
-    writeFileSync(join(built.folder, 'slapos', '__init__.py'), 'raise SystemExit(99)');
+    for (const module of ['cliff.py', 'slapos.py', 'argparse.py']) {
+      writeFileSync(join(built.folder, module), 'raise SystemExit(99)');
+    }
     const words = ['console', '--cfg', config, script, 'a', '--b'];
     const child = spawn(process.execPath, [built.program, ...words], {
       cwd: built.folder,
