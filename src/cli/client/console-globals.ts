@@ -44,7 +44,11 @@ export function createGlobals(
   context: CommandContext,
 ): ConsoleGlobals {
   const { aliases, defaults } = session.options;
-  const resolve = async (software: Software) => resolveSoftware(await software, session, context);
+  const resolve = async (software: Software) => {
+    const name = await software;
+    // The library tells what it expects in place of anything else.
+    return typeof name === 'string' ? resolveSoftware(name, session, context) : name;
+  };
   const supply = async (software: Software, computerId: string, state: SoftwareState) =>
     slap.registerSupply().supply(await resolve(software), computerId, state);
   return {

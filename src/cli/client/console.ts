@@ -80,15 +80,14 @@ async function converse(globals: ConsoleGlobals, context: CommandContext): Promi
 
 type Defined = ConsoleGlobals & { readonly exit: (status?: number) => void };
 
+/** Aliases come last, since they take no name that is in use. */
 function defineGlobals(globals: Defined): void {
-  const names = listAliasNames(globals.aliases);
-  for (const [name, value] of [
-    ...Object.entries(globals),
-    ...names.map((name) => [name, globals.aliases[name]] as const),
-  ]) {
+  const define = ([name, value]: readonly [string, unknown]) => {
     const property = { value, writable: true, configurable: true, enumerable: true };
     Object.defineProperty(globalThis, name, property);
-  }
+  };
+  Object.entries(globals).forEach(define);
+  for (const name of listAliasNames(globals.aliases)) define([name, globals.aliases[name]]);
 }
 
 /** Beside that of supervisorctl; upstream's `~/.slapconsolehistory` holds Python and stays as it is. */

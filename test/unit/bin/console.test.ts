@@ -53,7 +53,7 @@ function file(name: string, text: string, mode = 0o644): string {
 }
 
 function writeConfig(more = ''): string {
-  const aliases = `[slapconsole]\nalias =\n  hello ${HELLO}\n  to-do https://x/\n${more}`;
+  const aliases = `[slapconsole]\nalias =\n  hello ${HELLO}\n  to-do https://x/\n  slap https://x/\n${more}`;
   return file('client.cfg', `[slapos]\nmaster_url = ${proxy.url}\n${aliases}`);
 }
 
