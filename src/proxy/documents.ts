@@ -89,7 +89,7 @@ function renderUsed(row: PartitionRow, url: string, addresses: readonly AddressR
       slap_software_release_url: url,
       slap_software_type: row.softwareType,
       slave_instance_list: parseSlaves(row.slaveInstanceList),
-      timestamp: renderTimestamp(row.timestamp),
+      ...renderTimestamp(row.timestamp),
     },
   };
 }
@@ -101,7 +101,7 @@ export function renderInstance(row: PartitionRow, addresses: readonly AddressRow
     _connection_dict: readStoredXml(row.connectionXml),
     _instance_guid: instanceGuid(row),
     _parameter_dict: {
-      timestamp: renderTimestamp(row.timestamp),
+      ...renderTimestamp(row.timestamp),
       ...readStoredXml(row.xml),
     },
     _requested_state: row.requestedState,
@@ -181,6 +181,7 @@ export function rootTitle(row: PartitionRow): string {
   return row.requestedBy === '' ? (row.title ?? '') : row.requestedBy;
 }
 
-function renderTimestamp(seconds: number | null): string {
-  return seconds === null ? 'None' : pythonFloat(seconds);
+/** Instances of databases before version 14 have none until they are requested again. */
+function renderTimestamp(seconds: number | null): Dictionary {
+  return seconds === null ? {} : { timestamp: pythonFloat(seconds) };
 }

@@ -13,7 +13,9 @@ const QUERY =
 export const hateoasRoute: Route = async ({ form, baseUrl }, { store }) => {
   const mode = form.optional('mode');
   if (mode === null) return renderRoot(baseUrl);
-  if (mode === 'search') return store.read((tables) => search(form, tables));
+  if (mode === 'search') {
+    return store.read((tables) => search(form, tables, store.schemaVersion >= 18));
+  }
   if (mode === 'traverse') return traverse(form, baseUrl);
   throw badRequest(`Unhandled mode: ${mode}`);
 };
@@ -33,7 +35,7 @@ function renderRoot(baseUrl: string): Reply {
   });
 }
 
-async function search(form: Form, tables: ProxyTables): Promise<Reply> {
+async function search(form: Form, tables: ProxyTables, isNew: boolean): Promise<Reply> {
   const query = form.text('query');
   const match = QUERY.exec(query);
   const isTree = match?.[1] === 'Instance Tree';
@@ -42,7 +44,9 @@ async function search(form: Form, tables: ProxyTables): Promise<Reply> {
     throw badRequest(`Unhandled query: ${query}`);
   }
   const wanted = match[3]?.replace(/\\(.)/g, '$1');
-  const rows = isTree ? await listTrees(tables) : (await tables.listComputers()).map(computerEntry);
+  const rows = isTree
+    ? await listTrees(tables, isNew)
+    : (await tables.listComputers()).map(computerEntry);
   const contents = rows.filter((row) => wanted === undefined || row.title === wanted);
   return documentReply({ _embedded: { contents } });
 }
@@ -59,11 +63,12 @@ interface Entry {
   readonly title: string;
 }
 
-async function listTrees(tables: ProxyTables): Promise<Entry[]> {
+/** @param isNew whether rows have the column of version 18 */
+async function listTrees(tables: ProxyTables, isNew: boolean): Promise<Entry[]> {
   const partitions = await tables.listPartitions(null);
   const slaves = (await tables.listSlaves()).filter(isRootSlave);
   const shared = slaves.map((slave) => sharedEntry(slave, partitions));
-  return [...partitions.filter(isRoot).map(treeEntry), ...shared];
+  return [...partitions.filter(isRoot).map((row) => treeEntry(row, isNew)), ...shared];
 }
 
 function isRoot(row: PartitionRow): boolean {
@@ -75,7 +80,7 @@ function isRootSlave(row: SlaveRow): boolean {
   return row.reference.startsWith('_') && (row.askedBy === null || row.askedBy === '');
 }
 
-function treeEntry(row: PartitionRow) {
+function treeEntry(row: PartitionRow, isNew: boolean) {
   const title = row.title ?? '';
   return {
     title,
@@ -93,8 +98,7 @@ function treeEntry(row: PartitionRow) {
     xml: row.xml,
     connection_xml: row.connectionXml,
     slave_instance_list: row.slaveInstanceList,
-    // A column of version 18 only.
-    ...(row.requesterId === '' ? {} : { requester_id: row.requesterId }),
+    ...(isNew ? { requester_id: row.requesterId } : {}),
   };
 }
 

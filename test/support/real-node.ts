@@ -201,11 +201,11 @@ export class RealNode {
     );
   }
 
-  async stopProxy(): Promise<void> {
+  async stopProxy(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const { proxy } = this;
-    if (proxy === undefined || proxy.exitCode !== null) return;
+    if (proxy === undefined || proxy.exitCode !== null || proxy.signalCode !== null) return;
     const ended = new Promise((resolve) => proxy.once('close', resolve));
-    proxy.kill('SIGTERM');
+    proxy.kill(signal);
     await ended;
   }
 

@@ -97,6 +97,9 @@ describe.each(OLD_VERSIONS)('version %d', (version) => {
       const { partition } = await master.requestInstance(instanceRequest(title, changes));
       return partition?.partitionId;
     };
+    const [first] = (await master.getFullComputerInformation('COMP-1')).partitions;
+    const timestamp = version >= 14 ? '1500000000.25' : undefined;
+    expect(first?.parameters?.['timestamp']).toBe(timestamp);
     expect(await ask('root')).toBe('slappart0');
     expect(await ask('child', 'slappart0')).toBe('slappart1');
     expect(await ask('grandchild', 'slappart1')).toBe('slappart2');
