@@ -19,10 +19,12 @@ export function parseFormat(xml: string): RpcInput<'slapos.put.v0.compute_node_f
 }
 
 function parsePartition(partition: Dictionary): RpcFormattedPartition {
+  const reference = text(partition['reference']);
   const tap = dictionary(partition['tap'] ?? {});
-  const networkInterface = text(tap['name']);
+  // As slapproxy names it; that of upstream fails without one.
+  const networkInterface = text(tap['name']) || reference;
   return {
-    partition_id: text(partition['reference']),
+    partition_id: reference,
     ip_list: list(partition['address_list']).map((value) => {
       const { addr, netmask } = dictionary(value) as {
         addr?: MarshalValue;
@@ -31,7 +33,7 @@ function parsePartition(partition: Dictionary): RpcFormattedPartition {
       return {
         'ip-address': text(addr),
         ...(text(netmask) === '' ? {} : { netmask: text(netmask) }),
-        ...(networkInterface === '' ? {} : { 'network-interface': networkInterface }),
+        'network-interface': networkInterface,
       };
     }),
   };

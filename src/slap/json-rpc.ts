@@ -1,6 +1,6 @@
 /** The JSON-RPC API of a Master (spec/slap-protocol.md 6): a POST of an object for each method. */
 import type { ErrorCode } from '../errors/catalogue.ts';
-import { MasterError } from '../errors/slapos-error.ts';
+import { MasterError, UsageError } from '../errors/slapos-error.ts';
 import type { CallLimits } from './bounded-call.ts';
 import { boundedText } from './bounded-text.ts';
 import { checkChoice } from './call-parameters.ts';
@@ -55,12 +55,26 @@ export function createJsonRpc(connection: SlapConnection): JsonRpc {
   };
 }
 
-/** Upstream's names of the headers (spec/slap-protocol.md 6.4). */
+/** No blank and no comma, which end an id in the header. */
+const HEADER_ID = /^[\x21-\x2b\x2d-\x7e]+$/;
+
+/**
+ * By the header of slapos.core 1.26, and by those of spec/slap-protocol.md 6.4. To a Master it is
+ * the certificate that tells who asks.
+ */
 function senderHeaders(requester: PartitionId | undefined): Record<string, string> {
   if (requester === undefined) return {};
+  const { computerId, partitionId } = requester;
+  if (!HEADER_ID.test(computerId) || !HEADER_ID.test(partitionId)) {
+    const message =
+      'JSON-RPC cannot tell a requester whose id holds a blank, a comma or other than ASCII.';
+    throw new UsageError('SLAPOS_ERR_USAGE', message);
+  }
+  const list = `computer_id=${computerId}, computer_partition_id=${partitionId}`;
   return {
-    'x-computer-id': requester.computerId,
-    'x-computer-partition-id': requester.partitionId,
+    authorization: `X-SlapPartition ${list}`,
+    'x-computer-id': computerId,
+    'x-computer-partition-id': partitionId,
   };
 }
 

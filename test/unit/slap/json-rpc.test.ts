@@ -109,6 +109,7 @@ describe('a partition of a Master', () => {
     });
     expect(server.seen[0]?.headers).toMatchObject({
       'content-type': 'application/json',
+      authorization: 'X-SlapPartition computer_id=COMP-1, computer_partition_id=slappart3',
       'x-computer-id': 'COMP-1',
       'x-computer-partition-id': 'slappart3',
     });
@@ -122,6 +123,15 @@ describe('a partition of a Master', () => {
     });
   });
 });
+
+test.each(['a, computer_id=b', 'a\r\nx: y', 'é', 'a b'])(
+  'no header holds the id %j',
+  async (id) => {
+    const request = slap.registerComputerPartition('COMP-1', id).request(REQUEST);
+    await expect(request).rejects.toMatchObject({ code: 'SLAPOS_ERR_USAGE' });
+    expect(server.seen).toEqual([]);
+  },
+);
 
 test('an instance that is not there yet', async () => {
   const body = {
