@@ -2,6 +2,7 @@
 #include "binding/async.h"
 #include "binding/register.h"
 #include "core/socket/local_socket.h"
+#include "core/socket/tcp_peer.h"
 
 namespace slapos::binding {
 
@@ -16,6 +17,17 @@ Napi::Value GetPeerCredentials(const Napi::CallbackInfo& info) {
     result.Set("uid", peer.uid);
     result.Set("gid", peer.gid);
     return result;
+  } catch (const SysError& error) {
+    throw ToError(info.Env(), error);
+  }
+}
+
+Napi::Value GetTcpPeerUid(const Napi::CallbackInfo& info) {
+  Napi::Object request = RequestObject(info);
+  try {
+    std::optional<uid_t> uid = ReadTcpPeerUid(static_cast<int>(IntField(request, "fd")));
+    if (!uid) return info.Env().Null();
+    return Napi::Number::New(info.Env(), *uid);
   } catch (const SysError& error) {
     throw ToError(info.Env(), error);
   }
@@ -58,6 +70,7 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
 
 void RegisterSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("peerCredentials", Napi::Function::New(env, GetPeerCredentials, "peerCredentials"));
+  exports.Set("tcpPeerUid", Napi::Function::New(env, GetTcpPeerUid, "tcpPeerUid"));
   exports.Set("datagramSend", Napi::Function::New(env, Send, "datagramSend"));
   exports.Set("socketListen", Napi::Function::New(env, Listen, "socketListen"));
 }

@@ -10,6 +10,13 @@ export interface NativeSockets {
     readonly gid: number;
   };
   /**
+   * Uid of the process that made the socket at the other end of an accepted TCP connection, null
+   * when that is on another machine or in another network namespace (sock_diag(7), an exact look-up
+   * of one socket, which never waits). Throws a `NativeFailure`: ENOTCONN when one of the ends is
+   * closed, EAFNOSUPPORT for another kind of socket.
+   */
+  tcpPeerUid(request: { readonly fd: number }): number | null;
+  /**
    * Sends datagrams to a unix socket such as /dev/log and returns how many were taken: never waits,
    * what the receiver has no room for is dropped. Throws a `NativeFailure` when nobody
    * listens.

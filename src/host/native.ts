@@ -343,6 +343,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'fdDuplicate',
   'pipeOpen',
   'peerCredentials',
+  'tcpPeerUid',
   'datagramSend',
   'socketListen',
 ];
