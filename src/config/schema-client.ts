@@ -23,6 +23,16 @@ export const PROXY_KEYS: readonly KeySpec[] = [
   proxy('log_file', 'path', 'log of the proxy'),
   proxy('local_software_release_root', 'path', 'where relative releases start', { preset: '/' }),
   proxy('software_product_list', 'lines', 'name and URL of products'),
+  proxy('peer_check', 'boolean', 'let the users of partitions act for these only', {
+    preset: 'false',
+    isOurs: true,
+  }),
+  proxy('peer_check_users', 'names', 'users who may do everything then, besides root', {
+    isOurs: true,
+  }),
+  proxy('peer_check_networks', 'names', 'other machines that may do everything then', {
+    isOurs: true,
+  }),
   proxy('public_directory_path', 'path', 'folder served under /panel/public/'),
   ...SHACACHE.map(([key, type, about]) =>
     proxy(key, type, about, { oldNames: [key.replaceAll('_', '-')] }),

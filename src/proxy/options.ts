@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
 import type { ExternalMaster } from './external-masters.ts';
 import { parseWebOptions, type WebOptions } from './web/web-options.ts';
+import { type PeerCheckOptions, parsePeerCheck } from './peer-options.ts';
 
 export interface ProxyOptions {
   readonly computerId: string;
@@ -16,6 +17,8 @@ export interface ProxyOptions {
   /** Sections `multimaster/…`. */
   readonly externalMasters: readonly ExternalMaster[];
   readonly web: WebOptions;
+  /** Absent: nobody is asked who he is. */
+  readonly peerCheck: PeerCheckOptions | undefined;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -51,6 +54,7 @@ export function parseProxyOptions(
       .filter((section) => section.startsWith(MULTIMASTER))
       .map((section) => parseMaster(section, config)),
     web: parseWebOptions(values, config),
+    peerCheck: parsePeerCheck(values, config),
   };
 }
 

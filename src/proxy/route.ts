@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { ExternalMasters } from './external-masters.ts';
 import type { Form } from './form.ts';
 import type { PartitionTexts } from './partition-texts.ts';
+import type { PartitionScope } from './peer-scope.ts';
 import type { PartitionKey, ProxyStore } from './store.ts';
 
 export interface ProxyEnvironment {
@@ -22,6 +23,8 @@ export interface ProxyEnvironment {
   readonly masters: ExternalMasters;
   /** Seconds since the epoch at which each known computer last asked for its document. */
   readonly contacts: Map<string, number>;
+  /** Under `peer_check`, what the user of a partition may see; absent for everything. */
+  readonly scope?: PartitionScope;
 }
 
 /** What was rendered from one state of the store. */

@@ -3,6 +3,7 @@ import { encodeMarshal } from '../slap/marshal.ts';
 import { renderAddresses, renderComputer, renderPartition } from './documents.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { expectPartition, listTreeAddresses } from './lifecycle.ts';
+import type { PartitionScope } from './peer-scope.ts';
 import { readComputerStatus } from './reports.ts';
 import {
   type CachedDocument,
@@ -29,6 +30,7 @@ const MAX_CACHED_COMPUTERS = 32;
 /** Rendered once for each state of the database; clients may ask for changes only. */
 const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   const computerId = form.value('computer_id');
+  if (environment.scope !== undefined) return getOwnPartitions(environment.scope, environment);
   const { body, tag } = await environment.store.read(async (tables, version) => {
     return cachedDocument(computerId, version, tables, environment);
   });
@@ -38,6 +40,18 @@ const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   const reply = { contentType: XML_TYPE, headers };
   return isKnown ? { ...reply, status: 304, body: '' } : { ...reply, body };
 };
+
+/** For the user of some partitions: these, and no software. */
+async function getOwnPartitions(
+  { computerId, owns }: PartitionScope,
+  { store }: ProxyEnvironment,
+): Promise<Reply> {
+  return store.read(async (tables) => {
+    const partitions = (await tables.listPartitions(computerId)).filter(owns);
+    const addresses = await tables.listAddresses(computerId);
+    return xmlReply(renderComputer(computerId, { software: [], partitions, addresses }));
+  });
+}
 
 async function cachedDocument(
   computerId: string,

@@ -7,7 +7,7 @@ import { COMPUTER_METHODS } from './rpc-computer.ts';
 import { INSTANCE_METHODS } from './rpc-instance.ts';
 import { parseExactJson, renderExactJson } from './rpc-json.ts';
 import type { RpcCall, RpcMethod } from './rpc-method.ts';
-import { checkBody, type JsonValue, toDictionary } from './rpc-schema.ts';
+import { checkBody, type JsonObject, type JsonValue, toDictionary } from './rpc-schema.ts';
 
 export const RPC_PREFIX = '/slapos.';
 
@@ -16,11 +16,11 @@ export const RPC_METHODS: Readonly<Record<string, RpcMethod>> = {
   ...INSTANCE_METHODS,
 };
 
-export async function callMethod(
+/** @throws HttpProblem 400 for a body that the method does not take, 406 for other answers. */
+export function parseCall(
   method: RpcMethod,
   request: FastifyRequest,
-  environment: ProxyEnvironment,
-): Promise<Reply> {
+): { readonly body: JsonObject; readonly call: RpcCall } {
   const body = checkBody(parseBody(request), method.input);
   // Before anything is done: a refusal changes nothing.
   if (!acceptsJson(request.headers.accept)) {
@@ -31,6 +31,15 @@ export async function callMethod(
     sender: parseSender(request.headers),
     dictionary: (name) => toDictionary(toDictionary(parseExactJson(String(request.body)))[name]),
   };
+  return { body, call };
+}
+
+export async function callMethod(
+  method: RpcMethod,
+  request: FastifyRequest,
+  environment: ProxyEnvironment,
+): Promise<Reply> {
+  const { body, call } = parseCall(method, request);
   return jsonReply(renderExactJson(await method.run(body, call, environment)));
 }
 

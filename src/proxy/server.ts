@@ -1,9 +1,9 @@
 /**
- * The HTTP server of the proxy: routes over a store. No authentication: it listens on loopback
- * unless the configuration says otherwise.
+ * The HTTP server of the proxy: routes over a store. No authentication but that of `peer_check`: it
+ * listens on loopback unless the configuration says otherwise.
  */
 import { randomInt } from 'node:crypto';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Logger } from '../log/logger.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
@@ -18,6 +18,7 @@ import { hateoasRoute, renderDocument } from './hateoas.ts';
 import { discardBody, renderFailure, renderUnknown, send } from './http-reply.ts';
 import { FORM_TYPE, parseHttpRequest } from './http-request.ts';
 import { PartitionTexts } from './partition-texts.ts';
+import { type PeerCheck, PeerGuard } from './peer-guard.ts';
 import type { ProxyEnvironment, Route } from './route.ts';
 import { READ_ROUTES } from './routes-read.ts';
 import { WRITE_ROUTES } from './routes-write.ts';
@@ -41,6 +42,8 @@ export interface ProxyServerOptions {
   readonly externalMasters?: readonly ExternalMaster[];
   readonly web?: WebOptions;
   readonly limits?: Partial<ConnectionLimits>;
+  /** Lets the users of partitions act for these only; absent: nobody is asked who he is. */
+  readonly peerCheck?: PeerCheck | undefined;
 }
 
 export interface ProxyServer {
@@ -76,7 +79,7 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
   });
   boundConnections(app.server, limits, options.log);
   prepare(app, options.log);
-  addRoutes(app, environment);
+  addRoutes(app, guardedBy(options.peerCheck, app, environment));
   addWebRoutes(app, { options: options.web ?? NO_WEB, log: options.log, runId });
   return {
     listen: (host, port) => app.listen({ host, port }),
@@ -108,13 +111,27 @@ function prepare(app: FastifyInstance, log: Logger): void {
   });
 }
 
-function addRoutes(app: FastifyInstance, environment: ProxyEnvironment): void {
+/** What a route may use for a request. */
+type EnvironmentOf = (request: FastifyRequest) => ProxyEnvironment;
+
+function guardedBy(
+  check: PeerCheck | undefined,
+  app: FastifyInstance,
+  environment: ProxyEnvironment,
+): EnvironmentOf {
+  if (check === undefined) return () => environment;
+  const guard = new PeerGuard(check, environment);
+  guard.install(app);
+  return (request) => guard.environmentOf(request);
+}
+
+function addRoutes(app: FastifyInstance, environmentOf: EnvironmentOf): void {
   const add = (method: 'GET' | 'POST', url: string, route: Route): void => {
     app.route({
       method,
       url,
       handler: async (request, reply) => {
-        return send(reply, await route(parseHttpRequest(request), environment));
+        return send(reply, await route(parseHttpRequest(request), environmentOf(request)));
       },
     });
   };
@@ -122,14 +139,15 @@ function addRoutes(app: FastifyInstance, environment: ProxyEnvironment): void {
   for (const [url, route] of Object.entries(WRITE_ROUTES)) add('POST', url, route);
   for (const [name, method] of Object.entries(RPC_METHODS)) {
     app.post(`/${name}`, async (request, reply) => {
-      return send(reply, await callMethod(method, request, environment));
+      return send(reply, await callMethod(method, request, environmentOf(request)));
     });
   }
   add('GET', '/hateoas', hateoasRoute);
   app.get<{ Params: { kind: string; title: string } }>(
     '/hateoas/:kind/:title',
-    async ({ params }, reply) => {
-      const { store } = environment;
+    async (request, reply) => {
+      const { params } = request;
+      const { store } = environmentOf(request);
       return send(
         reply,
         await store.read((tables) => renderDocument(params.kind, params.title, tables)),

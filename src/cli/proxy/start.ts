@@ -2,18 +2,22 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
+import type { Logger } from '../../log/logger.ts';
 import { type ProxyOptions, parseProxyOptions } from '../../proxy/options.ts';
 import { createProxyServer, type ProxyServer } from '../../proxy/server.ts';
 import { applySoftwareRoot } from '../../proxy/software-root.ts';
 import { openSqliteStore } from '../../proxy/store-sqlite.ts';
 import type { CommandHandler } from '../command.ts';
+import { preparePeerCheck } from './peer-check.ts';
 
 export const run: CommandHandler = async ({ config, options, cwd, log, signal, ...context }) => {
   const proxy = parseProxyOptions(config, options);
   if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
+  const peerCheck = await preparePeerCheck(proxy, config, cwd);
+  if (peerCheck === undefined && !isLoopback(proxy.host)) warnOpen(proxy.host, log);
   const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId, log);
   const { computerId: defaultComputerId, products, externalMasters, web } = proxy;
-  const settings = { defaultComputerId, products, externalMasters, web };
+  const settings = { defaultComputerId, products, externalMasters, web, peerCheck };
   const server = createProxyServer({ store, log, ...settings });
   try {
     await applySoftwareRoot(store, proxy.localSoftwareReleaseRoot, isFile, log);
@@ -29,6 +33,18 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   }
   return 0;
 };
+
+/** Nobody has to say who he is. */
+function warnOpen(host: string, log: Logger): void {
+  log.warning(`Whoever can reach ${host} may do everything: the proxy asks nobody who he is.`, {
+    event: 'proxy.open_to_network',
+    host,
+  });
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
