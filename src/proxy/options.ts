@@ -2,8 +2,8 @@
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
 import type { ExternalMaster } from './external-masters.ts';
-import { parseWebOptions, type WebOptions } from './web/web-options.ts';
 import { type PeerCheckOptions, parsePeerCheck } from './peer-options.ts';
+import { parseWebOptions, type WebOptions } from './web/web-options.ts';
 
 export interface ProxyOptions {
   readonly computerId: string;

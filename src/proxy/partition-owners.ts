@@ -11,6 +11,7 @@ const MIN_AGE_MS = 100;
 
 export class PartitionOwners {
   readonly #list: () => ReadonlyMap<string, number>;
+  readonly #minAgeMs: number;
   readonly #now: () => number;
   #known: OwnedPartitions = new Map();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -18,13 +19,16 @@ export class PartitionOwners {
 
   /**
    * @param list uid of the owner of each partition by its name
+   * @param minAgeMs pause between two looks for who was refused
    * @param now monotonic milliseconds
    */
   constructor(
     list: () => ReadonlyMap<string, number>,
+    minAgeMs = MIN_AGE_MS,
     now: () => number = () => performance.now(),
   ) {
     this.#list = list;
+    this.#minAgeMs = minAgeMs;
     this.#now = now;
   }
 
@@ -35,7 +39,7 @@ export class PartitionOwners {
 
   /** What is seen after this call; calls that come together share one look. */
   fresh(): Promise<OwnedPartitions> {
-    const waitMs = Math.max(0, this.#lookedAtMs + MIN_AGE_MS - this.#now());
+    const waitMs = Math.max(0, this.#lookedAtMs + this.#minAgeMs - this.#now());
     this.#next ??= delay(waitMs).then(() => {
       this.#next = undefined;
       return this.#look();

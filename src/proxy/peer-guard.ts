@@ -20,7 +20,11 @@ export interface PeerCheck extends PeerPolicy {
   listOwners(): ReadonlyMap<string, number>;
   /** Who is at the other end; by default as the kernel tells. */
   lookAt?(socket: Socket): PeerLook;
+  /** Pause between two looks at the owners for who was refused. */
+  readonly refusalPauseMs?: number;
 }
+
+const READ_BY_ALL = new Set(['/shacache/cache/*', '/shacache/dir/*']);
 
 export class PeerGuard {
   readonly #check: PeerCheck;
@@ -32,16 +36,18 @@ export class PeerGuard {
 
   constructor(check: PeerCheck, environment: ProxyEnvironment) {
     this.#check = check;
-    this.#owners = new PartitionOwners(() => check.listOwners());
+    this.#owners = new PartitionOwners(() => check.listOwners(), check.refusalPauseMs);
     this.#environment = environment;
   }
 
   /** Every route of the server, also of those to come, answers to nobody else from now on. */
   install(app: FastifyInstance): void {
     app.addHook('onRequest', async (request) => {
+      if (this.#isForAll(request)) return;
       await this.#judge(async (owned) => this.#scopeOf(request, owned));
     });
     app.addHook('preHandler', async (request) => {
+      if (this.#isForAll(request)) return;
       await this.#judge((owned) => this.#admit(request, owned));
     });
   }
@@ -66,13 +72,25 @@ export class PeerGuard {
     }
   }
 
-  #scopeOf({ raw: { socket } }: FastifyRequest, owned: OwnedPartitions): PartitionScope | null {
+  /** Builds of software, which have a user of their own, read the cache of software. */
+  #isForAll({ method, raw, routeOptions }: FastifyRequest): boolean {
+    const isRead = method === 'GET' || method === 'HEAD';
+    return (
+      isRead && READ_BY_ALL.has(routeOptions.url ?? '') && this.#look(raw.socket).kind === 'local'
+    );
+  }
+
+  #look(socket: Socket): PeerLook {
     let look = this.#looks.get(socket);
     if (look === undefined) {
       look = this.#check.lookAt?.(socket) ?? lookAtTcpPeer(socket);
       this.#looks.set(socket, look);
     }
-    return judgePeer(look, socket.remoteAddress ?? '', this.#check, owned);
+    return look;
+  }
+
+  #scopeOf({ raw: { socket } }: FastifyRequest, owned: OwnedPartitions): PartitionScope | null {
+    return judgePeer(this.#look(socket), socket.remoteAddress ?? '', this.#check, owned);
   }
 
   async #admit(request: FastifyRequest, owned: OwnedPartitions): Promise<void> {

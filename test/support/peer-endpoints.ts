@@ -13,6 +13,9 @@ export interface Endpoint {
   /** A form for a POST, an object for JSON-RPC, nothing for a GET. */
   readonly form?: Readonly<Record<string, string>>;
   readonly json?: Readonly<Record<string, unknown>>;
+  /** Anything else, by default with a POST. */
+  readonly body?: string;
+  readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -43,6 +46,7 @@ function call(
 
 const READ: readonly Endpoint[] = [
   get('/', 'any'),
+  get('/panel/', 'any'),
   get('/getRunId', 'any'),
   get('/getHateoasUrl', 'any'),
   get('/getSoftwareReleaseListFromSoftwareProduct?software_product_reference=kvm', 'any'),
@@ -99,6 +103,12 @@ const NODE: readonly Endpoint[] = [
   post('/computerBang', 'none', { computer_id: COMPUTER, message: 'again' }),
 ];
 
+const WEB: readonly Endpoint[] = [
+  { path: '/shacache/cache', allowed: 'none', body: 'content' },
+  { path: '/shacache/update', allowed: 'none', body: '' },
+  { path: '/shacache/dir/key', allowed: 'none', body: '["{}", ""]', method: 'PUT' },
+];
+
 const RPC: readonly Endpoint[] = [
   call(
     'post.v0.software_instance',
@@ -153,14 +163,22 @@ const DESTRUCTION: readonly Endpoint[] = [
   post('/destroyedComputerPartition', 'none', KEY),
 ];
 
-export const ENDPOINTS: readonly Endpoint[] = [...READ, ...REPORT, ...NODE, ...RPC, ...DESTRUCTION];
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...READ,
+  ...REPORT,
+  ...NODE,
+  ...WEB,
+  ...RPC,
+  ...DESTRUCTION,
+];
 
 export function describeEndpoint({ json, path }: Endpoint): string {
   return json?.['reported_state'] === undefined ? path : `${path} ${json['reported_state']}`;
 }
 
 /** What `fetch`, or a request of node:http, wants for it. */
-export function renderCall({ form, headers = {}, json }: Endpoint) {
+export function renderCall({ body, form, headers = {}, json, method = 'POST' }: Endpoint) {
+  if (body !== undefined) return { method, headers, body };
   if (json !== undefined) {
     const type = { 'content-type': 'application/json' };
     return { method: 'POST', headers: { ...headers, ...type }, body: JSON.stringify(json) };

@@ -1,4 +1,5 @@
 /** A proxy under `peer_check` whose test says who is at the other end of each connection. */
+import { request } from 'node:http';
 import type { PeerLook } from '../../src/host/tcp-peer.ts';
 import { COMPUTER, type Endpoint, renderCall } from './peer-endpoints.ts';
 import { computerDocument, postForm, requestFields, startProxy } from './proxy-fixture.ts';
@@ -11,6 +12,22 @@ export const [FRONT, BACK, OTHER] = [1000, 1001, 1002] as const;
 export interface Answer {
   readonly status: number;
   readonly text: string;
+}
+
+/** On a connection of its own. */
+function sendOnce(url: string, endpoint: Endpoint): Promise<Answer> {
+  const { body, headers, method } = renderCall(endpoint);
+  return new Promise((resolve, reject) => {
+    const call = request(url, { agent: false, headers, method }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    call.on('error', reject).end(body);
+  });
 }
 
 export async function startPeerScene(address: (address: string) => boolean = () => false) {
@@ -29,6 +46,7 @@ export async function startPeerScene(address: (address: string) => boolean = () 
       isTrustedAddress: address,
       listOwners: () => owners,
       lookAt: () => look,
+      refusalPauseMs: 0,
     },
   });
   const base = proxy.url.replace(/\/$/, '');
@@ -46,18 +64,11 @@ export async function startPeerScene(address: (address: string) => boolean = () 
 
   async function send(endpoint: Endpoint, peer: PeerLook): Promise<Answer> {
     look = peer;
-    const { headers, ...call } = renderCall(endpoint);
-    const response = await fetch(`${base}${endpoint.path}`, {
-      ...call,
-      headers: { ...headers, connection: 'close' },
-      redirect: 'manual',
-    });
-    return { status: response.status, text: await response.text() };
+    return sendOnce(`${base}${endpoint.path}`, endpoint);
   }
   return {
     ...proxy,
     owners,
-    /** On a connection of its own. */
     as: (uid: number, endpoint: Endpoint) => send(endpoint, { kind: 'local', uid }),
     send,
   };
