@@ -91,6 +91,8 @@ describe.skipIf(note !== '').each(CASTS)(
         port: 5000,
         python,
         slapos: { buildout_python: python },
+        // Recipes ask as the users of their partitions.
+        ...(cast.master === 'ours' ? { slapproxy: { peer_check: true } } : {}),
       });
       url = copyInteropRelease(join(folder, 'release'));
       await node.startProxy(cast.master);
