@@ -35,7 +35,7 @@ export async function checkValue(
   options: CheckOptions,
 ): Promise<CheckResult> {
   const gaps = new Set<string>();
-  const ajv = await createAjv(schemas.dialect, gaps);
+  const ajv = await createAjv(schemas, gaps);
   if (options.areFormatsChecked) await addFormats(ajv);
   const errors = withTimeLimit(options.timeoutMs, () => {
     for (const [address, document] of schemas.documents) ajv.addSchema(document as object, address);
@@ -59,7 +59,7 @@ function withTimeLimit<T>(timeoutMs: number, work: () => T): T {
   }
 }
 
-async function createAjv(dialect: SchemaDialect, gaps: Set<string>): Promise<Ajv> {
+async function createAjv({ dialect, hasUnevaluated }: SchemaSet, gaps: Set<string>): Promise<Ajv> {
   const regExp = Object.assign((source: string) => readPattern(source, gaps), {
     code: 'new RegExp',
   });
@@ -81,8 +81,11 @@ async function createAjv(dialect: SchemaDialect, gaps: Set<string>): Promise<Ajv
     ignoreKeywordsWithRef: dialect === '4' || dialect === '6' || dialect === '7',
     code: { regExp },
   });
+  // What unevaluated keywords need costs time and trips over some schemas: only for who has them.
+  if (!hasUnevaluated) ajv.opts.unevaluated = false;
   for (const keyword of UNKNOWN_KEYWORDS[dialect]) ajv.removeKeyword(keyword);
   for (const keyword of UNIONS) groupErrors(ajv, keyword);
+  for (const keyword of ['not', 'if']) checkWholly(ajv, keyword);
   for (const keyword of ['$ref', '$dynamicRef', '$recursiveRef']) limitErrors(ajv, keyword);
   return ajv;
 }
@@ -141,6 +144,21 @@ function gatherContext(errors: SchemaError[], start: number): SchemaError[] {
   const union = errors.pop() as SchemaError;
   const context = errors.splice(start);
   return [...errors, { ...union, context }];
+}
+
+/**
+ * Where only the outcome counts ajv 8 stops at the first error, and then leaves out what follows
+ * `prefixItems` for lists that are shorter: such schemas are gone through wholly.
+ */
+function checkWholly(ajv: Ajv, keyword: string): void {
+  const definition = codeDefinition(ajv, keyword);
+  if (definition === undefined) return;
+  const { code } = definition;
+  definition.code = function whole(cxt) {
+    const subschema = cxt.subschema.bind(cxt);
+    cxt.subschema = (applied, valid) => subschema({ ...applied, allErrors: true }, valid);
+    code.call(this, cxt);
+  };
 }
 
 function limitErrors(ajv: Ajv, keyword: string): void {

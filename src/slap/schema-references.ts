@@ -45,6 +45,8 @@ export interface ReferenceList {
   readonly foreign: readonly JsonObject[];
   /** Schemas that want a list to hold something. */
   readonly containing: readonly JsonObject[];
+  /** Whether `unevaluatedProperties` or `unevaluatedItems` stands somewhere. */
+  readonly hasUnevaluated: boolean;
 }
 
 /**
@@ -60,8 +62,7 @@ export function listReferences(
   const base = walk.baseOf(document, url);
   walk.visit(document, url, 0);
   walk.embedded.delete(withoutFragment(base));
-  const { references, embedded, named, anchors, foreign, containing } = walk;
-  return { references, embedded, named, anchors, foreign, containing, base: withoutFragment(base) };
+  return { ...walk.lists(), base: withoutFragment(base) };
 }
 
 export function withoutFragment(url: URL): string {
@@ -75,10 +76,16 @@ class ReferenceWalk {
   readonly anchors = new Set<string>();
   readonly foreign: JsonObject[] = [];
   readonly containing: JsonObject[] = [];
+  hasUnevaluated = false;
   readonly #id: 'id' | '$id';
 
   constructor(id: 'id' | '$id') {
     this.#id = id;
+  }
+
+  lists(): Omit<ReferenceList, 'base'> {
+    const { references, embedded, named, anchors, foreign, containing, hasUnevaluated } = this;
+    return { references, embedded, named, anchors, foreign, containing, hasUnevaluated };
   }
 
   /** The base of the references in a schema: its own address, when it has one that is usable. */
@@ -100,6 +107,9 @@ class ReferenceWalk {
     this.#readNames(schema);
     if (FOREIGN.some((keyword) => keyword in schema)) this.foreign.push(schema);
     if ('contains' in schema) this.containing.push(schema);
+    if ('unevaluatedProperties' in schema || 'unevaluatedItems' in schema) {
+      this.hasUnevaluated = true;
+    }
     for (const [keyword, value] of Object.entries(schema)) {
       if (keyword === '$ref' || keyword === '$dynamicRef') {
         this.#addReference(schema, keyword, value, base);

@@ -23,6 +23,8 @@ export interface SchemaSet {
   readonly root: string;
   /** Documents by the address that their references have here. */
   readonly documents: ReadonlyMap<string, JsonObject | boolean>;
+  /** Whether a keyword stands there that needs to know what others have looked at. */
+  readonly hasUnevaluated: boolean;
   /** What could not be resolved and is not checked, one line each. */
   readonly gaps: readonly string[];
 }
@@ -119,6 +121,7 @@ class Gathering {
       dialect: this.#dialect,
       root: `${HOST}0${url.hash}`,
       documents: new Map(entries.map(({ address, document }) => [address, document])),
+      hasUnevaluated: entries.some(({ list }) => list?.hasUnevaluated),
       gaps: [...this.#gaps.values()],
     };
   }

@@ -120,7 +120,7 @@ describe.skipIf(note !== '')(`parameters of files arrive as upstream sends them$
     }
   }
 
-  test('JSON', () => compare('.json', fc.sample(jsonTexts(), 500)));
+  test('JSON', () => compare('.json', fc.sample(jsonTexts(), { numRuns: 500, seed: 6 })));
 
   test('YAML', async () => {
     const documents = YAML_SCALARS.map((scalar) => `a: ${scalar}\nb: [${scalar}, "${scalar}"]\n`);
@@ -138,7 +138,10 @@ describe.skipIf(note !== '')(`parameters of files arrive as upstream sends them$
   });
 
   test('XML', async () => {
-    const texts = fc.sample(fc.dictionary(xmlTexts(), xmlTexts(), { maxKeys: 4 }), 200);
+    const texts = fc.sample(fc.dictionary(xmlTexts(), xmlTexts(), { maxKeys: 4 }), {
+      numRuns: 200,
+      seed: 6,
+    });
     await compare('.xml', [
       ...texts.map((values) => encodeInstanceXml(values)),
       '<i><parameter id="a">x<b/>y</parameter><other id="c">1</other><parameter id="a">2</parameter></i>',

@@ -277,6 +277,8 @@ test('what a list has to hold', async () => {
   expect(await lines({ a: [[1], [], [2, 1]] }, schema)).toEqual([
     '$.a[1]: must hold at least 1 of the items that the schema wants',
   ]);
+  const shorter = { not: { prefixItems: [{}, { type: 'string' }], contains: { const: 1 } } };
+  expect(await lines([], shorter)).toEqual([]);
   const bounded = { contains: { const: 1 }, minContains: 2, maxContains: 3 };
   expect(await lines([1], bounded)).toEqual([
     '$: must hold 2 to 3 of the items that the schema wants',

@@ -206,7 +206,7 @@ test('documents from a server: relative addresses, no files, no endless chain', 
       return json({ allOf: [...refs.map(($ref) => ({ $ref })), { required: ['a'] }] });
     }
     if (target.startsWith('/r/chain/')) return json({ $ref: String(Number(target.slice(9)) + 1) });
-    return target === '/r/large' ? { body: ' '.repeat(9 * 1024 * 1024) } : { status: 404 };
+    return target === '/r/large' ? { body: `{}${' '.repeat(9 * 1024 * 1024)}` } : { status: 404 };
   });
   try {
     const { status, told } = await request(`${server.url}r/software.cfg`);
