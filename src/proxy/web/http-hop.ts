@@ -114,9 +114,9 @@ function open({ addresses, target, ...hop }: Hop): ClientRequest {
 
 function lateProblem(stage: Stage, target: Target): HttpProblem {
   const origin = renderOrigin(target);
-  return stage === 'waiting'
-    ? new HttpProblem(524, `${origin} does not answer in time.`)
-    : new HttpProblem(523, `${origin} takes too long to connect.`);
+  return stage === 'connecting'
+    ? new HttpProblem(523, `${origin} takes too long to connect.`)
+    : new HttpProblem(524, `${origin} does not answer in time.`);
 }
 
 function hopProblem(stage: Stage, cause: unknown, target: Target): HttpProblem {

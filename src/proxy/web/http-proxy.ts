@@ -144,8 +144,11 @@ class HttpProxy {
       if (!REDIRECTS.has(status) || location === undefined) return { answer, target };
       answer.destroy();
       const next = resolveLocation(location, target);
-      const problem = findObstacle(step, next, status, body);
-      if (next === undefined || problem !== undefined) throw new HttpProblem(520, problem ?? '');
+      if (next === undefined) throw badRequest('"url" must be http');
+      if (step >= MAX_REDIRECTS) throw new HttpProblem(520, 'Too many redirections.');
+      // These two ask for the body again, which is gone.
+      const isSentAgain = status >= 307 && body !== undefined;
+      if (isSentAgain) throw new HttpProblem(520, 'A body cannot be sent again.');
       if (status < 307) method = method === 'HEAD' ? 'HEAD' : 'GET';
       headers = headersAfter(headers, renderOrigin(target) === renderOrigin(next));
       body = undefined;
@@ -201,19 +204,6 @@ class HttpProxy {
 function bodyOf({ headers, raw }: FastifyRequest): Readable | undefined {
   const length = headers['content-length'] ?? '0';
   return length !== '0' || headers['transfer-encoding'] !== undefined ? raw : undefined;
-}
-
-/** Why a redirection is not followed; 307 and 308 would need the body again, which is gone. */
-function findObstacle(
-  step: number,
-  next: Target | undefined,
-  status: number,
-  body: Readable | undefined,
-): string | undefined {
-  if (step >= MAX_REDIRECTS) return 'Too many redirections.';
-  if (next === undefined) return 'The redirection leads to no web server.';
-  if (status >= 307 && body !== undefined) return 'A body cannot be sent again.';
-  return undefined;
 }
 
 /** A password is for the server to which the client sent it. */

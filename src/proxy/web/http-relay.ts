@@ -89,6 +89,7 @@ function renderHeaders({ answer, baseUrl, target }: Relay, status: number): Outg
     if (answer.headers[name] !== undefined) headers[name] = answer.headers[name];
   }
   if (BODILESS.has(status)) delete headers['content-length'];
+  if (status === 304) delete headers['content-type'];
   const { location } = answer.headers;
   const next = location === undefined ? undefined : resolveLocation(location, target);
   if (next !== undefined) headers['location'] = renderProxied(next, baseUrl);

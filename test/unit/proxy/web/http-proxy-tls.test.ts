@@ -64,7 +64,7 @@ test('a server that speaks no TLS, is silent or goes away', async () => {
   expect(await ask(proxy, `https/127.0.0.1:${gone}`)).toMatchObject({ status: 523 });
   const silent = await say('', false);
   const hasty = await proxyWith(ALLOW, { resolve, timeoutMs: 100 });
-  expect(await ask(hasty, `https/127.0.0.1:${silent}`)).toMatchObject({ status: 523 });
+  expect(await ask(hasty, `https/127.0.0.1:${silent}`)).toMatchObject({ status: 524 });
 });
 
 test('a file of authorities that is missing is named, and found when it is there', async () => {

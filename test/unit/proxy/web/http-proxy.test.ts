@@ -160,7 +160,8 @@ describe('what comes back', () => {
     const proxy = await proxyWith(['127.0.0.1:*']);
     const answer = await ask(proxy, `http/127.0.0.1:${port}/`);
     expect(answer.status).toBe(seen);
-    expect(answer.headers['content-type']).toBe('application/octet-stream');
+    const type = status === 304 ? undefined : 'application/octet-stream';
+    expect(answer.headers['content-type']).toBe(type);
   });
 
   test('with a Location that leads to the proxy', async () => {
