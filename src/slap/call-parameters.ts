@@ -59,6 +59,16 @@ export function checkChoice<T extends string>(
   throw wrong(what, `is none of ${choices.join(', ')}`);
 }
 
+/** What timers take; a longer wait would end at once. */
+const MAX_DURATION_MS = 2_147_483_647;
+
+/** @throws UsageError SLAPOS_ERR_USAGE for what is no number of milliseconds, or repetitions. */
+export function checkCount(value: unknown, what: string): number {
+  const isNumber = typeof value === 'number' && value >= 0 && value <= MAX_DURATION_MS;
+  if (isNumber) return value;
+  throw wrong(what, `is no number from 0 to ${MAX_DURATION_MS}`);
+}
+
 function wrong(what: string, problem: string): UsageError {
   return new UsageError('SLAPOS_ERR_USAGE', `${what} ${problem}.`);
 }

@@ -132,7 +132,7 @@ export class ComputerPartition {
   }
 
   /** Key and certificate with which the partition itself asks the Master. */
-  getCertificate(options?: CallLimits): Promise<{ certificate: string; key: string }> {
+  async getCertificate(options?: CallLimits): Promise<{ certificate: string; key: string }> {
     return this.#open(options).getPartitionCertificate(this.#id);
   }
 

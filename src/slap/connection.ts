@@ -3,6 +3,7 @@
  * limits of time, retries of reads and the errors of HTTP (spec/slap-protocol.md 3).
  */
 import { type CallLimits, runBounded } from './bounded-call.ts';
+import { checkCount } from './call-parameters.ts';
 import { refusalOf } from './http-refusal.ts';
 import type { HttpAnswer, HttpTransport } from './http-transport.ts';
 import { encodeForm, type FormValue, parseMasterUrl, renderEndpoint } from './master-url.ts';
@@ -52,7 +53,10 @@ export interface SlapConnection {
    *   answer in time; CancelledError SLAPOS_ERR_CANCELLED.
    */
   send(request: ConnectionRequest): Promise<HttpAnswer>;
-  /** The same connection with limits for each call. */
+  /**
+   * The same connection with limits for each call.
+   * @throws UsageError SLAPOS_ERR_USAGE for a time that is none.
+   */
   within(limits: CallLimits): SlapConnection;
   close(): Promise<void>;
   /** Closes without waiting for answers: requests that are under way fail. */
@@ -152,6 +156,7 @@ class Connection implements SlapConnection {
   }
 
   within(limits: CallLimits): SlapConnection {
+    if (limits.timeoutMs !== undefined) checkCount(limits.timeoutMs, 'timeoutMs');
     return new Connection(this.baseUrl, this.#shared, {
       signal: limits.signal ?? this.#limits.signal,
       timeoutMs: limits.timeoutMs ?? this.#limits.timeoutMs,

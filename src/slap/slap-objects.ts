@@ -119,12 +119,12 @@ export class Computer {
   }
 
   /** What the node last reported, such as `text`; servers differ in what they tell. */
-  getStatus(options?: CallLimits): Promise<JsonObject> {
+  async getStatus(options?: CallLimits): Promise<JsonObject> {
     return this.#open(options).getComputerStatus(this.computerId);
   }
 
   /** A new key and certificate of the computer: another one makes the former invalid. */
-  generateCertificate(options?: CallLimits): Promise<{ certificate: string; key: string }> {
+  async generateCertificate(options?: CallLimits): Promise<{ certificate: string; key: string }> {
     return this.#open(options).generateComputerCertificate(this.computerId);
   }
 

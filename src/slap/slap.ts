@@ -3,7 +3,7 @@
  * A property never asks the Master; a method that returns a promise asks it each time.
  */
 import type { CallLimits } from './bounded-call.ts';
-import { checkChoice, checkText } from './call-parameters.ts';
+import { checkChoice, checkCount, checkText } from './call-parameters.ts';
 import { expectId } from './call-values.ts';
 import { ComputerPartition } from './computer-partition.ts';
 import { openSlapConnection, type SlapConnection } from './connection.ts';
@@ -48,6 +48,25 @@ export interface SlapOptions {
 const TRANSPORTS: readonly SlapTransport[] = ['xml', 'json-rpc'];
 const RETRIES: RetryPolicy = { maxRetries: 2, minDelayMs: 250, maxDelayMs: 10_000 };
 
+type Times = Pick<SlapOptions, 'connectTimeoutMs' | 'timeoutMs' | 'totalTimeoutMs'>;
+
+function checkTimes({ connectTimeoutMs, timeoutMs, totalTimeoutMs }: Times): Times {
+  return {
+    connectTimeoutMs: checkCount(connectTimeoutMs ?? 10_000, 'connectTimeoutMs'),
+    timeoutMs: checkCount(timeoutMs ?? 60_000, 'timeoutMs'),
+    totalTimeoutMs: checkCount(totalTimeoutMs ?? 300_000, 'totalTimeoutMs'),
+  };
+}
+
+function checkRetries(retries: Partial<RetryPolicy> = {}): RetryPolicy {
+  const { maxRetries, minDelayMs, maxDelayMs } = retries;
+  return {
+    maxRetries: checkCount(maxRetries ?? RETRIES.maxRetries, 'maxRetries'),
+    minDelayMs: checkCount(minDelayMs ?? RETRIES.minDelayMs, 'minDelayMs'),
+    maxDelayMs: checkCount(maxDelayMs ?? RETRIES.maxDelayMs, 'maxDelayMs'),
+  };
+}
+
 /** A connection to a SlapOS Master; nothing is sent before a method asks for something. */
 export class Slap {
   readonly masterUrl: string;
@@ -68,8 +87,8 @@ export class Slap {
         ...options,
         masterUrl: checkText(options.masterUrl, 'masterUrl'),
         isTlsVerified: options.isTlsVerified !== false,
-        totalTimeoutMs: options.totalTimeoutMs ?? 300_000,
-        retries: { ...RETRIES, ...options.retries },
+        ...checkTimes(options),
+        retries: checkRetries(options.retries),
       },
       () => import('./http-transport.ts'),
     );
@@ -106,7 +125,7 @@ export class Slap {
   }
 
   /** Titles of the services (instance trees) of whoever the certificate names. */
-  listServices(options?: CallLimits): Promise<readonly string[]> {
+  async listServices(options?: CallLimits): Promise<readonly string[]> {
     return this.#directory(options).listServices();
   }
 
@@ -116,7 +135,7 @@ export class Slap {
   }
 
   /** Address of the HATEOAS API, or null where there is none. */
-  getHateoasUrl(options?: CallLimits): Promise<string | null> {
+  async getHateoasUrl(options?: CallLimits): Promise<string | null> {
     return this.#open(options).getHateoasUrl();
   }
 

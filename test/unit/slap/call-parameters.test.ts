@@ -50,11 +50,27 @@ test.each([
 test.each([
   ['an unknown transport', { masterUrl: 'http://192.0.2.1/', transport: 'soap' }],
   ['no address', {}],
+  ['a time that is none', { masterUrl: 'http://192.0.2.1/', timeoutMs: '10' }],
+  ['a time below nothing', { masterUrl: 'http://192.0.2.1/', totalTimeoutMs: -1 }],
+  ['a time that no timer takes', { masterUrl: 'http://192.0.2.1/', connectTimeoutMs: 1e12 }],
+  ['retries without end', { masterUrl: 'http://192.0.2.1/', retries: { maxRetries: Infinity } }],
   ['an address that is none', { masterUrl: 'not an address' }],
 ])('%s is refused', (_name, options) => {
   expect(() => new Slap(options as never)).toThrow(
     expect.objectContaining({ code: expect.stringMatching(/USAGE|CONFIG_VALUE/) }),
   );
+});
+
+test('what is left undefined is the default', async () => {
+  const retries = { maxRetries: undefined, minDelayMs: undefined } as object;
+  const options = { masterUrl: 'http://127.0.0.1:1/', retries, timeoutMs: undefined };
+  const slap = new Slap(options);
+  await expect(slap.getHateoasUrl()).rejects.toMatchObject({
+    code: 'SLAPOS_ERR_MASTER_UNAVAILABLE',
+  });
+  await expect(slap.getHateoasUrl({ timeoutMs: Number.NaN })).rejects.toMatchObject({
+    code: 'SLAPOS_ERR_USAGE',
+  });
 });
 
 test('an empty id is not found, as upstream has it', () => {
