@@ -21,6 +21,10 @@ export interface WebEnvironment {
 export function addWebRoutes(app: FastifyInstance, { options, log, runId }: WebEnvironment): void {
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
+  const { allow, isTlsVerified } = options.httpProxy;
+  if (allow.length > 0 && !isTlsVerified) {
+    log.warning('The HTTP proxy verifies no certificates: http_proxy_tls_verify is off.');
+  }
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
