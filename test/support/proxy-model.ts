@@ -180,7 +180,8 @@ export class ProxyModel {
     if (known === undefined) this.slaves.push(row);
     const isAlias = typeName(type) !== type || typeName(host.type) !== host.type;
     const isDecided = isLeft || host !== first || isAlias;
-    return { status: 200, place: host.place, connection: row.connection, isDecided };
+    const { place } = host;
+    return { status: 200, place, state: 'started', connection: row.connection, isDecided };
   }
 
   #unshare(known: Slave | undefined): Outcome {

@@ -54,8 +54,7 @@ export async function askOurs(url: string, calls: readonly Call[]): Promise<Answ
       ...(method === 'POST' ? { body: String(sent) } : {}),
     });
     const { headers: got, status } = response;
-    const text = (await response.text()).replace(SLAVE_STATE, '$1');
-    answers.push([status, got.get('content-type'), got.get('location'), text]);
+    answers.push([status, got.get('content-type'), got.get('location'), await response.text()]);
   }
   return answers;
 }
@@ -78,6 +77,7 @@ export function normalise([status, type, location, body]: Answer, url: string) {
   const isRpc = type?.startsWith('application/json') === true;
   const text = own(body)
     .replace(/"timestamp": ?\d{10}\.\d+/g, '"timestamp":1')
+    .replace(SLAVE_STATE, '$1')
     .replace(/\b\d{10}\.\d{1,7}\b/g, 'TIME')
     .replace(/"processing_timestamp": ?\d{10}/g, '"processing_timestamp":1');
   if (isRpc && status === 200) return { status, body: JSON.parse(text) as unknown };
