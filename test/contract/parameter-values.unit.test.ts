@@ -72,7 +72,7 @@ test('parameters of an instance, connection parameters, parameters of a slave', 
       // Compared as marshalled text, in which equal values are equal.
       expect(encodeMarshal(own(entry))).toBe(encodeMarshal(parameters));
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -102,7 +102,7 @@ test('JSON by the JSON-RPC API', async () => {
       expect(own(_parameter_dict as Dictionary)).toEqual(Object.fromEntries(expected));
       expect(json['parameters']).toEqual(Object.fromEntries(expected));
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

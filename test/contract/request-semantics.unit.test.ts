@@ -28,7 +28,7 @@ test('any commands do what the model does', { timeout: 120_000 }, async () => {
         await proxy.close();
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
 });
 

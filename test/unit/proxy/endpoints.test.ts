@@ -358,6 +358,24 @@ describe('HTTP', () => {
     expect(await proxy.store.read((tables) => tables.listSoftware(null))).toEqual([]);
   });
 
+  test.each([
+    ['requestComputerPartition', 7, 400],
+    ['requestComputerPartition', 9, 413],
+    ['loadComputerConfigurationFromXML', 9, 400],
+    ['loadComputerConfigurationFromXML', 33, 413],
+    ['slapos.get.v0.hateoas_url', 9, 413],
+    ['slapos.put.v0.compute_node_format', 9, 400],
+  ])('%s of %d MB: %d', async (path, megabytes, status) => {
+    const isRpc = path.startsWith('slapos.');
+    const type = isRpc ? 'application/json' : 'application/x-www-form-urlencoded';
+    const response = await fetch(proxy.url + path, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: `xml=${'x'.repeat(megabytes * 1024 * 1024)}`,
+    });
+    expect([response.status, await response.text()]).toEqual([status, expect.stringMatching(/\w/)]);
+  });
+
   test('connections are kept alive', async () => {
     const response = await fetch(`${proxy.url}getRunId`);
     expect(response.headers.get('connection')).toBe('keep-alive');
