@@ -182,6 +182,14 @@ describe('errors by code', () => {
     await expect(get()).rejects.toMatchObject({ code: 'SLAPOS_ERR_MASTER_UNAUTHENTICATED' });
   });
 
+  test('a method that is none, and would be an address', async () => {
+    for (const name of ['http://192.0.2.1/', '/getRunId', 'slapos.get.v0.x', 'toString']) {
+      const call = slap.rpc.call(name as 'slapos.get.v0.hateoas_url', {});
+      await expect(call).rejects.toMatchObject({ code: 'SLAPOS_ERR_USAGE' });
+    }
+    expect(server.seen).toEqual([]);
+  });
+
   test('what this API has no call for', async () => {
     await expect(slap.getProductReleases('kvm')).rejects.toMatchObject({
       code: 'SLAPOS_ERR_MASTER_UNSUPPORTED',
