@@ -214,6 +214,27 @@ describe('peer_check', () => {
     expect((await scene.as(FRONT, rpc)).status).toBe(200);
   });
 
+  it('looks again in the transaction that carries a request out', async () => {
+    await scene.as(ROOT, request(null, { shared_xml: true, partition_reference: 'site' }));
+    const write = scene.store.write.bind(scene.store);
+    const slave = { reference: '_site', computerReference: COMPUTER };
+    Object.assign(scene.store, {
+      write: async (work: Parameters<typeof write>[0]) => {
+        await write((tables) => tables.updateSlave(slave, { hostedBy: 'slappart2' }));
+        return write(work);
+      },
+    });
+    const late = post('/setComputerPartitionConnectionXml', {
+      computer_id: COMPUTER,
+      computer_partition_id: 'slappart0',
+      slave_reference: '_site',
+      connection_xml: encodeMarshal({ by: 'slappart0' }),
+    });
+    expect((await scene.as(FRONT, late)).text).toContain('_site is not served by slappart0');
+    const row = await scene.store.read((tables) => tables.getSlave(slave));
+    expect(row).toMatchObject({ hostedBy: 'slappart2', connectionXml: null });
+  });
+
   it('keeps slaves of trees with similar names apart', async () => {
     const key = { computer_id: COMPUTER, computer_partition_id: 'slappart2' };
     await scene.as(ROOT, post('/softwareInstanceRename', { ...key, new_name: 'front_end' }));
