@@ -1,6 +1,7 @@
 /** From the Master's document to the partitions that a pass works on (spec/grid.md 7.1.5, 7.1.6). */
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
+import { openKeptDocument } from '../grid/kept-document.ts';
 import type { SlapPartition } from '../slap/master.ts';
 import { keepAnswer } from './kept-answer.ts';
 import { notifyError } from './notify.ts';
@@ -17,7 +18,8 @@ export async function loadPartitions(
   tidies: boolean,
 ): Promise<readonly SlapPartition[]> {
   const { master, options } = context;
-  const computer = await master.getFullComputerInformation(options.computerId);
+  const memory = openKeptDocument(context, tidies);
+  const computer = await master.getFullComputerInformation(options.computerId, memory);
   // A Master that says what it knows of some has heard nothing of the others.
   if (computer.partitions.some(({ accessStatus }) => accessStatus !== null)) {
     context.told?.disbelieve();

@@ -149,7 +149,8 @@ class Connection implements SlapConnection {
       runWithRetries(retries, signal, async () => {
         const transport = await this.#shared.transport();
         const answer = await transport.request({ ...message, url, signal, mayRepeat });
-        if (answer.status >= 200 && answer.status < 300) return answer;
+        const isKnown = answer.status === 304 && message.headers?.['if-none-match'] !== undefined;
+        if (isKnown || (answer.status >= 200 && answer.status < 300)) return answer;
         throw refusal(answer);
       }),
     );

@@ -35,6 +35,14 @@ export interface SlapComputer {
   readonly partitions: readonly SlapPartition[];
 }
 
+/** The document that a Master gave last, for asking only whether it still holds. */
+export interface ComputerMemory {
+  /** undefined without one; `read` gives the document. */
+  recall(): Promise<{ readonly tag: string; readonly read: () => SlapComputer } | undefined>;
+  /** Takes a new one. @param tag its entity tag */
+  keep(tag: string, computer: SlapComputer): Promise<void>;
+}
+
 export interface PartitionId {
   readonly computerId: string;
   readonly partitionId: string;
@@ -66,7 +74,8 @@ export interface InstanceAnswer {
  * understood).
  */
 export interface SlapMaster {
-  getFullComputerInformation(computerId: string): Promise<SlapComputer>;
+  /** @param memory used where the Master gives entity tags */
+  getFullComputerInformation(computerId: string, memory?: ComputerMemory): Promise<SlapComputer>;
   /** Completes a partition that came without state or parameters. */
   registerComputerPartition(id: PartitionId): Promise<SlapPartition>;
   getPartitionCertificate(id: PartitionId): Promise<{ certificate: string; key: string }>;

@@ -20,9 +20,16 @@ import {
   type SlapClientOptions,
   type SlapConnection,
 } from './connection.ts';
+import type { HttpAnswer } from './http-transport.ts';
 import type { JsonObject } from './json-value.ts';
 import { encodeMarshal } from './marshal.ts';
-import type { InstanceAnswer, InstanceRequest, PartitionId, SlapMaster } from './master.ts';
+import type {
+  ComputerMemory,
+  InstanceAnswer,
+  InstanceRequest,
+  PartitionId,
+  SlapMaster,
+} from './master.ts';
 import { expectToldUrl } from './master-url.ts';
 
 /** What only client commands ask for. */
@@ -54,16 +61,27 @@ class SlapClient implements SlapUserMaster {
     this.connection = connection;
   }
 
-  async getFullComputerInformation(computerId: string) {
+  async getFullComputerInformation(computerId: string, memory?: ComputerMemory) {
     expectId(computerId, 'computer id');
+    const known = await memory?.recall();
+    const answer = await this.#getComputer(computerId, known?.tag);
+    if (known !== undefined && answer.status === 304) return known.read();
+    const what = 'The answer of getFullComputerInformation';
+    const computer = parseComputer(parseAnswer(answer.body, what));
+    const { etag } = answer.headers;
+    if (etag !== undefined) await memory?.keep(etag, computer);
+    return computer;
+  }
+
+  async #getComputer(computerId: string, tag: string | undefined): Promise<HttpAnswer> {
     const query = { computer_id: computerId };
-    const answer = await this.connection
-      .get('getFullComputerInformation', query)
-      .catch((error: unknown) => {
-        if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
-        return this.connection.get('getComputerInformation', query);
-      });
-    return parseComputer(parseAnswer(answer.body, 'The answer of getFullComputerInformation'));
+    const headers = tag === undefined ? {} : { 'if-none-match': tag };
+    try {
+      return await this.connection.get('getFullComputerInformation', query, headers);
+    } catch (error) {
+      if (errorCode(error) !== 'SLAPOS_ERR_MASTER_NOT_FOUND') throw error;
+      return this.connection.get('getComputerInformation', query);
+    }
   }
 
   async registerComputerPartition(id: PartitionId) {

@@ -2,6 +2,7 @@
 import { CancelledError } from '../errors/slapos-error.ts';
 import { mapBounded } from '../grid/bounded.ts';
 import type { GridContext } from '../grid/context.ts';
+import { openKeptDocument } from '../grid/kept-document.ts';
 import { createQueue } from '../grid/queue.ts';
 import { untilStopped } from '../grid/until-stopped.ts';
 import { applyStep, type ReleasePass, type StepOutcome } from './apply-release.ts';
@@ -19,7 +20,8 @@ const VERBS = { build: 'installing', keep: undefined, destroy: 'removing' } as c
 export async function runSoftware(context: GridContext): Promise<number> {
   const { log, options } = context;
   log.info('Processing software releases...');
-  const asked = context.master.getFullComputerInformation(options.computerId);
+  const memory = openKeptDocument(context, true);
+  const asked = context.master.getFullComputerInformation(options.computerId, memory);
   const computer = await untilStopped(context.signal, asked);
   for (const item of listUnknown(computer.softwareReleases, options.only)) {
     log.warning(`The Master supplies no software release ${item}.`);
