@@ -11,16 +11,14 @@
 
 namespace {
 
-using slapos::ProcessRecord;
 using slapos::TaskReader;
+using slapos::TaskSample;
 using slapos::binding::AsyncTask;
 using slapos::binding::RequestObject;
 
-using Records = std::vector<ProcessRecord>;
-
 // A reader takes one sample at a time; calls that overlap wait for each other.
 struct SharedReader {
-  explicit SharedReader(const std::string& object_path) : reader(object_path) {}
+  SharedReader(const std::string& path, bool is_accounting) : reader(path, is_accounting) {}
   std::mutex mutex;
   TaskReader reader;
 };
@@ -31,18 +29,28 @@ Napi::Value ToHandle(Napi::Env env, Handle& reader) {
                                      [](Napi::Env, Handle* handle) { delete handle; });
 }
 
-Napi::Value ToBuffer(Napi::Env env, Records& records) {
-  size_t bytes = records.size() * sizeof(ProcessRecord);
+template <typename Item>
+Napi::ArrayBuffer ToBuffer(Napi::Env env, const std::vector<Item>& items) {
+  size_t bytes = items.size() * sizeof(Item);
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
-  if (bytes > 0) ::memcpy(buffer.Data(), records.data(), bytes);
+  if (bytes > 0) ::memcpy(buffer.Data(), items.data(), bytes);
   return buffer;
 }
 
-// openTaskReader({object}): resolves to a handle.
+Napi::Value ToSample(Napi::Env env, TaskSample& sample) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("processes", ToBuffer(env, sample.processes));
+  result.Set("usage", ToBuffer(env, sample.usage));
+  return result;
+}
+
+// openTaskReader({object, isAccounting}): resolves to a handle.
 Napi::Value Open(const Napi::CallbackInfo& info) {
-  std::string path = slapos::binding::StringField(RequestObject(info), "object");
+  Napi::Object object = RequestObject(info);
+  std::string path = slapos::binding::StringField(object, "object");
+  bool is_accounting = slapos::binding::BoolField(object, "isAccounting", false);
   return AsyncTask<Handle>::Run(
-      info.Env(), [=] { return std::make_shared<SharedReader>(path); }, ToHandle);
+      info.Env(), [=] { return std::make_shared<SharedReader>(path, is_accounting); }, ToHandle);
 }
 
 std::shared_ptr<std::vector<uid_t>> ReadUids(const Napi::Object& object) {
@@ -54,18 +62,19 @@ std::shared_ptr<std::vector<uid_t>> ReadUids(const Napi::Object& object) {
   return uids;
 }
 
-// sampleTasks({reader, uids?}): resolves to an ArrayBuffer of records, as procSample of the addon.
+// sampleTasks({reader, uids?}): resolves to {processes, usage}, ArrayBuffers of ProcessRecord, as
+// of procSample of the addon, and of UserUsage.
 Napi::Value Sample(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   Napi::Value given = object.Get("reader");
   if (!given.IsExternal()) throw Napi::TypeError::New(info.Env(), "reader: a handle is wanted");
   Handle reader = *given.As<Napi::External<Handle>>().Data();
   auto uids = ReadUids(object);
-  auto sample = [=]() -> Records {
+  auto sample = [=]() -> TaskSample {
     std::lock_guard<std::mutex> lock(reader->mutex);
     return reader->reader.Sample(uids.get());
   };
-  return AsyncTask<Records>::Run(info.Env(), sample, ToBuffer);
+  return AsyncTask<TaskSample>::Run(info.Env(), sample, ToSample);
 }
 
 Napi::Object Register(Napi::Env env, Napi::Object exports) {

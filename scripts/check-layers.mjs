@@ -33,6 +33,7 @@ const VERB_MAY_USE = {
   instance: ['promise', 'supervisor', 'software'],
   report: ['instance', 'promise', 'supervisor', 'software'],
   manager: ['instance', 'supervisor'],
+  collect: ['promise'],
 };
 const PROCESS_LAYERS = new Set(['host', 'cli', 'bin']);
 

@@ -70,7 +70,9 @@ export interface CommandSpec {
   /** Section whose keys count where `[slapos]` lacks them. */
   readonly ownSection?: string;
   /** A program that runs until it is told to stop: a signal is its normal end, not a failure. */
-  readonly isServer?: boolean;
+  readonly isServer?:
+    | boolean
+    | ((options: Readonly<Record<string, OptionValue | undefined>>) => boolean);
   /** Loads the handler; absent while the command is only announced. */
   readonly load?: () => Promise<{ readonly run: CommandHandler }>;
 }

@@ -122,6 +122,11 @@ async function runCommand(
   return status;
 }
 
+function isServer({ command, options }: RunAction): boolean {
+  const { isServer: answer = false } = command;
+  return typeof answer === 'boolean' ? answer : answer(options);
+}
+
 /** Runs a parsed action; a failure becomes one log line and an exit status. */
 async function runAction(
   action: RunAction,
@@ -132,7 +137,7 @@ async function runAction(
   try {
     if (settings.logFile !== undefined) log.addFile(settings.logFile);
     const status = await runCommand(action, settings, log, io);
-    const isCancelled = io.signal.aborted && action.command.isServer !== true;
+    const isCancelled = io.signal.aborted && !isServer(action);
     return isCancelled ? exitCodeOf(io.signal.reason) : status;
   } catch (error) {
     if (!io.signal.aborted) {

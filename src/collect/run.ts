@@ -38,24 +38,47 @@ const LAST_LOOK_FILE = '.collect.last.json';
  *   the signal when the run was cancelled.
  */
 export async function runCollect(input: RunInput): Promise<number> {
+  input.log.info('Collecting data...');
+  const stamp = encodeStamp(input.host.nowMs());
+  logSettings(input.log, input.settings, collectFolders(input.settings));
+  return (await withCollectLock(input, () => collectNow(input, stamp))) ?? 0;
+}
+
+/** Collects once, under a lock that is held already. */
+export async function collectNow(
+  input: RunInput,
+  stamp: RunStamp = encodeStamp(input.host.nowMs()),
+): Promise<number> {
   const { settings, host, log, signal } = input;
-  log.info('Collecting data...');
-  const stamp = encodeStamp(host.nowMs());
   const folders = collectFolders(settings);
-  logSettings(log, settings, folders);
-  await makeFolders(host, folders);
-  const lock = host.lock(join(folders.dataLog, '.collect.lock'));
-  if (!lock.isHeld) {
-    const holder = lock.holderPid === undefined ? '' : ` (pid ${lock.holderPid})`;
-    log.info(`Another slapos node collect is running${holder}: nothing to do.`);
-    return 0;
-  }
   const database = new CollectDatabase(host, join(folders.dataLog, 'collector.db'), log);
   const run = { ...input, stamp, folders, database, parts: new PartRunner(log, signal) };
   try {
     return await collect(run);
   } finally {
     await database.close();
+  }
+}
+
+/**
+ * Makes the folders and does the work while nobody else collects. Resolves to undefined, and says
+ * who, when somebody does.
+ */
+export async function withCollectLock<Result>(
+  { settings, host, log }: RunInput,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
+  const folders = collectFolders(settings);
+  await makeFolders(host, folders);
+  const lock = host.lock(join(folders.dataLog, '.collect.lock'));
+  if (!lock.isHeld) {
+    const holder = lock.holderPid === undefined ? '' : ` (pid ${lock.holderPid})`;
+    log.info(`Another slapos node collect is running${holder}: nothing to do.`);
+    return undefined;
+  }
+  try {
+    return await work();
+  } finally {
     lock.release();
   }
 }

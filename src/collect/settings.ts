@@ -10,6 +10,8 @@ export interface CollectSettings {
   /** Days of reported rows that stay in the database; 0 keeps none. */
   readonly cacheDays: number;
   readonly users: readonly CollectUser[];
+  /** Names of the partitions' taps, in the order of the users. */
+  readonly taps: readonly string[];
   readonly computerModelId: string;
   /** Undefined: no heating test. */
   readonly heatingSensorId: string | undefined;
@@ -38,6 +40,7 @@ export function parseCollectSettings(config: Config): CollectSettings {
   const instanceRoot = required(config, 'slapos', 'instance_root');
   const baseName = required(config, 'slapformat', 'user_base_name');
   const partitionBase = required(config, 'slapformat', 'partition_base_name');
+  const tapBase = optional(config, 'slapformat', ['tap_base_name']) ?? 'slaptap';
   required(config, 'slapformat', 'partition_amount');
   const amount = integer(config, 'slapformat', ['partition_amount'], 0);
   return {
@@ -48,6 +51,7 @@ export function parseCollectSettings(config: Config): CollectSettings {
       name: `${baseName}${index}`,
       path: join(instanceRoot, `${partitionBase}${index}`),
     })),
+    taps: Array.from({ length: amount }, (_, index) => `${tapBase}${index}`),
     computerModelId: optional(config, 'slapformat', ['computer_model_id']) ?? 'no_model',
     heatingSensorId: optional(config, 'slapformat', ['heating_sensor_id']),
     folder: parseFolderSettings(config, instanceRoot),

@@ -5,15 +5,38 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { packageRoot } from './native.ts';
+import { callNative } from './native-failure.ts';
 import { decodeProcTable, observeProcesses, type ProcTable } from './proc.ts';
 
 /** What `native/bpf_addon.cc` exports. */
 interface BpfModule {
-  openTaskReader(request: { readonly object: string }): Promise<unknown>;
-  sampleTasks(request: {
-    readonly reader: unknown;
-    readonly uids?: readonly number[];
-  }): Promise<ArrayBuffer>;
+  openTaskReader(request: {
+    readonly object: string;
+    readonly isAccounting: boolean;
+  }): Promise<unknown>;
+  sampleTasks(request: { readonly reader: unknown; readonly uids?: readonly number[] }): Promise<{
+    readonly processes: ArrayBuffer;
+    readonly usage: ArrayBuffer;
+  }>;
+}
+
+/** What all processes of a real user have used, those that ended included. */
+export interface UserUsage {
+  readonly uid: number;
+  readonly cpuS: number;
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly readCalls: number;
+  readonly writeCalls: number;
+}
+
+export interface ProcessObservation {
+  readonly table: ProcTable;
+  /**
+   * Counters by user; undefined where the reader only knows who lives. What happened before the
+   * reader was opened is in them for processes that lived then.
+   */
+  readonly usage: readonly UserUsage[] | undefined;
 }
 
 export interface ProcessReader {
@@ -21,60 +44,87 @@ export interface ProcessReader {
   /** Why it is not BPF, for the log; empty when it is. */
   readonly reason: string;
   /**
-   * Every process of this pid namespace, or those of the real users `uids`.
+   * Every process of this pid namespace, or those of the real users `uids`, in the order of pids.
    * @throws HostError SLAPOS_ERR_HOST when the kernel refuses.
    */
-  observe(uids?: readonly number[]): Promise<ProcTable>;
+  observe(uids?: readonly number[]): Promise<ProcessObservation>;
 }
+
+export interface ReaderOptions {
+  /** `auto`, the default, or the one that is wanted. */
+  readonly kind?: 'auto' | 'bpf' | 'procfs';
+  /** Whether threads that end are counted from now on, where the reader can. */
+  readonly isAccounting?: boolean;
+}
+
+/** Doubles of one UserUsage of `native/core/bpf/task_reader.h`. */
+const USAGE_FIELDS = 6;
 
 const FOLDER = join('build', 'Release');
 
 /**
  * Opens the best reader there is. Loading the BPF program takes some 60 ms, so that it pays from a
  * few samples on.
- * @param kind `auto`, or the one that is wanted
  * @throws the reason why there is no BPF reader, when `kind` is `bpf`
  */
-export async function openProcessReader(
-  kind: 'auto' | 'bpf' | 'procfs' = 'auto',
-): Promise<ProcessReader> {
+export async function openProcessReader(options: ReaderOptions = {}): Promise<ProcessReader> {
+  const { kind = 'auto', isAccounting = false } = options;
   if (kind === 'procfs') return procfsReader('procfs was asked for');
   try {
-    return await openBpfReader();
+    return await openBpfReader(isAccounting);
   } catch (cause) {
     if (kind === 'bpf') throw cause;
     return procfsReader(reasonOf(cause));
   }
 }
 
-async function openBpfReader(): Promise<ProcessReader> {
+async function openBpfReader(isAccounting: boolean): Promise<ProcessReader> {
   const folder = join(packageRoot(), FOLDER);
   const path = join(folder, 'slapos_bpf.node');
   const module = createRequire(path)(path) as BpfModule;
-  const reader = await module.openTaskReader({ object: join(folder, 'slapos_task_iter.bpf.o') });
+  const object = join(folder, 'slapos_task_iter.bpf.o');
+  const reader = await module.openTaskReader({ object, isAccounting });
+  const texts = { code: 'SLAPOS_ERR_HOST', hints: {} } as const;
   return {
     kind: 'bpf',
     reason: '',
     async observe(uids) {
       const request = { reader, ...(uids === undefined ? {} : { uids }) };
-      return decodeProcTable(await module.sampleTasks(request));
+      const { processes, usage } = await callNative(texts, 'list the processes', () =>
+        module.sampleTasks(request),
+      );
+      const table = decodeProcTable(processes);
+      return { table, usage: isAccounting ? decodeUsage(usage) : undefined };
     },
   };
+}
+
+function decodeUsage(buffer: ArrayBuffer): UserUsage[] {
+  const doubles = new Float64Array(buffer);
+  return Array.from({ length: doubles.length / USAGE_FIELDS }, (_, index) => {
+    const fields = doubles.subarray(index * USAGE_FIELDS, (index + 1) * USAGE_FIELDS);
+    const [uid = 0, cpuS = 0, readBytes = 0, writeBytes = 0, readCalls = 0, writeCalls = 0] =
+      fields;
+    return { uid, cpuS, readBytes, writeBytes, readCalls, writeCalls };
+  });
 }
 
 function procfsReader(reason: string): ProcessReader {
   return {
     kind: 'procfs',
     reason,
-    observe: (uids) => observeProcesses(uids === undefined ? {} : { uids }),
+    async observe(uids) {
+      const table = await observeProcesses(uids === undefined ? {} : { uids });
+      return { table, usage: undefined };
+    },
   };
 }
 
 function reasonOf(cause: unknown): string {
   const { code, detail, message } = cause as { code?: string; detail?: string; message?: string };
-  if (code === 'MODULE_NOT_FOUND')
+  if (code === 'MODULE_NOT_FOUND') {
     return 'the BPF reader was not built: clang or libbpf is missing';
-  return detail === undefined
-    ? (message ?? String(cause))
-    : `the kernel refuses to ${detail}: ${code}`;
+  }
+  if (detail === undefined) return message ?? String(cause);
+  return `the kernel refuses to ${detail}: ${code}`;
 }

@@ -32,10 +32,10 @@ for (const [kind, facilities] of KINDS) {
     const pids: number[] = [];
     let reader: ProcessReader;
     const sampleOf = async (pid: number, uids?: readonly number[]) =>
-      listSamples(await reader.observe(uids)).find((sample) => sample.pid === pid);
+      listSamples((await reader.observe(uids)).table).find((sample) => sample.pid === pid);
 
     beforeAll(async () => {
-      reader = await openProcessReader(kind);
+      reader = await openProcessReader({ kind });
       for (const name of NAMES) pids.push(await scenes.startStopped(USER, name));
     });
     afterAll(() => scenes.end());
@@ -89,7 +89,7 @@ for (const [kind, facilities] of KINDS) {
     it('goes on while processes come and go', async () => {
       const busy = scenes.start(USER + 5, '/bin/sh', ['-c', 'while :; do /bin/true & done']);
       for (let round = 0; round < 100; round += 1) {
-        const seen = listSamples(await reader.observe()).map(({ pid }) => pid);
+        const seen = listSamples((await reader.observe()).table).map(({ pid }) => pid);
         expect(seen).toEqual(expect.arrayContaining(pids));
         expect(new Set(seen).size).toBe(seen.length);
       }
@@ -106,11 +106,16 @@ requires(
 )('the readers', () => {
   it('see the same processes', async () => {
     const scenes = new ProcessScenes();
-    const readers = [await openProcessReader('bpf'), await openProcessReader('procfs')];
+    const readers = [
+      await openProcessReader({ kind: 'bpf' }),
+      await openProcessReader({ kind: 'procfs' }),
+    ];
     await scenes.startStopped(USER + 7);
     await scenes.startStopped(USER + 8);
     const [bpf, procfs] = await Promise.all(
-      readers.map(async (reader) => listSamples(await reader.observe([USER + 7, USER + 8]))),
+      readers.map(async (reader) =>
+        listSamples((await reader.observe([USER + 7, USER + 8])).table),
+      ),
     );
     scenes.end();
     expect(bpf?.map(({ pid }) => pid)).toEqual(procfs?.map(({ pid }) => pid).sort((a, b) => a - b));

@@ -72,6 +72,7 @@ export class CollectMachine {
       computerId: 'COMP-1',
       cacheDays: 15,
       users,
+      taps: users.map((_, index) => `slaptap${index}`),
       computerModelId: 'no_model',
       heatingSensorId: undefined,
       folder: { isEnabled: true, pidFolder: join(this.root, 'var', 'run'), cycleS: 86_400 },

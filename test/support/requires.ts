@@ -17,6 +17,7 @@ const PROBES = {
   cgroup2: probeCgroup2,
   buildout: probeBuildout,
   bpf: probeBpf,
+  prometheus: () => probeProgram('promtool', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 
 export type Facility = keyof typeof PROBES;
@@ -50,6 +51,11 @@ function probeBuildout(): string | undefined {
   return status === 0
     ? undefined
     : `${python}: ${error?.message ?? stderr.trim().split('\n').pop()}`;
+}
+
+function probeProgram(name: string, args: readonly string[]): string | undefined {
+  const { error } = spawnSync(name, args, { stdio: 'ignore' });
+  return error === undefined ? undefined : `no ${name}`;
 }
 
 /** The BPF reader of processes: built here, and allowed by the kernel. */

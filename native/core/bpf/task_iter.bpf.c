@@ -18,8 +18,16 @@ typedef u32 __wsum;
 
 #include "task_record.h"
 
-/* BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_F_NO_PREALLOC, PIDTYPE_TGID. */
-enum { HASH = 1, PERCPU_ARRAY = 6, NO_PREALLOC = 1, TGID = 1, MAX_UIDS = 65536 };
+/* BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_F_NO_PREALLOC, BPF_NOEXIST, PIDTYPE_TGID. */
+enum {
+  HASH = 1,
+  PERCPU_ARRAY = 6,
+  NO_PREALLOC = 1,
+  NO_EXIST = 1,
+  TGID = 1,
+  MAX_UIDS = 65536,
+  MAX_ENDED_UIDS = 8192
+};
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -37,6 +45,15 @@ struct {
   __type(key, u32);
   __type(value, u8);
 } wanted_uids SEC(".maps");
+
+/* By real user, what threads used that are gone. Allocated beforehand: a tracing program may run
+ * where nothing can be allocated. */
+struct {
+  __uint(type, HASH);
+  __uint(max_entries, MAX_ENDED_UIDS);
+  __type(key, u32);
+  __type(value, struct slapos_usage);
+} ended_usage SEC(".maps");
 
 volatile struct slapos_task_settings settings = {};
 
@@ -114,6 +131,11 @@ static void fill_thread(struct slapos_task_record* record, struct task_struct* t
   record->stime_ns = task->stime;
   record->runtime_ns = task->se.sum_exec_runtime;
   add_io(record, &task->ioac);
+  record->own.runtime_ns = record->runtime_ns;
+  record->own.read_bytes = record->read_bytes;
+  record->own.write_bytes = record->write_bytes;
+  record->own.read_calls = record->syscr;
+  record->own.write_calls = record->syscw;
 }
 
 /* What the process has beyond its first thread, which fill_thread told. */
@@ -152,5 +174,26 @@ int tell_task(struct bpf_iter__task* ctx) {
   fill_thread(&record, task);
   if (task->pid == task->tgid) fill_process(&record, task, level);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);
+  return 0;
+}
+
+/* A thread is gone for good: its counters have their last values, and tell_task sees it no more. */
+SEC("tp_btf/sched_process_free")
+int add_ended(u64* ctx) {
+  struct task_struct* task = (void*)ctx[0];
+  struct slapos_usage none = {};
+  u32 uid = task->real_cred->uid.val;
+  if (settings.is_filtered && bpf_map_lookup_elem(&wanted_uids, &uid) == 0) return 0;
+  struct slapos_usage* sum = bpf_map_lookup_elem(&ended_usage, &uid);
+  if (sum == 0) {
+    bpf_map_update_elem(&ended_usage, &uid, &none, NO_EXIST);
+    sum = bpf_map_lookup_elem(&ended_usage, &uid);
+    if (sum == 0) return 0;
+  }
+  __sync_fetch_and_add(&sum->runtime_ns, task->se.sum_exec_runtime);
+  __sync_fetch_and_add(&sum->read_bytes, task->ioac.read_bytes);
+  __sync_fetch_and_add(&sum->write_bytes, task->ioac.write_bytes);
+  __sync_fetch_and_add(&sum->read_calls, task->ioac.syscr);
+  __sync_fetch_and_add(&sum->write_calls, task->ioac.syscw);
   return 0;
 }

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
+#include <map>
 #include <set>
 
 #include "core/bpf/task_record.h"
@@ -43,10 +43,13 @@ int Silence(libbpf_print_level, const char*, va_list) { return 0; }
   throw SysError(errno == 0 ? EINVAL : errno, "bpf", step);
 }
 
-Object Load(const std::string& path) {
+Object Load(const std::string& path, bool is_accounting) {
   libbpf_set_print(Silence);
   Object object(bpf_object__open_file(path.c_str(), nullptr));
   if (!object) Refuse("open the program");
+  bpf_program* at_end = bpf_object__find_program_by_name(object.get(), "add_ended");
+  if (at_end == nullptr) Refuse("add_ended");
+  bpf_program__set_autoload(at_end, is_accounting);
   if (bpf_object__load(object.get()) != 0) Refuse("load the program");
   return object;
 }
@@ -172,10 +175,15 @@ struct TaskReader::Program {
   SharedSettings settings;
   int wanted_uids = -1;
   std::set<uid_t> wanted;
+  int ended_usage = -1;
+  Link ended;
   std::vector<char> buffer = std::vector<char>(kReadBytes);
 
   void LearnCpuOffsets();
   void SetWanted(const std::vector<uid_t>* uids);
+  void CountEnded();
+  std::map<uid_t, slapos_usage> ReadEnded() const;
+  std::vector<UserUsage> SumUsage(const std::vector<TaskRecord>& tasks) const;
   std::vector<TaskRecord> ReadTasks();
 };
 
@@ -212,7 +220,47 @@ void TaskReader::Program::SetWanted(const std::vector<uid_t>* uids) {
   wanted = std::move(now);
 }
 
-// Processes in the order of their pids, each with what its threads used.
+// From now on what ends is counted.
+void TaskReader::Program::CountEnded() {
+  bpf_program* at_end = bpf_object__find_program_by_name(object.get(), "add_ended");
+  ended_usage = bpf_map__fd(FindMap(object.get(), "ended_usage"));
+  ended.reset(bpf_program__attach(at_end));
+  if (!ended) Refuse("count threads that end");
+}
+
+std::map<uid_t, slapos_usage> TaskReader::Program::ReadEnded() const {
+  std::map<uid_t, slapos_usage> sums;
+  uid_t uid = 0;
+  for (const uid_t* last = nullptr; bpf_map_get_next_key(ended_usage, last, &uid) == 0;
+       last = &uid) {
+    slapos_usage usage = {};
+    if (bpf_map_lookup_elem(ended_usage, &uid, &usage) == 0) sums[uid] = usage;
+  }
+  return sums;
+}
+
+// `tasks` before threads were added to their processes.
+std::vector<UserUsage> TaskReader::Program::SumUsage(const std::vector<TaskRecord>& tasks) const {
+  if (!ended) return {};
+  std::map<uid_t, slapos_usage> sums = ReadEnded();
+  for (const TaskRecord& task : tasks) {
+    slapos_usage& sum = sums[task.uid];
+    sum.runtime_ns += task.own.runtime_ns;
+    sum.read_bytes += task.own.read_bytes;
+    sum.write_bytes += task.own.write_bytes;
+    sum.read_calls += task.own.read_calls;
+    sum.write_calls += task.own.write_calls;
+  }
+  std::vector<UserUsage> usage;
+  for (const auto& [uid, sum] : sums) {
+    usage.push_back({static_cast<double>(uid), static_cast<double>(sum.runtime_ns) / 1e9,
+                     static_cast<double>(sum.read_bytes), static_cast<double>(sum.write_bytes),
+                     static_cast<double>(sum.read_calls), static_cast<double>(sum.write_calls)});
+  }
+  return usage;
+}
+
+// One record for each thread.
 std::vector<TaskRecord> TaskReader::Program::ReadTasks() {
   std::vector<char> bytes;
   ReadIterator(tasks, buffer, [&](size_t length) {
@@ -220,6 +268,13 @@ std::vector<TaskRecord> TaskReader::Program::ReadTasks() {
   });
   std::vector<TaskRecord> records(bytes.size() / sizeof(TaskRecord));
   ::memcpy(records.data(), bytes.data(), records.size() * sizeof(TaskRecord));
+  return records;
+}
+
+namespace {
+
+// Processes in the order of their pids, each with what its threads used.
+void GatherProcesses(std::vector<TaskRecord>& records) {
   auto first_thread = std::stable_partition(records.begin(), records.end(),
                                             [](const TaskRecord& task) { return task.is_leader; });
   std::vector<TaskRecord> threads(first_thread, records.end());
@@ -231,28 +286,32 @@ std::vector<TaskRecord> TaskReader::Program::ReadTasks() {
     auto process = std::lower_bound(records.begin(), records.end(), thread, by_pid);
     if (process != records.end() && process->pid == thread.pid) Add(*process, thread);
   }
-  return records;
 }
 
-TaskReader::TaskReader(const std::string& object_path) : program_(new Program) {
+}  // namespace
+
+TaskReader::TaskReader(const std::string& object_path, bool is_accounting) : program_(new Program) {
   Program& program = *program_;
-  program.object = Load(object_path);
+  program.object = Load(object_path, is_accounting);
   program.settings.Map(FindMap(program.object.get(), ".bss"));
   program.wanted_uids = bpf_map__fd(FindMap(program.object.get(), "wanted_uids"));
   program.LearnCpuOffsets();
   program.tasks = Attach(program.object.get(), "tell_task");
+  if (is_accounting) program.CountEnded();
 }
 
 TaskReader::~TaskReader() = default;
 
-std::vector<ProcessRecord> TaskReader::Sample(const std::vector<uid_t>* uids) {
+TaskSample TaskReader::Sample(const std::vector<uid_t>* uids) {
   program_->SetWanted(uids);
   std::vector<TaskRecord> tasks = program_->ReadTasks();
+  TaskSample sample;
+  sample.usage = program_->SumUsage(tasks);
+  GatherProcesses(tasks);
   double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  std::vector<ProcessRecord> records;
-  records.reserve(tasks.size());
-  for (const TaskRecord& task : tasks) records.push_back(ToProcess(task, page_bytes));
-  return records;
+  sample.processes.reserve(tasks.size());
+  for (const TaskRecord& task : tasks) sample.processes.push_back(ToProcess(task, page_bytes));
+  return sample;
 }
 
 }  // namespace slapos

@@ -1,6 +1,15 @@
 /* What task_iter.bpf.c writes for each task; shared with task_reader.cc. */
 #pragma once
 
+/* What threads used themselves, without the threads and children that ended. */
+struct slapos_usage {
+  unsigned long long runtime_ns;
+  unsigned long long read_bytes;
+  unsigned long long write_bytes;
+  unsigned long long read_calls;
+  unsigned long long write_calls;
+};
+
 struct slapos_task_record {
   unsigned long long start_ns; /* since boot, including suspension */
   unsigned long long utime_ns;
@@ -17,6 +26,7 @@ struct slapos_task_record {
   unsigned long long write_bytes;
   unsigned long long cgroup_id;
   unsigned long long rss_pages;
+  struct slapos_usage own;
   unsigned int pid; /* of the process, in the pid namespace of the reader */
   unsigned int ppid;
   unsigned int uid;

@@ -48,7 +48,39 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
     words: 'node collect',
     group: 'node',
     summary: 'record what the partitions and the computer consume',
-    options: [CFG_OPTION],
+    description:
+      'Once, as cron does every minute, or with --daemon at short intervals: then it serves metrics ' +
+      'and series of every partition on --listen, and still writes the rows of each minute.',
+    examples: [
+      'slapos node collect',
+      'slapos node collect --daemon --interval 1s --listen 127.0.0.1:9101',
+    ],
+    options: [
+      CFG_OPTION,
+      { flags: ['--daemon'], name: 'daemon', arity: 'flag', help: 'sample until told to stop' },
+      {
+        flags: ['--interval'],
+        name: 'interval',
+        arity: 'value',
+        metavar: 'TIME',
+        help: 'time between two samples of the daemon, 250ms to 60s (1s)',
+      },
+      {
+        flags: ['--listen'],
+        name: 'listen',
+        arity: 'value',
+        metavar: 'ADDRESS:PORT',
+        help: 'where the daemon serves /metrics, /partitions, /series and /events (nowhere)',
+      },
+      {
+        flags: ['--reader'],
+        name: 'reader',
+        arity: 'value',
+        choices: ['auto', 'bpf', 'procfs'],
+        help: 'how the daemon reads processes (auto)',
+      },
+    ],
+    isServer: (options) => options['daemon'] === true,
     configFamily: 'node',
     rootCheck: 'always',
     load: () => import('./collect.ts'),

@@ -32,6 +32,7 @@ describe('parseCollectSettings', () => {
         { name: 'slapuser0', path: '/srv/slapgrid/slappart0' },
         { name: 'slapuser1', path: '/srv/slapgrid/slappart1' },
       ],
+      taps: ['slaptap0', 'slaptap1'],
       computerModelId: 'no_model',
       heatingSensorId: undefined,
       folder: { isEnabled: true, pidFolder: '/srv/slapgrid/var/run', cycleS: 86400 },

@@ -1,0 +1,125 @@
+/** Samples the node again and again, and knows what every partition consumes. */
+import type { ProcessReader } from '../../host/process-reader.ts';
+import type { CollectHost } from '../collect-host.ts';
+import type { CollectUser } from '../sample.ts';
+import { type Pressure, renderMetrics } from './metrics.ts';
+import { PartitionStates, type Traffic } from './partition-state.ts';
+import { PRESSURE_RESOURCES, parsePressure, parseTapTraffic } from './pressure.ts';
+import { ProcessAccountant } from './process-accountant.ts';
+import { SeriesRing, type SeriesView } from './series.ts';
+import type { ServedState } from './server.ts';
+
+const TICK_MS = 10;
+/** One hour at one second; at other intervals as many samples. */
+const KEPT_SAMPLES = 3600;
+
+export interface LiveSamplerOptions {
+  readonly host: Pick<CollectHost, 'files' | 'accounts' | 'nowMs' | 'monotonicMs'>;
+  readonly reader: ProcessReader;
+  readonly users: readonly CollectUser[];
+  /** Name of the tap of each partition. */
+  readonly taps: readonly string[];
+  /** CPU time and memory of this process. */
+  readonly ownCost: () => { readonly cpuS: number; readonly rssBytes: number };
+}
+
+export class LiveSampler implements ServedState {
+  readonly #options: LiveSamplerOptions;
+  readonly #names: readonly string[];
+  readonly #states: PartitionStates;
+  readonly #ring: SeriesRing;
+  readonly #accountant = new ProcessAccountant();
+  #uids: readonly number[] = [];
+  #pressure: readonly Pressure[] = [];
+  #failingPromises: ReadonlyArray<number | undefined> = [];
+  #sampleCount = 0;
+  #skippedCount = 0;
+  #sampleS = 0;
+
+  constructor(options: LiveSamplerOptions) {
+    this.#options = options;
+    this.#names = options.users.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
+    this.#states = new PartitionStates(this.#names);
+    this.#ring = new SeriesRing(this.#names.length, KEPT_SAMPLES);
+  }
+
+  /** Looks the users of the partitions up again: format may have made some. */
+  async readUsers(): Promise<void> {
+    const { users } = await this.#options.host.accounts.read();
+    const byName = new Map(users.map(({ name, uid }) => [name, uid]));
+    const uids = this.#options.users.map(({ name }) => byName.get(name));
+    this.#states.nameUsers(uids);
+    this.#uids = uids.filter((uid) => uid !== undefined);
+  }
+
+  /** Takes one sample. */
+  async sample(): Promise<void> {
+    const { host, reader } = this.#options;
+    const beganMs = host.monotonicMs();
+    const { table, usage } = await reader.observe(this.#uids);
+    const traffic = await this.#readTraffic();
+    this.#pressure = await this.#readPressure();
+    this.#states.add({
+      monotonicMs: beganMs,
+      table,
+      usage: usage ?? this.#accountant.add(table, beganMs / TICK_MS),
+      traffic,
+    });
+    this.#ring.push(
+      host.nowMs(),
+      this.#states.states.map(({ row }) => row),
+    );
+    this.#sampleCount += 1;
+    this.#sampleS = (host.monotonicMs() - beganMs) / 1000;
+  }
+
+  noteSkipped(): void {
+    this.#skippedCount += 1;
+  }
+
+  noteFailingPromises(counts: ReadonlyArray<number | undefined>): void {
+    this.#failingPromises = counts;
+  }
+
+  metrics(isOpenMetrics: boolean): string {
+    const cost = {
+      ...this.#options.ownCost(),
+      sampleCount: this.#sampleCount,
+      skippedCount: this.#skippedCount,
+      sampleS: this.#sampleS,
+    };
+    const input = {
+      partitions: this.#states.states,
+      pressure: this.#pressure,
+      failingPromises: this.#failingPromises,
+      reader: this.#options.reader.kind,
+      cost,
+    };
+    return renderMetrics(input, isOpenMetrics);
+  }
+
+  partitions() {
+    return this.#states.states;
+  }
+
+  series(partition: string, sinceMs: number): SeriesView | undefined {
+    const index = this.#names.indexOf(partition);
+    return index < 0 ? undefined : this.#ring.read(index, sinceMs);
+  }
+
+  async #readTraffic(): Promise<ReadonlyArray<Traffic | undefined>> {
+    const text = (await this.#options.host.files.readText('/proc/net/dev')) ?? '';
+    const devices = parseTapTraffic(text);
+    return this.#options.taps.map((name) => devices.get(name));
+  }
+
+  async #readPressure(): Promise<Pressure[]> {
+    const read = async (resource: Pressure['resource']) =>
+      parsePressure(
+        resource,
+        (await this.#options.host.files.readText(`/proc/pressure/${resource}`).catch(() => '')) ??
+          '',
+      );
+    return (await Promise.all(PRESSURE_RESOURCES.map(read))).flat();
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * `node collect --daemon`: samples at short intervals, serves what it knows, and writes the rows and
+ * reports of `node collect` once a minute.
+ */
+import { errorMessage } from '../../errors/slapos-error.ts';
+import type { ProcessReader } from '../../host/process-reader.ts';
+import { collectNow, type RunInput, withCollectLock } from '../run.ts';
+import { countFailingPromises } from './failing-promises.ts';
+import { LiveSampler, type LiveSamplerOptions } from './live-sampler.ts';
+import { CollectServer, type ListenAddress } from './server.ts';
+
+const MINUTE_MS = 60_000;
+
+export interface DaemonInput extends RunInput {
+  readonly intervalMs: number;
+  readonly listen: ListenAddress | undefined;
+  readonly reader: ProcessReader;
+  readonly ownCost: LiveSamplerOptions['ownCost'];
+}
+
+/**
+ * Runs until the signal is aborted. Resolves to 0, also when somebody else collects already.
+ * @throws SlaposError SLAPOS_ERR_LISTEN
+ */
+export async function runDaemon(input: DaemonInput): Promise<number> {
+  await withCollectLock(input, () => serve(input));
+  return 0;
+}
+
+async function serve(input: DaemonInput): Promise<void> {
+  const { settings, log, reader, listen } = input;
+  const sampler = new LiveSampler({ ...input, users: settings.users, taps: settings.taps });
+  const server = new CollectServer(sampler);
+  await sampler.readUsers();
+  await sampler.sample();
+  const reason = reader.reason === '' ? '' : ` (${reader.reason})`;
+  log.info(`Sampling every ${input.intervalMs} ms through ${reader.kind}${reason}.`);
+  if (listen !== undefined) log.info(`Metrics on ${await server.listen(listen)}/metrics`);
+  const minutes = new Minutes(input, sampler);
+  await minutes.readPromises();
+  try {
+    await repeat(input, sampler, server, minutes);
+  } finally {
+    await minutes.done();
+    await server.close();
+  }
+}
+
+/** Samples at multiples of the interval; one that takes longer leaves the next ones out. */
+async function repeat(
+  { host, intervalMs, signal, log }: DaemonInput,
+  sampler: LiveSampler,
+  server: CollectServer,
+  minutes: Minutes,
+): Promise<void> {
+  let nextMs = host.monotonicMs() + intervalMs;
+  while (!signal.aborted) {
+    await host.sleep(Math.max(0, nextMs - host.monotonicMs()), signal).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      await sampler.sample();
+      server.publish();
+    } catch (error) {
+      log.error(`Could not take a sample: ${errorMessage(error)}`);
+    }
+    minutes.tick();
+    nextMs += intervalMs;
+    while (nextMs <= host.monotonicMs()) {
+      sampler.noteSkipped();
+      nextMs += intervalMs;
+    }
+  }
+}
+
+/** What happens once a minute, beside the sampling and never twice at a time. */
+class Minutes {
+  readonly #input: DaemonInput;
+  readonly #sampler: LiveSampler;
+  #minute: number;
+  #running: Promise<void> | undefined;
+
+  constructor(input: DaemonInput, sampler: LiveSampler) {
+    this.#input = input;
+    this.#sampler = sampler;
+    this.#minute = Math.floor(input.host.nowMs() / MINUTE_MS);
+  }
+
+  tick(): void {
+    const minute = Math.floor(this.#input.host.nowMs() / MINUTE_MS);
+    if (minute === this.#minute || this.#running !== undefined) return;
+    this.#minute = minute;
+    this.#running = this.#collect().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Looks up which promises fail: their results are files of the partitions. */
+  async readPromises(): Promise<void> {
+    const { host, settings } = this.#input;
+    const counts: Array<number | undefined> = [];
+    for (const { path } of settings.users) {
+      counts.push(await countFailingPromises(host.beneath, path));
+    }
+    this.#sampler.noteFailingPromises(counts);
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async done(): Promise<void> {
+    await this.#running;
+  }
+
+  async #collect(): Promise<void> {
+    const { host, reader, log, signal } = this.#input;
+    const observeProcesses = async (uids: readonly number[]) => (await reader.observe(uids)).table;
+    try {
+      await this.#sampler.readUsers();
+      await this.readPromises();
+      await collectNow({ ...this.#input, host: { ...host, observeProcesses } });
+    } catch (error) {
+      if (!signal.aborted) log.error(`Could not collect: ${errorMessage(error)}`);
+    }
+  }
+}

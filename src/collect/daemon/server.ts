@@ -1,0 +1,148 @@
+/** What the daemon serves: metrics for a scraper, JSON and a stream of samples for a dashboard. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
+import { OPENMETRICS_TYPE, PROMETHEUS_TYPE } from './metrics.ts';
+import type { PartitionState } from './partition-state.ts';
+import type { SeriesView } from './series.ts';
+
+/** What the server asks of the sampler. */
+export interface ServedState {
+  metrics(isOpenMetrics: boolean): string;
+  partitions(): readonly PartitionState[];
+  /** Undefined when there is no such partition. */
+  series(partition: string, sinceMs: number): SeriesView | undefined;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Dashboards that may follow at a time. */
+const MAX_FOLLOWERS = 32;
+/** A follower that reads no more is dropped when this much waits for it. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+export class CollectServer {
+  readonly #server: Server;
+  readonly #state: ServedState;
+  readonly #followers = new Set<ServerResponse>();
+  readonly #routes: Readonly<Record<string, Answer>> = {
+    '/metrics': (request, reply) => this.#sendMetrics(request, reply),
+    '/partitions': (_, reply) => sendJson(reply, this.#state.partitions().map(summary)),
+    '/series': (_, reply, query) => this.#sendSeries(query, reply),
+    '/events': (request, reply) => this.#follow(request, reply),
+  };
+
+  constructor(state: ServedState) {
+    this.#state = state;
+    this.#server = createServer(
+      { requestTimeout: 10_000, headersTimeout: 10_000 },
+      (request, reply) => this.#answer(request, reply),
+    );
+    this.#server.maxConnections = 256;
+  }
+
+  /**
+   * Resolves to the address, such as `http://127.0.0.1:9101`.
+   * @throws SlaposError SLAPOS_ERR_LISTEN when the address cannot be had.
+   */
+  async listen({ host, port }: ListenAddress): Promise<string> {
+    await new Promise<void>((done, fail) => {
+      this.#server.once('error', fail);
+      this.#server.listen(port, host, done);
+    }).catch((cause) => {
+      const reason = errorCode(cause) === 'EADDRINUSE' ? 'already in use' : errorMessage(cause);
+      const hint = 'Choose another address for --listen.';
+      throw new SlaposError(
+        'SLAPOS_ERR_LISTEN',
+        `Cannot listen on ${host} port ${port}: ${reason}.`,
+        {
+          cause,
+          hint,
+        },
+      );
+    });
+    const address = this.#server.address();
+    const bound = typeof address === 'object' && address !== null ? address.port : port;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  }
+
+  /** Sends the newest sample to whoever follows. */
+  publish(): void {
+    if (this.#followers.size === 0) return;
+    const event = `event: sample\ndata: ${JSON.stringify(this.#state.partitions().map(summary))}\n\n`;
+    for (const follower of this.#followers) {
+      if (follower.writableLength > MAX_WAITING_BYTES) follower.destroy();
+      else follower.write(event);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const follower of this.#followers) follower.end();
+    this.#server.closeAllConnections();
+    await new Promise<void>((done) => this.#server.close(() => done()));
+  }
+
+  #answer(request: IncomingMessage, reply: ServerResponse): void {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      refuse(reply, 405, 'GET or HEAD only', { allow: 'GET, HEAD' });
+      return;
+    }
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const answer = this.#routes[path];
+    if (answer !== undefined) answer(request, reply, new URLSearchParams(query));
+    else refuse(reply, 404, 'try /metrics, /partitions, /series?partition=NAME or /events');
+  }
+
+  #sendMetrics(request: IncomingMessage, reply: ServerResponse): void {
+    const isOpenMetrics = (request.headers.accept ?? '').includes('application/openmetrics-text');
+    const type = isOpenMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE;
+    reply.writeHead(200, { 'content-type': type }).end(this.#state.metrics(isOpenMetrics));
+  }
+
+  #sendSeries(query: URLSearchParams, reply: ServerResponse): void {
+    const name = query.get('partition') ?? '';
+    const sinceMs = Number(query.get('since') ?? 0);
+    const view = this.#state.series(name, sinceMs);
+    if (!Number.isFinite(sinceMs)) refuse(reply, 400, 'since: milliseconds since 1970');
+    else if (view === undefined) refuse(reply, 404, `no partition ${JSON.stringify(name)}`);
+    else sendJson(reply, { partition: name, ...view });
+  }
+
+  #follow(request: IncomingMessage, reply: ServerResponse): void {
+    if (this.#followers.size >= MAX_FOLLOWERS) {
+      refuse(reply, 503, 'too many followers');
+      return;
+    }
+    reply.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    if (request.method === 'HEAD') {
+      reply.end();
+      return;
+    }
+    reply.write('retry: 2000\n\n');
+    this.#followers.add(reply);
+    reply.on('close', () => this.#followers.delete(reply));
+  }
+}
+
+type Answer = (request: IncomingMessage, reply: ServerResponse, query: URLSearchParams) => void;
+
+function summary({ name, counters, row }: PartitionState) {
+  return { partition: name, ...row, counters };
+}
+
+function sendJson(reply: ServerResponse, value: unknown): void {
+  reply.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  reply.end(JSON.stringify(value));
+}
+
+function refuse(
+  reply: ServerResponse,
+  status: number,
+  reason: string,
+  headers: Record<string, string> = {},
+): void {
+  reply.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers });
+  reply.end(`${reason}\n`);
+}

@@ -1,0 +1,209 @@
+/** `slapos node collect --daemon` as a user runs it, on processes of known cost. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { CollectDaemon } from '../support/collect-daemon.ts';
+import { type Facility, requires } from '../support/requires.ts';
+import { until } from '../support/supervisor-run.ts';
+
+const USERS = 6;
+/** Burns, forks and writes for a while, then says what it used by getrusage(2). */
+const WORK: Readonly<Record<string, string>> = {
+  burner: 'spin(SECONDS)',
+  threads:
+    'import threading; ts = [threading.Thread(target=spin, args=(SECONDS / 3,)) for _ in range(3)]; [t.start() for t in ts]; [t.join() for t in ts]',
+  forker:
+    'end = clock() + SECONDS\nwhile clock() < end:\n  pid = os.fork()\n  if pid == 0: sum(range(400000)); os._exit(0)\n  os.waitpid(pid, 0)',
+  grandchildren:
+    'end = clock() + SECONDS\nwhile clock() < end:\n  pid = os.fork()\n  if pid == 0:\n    child = os.fork()\n    if child == 0: sum(range(400000)); os._exit(0)\n    os.waitpid(child, 0); os._exit(0)\n  os.waitpid(pid, 0)',
+};
+const PROGRAM = `import os, resource, sys, time
+clock = time.monotonic
+def spin(seconds):
+  end = time.thread_time() + seconds
+  while time.thread_time() < end: pass
+SECONDS = float(sys.argv[1])
+WORK
+own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, flush=True)
+os.close(1); time.sleep(1000)`;
+
+/** Starts a workload; resolves to the CPU seconds it used, while it still lives. */
+async function work(daemon: CollectDaemon, index: number, kind: string, seconds: number) {
+  const uid = daemon.uid(index);
+  const args = ['-c', PROGRAM.replace('WORK', WORK[kind] ?? ''), String(seconds)];
+  const child = spawn('/usr/bin/python3', args, {
+    uid,
+    gid: uid,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  for await (const piece of child.stdout.setEncoding('utf8')) text += piece;
+  return { child, cpuS: Number(text) };
+}
+
+const KINDS: ReadonlyArray<readonly ['bpf' | 'procfs', readonly Facility[]]> = [
+  ['bpf', ['root', 'netns', 'bpf']],
+  ['procfs', ['root', 'netns']],
+];
+
+for (const [kind, facilities] of KINDS) {
+  requires(...facilities)(`the daemon, reading through ${kind}`, () => {
+    let daemon: CollectDaemon;
+    beforeAll(async () => {
+      daemon = new CollectDaemon(USERS);
+      await daemon.start('--interval', '250ms', '--reader', kind);
+    });
+    afterAll(() => daemon.remove());
+
+    it('counts what partitions use within two in a hundred, however short the processes', async () => {
+      const seconds = Number(process.env['SLAPOS_TRUTH_SECONDS'] ?? 4);
+      const names = Object.keys(WORK);
+      const before = await daemon.read('slapos_partition_cpu_seconds_total');
+      const done = await Promise.all(
+        names.map((name, index) => work(daemon, index, name, seconds)),
+      );
+      await daemon.samples(3);
+      const after = await daemon.read('slapos_partition_cpu_seconds_total');
+      for (const [index, { child, cpuS }] of done.entries()) {
+        const partition = `slappart${index}`;
+        const counted = (after.get(partition) ?? 0) - (before.get(partition) ?? 0);
+        // What a process does after it told, and the last moments of its children.
+        expect(counted, names[index]).toBeGreaterThan(cpuS * 0.98 - 0.03);
+        expect(counted, names[index]).toBeLessThan(cpuS * 1.02 + 0.03);
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+      expect(after.get('slappart5')).toBe(0);
+    });
+
+    it('counters stay when processes go', async () => {
+      const [before] = await Promise.all([daemon.read('slapos_partition_cpu_seconds_total')]);
+      await daemon.samples(2);
+      const after = await daemon.read('slapos_partition_cpu_seconds_total');
+      for (const [partition, value] of before) {
+        expect(after.get(partition)).toBeGreaterThanOrEqual(value);
+      }
+      expect((await daemon.read('slapos_partition_processes')).get('slappart0')).toBe(0);
+    });
+
+    it('counts bytes written and calls', async () => {
+      const file = join(daemon.root, `written-${kind}`);
+      writeFileSync(file, '', { mode: 0o666 });
+      const [before, calls] = [
+        await daemon.read('slapos_partition_written_bytes_total'),
+        await daemon.read('slapos_partition_write_calls_total'),
+      ];
+      const writer = daemon.run(
+        4,
+        '/bin/dd',
+        'if=/dev/zero',
+        'of=/dev/null',
+        'bs=1k',
+        'count=5000',
+      );
+      await once(writer, 'exit');
+      await daemon.samples(2);
+      const after = await daemon.read('slapos_partition_write_calls_total');
+      const grown = (after.get('slappart4') ?? 0) - (calls.get('slappart4') ?? 0);
+      if (kind === 'bpf') expect(grown).toBeGreaterThanOrEqual(5000);
+      expect(grown).toBeLessThan(6000);
+      expect(before.get('slappart4')).toBe(0);
+    });
+
+    it('tells how many promises of a partition fail', async () => {
+      expect([...(await daemon.read('slapos_partition_failing_promises'))]).toEqual([
+        ['slappart1', 2],
+        ['slappart2', 0],
+      ]);
+    });
+
+    it('gives the series of a partition, and samples as they come', async () => {
+      const { timesMs, values } = (await (
+        await daemon.get('/series?partition=slappart0')
+      ).json()) as {
+        timesMs: number[];
+        values: { cpu: number[] };
+      };
+      expect(timesMs.length).toBeGreaterThan(4);
+      expect(timesMs).toEqual([...timesMs].sort((a, b) => a - b));
+      expect(Math.max(...values.cpu)).toBeGreaterThan(0);
+      const events = await daemon.get('/events');
+      const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      while (text.split('event: sample').length < 3) text += (await reader?.read())?.value ?? '';
+      await reader?.cancel();
+      expect(text).toContain('"partition":"slappart5"');
+    });
+
+    it.each([
+      ['/nothing', 404],
+      ['/series?partition=none', 404],
+      ['/series?partition=slappart0&since=x', 400],
+      ['//', 404],
+    ])('answers %s with %i', async (path, status) => {
+      expect((await daemon.get(path)).status).toBe(status);
+    });
+
+    it('leaves the node alone while it runs, and ends with 0 for a signal', async () => {
+      const cfg = join(daemon.root, 'slapos.cfg');
+      const slapos = join(process.env['SLAPOS_PACKAGE'] ?? '', 'bin', 'slapos');
+      const other = spawnSync(slapos, ['node', 'collect', '--cfg', cfg], { encoding: 'utf8' });
+      expect(other.status).toBe(0);
+      expect(other.stderr).toContain('Another slapos node collect is running');
+      expect(await daemon.stop()).toBe(0);
+    });
+  });
+}
+
+requires(
+  'root',
+  'netns',
+  'prometheus',
+)('a real Prometheus', () => {
+  let daemon: CollectDaemon;
+  afterEach(() => daemon.remove());
+
+  it('scrapes the daemon, and promtool finds nothing wrong', async () => {
+    daemon = new CollectDaemon(2);
+    await daemon.start('--interval', '250ms');
+    const text = await (await daemon.get('/metrics')).text();
+    const lint = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    expect({ status: lint.status, said: lint.stdout + lint.stderr }).toEqual({
+      status: 0,
+      said: '',
+    });
+    const configuration = join(daemon.root, 'prometheus.yml');
+    const target = daemon.address.replace('http://', '');
+    writeFileSync(
+      configuration,
+      `global: {scrape_interval: 1s}\nscrape_configs: [{job_name: node, static_configs: [{targets: ['${target}']}]}]\n`,
+    );
+    const prometheus = spawn('prometheus', [
+      `--config.file=${configuration}`,
+      `--storage.tsdb.path=${join(daemon.root, 'tsdb')}`,
+      '--web.listen-address=127.0.0.1:9199',
+    ]);
+    try {
+      const url =
+        'http://127.0.0.1:9199/api/v1/query?query=count(slapos_partition_cpu_seconds_total)';
+      const found = await until(
+        async () => {
+          const answer = await fetch(url).then(
+            (reply) => (reply.ok ? reply.json() : undefined),
+            () => undefined,
+          );
+          return (answer as { data?: { result?: Array<{ value: [number, string] }> } })?.data
+            ?.result?.[0]?.value[1];
+        },
+        'the first scrape',
+        30_000,
+      );
+      expect(found).toBe('2');
+    } finally {
+      prometheus.kill('SIGKILL');
+    }
+  });
+});

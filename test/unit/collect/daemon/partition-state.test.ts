@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { PartitionStates } from '../../../../src/collect/daemon/partition-state.ts';
+import { scriptedTable } from '../../../support/collect-machine.ts';
+
+const NONE = { readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 };
+
+function observe(
+  states: PartitionStates,
+  atS: number,
+  cpuS: number,
+  inBytes: number,
+  rssBytes = 0,
+) {
+  states.add({
+    monotonicMs: atS * 1000,
+    table: scriptedTable([
+      { pid: 1, uid: 5000, rssBytes, threads: 2 },
+      { pid: 2, uid: 5000, rssBytes, threads: 1 },
+      { pid: 3, uid: 9999, rssBytes: 7, threads: 1 },
+    ]),
+    usage: [
+      { uid: 5000, cpuS, ...NONE },
+      { uid: 9999, cpuS: 1e6, ...NONE },
+    ],
+    traffic: [{ inBytes, outBytes: 0 }, undefined],
+  });
+  return states.states[0];
+}
+
+function begin(): PartitionStates {
+  const states = new PartitionStates(['slappart0', 'slappart1']);
+  states.nameUsers([5000, undefined]);
+  observe(states, 10, 100, 5000);
+  return states;
+}
+
+describe('the state of a partition', () => {
+  it('counts from the first observation on, and tells rates', () => {
+    const state = observe(begin(), 12, 103, 9000, 1024);
+    expect(state?.counters).toMatchObject({ cpuS: 3, netInBytes: 4000 });
+    expect(state?.row).toMatchObject({
+      cpu: 1.5,
+      rssBytes: 2048,
+      processes: 2,
+      threads: 3,
+      netInBytesPerS: 2000,
+    });
+  });
+
+  it('never falls, and does not count twice what is missing for a moment', () => {
+    const states = begin();
+    observe(states, 11, 102, 0);
+    // A thread has ended and is not counted among the ended ones yet.
+    expect(observe(states, 12, 101, 0)?.counters.cpuS).toBe(2);
+    expect(observe(states, 13, 102.5, 0)?.counters.cpuS).toBe(2.5);
+  });
+
+  it('takes a device that was made anew for one that begins at zero', () => {
+    const states = begin();
+    expect(observe(states, 11, 100, 300)?.counters.netInBytes).toBe(300);
+    expect(observe(states, 12, 100, 500)?.counters.netInBytes).toBe(500);
+  });
+
+  it('leaves a partition without a user at zero', () => {
+    const states = begin();
+    observe(states, 11, 105, 0);
+    expect(states.states[1]).toMatchObject({ name: 'slappart1', counters: { cpuS: 0 } });
+  });
+});

@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import {
+  SERIES_FIELDS,
+  SeriesRing,
+  type SeriesRow,
+} from '../../../../src/collect/daemon/series.ts';
+
+const row = (value: number) =>
+  Object.fromEntries(SERIES_FIELDS.map((field, index) => [field, value + index])) as SeriesRow;
+
+it('a ring gives back the newest samples of each partition, in their order', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.nat(30),
+      fc.nat(30),
+      (capacity, count, since) => {
+        const ring = new SeriesRing(2, capacity);
+        for (let at = 1; at <= count; at += 1) ring.push(at, [row(at), row(-100 * at)]);
+        const wanted = Array.from({ length: count }, (_, index) => index + 1)
+          .slice(-capacity)
+          .filter((at) => at > since);
+        expect(ring.length).toBe(Math.min(count, capacity));
+        expect(ring.read(0, since).timesMs).toEqual(wanted);
+        expect(ring.read(0, since).values.cpu).toEqual(wanted);
+        expect(ring.read(1, since).values.netOutBytesPerS).toEqual(
+          wanted.map((at) => -100 * at + 9),
+        );
+      },
+    ),
+  );
+});
