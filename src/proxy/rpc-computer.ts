@@ -135,7 +135,6 @@ const format: RpcMethod = {
           partition_id: TEXT,
           ip_list: {
             type: 'array',
-            isRequired: true,
             items: {
               type: 'object',
               properties: {
@@ -161,7 +160,7 @@ const format: RpcMethod = {
 
 interface FormattedPartition {
   readonly partition_id: string;
-  readonly ip_list: ReadonlyArray<Readonly<Record<string, string>>>;
+  readonly ip_list?: ReadonlyArray<Readonly<Record<string, string>>>;
 }
 
 /** The schema holds for the body; an address without interface is on that of its partition. */
@@ -171,7 +170,7 @@ function parseFormat(body: JsonObject): ComputerConfiguration {
   checkDistinct(list.map((partition) => partition.partition_id));
   return {
     computer: { reference, address: null, netmask: null },
-    partitions: list.map(({ partition_id, ip_list }) => ({
+    partitions: list.map(({ partition_id, ip_list = [] }) => ({
       reference: partition_id,
       addresses: ip_list.map((ip) => ({
         partitionReference: partition_id,
