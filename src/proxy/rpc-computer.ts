@@ -131,12 +131,14 @@ const format: RpcMethod = {
       isRequired: true,
       items: {
         type: 'object',
+        isOpen: true,
         properties: {
           partition_id: TEXT,
           ip_list: {
             type: 'array',
             items: {
               type: 'object',
+              isOpen: true,
               properties: {
                 'ip-address': TEXT,
                 'network-interface': OPTIONAL_TEXT,

@@ -24,6 +24,8 @@ export interface PropertySchema {
   readonly isAnything?: boolean;
   /** Properties of an object; without them it may hold anything. */
   readonly properties?: ObjectSchema;
+  /** Whether an object may hold more than its properties, which is ignored. */
+  readonly isOpen?: boolean;
   /** Type of the values of an object that are not among its properties; absent forbids them. */
   readonly others?: PropertySchema;
   readonly items?: PropertySchema;
@@ -66,7 +68,8 @@ function checkText(value: string, schema: PropertySchema, what: string): void {
   }
 }
 
-function checkObject(value: JsonValue, { properties, others }: PropertySchema, what: string): void {
+function checkObject(value: JsonValue, schema: PropertySchema, what: string): void {
+  const { properties, others, isOpen = false } = schema;
   if (typeOf(value) !== 'object') throw badRequest(`${what} is not a JSON object.`);
   if (properties === undefined) return;
   const object = value as JsonObject;
@@ -76,9 +79,9 @@ function checkObject(value: JsonValue, { properties, others }: PropertySchema, w
     }
   }
   for (const [name, item] of Object.entries(object)) {
-    const schema = Object.hasOwn(properties, name) ? properties[name] : others;
-    if (schema === undefined) throw badRequest(`${what} may not hold ${name}.`);
-    checkProperty(item, schema, name);
+    const known = Object.hasOwn(properties, name) ? properties[name] : others;
+    if (known !== undefined) checkProperty(item, known, name);
+    else if (!isOpen) throw badRequest(`${what} may not hold ${name}.`);
   }
 }
 

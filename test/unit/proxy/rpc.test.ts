@@ -288,7 +288,7 @@ describe('computers and software', () => {
       computer_guid: 'COMP-2',
       compute_partition_list: [
         { partition_id: 'p0', ip_list: [{ 'ip-address': '10.0.0.9' }] },
-        { partition_id: 'p1' },
+        { partition_id: 'p1', tap: { name: 'x' } },
       ],
     };
     expect(await call('put.v0.compute_node_format', body)).toMatchObject(ok('Formatted'));
