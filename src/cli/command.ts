@@ -22,7 +22,7 @@ export interface OptionSpec {
    * none or one written `--option=value`.
    */
   readonly arity: 'flag' | 'value' | 'list' | 'optional';
-  /** `file` must be readable when the line is parsed; the value stays the path. */
+  /** `file` must be readable when the line is parsed, or `-`; the value stays the path. */
   readonly type?: 'string' | 'int' | 'file';
   readonly metavar?: string;
   readonly choices?: readonly string[];

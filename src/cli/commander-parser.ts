@@ -27,6 +27,7 @@ function parseInteger(text: string): number {
 
 /** Checks that a file can be read, as argparse's FileType does when the line is parsed. */
 function checkReadable(path: string): string {
+  if (path === '-') return path;
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {

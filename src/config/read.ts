@@ -83,10 +83,11 @@ function unreadable(path: string, cause: unknown): ConfigError {
 
 /**
  * Reads a file of any kind, also one without an end, which would fill our memory.
+ * @param path or the number of a descriptor, which stays open
  * @throws RangeError when it is longer than that; Node's own error when it cannot be read.
  */
-export function readBounded(path: string, maxBytes: number = MAX_BYTES): Uint8Array {
-  const fd = openSync(path, 'r');
+export function readBounded(path: string | number, maxBytes: number = MAX_BYTES): Uint8Array {
+  const fd = typeof path === 'number' ? path : openSync(path, 'r');
   try {
     const chunks: Buffer[] = [];
     for (let total = 0; ; ) {
@@ -98,7 +99,7 @@ export function readBounded(path: string, maxBytes: number = MAX_BYTES): Uint8Ar
       if (total > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);
     }
   } finally {
-    closeSync(fd);
+    if (typeof path === 'string') closeSync(fd);
   }
 }
 

@@ -15,18 +15,21 @@ export interface ParameterFile {
   readonly repeated: readonly string[];
 }
 
+/** By its number: where it is a socket, /dev/stdin cannot be opened. */
+const STANDARD_INPUT = 0;
+
 /** No more is read; a parameter that large could not be sent. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads a file by the end of its name: YAML, XML, else JSON.
+ * Reads a file by the end of its name: YAML, XML, else JSON; `-` is standard input.
  * @throws UsageError SLAPOS_ERR_USAGE, exit 1, when it is not a dictionary in that language; the
  *   message has line and column.
  */
 export async function readParameterFile(path: string): Promise<ParameterFile> {
   const extension = extname(path).toLowerCase();
   try {
-    const bytes = readBounded(path, MAX_BYTES);
+    const bytes = readBounded(path === '-' ? STANDARD_INPUT : path, MAX_BYTES);
     if (extension === '.xml') return readXmlParameters(bytes);
     const isYaml = extension === '.yaml' || extension === '.yml';
     const { value, repeated } = await (isYaml ? parseYaml : parseJson)(decodeText(bytes));

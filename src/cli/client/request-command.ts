@@ -51,7 +51,7 @@ export const REQUEST_COMMAND: CommandSpec = {
       arity: 'value',
       type: 'file',
       metavar: 'FILE',
-      help: 'JSON, YAML or XML file that holds the parameters',
+      help: 'JSON, YAML or XML file that holds the parameters; - is JSON from standard input',
     },
     {
       flags: ['--force-serialisation'],

@@ -1,8 +1,9 @@
 /** `request` and the JSON schema of the software release (spec/cli.md 6.2). */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { bundleProgram } from '../../../support/bundle-slapos.ts';
 import { computerDocument, type ProxyFixture, startProxy } from '../../../support/proxy-fixture.ts';
 import { runSlapos } from '../../../support/run-slapos.ts';
 import { startScriptedServer } from '../../../support/scripted-server.ts';
@@ -122,6 +123,23 @@ test('--validate error requests nothing and looks at formats; off reads nothing'
   expect((await request('software.cfg', '--validate', 'off', '--parameters', '_={')).told).toEqual(
     [],
   );
+});
+
+test('- is standard input', async () => {
+  const { folder, program } = await bundleProgram('src/bin/slapos.ts');
+  try {
+    const words = ['request', 'title', 'software.cfg', '--force-serialisation', 'xml', '-n'];
+    const argv = [...words, '--cfg', 'client.cfg', '--parameters-file', '-'];
+    const stdout = execFileSync(process.execPath, [program, ...argv], {
+      cwd: proxy.folder,
+      input: '{"a": [1, 2.0]}',
+      stdio: ['pipe', 'pipe', 'ignore'],
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ partition_parameter_kw: { a: [1, 2] } });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('--dry-run shows what would be sent', async () => {
