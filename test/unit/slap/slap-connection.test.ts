@@ -142,7 +142,8 @@ describe('limits of time', () => {
     await expect(slap.registerOpenOrder().request(REQUEST)).rejects.toMatchObject({
       message: expect.stringContaining('within 30 ms'),
     });
-    expect(server.seen).toHaveLength(1);
+    // None where the time was over before it was sent.
+    expect(server.seen.length).toBeLessThan(2);
   });
 
   test('repetitions count too', async () => {
@@ -233,7 +234,7 @@ describe('a signal', () => {
       return slap.getProductReleases('a', { signal: controller.signal });
     });
     const ended = Promise.allSettled(waiting);
-    await expect.poll(() => server.seen.length).toBe(8);
+    await expect.poll(() => server.seen.length, { timeout: 30_000 }).toBe(8);
     const signal = new AbortController();
     const change = slap.registerComputer('COMP-1').bang('why', { signal: signal.signal });
     const outcome = codeOf(change);
