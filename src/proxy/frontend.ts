@@ -2,7 +2,7 @@
  * Two frontends that no proxy can serve and that common software asks for: it is answered with the
  * address that the frontend would lead to (spec/proxy.md 7.5).
  */
-import { MarshalObject } from '../slap/marshal-value.ts';
+import { MarshalObject, type MarshalValue } from '../slap/marshal-value.ts';
 import type { Dictionary } from './form.ts';
 import type { WantedInstance } from './request-form.ts';
 
@@ -27,8 +27,9 @@ export function renderFrontend(wanted: WantedInstance, baseUrl: string): Marshal
     return url === '' ? null : renderApache(url, baseUrl);
   }
   if (softwareRelease !== KVM || softwareType !== 'frontend') return null;
-  const [host, port] = [textOf(parameters['host']), textOf(parameters['port'])];
-  return host === '' || port === '' ? null : renderKvm(host, port);
+  const { host, port = null } = parameters;
+  const isComplete = textOf(host) !== '' && textOf(port) !== '';
+  return isComplete ? renderKvm(textOf(host), port) : null;
 }
 
 function textOf(value: unknown): string {
@@ -52,9 +53,10 @@ function quote(text: string): string {
   return encodeURI(text).replaceAll('%25', '%').replaceAll('[', '%5B').replaceAll(']', '%5D');
 }
 
-function renderKvm(host: string, port: string): MarshalObject {
+/** @param port given back as it came, a number too */
+function renderKvm(host: string, port: MarshalValue): MarshalObject {
   const domainname = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  const url = `https://${domainname}:${port}/`;
+  const url = `https://${domainname}:${textOf(port)}/`;
   return renderFake(`Fake KVM VNC frontend for ${url}`, { url, domainname, port, path: '/' });
 }
 

@@ -172,7 +172,7 @@ class Pair {
       .replaceAll(new URL(this.#front.masterUrl).host, 'front')
       .replaceAll(back.host, 'back')
       .replaceAll(`localhost:${back.port}`, 'back-as-partition')
-      .replace(/\b\d{10}\.\d+\b/g, '0');
+      .replace(/\b\d{10}(\.\d+)?\b/g, '0');
   }
 
   async remove(): Promise<void> {

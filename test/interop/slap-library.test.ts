@@ -135,6 +135,6 @@ async function tell(side: Side): Promise<Told> {
   const url = `http://127.0.0.1:${PORTS[side]}/`;
   const options = { cwd: `/srv/library-${side}`, maxBuffer: 1 << 24 };
   const { stdout } = await promisify(execFile)(python, [PROGRAM, url], options);
-  const text = stdout.replaceAll(url, 'http://master/').replace(/\b\d{10}\.\d+\b/g, '0');
+  const text = stdout.replaceAll(url, 'http://master/').replace(/\b\d{10}(\.\d+)?\b/g, '0');
   return JSON.parse(text) as Told;
 }

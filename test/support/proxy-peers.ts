@@ -76,7 +76,7 @@ export function normalise([status, type, location, body]: Answer, url: string) {
   const own = (text: string) => text.replaceAll(url, 'http://localhost/');
   const isRpc = type?.startsWith('application/json') === true;
   const text = own(body)
-    .replace(/"timestamp": ?\d{10}\.\d+/g, '"timestamp":1')
+    .replace(/"timestamp": ?\d{10}(\.\d+)?/g, '"timestamp":1')
     .replace(SLAVE_STATE, '$1')
     .replace(/\b\d{10}\.\d{1,7}\b/g, 'TIME')
     .replace(/"processing_timestamp": ?\d{10}/g, '"processing_timestamp":1');

@@ -108,6 +108,19 @@ step('slave of another', lambda: order.request(OTHER, 'slave2', shared=True))
 for title in ('root', 'json', 'slave', 'nothing'):
   step('information of %s' % title, lambda: connect().registerOpenOrder().getInformation(title))
 
+FRONTEND = 'http://git.erp5.org/gitweb/slapos.git/blob_plain/HEAD:/software/apache-frontend/software.cfg'
+KVM = 'http://git.erp5.org/gitweb/slapos.git/blob_plain/refs/tags/slapos-0.92:/software/kvm/software.cfg'
+for kind in (None, 'RootSoftwareInstance', 'default', 'other'):
+  for address in ('https://[::1]:123/p?q#a', 'http://host/é b', 'host', ''):
+    step('frontend %s of %s' % (kind, address), lambda: order.request(
+      FRONTEND, 'frontend', {'url': address}, software_type=kind, shared=True))
+step('frontend of nothing', lambda: order.request(FRONTEND, 'frontend', {'x': 'y'}, shared=True))
+step('frontend that is no slave', lambda: order.request(FRONTEND, 'frontend', {'url': 'http://x/'}, filter_kw={'computer_guid': 'COMP-9'}))
+for host, port in (('::1', '80'), ('host', '443'), ('10.0.0.1', 5900)):
+  step('frontend of KVM at %s' % host, lambda: order.request(
+    KVM, 'vnc', {'host': host, 'port': port}, software_type='frontend', shared=True))
+step('frontend of KVM without port', lambda: order.request(KVM, 'vnc', {'host': 'x'}, software_type='frontend', shared=True))
+
 root = partition('slappart0')
 step('child', lambda: root.request(SOFTWARE, 'default', 'child', partition_parameter_kw={'é': '<&>'}))
 step('child of a child', lambda: partition('slappart2').request(SOFTWARE, 'big', 'grandchild'))
