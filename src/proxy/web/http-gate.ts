@@ -19,6 +19,24 @@ export interface HttpGateOptions {
 
 export const resolveName: Resolve = (host) => lookup(host, { all: true, verbatim: true });
 
+/** Lookups take threads that files need too: names that nobody answers for must not take all. */
+export function atMost(limit: number, resolve: Resolve): Resolve {
+  const waiting: Array<() => void> = [];
+  let running = 0;
+  return async (host) => {
+    if (running < limit) running += 1;
+    else await new Promise<void>((go) => waiting.push(go));
+    try {
+      return await resolve(host);
+    } finally {
+      // Whoever waits takes the place over.
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}
+
 /**
  * The addresses to connect to: exactly those that were looked at, so that a name which means
  * something else a moment later leads nowhere else.

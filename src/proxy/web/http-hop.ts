@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import type { SecureContext } from 'node:tls';
 import { errorCode, errorMessage } from '../../errors/slapos-error.ts';
 import { HttpProblem } from '../http-problem.ts';
+import { readBounded } from './bounded-body.ts';
 import { Deadline } from './deadline.ts';
 import { renderHost, renderOrigin, type Target } from './http-target.ts';
 
@@ -81,9 +82,15 @@ export function sendHop(hop: Hop): Promise<IncomingMessage> {
   });
 }
 
+/** A server that goes away leaves the rest of the body unread: the client gets to see a status. */
 function sendBody(sent: ClientRequest, body: Readable | undefined): void {
-  if (body === undefined) sent.end();
-  else pipeline(body, sent).catch((error) => sent.destroy(error as Error));
+  if (body === undefined) {
+    sent.end();
+    return;
+  }
+  pipeline(readBounded(body, Number.POSITIVE_INFINITY), sent).catch(() => {
+    // The request tells of it itself, and an answer that is there already may still be whole.
+  });
 }
 
 function open({ addresses, target, ...hop }: Hop): ClientRequest {

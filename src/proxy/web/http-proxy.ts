@@ -14,7 +14,7 @@ import { readSystemAuthorities } from '../../networkcache/http.ts';
 import { badRequest, forbidden, HttpProblem } from '../http-problem.ts';
 import { addressesOf } from '../http-request.ts';
 import { isLoopback, isNowhere, parseAddress } from './address-class.ts';
-import { findAddresses, type HttpGateOptions, resolveName } from './http-gate.ts';
+import { atMost, findAddresses, type HttpGateOptions, resolveName } from './http-gate.ts';
 import { sendHop } from './http-hop.ts';
 import { relayAnswer } from './http-relay.ts';
 import { parseTarget, renderOrigin, resolveLocation, type Target } from './http-target.ts';
@@ -34,6 +34,7 @@ const TIMEOUT_MS = 5000;
 const MAX_REDIRECTS = 30;
 /** Servers that answer slowly must not take every descriptor. */
 const MAX_RUNNING = 128;
+const MAX_LOOKUPS = 2;
 
 const PASSED = [
   'content-type',
@@ -56,7 +57,7 @@ export function addHttpProxyRoutes(app: FastifyInstance, environment: HttpProxyE
   const proxy = new HttpProxy(environment, {
     allow: options.allow,
     isOwn: (address, port) => isOwnAddress(app, address, port),
-    resolve: options.resolve ?? resolveName,
+    resolve: atMost(MAX_LOOKUPS, options.resolve ?? resolveName),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
   });
   app.route({

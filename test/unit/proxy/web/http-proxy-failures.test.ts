@@ -83,6 +83,43 @@ describe('servers that fail', () => {
   });
 });
 
+test('names are looked up two at a time', async () => {
+  let running = 0;
+  let most = 0;
+  const both = whenever();
+  const resolve = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    if (running === 2) both.resolve();
+    await both.promise;
+    await new Promise((done) => setTimeout(done, 5));
+    running -= 1;
+    return [];
+  };
+  const proxy = await proxyWith(['*.a.example'], { resolve });
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, at) => ask(proxy, `http/n${at}.a.example/`)),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 403));
+  expect(most).toBe(2);
+});
+
+test('a client that is still sending gets to see why it failed', async () => {
+  const port = await listening(createTcpServer((socket) => socket.resetAndDestroy()));
+  const proxy = await proxyWith(['127.0.0.1:*']);
+  const sent = request({
+    port: new URL(proxy.url).port,
+    path: `/http_proxy/http/127.0.0.1:${port}/`,
+    method: 'OPTIONS',
+    headers: { 'content-length': '1000000' },
+    agent: false,
+  });
+  sent.on('error', () => undefined).write('x');
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  expect(answer.statusCode).toBe(523);
+  sent.destroy();
+});
+
 describe('ends', () => {
   test.each(['before the answer', 'in the midst of it'])('of the client %s', async (when) => {
     const gone = whenever();
