@@ -1,6 +1,7 @@
 /**
- * One sample of all processes of the partitions' users: ours, up to the rows of the database, and
- * the loop over psutil that upstream runs, in the same run.
+ * One sample of all processes: ours through both readers, JavaScript included; plain C loops that do
+ * the same; ours up to the rows of the database; and the loop over psutil that upstream runs, in the
+ * same run.
  *
  *     npm run bench -- collect [--json] [--processes 500,2000] [--runs 9] [--python /path/python3]
  *
@@ -15,12 +16,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { processRows } from '../src/collect/process-values.ts';
 import { decodeReadings } from '../src/collect/sampler.ts';
-import { observeProcesses } from '../src/host/proc.ts';
+import { packageRoot } from '../src/host/native.ts';
+import type { ProcTable } from '../src/host/proc.ts';
+import { openProcessReader, type ProcessReader } from '../src/host/process-reader.ts';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    processes: { type: 'string', default: '500,2000' },
+    processes: { type: 'string', default: '500,2000,5000' },
     runs: { type: 'string', default: '9' },
     python: { type: 'string', default: process.env['SLAPOS_PEER_PYTHON'] ?? 'python3' },
   },
@@ -68,10 +71,12 @@ function summarise(what: string, processes: number, timesMs: readonly number[]):
   return { what, processes, minMs, medianMs, maxMs: at(sorted.length - 1) };
 }
 
-function buildSleepers(folder: string): string {
-  const program = join(folder, 'sleepers');
-  const source = join(__dirname, '..', '..', 'bench', 'native', 'sleepers.c');
-  const built = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });
+/** Compiles a program of bench/native. */
+function build(folder: string, name: string, flags: readonly string[] = []): string {
+  const program = join(folder, name);
+  const source = join(packageRoot(), 'bench', 'native', `${name}.c`);
+  const args = ['-O2', '-o', program, source, `-I${join(packageRoot(), 'native')}`, ...flags];
+  const built = spawnSync('cc', args, { encoding: 'utf8' });
   if (built.status !== 0) throw new Error(`cc: ${built.stderr || built.error}`);
   return program;
 }
@@ -96,12 +101,32 @@ async function timeOurs(what: string, sample: () => Promise<number>, count: numb
   return summarise(what, count, timesMs);
 }
 
-async function sampleRows(): Promise<number> {
-  const table = await observeProcesses({ uids });
+function toRows(table: ProcTable): number {
   const scan = { monotonicMs: 0, readings: decodeReadings(table) };
   const userNames = new Map(uids.map((uid) => [uid, `slapuser${uid}`]));
   const scale = { ticksPerSecond: 100, bootTimeS: 0, memoryTotalBytes: 1, userNames };
   return processRows(scan, { ...scan, monotonicMs: 5000 }, scale).length;
+}
+
+async function timeReader(reader: ProcessReader, count: number): Promise<Row[]> {
+  const { kind } = reader;
+  const all = async () => (await reader.observe()).table.length;
+  const wanted = async () => (await reader.observe(uids)).table.length;
+  const rows = async () => toRows((await reader.observe(uids)).table);
+  return [
+    await timeOurs(`${kind}: every process`, all, count),
+    await timeOurs(`${kind}: those of 100 users`, wanted, count),
+    await timeOurs(`${kind}: those, and rows`, rows, count),
+  ];
+}
+
+function timeFloor(program: string, kind: string, count: number): Row {
+  const object = join(packageRoot(), 'build', 'Release', 'slapos_task_iter.bpf.o');
+  const run = spawnSync(program, [kind, String(RUNS), object], { encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(`proc-floor ${kind}: ${run.stderr}`);
+  const { ms, seen } = JSON.parse(run.stdout) as { ms: number[]; seen: number };
+  if (seen < count) throw new Error(`proc-floor ${kind} saw ${seen} of ${count} processes`);
+  return summarise(`${kind}: a C loop`, count, ms);
 }
 
 function timePsutil(count: number): Row | undefined {
@@ -113,21 +138,36 @@ function timePsutil(count: number): Row | undefined {
   return summarise('loop over psutil', count, timesMs);
 }
 
-async function measure(program: string, count: number): Promise<Row[]> {
+interface Programs {
+  readonly sleepers: string;
+  readonly floor: string;
+}
+
+async function measure(
+  { sleepers: program, floor }: Programs,
+  readers: readonly ProcessReader[],
+  count: number,
+): Promise<Row[]> {
   const sleepers = await startSleepers(program, count);
   try {
-    const scan = async () => (await observeProcesses({ uids })).length;
-    const ours = [
-      await timeOurs('procSample, one buffer', scan, count),
-      await timeOurs('procSample + rows', sampleRows, count),
-    ];
+    const rows: Row[] = [];
+    for (const reader of readers) {
+      rows.push(timeFloor(floor, reader.kind, count), ...(await timeReader(reader, count)));
+    }
     const psutil = timePsutil(count);
-    return psutil === undefined ? ours : [...ours, psutil];
+    return psutil === undefined ? rows : [...rows, psutil];
   } finally {
     const ended = once(sleepers, 'exit');
     sleepers.stdin?.end();
     await ended;
   }
+}
+
+async function openReaders(): Promise<ProcessReader[]> {
+  const best = await openProcessReader();
+  if (best.kind === 'procfs') process.stderr.write(`no BPF reader: ${best.reason}\n`);
+  const procfs = await openProcessReader({ kind: 'procfs' });
+  return best.kind === 'bpf' ? [best, procfs] : [procfs];
 }
 
 function renderTable(rows: readonly Row[]): string {
@@ -142,10 +182,15 @@ function renderTable(rows: readonly Row[]): string {
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'slapos-bench-'));
   try {
-    const program = buildSleepers(folder);
+    const readers = await openReaders();
+    const bpfFlags = readers.some(({ kind }) => kind === 'bpf') ? ['-DHAS_BPF', '-lbpf'] : [];
+    const programs = {
+      sleepers: build(folder, 'sleepers'),
+      floor: build(folder, 'proc-floor', bpfFlags),
+    };
     const rows: Row[] = [];
     for (const count of values.processes.split(',').map(Number)) {
-      rows.push(...(await measure(program, count)));
+      rows.push(...(await measure(programs, readers, count)));
     }
     const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() };
     const facts = { ...machine, node: process.version, runs: RUNS };
