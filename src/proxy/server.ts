@@ -81,7 +81,8 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
     connectionTimeout: limits.silenceMs,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
-    routerOptions: { ignoreTrailingSlash: true },
+    // Titles may be longer than the 100 characters that a path parameter has by default.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
   });
   boundConnections(app.server, limits, options.log);
   prepare(app, options.log);

@@ -49,6 +49,14 @@ describe('hateoas', () => {
   const TREES = 'portal_type:"Instance Tree" AND validation_state:validated';
   const COMPUTERS = 'portal_type:"Compute Node" AND validation_state:validated';
 
+  test('a title of any length leads to its document', async () => {
+    const title = 'é'.repeat(600);
+    await ask(title);
+    const response = await fetch(`${proxy.url}hateoas/partitions/${encodeURIComponent(title)}`);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain(title);
+  });
+
   test('a child is no row of a search, but its document is there', async () => {
     expect(await search(`${TREES} AND title:="child"`)).toEqual([]);
     const response = await fetch(`${proxy.url}hateoas/partitions/child`);
