@@ -110,9 +110,9 @@ function toRows(table: ProcTable): number {
 
 async function timeReader(reader: ProcessReader, count: number): Promise<Row[]> {
   const { kind } = reader;
-  const all = async () => (await reader.observe()).table.length;
-  const wanted = async () => (await reader.observe(uids)).table.length;
-  const rows = async () => toRows((await reader.observe(uids)).table);
+  const all = async () => (await reader.observe()).length;
+  const wanted = async () => (await reader.observe(uids)).length;
+  const rows = async () => toRows(await reader.observe(uids));
   return [
     await timeOurs(`${kind}: every process`, all, count),
     await timeOurs(`${kind}: those of 100 users`, wanted, count),

@@ -12,7 +12,6 @@
 namespace {
 
 using slapos::TaskReader;
-using slapos::TaskSample;
 using slapos::binding::AsyncTask;
 using slapos::binding::RequestObject;
 
@@ -30,18 +29,11 @@ Napi::Value ToHandle(Napi::Env env, Handle& reader) {
 }
 
 template <typename Item>
-Napi::ArrayBuffer ToBuffer(Napi::Env env, const std::vector<Item>& items) {
+Napi::Value ToBuffer(Napi::Env env, std::vector<Item>& items) {
   size_t bytes = items.size() * sizeof(Item);
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
   if (bytes > 0) ::memcpy(buffer.Data(), items.data(), bytes);
   return buffer;
-}
-
-Napi::Value ToSample(Napi::Env env, TaskSample& sample) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("processes", ToBuffer(env, sample.processes));
-  result.Set("usage", ToBuffer(env, sample.usage));
-  return result;
 }
 
 // openTaskReader({object, isAccounting}): resolves to a handle.
@@ -62,24 +54,34 @@ std::shared_ptr<std::vector<uid_t>> ReadUids(const Napi::Object& object) {
   return uids;
 }
 
-// sampleTasks({reader, uids?}): resolves to {processes, usage}, ArrayBuffers of ProcessRecord, as
-// of procSample of the addon, and of UserUsage.
-Napi::Value Sample(const Napi::CallbackInfo& info) {
+// The reader and the users of a request, and what `take` makes of them, as an ArrayBuffer.
+template <typename Item>
+Napi::Value Run(const Napi::CallbackInfo& info,
+                std::vector<Item> (TaskReader::*take)(const std::vector<uid_t>*)) {
   Napi::Object object = RequestObject(info);
   Napi::Value given = object.Get("reader");
   if (!given.IsExternal()) throw Napi::TypeError::New(info.Env(), "reader: a handle is wanted");
   Handle reader = *given.As<Napi::External<Handle>>().Data();
   auto uids = ReadUids(object);
-  auto sample = [=]() -> TaskSample {
+  auto sample = [=]() -> std::vector<Item> {
     std::lock_guard<std::mutex> lock(reader->mutex);
-    return reader->reader.Sample(uids.get());
+    return (reader->reader.*take)(uids.get());
   };
-  return AsyncTask<TaskSample>::Run(info.Env(), sample, ToSample);
+  return AsyncTask<std::vector<Item>>::Run(info.Env(), sample, ToBuffer<Item>);
+}
+
+// sampleTasks({reader, uids?}): resolves to ProcessRecords, as procSample of the addon.
+Napi::Value Sample(const Napi::CallbackInfo& info) { return Run(info, &TaskReader::Sample); }
+
+// sampleUsage({reader, uids?}): resolves to UserUsages.
+Napi::Value SampleUsage(const Napi::CallbackInfo& info) {
+  return Run(info, &TaskReader::SampleUsage);
 }
 
 Napi::Object Register(Napi::Env env, Napi::Object exports) {
   exports.Set("openTaskReader", Napi::Function::New(env, Open, "openTaskReader"));
   exports.Set("sampleTasks", Napi::Function::New(env, Sample, "sampleTasks"));
+  exports.Set("sampleUsage", Napi::Function::New(env, SampleUsage, "sampleUsage"));
   return exports;
 }
 

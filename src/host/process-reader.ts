@@ -14,13 +14,16 @@ interface BpfModule {
     readonly object: string;
     readonly isAccounting: boolean;
   }): Promise<unknown>;
-  sampleTasks(request: { readonly reader: unknown; readonly uids?: readonly number[] }): Promise<{
-    readonly processes: ArrayBuffer;
-    readonly usage: ArrayBuffer;
-  }>;
+  sampleTasks(request: SampleRequest): Promise<ArrayBuffer>;
+  sampleUsage(request: SampleRequest): Promise<ArrayBuffer>;
 }
 
-/** What all processes of a real user have used, those that ended included. */
+interface SampleRequest {
+  readonly reader: unknown;
+  readonly uids?: readonly number[];
+}
+
+/** What all processes of a real user have used, those that ended included, and are now. */
 export interface UserUsage {
   readonly uid: number;
   readonly cpuS: number;
@@ -28,15 +31,9 @@ export interface UserUsage {
   readonly writeBytes: number;
   readonly readCalls: number;
   readonly writeCalls: number;
-}
-
-export interface ProcessObservation {
-  readonly table: ProcTable;
-  /**
-   * Counters by user; undefined where the reader only knows who lives. What happened before the
-   * reader was opened is in them for processes that lived then.
-   */
-  readonly usage: readonly UserUsage[] | undefined;
+  readonly rssBytes: number;
+  readonly processes: number;
+  readonly threads: number;
 }
 
 export interface ProcessReader {
@@ -47,7 +44,13 @@ export interface ProcessReader {
    * Every process of this pid namespace, or those of the real users `uids`, in the order of pids.
    * @throws HostError SLAPOS_ERR_HOST when the kernel refuses.
    */
-  observe(uids?: readonly number[]): Promise<ProcessObservation>;
+  observe(uids?: readonly number[]): Promise<ProcTable>;
+  /**
+   * The sums of these users, always the same ones; missing where the reader only knows who lives.
+   * What happened before the reader was opened is in them for processes that lived then.
+   * @throws HostError SLAPOS_ERR_HOST when the kernel refuses.
+   */
+  readonly observeUsage?: (uids: readonly number[]) => Promise<readonly UserUsage[]>;
 }
 
 export interface ReaderOptions {
@@ -58,7 +61,7 @@ export interface ReaderOptions {
 }
 
 /** Doubles of one UserUsage of `native/core/bpf/task_reader.h`. */
-const USAGE_FIELDS = 6;
+const USAGE_FIELDS = 9;
 
 const FOLDER = join('build', 'Release');
 
@@ -85,27 +88,38 @@ async function openBpfReader(isAccounting: boolean): Promise<ProcessReader> {
   const object = join(folder, 'slapos_task_iter.bpf.o');
   const reader = await module.openTaskReader({ object, isAccounting });
   const texts = { code: 'SLAPOS_ERR_HOST', hints: {} } as const;
+  const observeUsage = async (uids: readonly number[]) =>
+    decodeUsage(
+      await callNative(texts, 'sum the processes', () => module.sampleUsage({ reader, uids })),
+    );
   return {
     kind: 'bpf',
     reason: '',
     async observe(uids) {
       const request = { reader, ...(uids === undefined ? {} : { uids }) };
-      const { processes, usage } = await callNative(texts, 'list the processes', () =>
-        module.sampleTasks(request),
+      return decodeProcTable(
+        await callNative(texts, 'list the processes', () => module.sampleTasks(request)),
       );
-      const table = decodeProcTable(processes);
-      return { table, usage: isAccounting ? decodeUsage(usage) : undefined };
     },
+    ...(isAccounting ? { observeUsage } : {}),
   };
 }
 
 function decodeUsage(buffer: ArrayBuffer): UserUsage[] {
   const doubles = new Float64Array(buffer);
   return Array.from({ length: doubles.length / USAGE_FIELDS }, (_, index) => {
-    const fields = doubles.subarray(index * USAGE_FIELDS, (index + 1) * USAGE_FIELDS);
-    const [uid = 0, cpuS = 0, readBytes = 0, writeBytes = 0, readCalls = 0, writeCalls = 0] =
-      fields;
-    return { uid, cpuS, readBytes, writeBytes, readCalls, writeCalls };
+    const field = (number: number) => doubles[index * USAGE_FIELDS + number] ?? 0;
+    return {
+      uid: field(0),
+      cpuS: field(1),
+      readBytes: field(2),
+      writeBytes: field(3),
+      readCalls: field(4),
+      writeCalls: field(5),
+      rssBytes: field(6),
+      processes: field(7),
+      threads: field(8),
+    };
   });
 }
 
@@ -113,10 +127,7 @@ function procfsReader(reason: string): ProcessReader {
   return {
     kind: 'procfs',
     reason,
-    async observe(uids) {
-      const table = await observeProcesses(uids === undefined ? {} : { uids });
-      return { table, usage: undefined };
-    },
+    observe: (uids) => observeProcesses(uids === undefined ? {} : { uids }),
   };
 }
 

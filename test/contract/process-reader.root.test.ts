@@ -32,7 +32,7 @@ for (const [kind, facilities] of KINDS) {
     const pids: number[] = [];
     let reader: ProcessReader;
     const sampleOf = async (pid: number, uids?: readonly number[]) =>
-      listSamples((await reader.observe(uids)).table).find((sample) => sample.pid === pid);
+      listSamples(await reader.observe(uids)).find((sample) => sample.pid === pid);
 
     beforeAll(async () => {
       reader = await openProcessReader({ kind });
@@ -89,7 +89,7 @@ for (const [kind, facilities] of KINDS) {
     it('goes on while processes come and go', async () => {
       const busy = scenes.start(USER + 5, '/bin/sh', ['-c', 'while :; do /bin/true & done']);
       for (let round = 0; round < 100; round += 1) {
-        const seen = listSamples((await reader.observe()).table).map(({ pid }) => pid);
+        const seen = listSamples(await reader.observe()).map(({ pid }) => pid);
         expect(seen).toEqual(expect.arrayContaining(pids));
         expect(new Set(seen).size).toBe(seen.length);
       }
@@ -113,12 +113,29 @@ requires(
     await scenes.startStopped(USER + 7);
     await scenes.startStopped(USER + 8);
     const [bpf, procfs] = await Promise.all(
-      readers.map(async (reader) =>
-        listSamples((await reader.observe([USER + 7, USER + 8])).table),
-      ),
+      readers.map(async (reader) => listSamples(await reader.observe([USER + 7, USER + 8]))),
     );
     scenes.end();
     expect(bpf?.map(({ pid }) => pid)).toEqual(procfs?.map(({ pid }) => pid).sort((a, b) => a - b));
     expect(bpf).toHaveLength(2);
+  });
+
+  it('sum what they see', async () => {
+    const scenes = new ProcessScenes();
+    const reader = await openProcessReader({ kind: 'bpf', isAccounting: true });
+    await scenes.startStopped(USER + 9);
+    await scenes.startStopped(USER + 9);
+    const samples = listSamples(await reader.observe([USER + 9]));
+    const sums = await reader.observeUsage?.([USER + 9]);
+    scenes.end();
+    const total = (field: 'rssBytes' | 'threads' | 'utimeTicks' | 'stimeTicks') =>
+      samples.reduce((sum, sample) => sum + sample[field], 0);
+    expect(samples).toHaveLength(2);
+    expect(sums).toMatchObject([
+      { uid: USER + 9, processes: 2, threads: total('threads'), rssBytes: total('rssBytes') },
+    ]);
+    const ticks = total('utimeTicks') + total('stimeTicks');
+    // Each time is cut to whole ticks, and children that ended are counted too.
+    expect(sums?.[0]?.cpuS).toBeGreaterThanOrEqual(ticks / 100);
   });
 });

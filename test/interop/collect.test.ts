@@ -132,7 +132,7 @@ describe.skipIf(python === '')(`psutil${note}`, () => {
 
   it.each(kinds)('says of stopped processes what the %s reader says', async (kind) => {
     const reader = await openProcessReader({ kind });
-    const samples = listSamples((await reader.observe()).table);
+    const samples = listSamples(await reader.observe());
     const wanted = askPeer(pids);
     for (const [index, pid] of pids.entries()) {
       const found = samples.find((sample) => sample.pid === pid);

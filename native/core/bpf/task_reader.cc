@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <set>
+#include <unordered_map>
 
 #include "core/bpf/task_record.h"
 #include "core/sys/sys_error.h"
@@ -103,6 +103,14 @@ class SharedSettings {
   Settings* memory_ = nullptr;
 };
 
+struct Sum {
+  slapos_usage used = {};
+  uint64_t rss_pages = 0;
+  uint64_t processes = 0;
+  uint64_t threads = 0;
+};
+using Sums = std::unordered_map<uid_t, Sum>;
+
 // Shares of user and system time of the exact run time, as /proc tells them
 // (cputime_adjust in kernel/sched/cputime.c).
 void SplitRunTime(const TaskRecord& task, ProcessRecord* record) {
@@ -143,6 +151,28 @@ void Add(TaskRecord& sum, const TaskRecord& thread) {
   sum.write_bytes += thread.write_bytes;
 }
 
+void Add(slapos_usage& sum, const slapos_usage& thread) {
+  sum.runtime_ns += thread.runtime_ns;
+  sum.read_bytes += thread.read_bytes;
+  sum.write_bytes += thread.write_bytes;
+  sum.read_calls += thread.read_calls;
+  sum.write_calls += thread.write_calls;
+}
+
+UserUsage ToUsage(uid_t uid, const Sum& sum, double page_bytes) {
+  UserUsage usage = {};
+  usage.uid = uid;
+  usage.cpu_seconds = static_cast<double>(sum.used.runtime_ns) / 1e9;
+  usage.read_bytes = static_cast<double>(sum.used.read_bytes);
+  usage.write_bytes = static_cast<double>(sum.used.write_bytes);
+  usage.read_calls = static_cast<double>(sum.used.read_calls);
+  usage.write_calls = static_cast<double>(sum.used.write_calls);
+  usage.rss_bytes = static_cast<double>(sum.rss_pages) * page_bytes;
+  usage.processes = static_cast<double>(sum.processes);
+  usage.threads = static_cast<double>(sum.threads);
+  return usage;
+}
+
 ProcessRecord ToProcess(const TaskRecord& task, double page_bytes) {
   ProcessRecord record = {};
   record.pid = task.pid;
@@ -178,13 +208,13 @@ struct TaskReader::Program {
   int ended_usage = -1;
   Link ended;
   std::vector<char> buffer = std::vector<char>(kReadBytes);
+  std::vector<TaskRecord> records;  // kept for its memory
 
   void LearnCpuOffsets();
   void SetWanted(const std::vector<uid_t>* uids);
   void CountEnded();
-  std::map<uid_t, slapos_usage> ReadEnded() const;
-  std::vector<UserUsage> SumUsage(const std::vector<TaskRecord>& tasks) const;
-  std::vector<TaskRecord> ReadTasks();
+  Sums ReadEnded() const;
+  const std::vector<TaskRecord>& ReadTasks();
 };
 
 // What to add to a per-CPU address for each CPU: from the addresses of a value of our own.
@@ -228,46 +258,27 @@ void TaskReader::Program::CountEnded() {
   if (!ended) Refuse("count threads that end");
 }
 
-std::map<uid_t, slapos_usage> TaskReader::Program::ReadEnded() const {
-  std::map<uid_t, slapos_usage> sums;
+Sums TaskReader::Program::ReadEnded() const {
+  Sums sums;
   uid_t uid = 0;
   for (const uid_t* last = nullptr; bpf_map_get_next_key(ended_usage, last, &uid) == 0;
        last = &uid) {
     slapos_usage usage = {};
-    if (bpf_map_lookup_elem(ended_usage, &uid, &usage) == 0) sums[uid] = usage;
+    if (bpf_map_lookup_elem(ended_usage, &uid, &usage) == 0) sums[uid].used = usage;
   }
   return sums;
 }
 
-// `tasks` before threads were added to their processes.
-std::vector<UserUsage> TaskReader::Program::SumUsage(const std::vector<TaskRecord>& tasks) const {
-  if (!ended) return {};
-  std::map<uid_t, slapos_usage> sums = ReadEnded();
-  for (const TaskRecord& task : tasks) {
-    slapos_usage& sum = sums[task.uid];
-    sum.runtime_ns += task.own.runtime_ns;
-    sum.read_bytes += task.own.read_bytes;
-    sum.write_bytes += task.own.write_bytes;
-    sum.read_calls += task.own.read_calls;
-    sum.write_calls += task.own.write_calls;
-  }
-  std::vector<UserUsage> usage;
-  for (const auto& [uid, sum] : sums) {
-    usage.push_back({static_cast<double>(uid), static_cast<double>(sum.runtime_ns) / 1e9,
-                     static_cast<double>(sum.read_bytes), static_cast<double>(sum.write_bytes),
-                     static_cast<double>(sum.read_calls), static_cast<double>(sum.write_calls)});
-  }
-  return usage;
-}
-
 // One record for each thread.
-std::vector<TaskRecord> TaskReader::Program::ReadTasks() {
-  std::vector<char> bytes;
+const std::vector<TaskRecord>& TaskReader::Program::ReadTasks() {
+  size_t bytes = 0;
   ReadIterator(tasks, buffer, [&](size_t length) {
-    bytes.insert(bytes.end(), buffer.data(), buffer.data() + length);
+    size_t wanted = (bytes + length + sizeof(TaskRecord) - 1) / sizeof(TaskRecord);
+    if (records.size() < wanted) records.resize(wanted);
+    ::memcpy(reinterpret_cast<char*>(records.data()) + bytes, buffer.data(), length);
+    bytes += length;
   });
-  std::vector<TaskRecord> records(bytes.size() / sizeof(TaskRecord));
-  ::memcpy(records.data(), bytes.data(), records.size() * sizeof(TaskRecord));
+  records.resize(bytes / sizeof(TaskRecord));
   return records;
 }
 
@@ -302,16 +313,34 @@ TaskReader::TaskReader(const std::string& object_path, bool is_accounting) : pro
 
 TaskReader::~TaskReader() = default;
 
-TaskSample TaskReader::Sample(const std::vector<uid_t>* uids) {
+std::vector<ProcessRecord> TaskReader::Sample(const std::vector<uid_t>* uids) {
   program_->SetWanted(uids);
   std::vector<TaskRecord> tasks = program_->ReadTasks();
-  TaskSample sample;
-  sample.usage = program_->SumUsage(tasks);
   GatherProcesses(tasks);
   double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  sample.processes.reserve(tasks.size());
-  for (const TaskRecord& task : tasks) sample.processes.push_back(ToProcess(task, page_bytes));
-  return sample;
+  std::vector<ProcessRecord> processes;
+  processes.reserve(tasks.size());
+  for (const TaskRecord& task : tasks) processes.push_back(ToProcess(task, page_bytes));
+  return processes;
+}
+
+std::vector<UserUsage> TaskReader::SampleUsage(const std::vector<uid_t>* uids) {
+  program_->SetWanted(uids);
+  Sums sums = program_->ReadEnded();
+  for (const TaskRecord& task : program_->ReadTasks()) {
+    Sum& sum = sums[task.uid];
+    Add(sum.used, task.own);
+    sum.rss_pages += task.rss_pages;
+    sum.processes += task.is_leader;
+    sum.threads += task.threads;
+  }
+  double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
+  std::vector<UserUsage> usage;
+  usage.reserve(sums.size());
+  for (const auto& [uid, sum] : sums) usage.push_back(ToUsage(uid, sum, page_bytes));
+  std::sort(usage.begin(), usage.end(),
+            [](const UserUsage& a, const UserUsage& b) { return a.uid < b.uid; });
+  return usage;
 }
 
 }  // namespace slapos

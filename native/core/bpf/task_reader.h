@@ -11,7 +11,8 @@
 namespace slapos {
 
 // What all processes of a real user, ended ones too, have used since the reader was opened with
-// accounting, and what those that lived then had used before. As it crosses to JavaScript.
+// accounting, what those that lived then had used before, and what is there now. As it crosses to
+// JavaScript.
 struct UserUsage {
   double uid;
   double cpu_seconds;
@@ -19,11 +20,9 @@ struct UserUsage {
   double write_bytes;
   double read_calls;
   double write_calls;
-};
-
-struct TaskSample {
-  std::vector<ProcessRecord> processes;  // in the order of their pids
-  std::vector<UserUsage> usage;          // in the order of their uids; empty without accounting
+  double rss_bytes;
+  double processes;
+  double threads;
 };
 
 // Samples processes through a BPF task iterator: the same records as SampleProcesses, some ten
@@ -39,9 +38,12 @@ class TaskReader {
   TaskReader(const TaskReader&) = delete;
   TaskReader& operator=(const TaskReader&) = delete;
 
-  // Every process of the caller's pid namespace, or those of the real users `uids`. With
-  // accounting the users are to stay the same. One call at a time. Throws SysError.
-  TaskSample Sample(const std::vector<uid_t>* uids);
+  // Every process of the caller's pid namespace, or those of the real users `uids`, in the order of
+  // their pids. With accounting the users are to stay the same. One call at a time. Throws SysError.
+  std::vector<ProcessRecord> Sample(const std::vector<uid_t>* uids);
+
+  // The sums of the same processes by user, in the order of their uids: for readers with accounting.
+  std::vector<UserUsage> SampleUsage(const std::vector<uid_t>* uids);
 
  private:
   struct Program;

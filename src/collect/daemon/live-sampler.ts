@@ -56,15 +56,12 @@ export class LiveSampler implements ServedState {
   async sample(): Promise<void> {
     const { host, reader } = this.#options;
     const beganMs = host.monotonicMs();
-    const { table, usage } = await reader.observe(this.#uids);
+    const usage =
+      (await reader.observeUsage?.(this.#uids)) ??
+      this.#accountant.add(await reader.observe(this.#uids), beganMs / TICK_MS);
     const traffic = await this.#readTraffic();
     this.#pressure = await this.#readPressure();
-    this.#states.add({
-      monotonicMs: beganMs,
-      table,
-      usage: usage ?? this.#accountant.add(table, beganMs / TICK_MS),
-      traffic,
-    });
+    this.#states.add({ monotonicMs: beganMs, usage, traffic });
     this.#ring.push(
       host.nowMs(),
       this.#states.states.map(({ row }) => row),

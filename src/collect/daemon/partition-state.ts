@@ -1,5 +1,4 @@
 /** What each partition consumes now and has consumed, from one observation to the next. */
-import type { ProcTable } from '../../host/proc.ts';
 import type { UserUsage } from '../../host/process-reader.ts';
 import type { SeriesRow } from './series.ts';
 
@@ -28,7 +27,6 @@ export interface Traffic {
 /** What one sample knows; lists go by the number of the partition. */
 export interface Observation {
   readonly monotonicMs: number;
-  readonly table: ProcTable;
   readonly usage: readonly UserUsage[];
   /** Of the partition's tap; undefined when it has none. */
   readonly traffic: ReadonlyArray<Traffic | undefined>;
@@ -45,17 +43,20 @@ const NONE: PartitionCounters = {
 };
 const FIELDS = Object.keys(NONE) as ReadonlyArray<keyof PartitionCounters>;
 
+/** What a partition has at the moment. */
+type Gauges = Pick<SeriesRow, 'rssBytes' | 'processes' | 'threads'>;
+const NOTHING: Gauges = { rssBytes: 0, processes: 0, threads: 0 };
+
 export class PartitionStates {
-  readonly #names: readonly string[];
-  #indexes: ReadonlyMap<number, number> = new Map();
+  /** By the number of the partition. */
+  #uids: ReadonlyArray<number | undefined> = [];
   #raw: PartitionCounters[];
   #states: readonly PartitionState[];
   #lastMs: number | undefined;
 
   constructor(names: readonly string[]) {
-    this.#names = names;
     this.#raw = names.map(() => NONE);
-    this.#states = names.map((name) => ({ name, counters: NONE, row: toRow(NONE, 0, [0, 0, 0]) }));
+    this.#states = names.map((name) => ({ name, counters: NONE, row: toRow(NONE, 0, NOTHING) }));
   }
 
   get states(): readonly PartitionState[] {
@@ -64,51 +65,36 @@ export class PartitionStates {
 
   /** @param uids of the partitions, in their order; undefined where the user is not there */
   nameUsers(uids: ReadonlyArray<number | undefined>): void {
-    const known = uids.flatMap((uid, index) => (uid === undefined ? [] : [[uid, index] as const]));
-    this.#indexes = new Map(known);
+    this.#uids = uids;
   }
 
   /** Counters begin at zero with the first observation. */
-  add(observation: Observation): void {
-    const raw = this.#readCounters(observation);
-    const gauges = this.#readGauges(observation.table);
-    const elapsedS = (observation.monotonicMs - (this.#lastMs ?? observation.monotonicMs)) / 1000;
+  add({ monotonicMs, usage, traffic }: Observation): void {
+    const byUid = new Map(usage.map((used) => [used.uid, used]));
+    const elapsedS = (monotonicMs - (this.#lastMs ?? monotonicMs)) / 1000;
     const isFirst = this.#lastMs === undefined;
-    this.#states = this.#names.map((name, index) => {
-      const before = this.#states[index]?.counters ?? NONE;
-      const growth = isFirst ? NONE : difference(raw[index] ?? NONE, this.#raw[index] ?? NONE);
-      const counters = sum(before, growth);
-      return { name, counters, row: toRow(growth, elapsedS, gauges[index] ?? [0, 0, 0]) };
+    this.#states = this.#states.map(({ name, counters: before }, index) => {
+      const used = byUid.get(this.#uids[index] ?? -1);
+      const raw = toCounters(used, traffic[index]);
+      const last = this.#raw[index] ?? NONE;
+      const growth = isFirst ? NONE : difference(raw, last);
+      this.#raw[index] = toCompareWith(raw, last);
+      return { name, counters: sum(before, growth), row: toRow(growth, elapsedS, used ?? NOTHING) };
     });
-    this.#raw = raw.map((counters, index) => toCompareWith(counters, this.#raw[index] ?? NONE));
-    this.#lastMs = observation.monotonicMs;
+    this.#lastMs = monotonicMs;
   }
+}
 
-  #readCounters({ usage, traffic }: Observation): PartitionCounters[] {
-    const raw = this.#names.map((_, index) => ({
-      ...NONE,
-      netInBytes: traffic[index]?.inBytes ?? 0,
-      netOutBytes: traffic[index]?.outBytes ?? 0,
-    }));
-    for (const { uid, ...used } of usage) {
-      const index = this.#indexes.get(uid);
-      if (index !== undefined) Object.assign(raw[index] ?? {}, used);
-    }
-    return raw;
-  }
-
-  /** Resident bytes, processes and threads of each partition. */
-  #readGauges(table: ProcTable): Array<[number, number, number]> {
-    const gauges = this.#names.map((): [number, number, number] => [0, 0, 0]);
-    for (let at = 0; at < table.length; at += 1) {
-      const gauge = gauges[this.#indexes.get(table.u32(at, 'uid')) ?? -1];
-      if (gauge === undefined) continue;
-      gauge[0] += table.f64(at, 'rssBytes');
-      gauge[1] += 1;
-      gauge[2] += table.u32(at, 'threads');
-    }
-    return gauges;
-  }
+function toCounters(used: UserUsage | undefined, traffic: Traffic | undefined): PartitionCounters {
+  return {
+    cpuS: used?.cpuS ?? 0,
+    readBytes: used?.readBytes ?? 0,
+    writeBytes: used?.writeBytes ?? 0,
+    readCalls: used?.readCalls ?? 0,
+    writeCalls: used?.writeCalls ?? 0,
+    netInBytes: traffic?.inBytes ?? 0,
+    netOutBytes: traffic?.outBytes ?? 0,
+  };
 }
 
 function combine(
@@ -146,7 +132,7 @@ function toCompareWith(now: PartitionCounters, before: PartitionCounters): Parti
 function toRow(
   growth: PartitionCounters,
   elapsedS: number,
-  [rssBytes, processes, threads]: readonly [number, number, number],
+  { rssBytes, processes, threads }: Gauges,
 ): SeriesRow {
   const rate = (value: number) => (elapsedS > 0 ? value / elapsedS : 0);
   return {

@@ -18,12 +18,20 @@ interface Tracked {
   readonly childTicks: number;
   /** Reads, writes, calls to read, calls to write; with those of children waited for. */
   readonly io: readonly number[];
+  readonly rssBytes: number;
+  readonly threads: number;
 }
 
 interface Sums {
   cpuTicks: number;
   readonly io: number[];
+  /** What is there now. */
+  rssBytes: number;
+  processes: number;
+  threads: number;
 }
+
+const NOTHING = { rssBytes: 0, processes: 0, threads: 0 };
 
 export class ProcessAccountant {
   #last: ReadonlyMap<number, Tracked> | undefined;
@@ -37,6 +45,7 @@ export class ProcessAccountant {
   add(table: ProcTable, nowTicks: number): readonly UserUsage[] {
     const now = readTracked(table);
     const ended = this.#last === undefined ? new Map() : sumEnded(this.#last, now);
+    for (const sums of this.#sums.values()) Object.assign(sums, NOTHING);
     for (const process of now.values()) this.#count(process, ended.get(process.pid));
     this.#last = now;
     this.#lastTicks = nowTicks;
@@ -46,6 +55,9 @@ export class ProcessAccountant {
   #count(process: Tracked, ended: Ended | undefined): void {
     const before = this.#last?.get(process.pid);
     const sums = this.#sumsOf(process.uid);
+    sums.rssBytes += process.rssBytes;
+    sums.processes += 1;
+    sums.threads += process.threads;
     if (before?.startTicks === process.startTicks && before.uid === process.uid) {
       add(sums, growth(before, process, ended));
     } else if (this.#last !== undefined && process.startTicks >= this.#lastTicks - 1) {
@@ -57,7 +69,7 @@ export class ProcessAccountant {
   #sumsOf(uid: number): Sums {
     const known = this.#sums.get(uid);
     if (known !== undefined) return known;
-    const sums = { cpuTicks: 0, io: [0, 0, 0, 0] };
+    const sums = { cpuTicks: 0, io: [0, 0, 0, 0], ...NOTHING };
     this.#sums.set(uid, sums);
     return sums;
   }
@@ -86,6 +98,8 @@ function readTracked(table: ProcTable): Map<number, Tracked> {
         table.f64(index, 'syscr'),
         table.f64(index, 'syscw'),
       ],
+      rssBytes: table.f64(index, 'rssBytes'),
+      threads: table.u32(index, 'threads'),
     });
   }
   return tracked;
@@ -146,7 +160,8 @@ function add(sums: Sums, more: { readonly ticks: number; readonly io: readonly n
   });
 }
 
-function toUsage(uid: number, { cpuTicks, io }: Sums): UserUsage {
+function toUsage(uid: number, { cpuTicks, io, ...now }: Sums): UserUsage {
   const [readBytes = 0, writeBytes = 0, readCalls = 0, writeCalls = 0] = io;
-  return { uid, cpuS: cpuTicks / TICKS_PER_SECOND, readBytes, writeBytes, readCalls, writeCalls };
+  const cpuS = cpuTicks / TICKS_PER_SECOND;
+  return { uid, cpuS, readBytes, writeBytes, readCalls, writeCalls, ...now };
 }

@@ -111,7 +111,7 @@ class Minutes {
 
   async #collect(): Promise<void> {
     const { host, reader, log, signal } = this.#input;
-    const observeProcesses = async (uids: readonly number[]) => (await reader.observe(uids)).table;
+    const observeProcesses = (uids: readonly number[]) => reader.observe(uids);
     try {
       await this.#sampler.readUsers();
       await this.readPromises();

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { PartitionStates } from '../../../../src/collect/daemon/partition-state.ts';
-import { scriptedTable } from '../../../support/collect-machine.ts';
 
 const NONE = { readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 };
 
@@ -13,14 +12,9 @@ function observe(
 ) {
   states.add({
     monotonicMs: atS * 1000,
-    table: scriptedTable([
-      { pid: 1, uid: 5000, rssBytes, threads: 2 },
-      { pid: 2, uid: 5000, rssBytes, threads: 1 },
-      { pid: 3, uid: 9999, rssBytes: 7, threads: 1 },
-    ]),
     usage: [
-      { uid: 5000, cpuS, ...NONE },
-      { uid: 9999, cpuS: 1e6, ...NONE },
+      { uid: 5000, cpuS, ...NONE, rssBytes, processes: 2, threads: 3 },
+      { uid: 9999, cpuS: 1e6, ...NONE, rssBytes: 7, processes: 1, threads: 1 },
     ],
     traffic: [{ inBytes, outBytes: 0 }, undefined],
   });
@@ -40,7 +34,7 @@ describe('the state of a partition', () => {
     expect(state?.counters).toMatchObject({ cpuS: 3, netInBytes: 4000 });
     expect(state?.row).toMatchObject({
       cpu: 1.5,
-      rssBytes: 2048,
+      rssBytes: 1024,
       processes: 2,
       threads: 3,
       netInBytesPerS: 2000,

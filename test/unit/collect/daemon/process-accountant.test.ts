@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ProcessAccountant } from '../../../../src/collect/daemon/process-accountant.ts';
 import { scriptedTable } from '../../../support/collect-machine.ts';
 
+const NO_IO = { readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 };
+
 /** A process of the model, which knows the truth. */
 interface Process {
   readonly pid: number;
@@ -135,7 +137,21 @@ describe('counters of a user', () => {
       1100,
     );
     expect(accountant.add(scriptedTable([]), 1200)).toEqual([
-      { uid: 5000, cpuS: 0.4, readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 },
+      { uid: 5000, cpuS: 0.4, ...NO_IO, rssBytes: 0, processes: 0, threads: 0 },
+    ]);
+  });
+
+  it('come with what each user has at the moment', () => {
+    const accountant = new ProcessAccountant();
+    const one = { pid: 7, ppid: 1, startTicks: 3, uid: 5000, rssBytes: 4096, threads: 2 };
+    const other = { pid: 8, ppid: 1, startTicks: 3, uid: 5000, rssBytes: 1024, threads: 1 };
+    for (let round = 0; round < 2; round += 1) {
+      expect(accountant.add(scriptedTable([one, other]), 1000 + round)).toMatchObject([
+        { rssBytes: 5120, processes: 2, threads: 3 },
+      ]);
+    }
+    expect(accountant.add(scriptedTable([other]), 1002)).toMatchObject([
+      { rssBytes: 1024, processes: 1, threads: 1 },
     ]);
   });
 });
