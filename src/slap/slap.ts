@@ -48,6 +48,21 @@ export interface SlapOptions {
 const TRANSPORTS: readonly SlapTransport[] = ['xml', 'json-rpc'];
 const RETRIES: RetryPolicy = { maxRetries: 2, minDelayMs: 250, maxDelayMs: 10_000 };
 
+/** Typed, so that none is forgotten here. */
+const OPTIONS: Readonly<Record<keyof SlapOptions, true>> = {
+  masterUrl: true,
+  transport: true,
+  masterRestUrl: true,
+  keyFile: true,
+  certFile: true,
+  caFile: true,
+  isTlsVerified: true,
+  connectTimeoutMs: true,
+  timeoutMs: true,
+  totalTimeoutMs: true,
+  retries: true,
+};
+
 type Times = Pick<SlapOptions, 'connectTimeoutMs' | 'timeoutMs' | 'totalTimeoutMs'>;
 
 function checkTimes({ connectTimeoutMs, timeoutMs, totalTimeoutMs }: Times): Times {
@@ -81,6 +96,9 @@ export class Slap {
    *   for an address that is none.
    */
   constructor(options: SlapOptions) {
+    // JavaScript has no types: a misspelt option would silently count for nothing.
+    for (const name of Object.keys(options))
+      checkChoice(name, Object.keys(OPTIONS), `option ${name}`);
     this.transport = checkChoice(options.transport ?? 'xml', TRANSPORTS, 'transport');
     const connection = openSlapConnection(
       {

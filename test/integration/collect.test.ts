@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../src/host/native.ts';
 import { requires } from '../support/requires.ts';
+import { until } from '../support/supervisor-run.ts';
 
 const ROOT = '/srv/collect-test';
 const CFG = '/srv/collect-test.cfg';
@@ -153,9 +154,20 @@ requires('root', 'netns')('node collect on a node with busy partitions', () => {
   });
 
   it('lets a second run go at once, and stops for a signal', async () => {
-    const first = spawn(SLAPOS, ['node', 'collect', '--cfg', CFG], { stdio: 'ignore' });
+    // Without what the run before saw it measures for five seconds.
+    rmSync(join(ROOT, 'var', 'data-log', '.collect.last.json'), { force: true });
+    const first = spawn(SLAPOS, ['node', 'collect', '--cfg', CFG], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     const ended = new Promise<number | null>((resolve) => first.once('exit', resolve));
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    let log = '';
+    first.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+    });
+    await until(
+      () => (log.includes('Inserting computer information') ? true : undefined),
+      'the first run to measure',
+    );
     const second = collect();
     expect(second.status).toBe(0);
     expect(second.log).toContain(`Another slapos node collect is running (pid ${first.pid})`);

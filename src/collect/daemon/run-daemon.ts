@@ -4,6 +4,7 @@
  */
 import { errorMessage } from '../../errors/slapos-error.ts';
 import type { ProcessReader } from '../../host/process-reader.ts';
+import type { Logger } from '../../log/logger.ts';
 import { collectNow, type RunInput, withCollectLock } from '../run.ts';
 import { countFailingPromises } from './failing-promises.ts';
 import { LiveSampler, type LiveSamplerOptions } from './live-sampler.ts';
@@ -35,7 +36,7 @@ async function serve(input: DaemonInput): Promise<void> {
   await sampler.sample();
   const reason = reader.reason === '' ? '' : ` (${reader.reason})`;
   log.info(`Sampling every ${input.intervalMs} ms through ${reader.kind}${reason}.`);
-  if (listen !== undefined) log.info(`Metrics on ${await server.listen(listen)}/metrics`);
+  if (listen !== undefined) await openServer(server, listen, log);
   const minutes = new Minutes(input, sampler);
   await minutes.readPromises();
   try {
@@ -44,6 +45,18 @@ async function serve(input: DaemonInput): Promise<void> {
     await minutes.done();
     await server.close();
   }
+}
+
+async function openServer(
+  server: CollectServer,
+  listen: ListenAddress,
+  log: Logger,
+): Promise<void> {
+  log.info(`Metrics on ${await server.listen(listen)}/metrics`);
+  if (/^(127\.|::1$)/.test(listen.host)) return;
+  log.warning(
+    `Whoever reaches ${listen.host} port ${listen.port} can read what every partition consumes: nothing asks for a password.`,
+  );
 }
 
 /** Samples at multiples of the interval; one that takes longer leaves the next ones out. */

@@ -55,6 +55,7 @@ test.each([
   ['a time that no timer takes', { masterUrl: 'http://192.0.2.1/', connectTimeoutMs: 1e12 }],
   ['retries without end', { masterUrl: 'http://192.0.2.1/', retries: { maxRetries: Infinity } }],
   ['an address that is none', { masterUrl: 'not an address' }],
+  ['an option that there is not', { masterUrl: 'http://192.0.2.1/', verifyTls: false }],
 ])('%s is refused', (_name, options) => {
   expect(() => new Slap(options as never)).toThrow(
     expect.objectContaining({ code: expect.stringMatching(/USAGE|CONFIG_VALUE/) }),
