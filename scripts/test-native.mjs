@@ -18,7 +18,7 @@ const RANDOM_RUNS = FUZZ_SECONDS * 40_000;
 const PROGRAM_LIMIT_MS = 120_000 + FUZZ_SECONDS * 1000;
 
 /** Tests of what runs in several threads. */
-const THREADED = ['spawn_test', 'keeper_test'];
+const THREADED = ['spawn_test', 'keeper_test', 'disk_usage_test'];
 const THREAD_LIMIT_MS = 600_000;
 
 const works = (compiler, flags) =>
@@ -198,7 +198,7 @@ for (const [index, object] of fuzzers.entries()) {
   await compileOrExit([...flags, ...fuzzFlags, object, ...driverObject, ...core, '-o', program]);
   await runFuzzer(program, name);
 }
-/** The threads of the keeper: the same tests under the thread sanitizer, as a run of its own. */
+/** What runs in several threads: the same tests under the thread sanitizer, as a run of its own. */
 async function runThreadTests() {
   if (!works(compiler, ['-fsanitize=thread']))
     return note('skip', 'skip threads: no -fsanitize=thread');

@@ -1,6 +1,7 @@
 #include "binding/async.h"
 #include "binding/register.h"
 #include "binding/thread_task.h"
+#include "core/disk/quota.h"
 #include "core/disk/usage.h"
 
 namespace slapos::binding {
@@ -15,26 +16,43 @@ Napi::Value ToRecord(Napi::Env env, DiskUsage& usage) {
   return record;
 }
 
-using Measure = DiskUsage (*)(const std::string&, int);
-
-// A walk may last for minutes: it gets a thread of its own, which gives way to all others.
+// A walk may last for minutes: it gets threads of its own, which give way to all others.
+template <typename Measure>
 Napi::Value RunWalk(const Napi::CallbackInfo& info, const char* name, Measure measure) {
-  std::string path = StringField(RequestObject(info), "path");
   return ThreadTask<DiskUsage>::Run(
       info.Env(), name,
-      [path, measure](int cancel_fd) {
+      [measure](int cancel_fd) {
         LowerThreadPriority();
-        return measure(path, cancel_fd);
+        return measure(cancel_fd);
       },
       ToRecord);
 }
 
 Napi::Value Usage(const Napi::CallbackInfo& info) {
-  return RunWalk(info, "diskUsage", MeasureFolder);
+  std::string path = StringField(RequestObject(info), "path");
+  return RunWalk(info, "diskUsage",
+                 [path](int cancel_fd) { return MeasureFolder(path, cancel_fd); });
 }
 
 Napi::Value LinkedUsage(const Napi::CallbackInfo& info) {
-  return RunWalk(info, "diskLinkedUsage", MeasureLinkedFolders);
+  std::string path = StringField(RequestObject(info), "path");
+  std::string apart_from = StringField(RequestObject(info), "apartFrom");
+  return RunWalk(info, "diskLinkedUsage", [path, apart_from](int cancel_fd) {
+    return MeasureLinkedFolders(path, cancel_fd, apart_from);
+  });
+}
+
+// On a thread of its own like statvfs: over NFS a quota is asked of the server.
+Napi::Value Quota(const Napi::CallbackInfo& info) {
+  std::string path = StringField(RequestObject(info), "path");
+  return ThreadTask<QuotaUse>::Run(
+      info.Env(), "diskQuota", [path](int) { return ReadOwnerQuota(path); },
+      [](Napi::Env env, QuotaUse& use) -> Napi::Value {
+        Napi::Object record = Napi::Object::New(env);
+        record.Set("bytes", static_cast<double>(use.bytes));
+        record.Set("uid", static_cast<double>(use.uid));
+        return record;
+      });
 }
 
 // A thread of its own too: a dead network mount would block one of the pool's four for ever.
@@ -57,6 +75,7 @@ Napi::Value Space(const Napi::CallbackInfo& info) {
 void RegisterDisk(Napi::Env env, Napi::Object exports) {
   exports.Set("diskUsage", Napi::Function::New(env, Usage, "diskUsage"));
   exports.Set("diskLinkedUsage", Napi::Function::New(env, LinkedUsage, "diskLinkedUsage"));
+  exports.Set("diskQuota", Napi::Function::New(env, Quota, "diskQuota"));
   exports.Set("diskSpace", Napi::Function::New(env, Space, "diskSpace"));
 }
 

@@ -1,7 +1,7 @@
 /** What `node collect` needs of the machine: the port that the command line wires. */
 import type { BeneathFiles } from '../host/file.ts';
 import type { HostAccounts, HostFiles } from '../host/host.ts';
-import type { NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
+import type { NativeDiskQuota, NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
 import type { ProcTable } from '../host/proc.ts';
 import type { CollectStore } from './store.ts';
 
@@ -48,7 +48,10 @@ export interface CollectHost {
   readonly pid: number;
 
   diskUsage(path: string): Promise<NativeDiskUsage>;
-  diskLinkedUsage(path: string): Promise<NativeDiskUsage>;
+  /** @param apartFrom a path: what lies on its file system is left out; '' for nothing */
+  diskLinkedUsage(path: string, apartFrom: string): Promise<NativeDiskUsage>;
+  /** What the owner of a folder uses on its file system; rejects where there are no user quotas. */
+  diskQuota(path: string): Promise<NativeDiskQuota>;
   diskSpace(path: string): Promise<NativeDiskSpace>;
 
   openStore(path: string): Promise<CollectStore>;

@@ -1,5 +1,6 @@
 /** Measures partition folders, one after the other, when they are due (spec/collect.md 7). */
 import { join } from 'node:path';
+import { errorMessage } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
 import type { CollectHost } from './collect-host.ts';
 import type { CollectDatabase } from './database.ts';
@@ -9,7 +10,14 @@ import type { FolderSettings } from './settings.ts';
 
 type FolderHost = Pick<
   CollectHost,
-  'files' | 'replaceFile' | 'isAlive' | 'pid' | 'diskUsage' | 'diskLinkedUsage' | 'nowMs'
+  | 'files'
+  | 'replaceFile'
+  | 'isAlive'
+  | 'pid'
+  | 'diskUsage'
+  | 'diskLinkedUsage'
+  | 'diskQuota'
+  | 'nowMs'
 >;
 
 export interface FolderInput {
@@ -68,10 +76,30 @@ async function withPidFile<Result>(
   }
 }
 
-async function measureKib({ host, log }: FolderInput, user: CollectUser): Promise<number> {
-  const own = await host.diskUsage(user.path);
-  const linked = await host.diskLinkedUsage(join(user.path, 'DATA'));
+async function measureKib(input: FolderInput, user: CollectUser): Promise<number> {
+  const { host, log } = input;
+  const quotaBytes = input.settings.isQuotaUsed ? await readQuota(input, user) : undefined;
+  const own =
+    quotaBytes === undefined ? await host.diskUsage(user.path) : { bytes: quotaBytes, failures: 0 };
+  // A quota tells of the whole file system, linked folders on it included.
+  const apartFrom = quotaBytes === undefined ? '' : user.path;
+  const linked = await host.diskLinkedUsage(join(user.path, 'DATA'), apartFrom);
   const failures = own.failures + linked.failures;
   if (failures > 0) log.warning(`${failures} folders of ${user.path} could not be read.`);
   return (own.bytes + linked.bytes) / 1024;
+}
+
+/** Bytes that the owner of a partition uses, in whole KiB; undefined without user quotas. */
+async function readQuota(
+  { host, log }: FolderInput,
+  user: CollectUser,
+): Promise<number | undefined> {
+  try {
+    const { bytes, uid } = await host.diskQuota(user.path);
+    log.debug(`Disk usage of the partition ${user.name} is what the quota of user ${uid} says.`);
+    return Math.ceil(bytes / 1024) * 1024;
+  } catch (error) {
+    log.info(`No quota of ${user.name} to be had, its folder is walked: ${errorMessage(error)}`);
+    return undefined;
+  }
 }

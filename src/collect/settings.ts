@@ -23,6 +23,8 @@ export interface FolderSettings {
   readonly pidFolder: string;
   /** Seconds between two measures of a partition, 0 for every run. */
   readonly cycleS: number;
+  /** Whether the file system is asked what a user has, where it keeps user quotas. */
+  readonly isQuotaUsed: boolean;
 }
 
 /** The folders below `<instance_root>/var` that a run makes. */
@@ -69,16 +71,18 @@ export function collectFolders(settings: CollectSettings): CollectFolders {
 
 /** First the names that upstream reads, misspelt one included; then those of its example file. */
 function parseFolderSettings(config: Config, instanceRoot: string): FolderSettings {
-  const isEnabled = optional(config, 'collect', ['report_disk_usage', 'enable']) ?? 'true';
+  const isTrue = (keys: readonly string[], preset: string) =>
+    ['true', 'on', '1'].includes((optional(config, 'collect', keys) ?? preset).toLowerCase());
   const pidFolder = optional(config, 'collect', [
     'disk_snapshot_process_pid_foder',
     'disk_snapshot_process_pid_folder',
     'pid_folder',
   ]);
   return {
-    isEnabled: ['true', 'on', '1'].includes(isEnabled.toLowerCase()),
+    isEnabled: isTrue(['report_disk_usage', 'enable'], 'true'),
     pidFolder: pidFolder ?? join(instanceRoot, 'var', 'run'),
     cycleS: integer(config, 'collect', ['disk_snapshot_time_cycle', 'time_cycle'], 86_400),
+    isQuotaUsed: isTrue(['disk_snapshot_use_quota', 'use_quota'], 'false'),
   };
 }
 

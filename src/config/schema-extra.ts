@@ -54,7 +54,7 @@ export const COLLECT_KEYS: readonly KeySpec[] = [
   collect('disk_snapshot_process_pid_foder', 'path', 'folder of the process ids of measures', {
     oldNames: ['disk_snapshot_process_pid_folder', 'pid_folder'],
   }),
-  collect('disk_snapshot_use_quota', 'boolean', 'accepted and without effect', {
+  collect('disk_snapshot_use_quota', 'boolean', 'whether user quotas are asked for sizes', {
     preset: 'False',
     oldNames: ['use_quota'],
   }),

@@ -141,6 +141,12 @@ export interface NativeDiskUsage {
   readonly failures: number;
 }
 
+/** What the owner of a folder uses on its file system. */
+export interface NativeDiskQuota {
+  readonly bytes: number;
+  readonly uid: number;
+}
+
 /** Counts of statvfs(3), in fragments. */
 export interface NativeDiskSpace {
   readonly fragmentBytes: number;
@@ -232,14 +238,20 @@ export interface NativeAddon extends NativeKeeper, NativeLogs, NativeLooks, Nati
 
   /**
    * What du(1) -s says of a folder that may belong to somebody we do not trust: allocated bytes in
-   * whole KiB, hard links once, no link followed. Runs on a thread of lowest priority.
+   * whole KiB, hard links once, no link followed. Runs on up to four threads of low priority.
    */
   diskUsage(request: { readonly path: string }): Promise<NativeDiskUsage>;
   /**
    * The same, summed over the folders that symbolic links in `path` lead to: those owned by the
-   * owner of `path`, each once. Nothing when `path` is missing.
+   * owner of `path`, each once, apart from those on the file system of `apartFrom` unless that is
+   * empty. Nothing when `path` is missing.
    */
-  diskLinkedUsage(request: { readonly path: string }): Promise<NativeDiskUsage>;
+  diskLinkedUsage(request: {
+    readonly path: string;
+    readonly apartFrom: string;
+  }): Promise<NativeDiskUsage>;
+  /** What the owner of a folder uses by quotactl_fd(2). ESRCH: no user quotas. EPERM: root's. */
+  diskQuota(request: { readonly path: string }): Promise<NativeDiskQuota>;
   /** statvfs(3) of a mounted file system. */
   diskSpace(request: { readonly path: string }): Promise<NativeDiskSpace>;
 
@@ -321,6 +333,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'procSample',
   'diskUsage',
   'diskLinkedUsage',
+  'diskQuota',
   'diskSpace',
   'lockTry',
   'openBeneath',

@@ -75,7 +75,12 @@ export class CollectMachine {
       taps: users.map((_, index) => `slaptap${index}`),
       computerModelId: 'no_model',
       heatingSensorId: undefined,
-      folder: { isEnabled: true, pidFolder: join(this.root, 'var', 'run'), cycleS: 86_400 },
+      folder: {
+        isEnabled: true,
+        pidFolder: join(this.root, 'var', 'run'),
+        cycleS: 86_400,
+        isQuotaUsed: false,
+      },
     };
     this.host = { ...createCollectHost(), ...this.#scripts(), ...changes };
   }

@@ -42,12 +42,16 @@ export function createCollectHost(): CollectHost {
   };
 }
 
-function diskMeasures(): Pick<CollectHost, 'diskUsage' | 'diskLinkedUsage' | 'diskSpace'> {
+type DiskMeasures = 'diskUsage' | 'diskLinkedUsage' | 'diskQuota' | 'diskSpace';
+
+function diskMeasures(): Pick<CollectHost, DiskMeasures> {
   return {
     diskUsage: (path) =>
       callNative(TEXTS, `measure ${path}`, () => loadNative().diskUsage({ path })),
-    diskLinkedUsage: (path) =>
-      callNative(TEXTS, `measure ${path}`, () => loadNative().diskLinkedUsage({ path })),
+    diskLinkedUsage: (path, apartFrom) =>
+      callNative(TEXTS, `measure ${path}`, () => loadNative().diskLinkedUsage({ path, apartFrom })),
+    diskQuota: (path) =>
+      callNative(TEXTS, `ask for the quota of ${path}`, () => loadNative().diskQuota({ path })),
     diskSpace: (path) =>
       callNative(TEXTS, `measure ${path}`, () => loadNative().diskSpace({ path })),
   };

@@ -218,6 +218,27 @@ describe('folder sizes', () => {
     expect(machine.query('SELECT partition, disk_used FROM folder')).toEqual([['slapuser0', 3100]]);
   });
 
+  test('are what the quota says, where there is one, and links elsewhere', async () => {
+    const settings = { folder: { ...machine.settings.folder, isQuotaUsed: true } };
+    const diskQuota: CollectHost['diskQuota'] = async (path) => {
+      if (path.endsWith('1')) throw new Error('ESRCH');
+      return { bytes: 5000 * 1024 - 1, uid: 5000 };
+    };
+    const diskLinkedUsage: CollectHost['diskLinkedUsage'] = async (_, apartFrom) => ({
+      bytes: apartFrom.endsWith('slappart0') ? 100 * 1024 : 0,
+      entries: 0,
+      failures: 0,
+    });
+    await machine.collect({ settings, host: { ...ofSize(2000), diskQuota, diskLinkedUsage } });
+    expect(machine.query('SELECT partition, disk_used FROM folder')).toEqual([
+      ['slapuser0', 5100],
+      ['slapuser1', 2000],
+    ]);
+    expect(machine.log.lines).toContain(
+      'INFO No quota of slapuser1 to be had, its folder is walked: ESRCH',
+    );
+  });
+
   test('wait while the process of the pid file lives', async () => {
     mkdirSync(machine.path('var', 'run'), { recursive: true });
     writeFileSync(pidFile(), String(process.ppid));

@@ -35,7 +35,12 @@ describe('parseCollectSettings', () => {
       taps: ['slaptap0', 'slaptap1'],
       computerModelId: 'no_model',
       heatingSensorId: undefined,
-      folder: { isEnabled: true, pidFolder: '/srv/slapgrid/var/run', cycleS: 86400 },
+      folder: {
+        isEnabled: true,
+        pidFolder: '/srv/slapgrid/var/run',
+        cycleS: 86400,
+        isQuotaUsed: false,
+      },
     });
   });
 
@@ -57,9 +62,15 @@ describe('parseCollectSettings', () => {
       disk_snapshot_process_pid_folder: '/b',
       pid_folder: '/c',
       time_cycle: '60',
+      use_quota: 'True',
     };
     const settings = parseCollectSettings(config({ slapos, slapformat, collect }));
-    expect(settings.folder).toEqual({ isEnabled: true, pidFolder: '/a', cycleS: 60 });
+    expect(settings.folder).toEqual({
+      isEnabled: true,
+      pidFolder: '/a',
+      cycleS: 60,
+      isQuotaUsed: true,
+    });
   });
 
   test.each([
