@@ -11,21 +11,11 @@
 #include <string>
 
 #include "core/proc/sample.h"
+#include "core/sys/pidfd_info.h"
 
 namespace slapos::keeper {
 
 namespace {
-
-// struct pidfd_info of linux/pidfd.h as it was first; the kernel takes any size from this on.
-struct PidfdInfo {
-  uint64_t mask;
-  uint64_t cgroup_id;
-  uint32_t ids[11];
-  int32_t exit_code;
-};
-static_assert(sizeof(PidfdInfo) == 64);
-constexpr uint64_t kInfoExit = 1U << 3;
-constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 
 ProcessEnd FromWaitStatus(int status) {
   if (WIFEXITED(status)) return {WEXITSTATUS(status), 0, false};
@@ -70,11 +60,11 @@ Knowledge ReadForeignEnd(int pidfd, ProcessEnd* end) {
   int result = -1;
   for (int attempt = 0; attempt < 2 && result != 0; attempt++) {
     info = {};
-    info.mask = kInfoExit;
-    result = ::ioctl(pidfd, kGetInfo, &info);
+    info.mask = kPidfdExit;
+    result = ::ioctl(pidfd, kPidfdGetInfo, &info);
   }
   if (result != 0) return Knowledge::kNever;
-  if ((info.mask & kInfoExit) == 0) return Knowledge::kNotYet;
+  if ((info.mask & kPidfdExit) == 0) return Knowledge::kNotYet;
   *end = FromWaitStatus(info.exit_code);
   return Knowledge::kKnown;
 }

@@ -14,24 +14,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/sys/pidfd_info.h"
 #include "core/sys/sys_error.h"
 #include "core/sys/unique_fd.h"
 
 namespace slapos {
 
 namespace {
-
-// struct pidfd_info of linux/pidfd.h in its first version, with the credentials asked for.
-struct PidfdInfo {
-  uint64_t mask;
-  uint64_t cgroup_id;
-  uint32_t pid, tgid, ppid;
-  uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
-  int32_t exit_code;
-};
-static_assert(sizeof(PidfdInfo) == 64);
-constexpr uint64_t kCredentials = 1 << 1;
-constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 
 // Whether the numbers of a procfs are those of our pid namespace: recorded ones are not.
 bool IsOurNamespace(int folder) {
@@ -70,8 +59,9 @@ class ProcReader {
       UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, ::atoi(pid), 0)));
       if (!process && errno == ESRCH) return false;
       PidfdInfo info = {};
-      info.mask = kCredentials;
-      if (process && ::ioctl(process.Get(), kGetInfo, &info) == 0 && (info.mask & kCredentials)) {
+      info.mask = kPidfdCredentials;
+      if (process && ::ioctl(process.Get(), kPidfdGetInfo, &info) == 0 &&
+          (info.mask & kPidfdCredentials)) {
         *uid = info.ruid;
         return true;
       }
