@@ -29,7 +29,7 @@ type Observe = (uids?: readonly number[]) => Promise<ProcessSample[]>;
 
 async function observeThrough(kind: 'bpf' | 'procfs'): Promise<Observe> {
   const reader = await openProcessReader({ kind });
-  return async (uids) => listSamples((await reader.observe(uids)).table);
+  return async (uids) => listSamples(await reader.observe(uids));
 }
 
 /** A process whose files belong to its effective user. */

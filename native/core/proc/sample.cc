@@ -56,7 +56,7 @@ class ProcReader {
   // one for less than half the price of `status` (PIDFD_GET_INFO: Linux 6.13).
   bool FindUser(const char* pid, uint32_t* uid) {
     if (has_pidfd_info_) {
-      UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, ::atoi(pid), 0)));
+      UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, ::strtol(pid, nullptr, 10), 0)));
       if (!process && errno == ESRCH) return false;
       PidfdInfo info = {};
       info.mask = kPidfdCredentials;
