@@ -75,5 +75,8 @@ export function boundConnections(
     });
   });
   // Without a listener one failed accept(2), such as EMFILE, would end the process.
-  server.on('error', (error) => log.error(`Connections fail: ${errorMessage(error)}`));
+  // Before it listens whoever asked it to is told.
+  server.on('error', (error) => {
+    if (server.listening) log.error(`Connections fail: ${errorMessage(error)}`);
+  });
 }

@@ -1,8 +1,10 @@
 /** Clients that are slow, silent or many: everybody else is answered. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { boundConnections, defaultLimits } from '../../../src/proxy/connections.ts';
+import { createProxyServer } from '../../../src/proxy/server.ts';
 import {
   computerDocument,
   instanceRequest,
@@ -113,13 +115,27 @@ test('without a place left those that are there are answered, and others later',
   expect(await open(url).get('/getRunId')).toMatch(/^HTTP\/1.1 200 /);
 });
 
-test('a connection that cannot be accepted ends nothing', () => {
+test('a connection that cannot be accepted ends nothing', async () => {
   const server = createServer();
   const said: string[] = [];
   const log = { ...silentLogger, error: (message: string) => said.push(message) };
   boundConnections(server, defaultLimits(), log);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   server.emit('error', new Error('accept EMFILE'));
+  server.close();
+  await once(server, 'close');
   expect(said).toEqual(['Connections fail: accept EMFILE']);
+});
+
+test('a port that is taken is told to who asks for it, and not logged besides', async () => {
+  proxy = await startProxy();
+  const said: string[] = [];
+  const log = { ...silentLogger, error: (message: string) => said.push(message) };
+  const { port } = new URL(proxy.url);
+  const second = createProxyServer({ store: proxy.store, log, defaultComputerId: 'COMP-1' });
+  await expect(second.listen('127.0.0.1', Number(port))).rejects.toThrow('EADDRINUSE');
+  expect(said).toEqual([]);
 });
 
 test('fewer connections than files may be open', () => {
