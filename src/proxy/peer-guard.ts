@@ -95,6 +95,8 @@ export class PeerGuard {
 
   async #admit(request: FastifyRequest, owned: OwnedPartitions): Promise<void> {
     const scope = this.#scopeOf(request, owned);
+    // A path that is nobody's has nothing to guard, and gets the answer that it gets elsewhere.
+    if (request.is404) return;
     if (scope === null) {
       this.#scoped.set(request, this.#environment);
       return;

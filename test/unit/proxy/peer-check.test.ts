@@ -110,6 +110,12 @@ describe('peer_check', () => {
     return () => scene.close();
   });
 
+  it("says of a path that is nobody's that there is none", async () => {
+    const answer = await scene.as(FRONT, { path: '/nobodys', allowed: 'none' });
+    expect(answer).toMatchObject({ status: 404, text: expect.stringContaining('/nobodys') });
+    expect((await scene.as(STRANGER, { path: '/nobodys', allowed: 'none' })).status).toBe(403);
+  });
+
   it('lets listed users do everything', async () => {
     const supply = { url: SOFTWARE, computer_id: COMPUTER, state: 'available' };
     expect((await scene.as(4711, post('/supplySupply', supply))).status).toBe(200);
