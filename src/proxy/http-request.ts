@@ -34,10 +34,15 @@ export function addressesOf(request: FastifyRequest): Pick<RouteRequest, 'baseUr
 
 /** The path under which a reverse proxy shows us, without a slash at the end. */
 export function forwardedPrefix(request: FastifyRequest): string {
-  return (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/\/+$/, '');
+  const prefix = (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/\/+$/, '');
+  return PREFIX.test(prefix) ? prefix : '';
 }
 
-function lastOf(header: string | string[] | undefined): string | undefined {
+/** Never two slashes: `//name/` leads to another server (RFC 3986, 4.2). */
+const PREFIX = /^(\/[A-Za-z0-9._~-]+)+$/;
+
+/** The last entry of a header of several, which the nearest reverse proxy wrote. */
+export function lastOf(header: string | string[] | undefined): string | undefined {
   const text = Array.isArray(header) ? header.join(',') : header;
   return text?.split(',').at(-1)?.trim();
 }

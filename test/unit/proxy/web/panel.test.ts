@@ -41,6 +41,10 @@ describe('the panel', () => {
     expect(await get('/')).toMatchObject({ status: 302, headers: { location: '/panel/' } });
     const behind = { 'x-forwarded-prefix': '/pre' };
     expect((await get('/', behind)).headers.location).toBe('/pre/panel/');
+    for (const prefix of ['//evil', '/\\evil', '/a//evil', 'evil', '/a?b', '/a/..//b']) {
+      const answer = await get('/', { 'x-forwarded-prefix': prefix });
+      expect([prefix, answer.headers.location]).toEqual([prefix, '/panel/']);
+    }
     expect(await get('/panel?a=1')).toMatchObject({
       status: 308,
       headers: { location: '/panel/?a=1' },
