@@ -1,5 +1,6 @@
 /** `loadComputerConfigurationFromXML` (spec/proxy.md 5, spec/slap-protocol.md 4.4). */
 import type { Logger } from '../log/logger.ts';
+import { printableName } from '../log/printable.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import type { Clock } from './clock.ts';
 import { type Dictionary, expectDictionary, expectList, expectText } from './form.ts';
@@ -115,8 +116,9 @@ async function forgetUnlisted(
 /** Says which partitions {@link storeConfiguration} kept. */
 export function warnKept(computer: string, kept: readonly string[], log: Logger): void {
   if (kept.length === 0) return;
-  const names = kept.join(', ');
-  log.warning(`${computer} no longer lists ${names}, kept because instances are there.`, {
+  const names = printableName(kept.join(', '));
+  const name = printableName(computer);
+  log.warning(`${name} no longer lists ${names}, kept because instances are there.`, {
     event: 'proxy.partition_kept',
     computer,
     partitions: kept,

@@ -1,6 +1,7 @@
 /** Requests that another SlapOS Master fulfils (spec/proxy.md 7.4). */
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
+import { printableName } from '../log/printable.ts';
 import { openSlapConnection, type SlapConnection } from '../slap/connection.ts';
 import { encodeMarshal } from '../slap/marshal.ts';
 import { MarshalObject } from '../slap/marshal-value.ts';
@@ -99,7 +100,8 @@ export class ExternalMasters {
     store: ProxyStore,
   ): Promise<MarshalObject> {
     const title = `${requesterId}_${wanted.title}`;
-    this.#log.info(`Forwarding request of ${title} (state=${wanted.state}) to ${master.url}`, {
+    const named = printableName(`${title} (state=${wanted.state})`);
+    this.#log.info(`Forwarding request of ${named} to ${master.url}`, {
       event: 'proxy.request_forwarded',
       master: master.url,
     });

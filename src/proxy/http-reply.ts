@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage, isSlaposError } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
+import { printableName } from '../log/printable.ts';
 import { HttpProblem } from './http-problem.ts';
 import { jsonReply, type Reply, textReply } from './route.ts';
 import { RPC_PREFIX } from './rpc.ts';
@@ -31,11 +32,13 @@ export function discardBody({ raw }: FastifyRequest, reply: FastifyReply): void 
 export function renderFailure(error: unknown, request: FastifyRequest, log: Logger): Reply {
   const { status, reason } = classify(error);
   const path = pathOf(request);
-  const message = errorMessage(error);
+  // Messages repeat what clients sent, who must not write lines of the log.
+  const message = printableName(errorMessage(error));
+  const subject = printableName(`${request.method} ${path}`);
   if (status < 500) {
-    log.info(`${request.method} ${path} refused (${status}): ${message}`);
+    log.info(`${subject} refused (${status}): ${message}`);
   } else {
-    log.error(`${request.method} ${path} failed: ${message}`, {
+    log.error(`${subject} failed: ${message}`, {
       event: 'proxy.request_failed',
       stack: status === 500 && error instanceof Error ? error.stack : undefined,
     });

@@ -15,6 +15,7 @@ import {
 import { renderPartition } from './documents.ts';
 import { type ExternalMaster, ExternalMasters } from './external-masters.ts';
 import { hateoasRoute, renderDocument } from './hateoas.ts';
+import { HttpProblem } from './http-problem.ts';
 import { discardBody, renderFailure, renderUnknown, send } from './http-reply.ts';
 import { FORM_TYPE, parseHttpRequest } from './http-request.ts';
 import { PartitionTexts } from './partition-texts.ts';
@@ -83,6 +84,10 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
     forceCloseConnections: 'idle',
     // Titles may be longer than the 100 characters that a path parameter has by default.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
+    // What no route is looked up for, such as a path with `%ff`.
+    frameworkErrors: (error, request, reply) => {
+      void send(reply, renderFailure(error, request, options.log));
+    },
   });
   boundConnections(app.server, limits, options.log);
   prepare(app, options.log);
@@ -102,8 +107,10 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
 function prepare(app: FastifyInstance, log: Logger): void {
   app.removeAllContentTypeParsers();
   for (const type of [FORM_TYPE, JSON_TYPE]) {
-    app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
-      done(null, body);
+    app.addContentTypeParser(type, { parseAs: 'string' }, (request, body, done) => {
+      const problem = encodingProblem(request.headers['content-encoding']);
+      if (problem === null) done(null, body);
+      else done(problem);
     });
   }
   app.setErrorHandler((error, request, reply) => {
@@ -116,6 +123,11 @@ function prepare(app: FastifyInstance, log: Logger): void {
     const elapsed = reply.elapsedTime.toFixed(1);
     log.debug(`${request.ip} ${request.method} ${request.url} ${reply.statusCode} ${elapsed} ms`);
   });
+}
+
+function encodingProblem(encoding: string | undefined): HttpProblem | null {
+  if (encoding === undefined || /^(identity)?$/i.test(encoding)) return null;
+  return new HttpProblem(415, `Content-Encoding ${encoding} is not taken: send the body as it is.`);
 }
 
 /** What a route may use for a request. */
