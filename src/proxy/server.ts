@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Logger } from '../log/logger.ts';
+import { refuseOtherOrigins } from './browser-guard.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
   boundConnections,
@@ -119,6 +120,7 @@ function prepare(app: FastifyInstance, log: Logger): void {
     return send(reply, answer);
   });
   app.setNotFoundHandler((request, reply) => send(reply, renderUnknown(request, methodsOf)));
+  refuseOtherOrigins(app);
   app.addHook('onResponse', async (request, reply) => {
     const elapsed = reply.elapsedTime.toFixed(1);
     log.debug(`${request.ip} ${request.method} ${request.url} ${reply.statusCode} ${elapsed} ms`);

@@ -1,6 +1,6 @@
 /** What is refused before a route is asked, and what the log says of refusals. */
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { warnKept } from '../../../src/proxy/computer.ts';
 import {
@@ -92,3 +92,63 @@ test('a body that is packed is refused by the name of its encoding', async () =>
   expect((await supply({ 'content-encoding': 'identity' })).status).toBe(200);
 });
 
+describe('a browser', () => {
+  const OTHERS: ReadonlyArray<Record<string, string>> = [
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { origin: 'null' },
+    { origin: 'http://evil.example' },
+    { origin: 'http://localhost:1' },
+    { host: 'proxy.example', origin: 'https://proxy.example.evil.example' },
+    { host: 'proxy.example', origin: 'https://proxy.example:8443' },
+    { host: 'proxy.example', origin: 'https://proxy.example/' },
+  ];
+
+  test.each(OTHERS)('on a page of another origin is refused (%j)', async (headers) => {
+    expect(await supply(headers)).toMatchObject({
+      status: 403,
+      text: expect.stringMatching(/^A page of another origin asks \((Sec-Fetch-Site|Origin): /),
+    });
+    for (const path of [
+      '/getFullComputerInformation?computer_id=COMP-1',
+      '/hateoas/',
+      '/nobodys',
+    ]) {
+      expect((await get(path, headers)).status).toBe(403);
+    }
+    const call = { method: 'POST', body: '{}' };
+    const json = { 'content-type': 'application/json', ...headers };
+    for (const path of [
+      '/slapos.allDocs.v0.instance_tree_list',
+      '/shacache/cache',
+      '/shacache/update',
+    ]) {
+      expect((await rawRequest(proxy.url, path, { ...call, headers: json })).status).toBe(403);
+    }
+    const key = `/shacache/dir/${'0'.repeat(128)}`;
+    expect((await get(key, headers, 'PUT')).text).toContain('another origin');
+  });
+
+  test.each(OTHERS)('on a page of another origin may read what is public (%j)', async (headers) => {
+    expect((await get('/', headers)).status).toBe(302);
+    expect((await get('/panel/', headers, 'HEAD')).status).toBe(200);
+    for (const path of ['/http_proxy/http/x/', `/shacache/cache/${'0'.repeat(128)}`]) {
+      expect((await get(path, headers)).text).not.toContain('another origin');
+    }
+    expect((await get('/http_proxy/http/x/', headers, 'OPTIONS')).text).toContain('is off');
+  });
+
+  test.each([
+    {},
+    { 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'none' },
+    { host: 'proxy.example', origin: 'https://proxy.example' },
+    { host: 'Proxy.example:443', origin: 'https://proxy.example' },
+    { host: 'proxy.example:5000', origin: 'http://proxy.example:5000' },
+    { host: '[::1]:5000', origin: 'http://[::1]:5000' },
+    { 'x-forwarded-host': 'a.example, proxy.example', origin: 'https://proxy.example' },
+  ])('on a page of the proxy is answered (%j)', async (headers) => {
+    expect((await supply(headers)).status).toBe(200);
+    expect((await get('/hateoas/', headers)).status).toBe(200);
+  });
+});
