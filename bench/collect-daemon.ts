@@ -7,8 +7,8 @@
  *
  * Everything is in private namespaces; needs root. A minute holds exactly one writing of the rows
  * and reports; other lengths hold none or too many. An hour at one second would take an hour: for
- * the memory the same daemon runs in a process of the benchmark without pauses between its samples,
- * all of them of the real processes, served to the same readers.
+ * the memory the same daemon runs in a process of the benchmark, without pauses between samples (of
+ * the real processes) until it has as many as it keeps, then every 250 ms with the same readers.
  */
 import { spawnSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     /** For the process that the benchmark starts itself: a daemon on this file, without pauses. */
     fill: { type: 'string' },
+    reader: { type: 'string', default: 'bpf' },
   },
 });
 const [processes, partitions, seconds] = [
@@ -44,6 +45,8 @@ const NODE_OPTIONS = ['--max-semi-space-size=8'];
 /** The ring of the daemon. */
 const KEPT_SAMPLES = 3600;
 const WARM_UP_MS = 5000;
+/** How long a daemon is looked at whose ring is full. */
+const FULL_MS = 15_000;
 
 type Kind = 'bpf' | 'procfs';
 const CASES: ReadonlyArray<readonly [Kind, string, wantedPercent: number | undefined]> = [
@@ -59,6 +62,13 @@ interface Cost {
   readonly rssMb: number;
   readonly scrapes: number;
   readonly events: number;
+}
+
+/** Resident with a full ring, and at most. */
+interface Memory {
+  readonly reader: Kind;
+  readonly rssMb: number;
+  readonly peakMb: number;
 }
 
 const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
@@ -105,39 +115,57 @@ async function measure(
 }
 
 /** Memory of a daemon that has taken as many samples as it keeps. */
-async function measureFull(node: CollectNode): Promise<{ rssMb: number; peakMb: number }> {
+async function measureFull(node: CollectNode, reader: Kind): Promise<Memory> {
   const program = process.argv[1] ?? '';
-  const daemon = await RunningDaemon.start([...NODE_OPTIONS, program, '--fill', node.cfg]);
-  await daemon.follow();
+  const daemon = await RunningDaemon.start([
+    ...NODE_OPTIONS,
+    program,
+    '--fill',
+    node.cfg,
+    '--reader',
+    reader,
+  ]);
   let taken = 0;
-  while (taken < KEPT_SAMPLES * 1.1) {
+  while (taken < KEPT_SAMPLES) {
     taken = Number(/^slapos_collector_samples_total (\d+)/m.exec(await daemon.scrape())?.[1]);
     await sleep(1000);
   }
+  await daemon.follow();
+  const stop = new AbortController();
+  const scraping = scrapeUntil(daemon, stop.signal);
+  await sleep(FULL_MS);
   const rssMb = megabytes(daemon.memoryBytes('VmRSS'));
+  stop.abort();
+  await scraping;
   const peakMb = megabytes(daemon.memoryBytes('VmHWM'));
   await daemon.stop();
-  return { rssMb, peakMb };
+  return { reader, rssMb, peakMb };
 }
 
-/** The daemon, sampling again as soon as everybody else had a turn. */
+/** The daemon, sampling again as soon as everybody else had a turn until its ring is full. */
 async function fill(cfg: string): Promise<void> {
   const stop = new AbortController();
   process.once('SIGTERM', () => stop.abort());
+  const host = createCollectHost();
+  let taken = 0;
+  const pause = async (_: number, signal: AbortSignal) => {
+    taken += 1;
+    await (taken > KEPT_SAMPLES ? host.sleep(250, signal) : turn());
+  };
   const tell = (text: string, _?: LogFields) => void process.stderr.write(`${text}\n`);
   await runDaemon({
     settings: parseCollectSettings(readConfig(cfg)),
-    host: { ...createCollectHost(), sleep: () => turn() },
+    host: { ...host, sleep: pause },
     log: { ...silentLogger, info: tell, error: tell },
     signal: stop.signal,
     intervalMs: 1,
     listen: { host: '127.0.0.1', port: 0 },
-    reader: await openProcessReader({ isAccounting: true }),
+    reader: await openProcessReader({ kind: values.reader as Kind, isAccounting: true }),
     ownCost: () => ({ cpuS: 0, rssBytes: 0 }),
   });
 }
 
-function render(costs: readonly Cost[], full: { rssMb: number; peakMb: number }): string {
+function render(costs: readonly Cost[], full: readonly Memory[]): string {
   const lines = costs.map(({ what, percent, wantedPercent, rssMb, scrapes, events }) =>
     [
       what.padEnd(14),
@@ -145,8 +173,11 @@ function render(costs: readonly Cost[], full: { rssMb: number; peakMb: number })
       `${rssMb} MB, ${scrapes} scrapes, ${events} events`,
     ].join('  '),
   );
-  const memory = `${KEPT_SAMPLES} samples kept: ${full.rssMb} MB resident, ${full.peakMb} MB at most (wanted < 150)`;
-  return [...lines, memory, ''].join('\n');
+  const memory = full.map(
+    ({ reader, rssMb, peakMb }) =>
+      `${reader}, ${KEPT_SAMPLES} samples kept: ${rssMb} MB resident, ${peakMb} MB at most (wanted < 150)`,
+  );
+  return [...lines, ...memory, ''].join('\n');
 }
 
 async function main(): Promise<void> {
@@ -157,7 +188,7 @@ async function main(): Promise<void> {
     costs.push(await measure(node, each));
     process.stderr.write(`${JSON.stringify(costs.at(-1))}\n`);
   }
-  const full = await measureFull(node);
+  const full = [await measureFull(node, 'bpf'), await measureFull(node, 'procfs')];
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() };
   const facts = { ...machine, node: process.version, processes, partitions, seconds };
   const title = Object.entries(facts).map(([key, value]) => `${key} ${value}`);
