@@ -30,7 +30,7 @@ FileId* Find(std::vector<FileId>* slots, const FileId& file, uint64_t hash) {
 
 HardLinks::HardLinks(size_t limit)
     : seed_((static_cast<uint64_t>(std::random_device()()) << 32) | std::random_device()()),
-      shard_limit_((limit + shards_.size() - 1) / shards_.size()) {}
+      shard_limit_((limit + kShards - 1) / kShards) {}
 
 HardLinks::Meeting HardLinks::Meet(FileId file) {
   if (file.inode == 0) file.inode = UINT64_MAX;

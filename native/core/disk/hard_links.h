@@ -38,7 +38,8 @@ class HardLinks {
   static void Grow(Shard* shard, uint64_t seed);
   uint64_t seed_;
   size_t shard_limit_;
-  std::array<Shard, 16> shards_;
+  static constexpr size_t kShards = 16;
+  std::array<Shard, kShards> shards_;
 };
 
 }  // namespace slapos
