@@ -1,6 +1,7 @@
 /** GET endpoints of the XML protocol (spec/slap-protocol.md 4.1, spec/proxy.md 8). */
 import { encodeMarshal } from '../slap/marshal.ts';
 import { renderAddresses, renderComputer, renderPartition } from './documents.ts';
+import { matchesTag } from './entity-tag.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { expectPartition, listTreeAddresses } from './lifecycle.ts';
 import type { PartitionScope } from './peer-scope.ts';
@@ -36,7 +37,7 @@ const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   });
   environment.contacts.set(computerId, environment.clock());
   const headers = { etag: tag, 'cache-control': 'private, max-age=0' };
-  const isKnown = ifNoneMatch === tag;
+  const isKnown = ifNoneMatch !== undefined && matchesTag(ifNoneMatch, tag);
   const reply = { contentType: XML_TYPE, headers };
   return isKnown ? { ...reply, status: 304, body: '' } : { ...reply, body };
 };

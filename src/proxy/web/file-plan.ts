@@ -1,5 +1,6 @@
 /** What to send of a file: all, a part, or that the client has it (RFC 9110 13 and 14). Pure. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { matchesTag } from '../entity-tag.ts';
 
 export interface FileFacts {
   readonly sizeBytes: number;
@@ -40,10 +41,7 @@ export function planFile(headers: IncomingHttpHeaders, file: FileFacts): FilePla
 /** `If-None-Match` decides where it is given, else `If-Modified-Since`. */
 function isKnown(headers: IncomingHttpHeaders, file: FileFacts): boolean {
   const tags = headers['if-none-match'];
-  if (tags !== undefined) {
-    const list = tags.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-    return list.includes('*') || list.includes(file.etag);
-  }
+  if (tags !== undefined) return matchesTag(tags, file.etag);
   const since = Date.parse(headers['if-modified-since'] ?? '');
   return wholeSeconds(file.modifiedMs) <= since;
 }

@@ -72,6 +72,18 @@ describe('the computer', () => {
     expect(await changed.text()).toContain(SOFTWARE);
   });
 
+  test.each<[string, (tag: string) => string, number]>([
+    ['weak, as from a server that compresses', (tag) => `W/${tag}`, 304],
+    ['one of a list', (tag) => `"a", W/${tag} , "b"`, 304],
+    ['any', () => '*', 304],
+    ['others', () => '"a", W/"b"', 200],
+  ])('answers by the tags that the client has: %s', async (_name, render, status) => {
+    const url = `${proxy.url}getFullComputerInformation?computer_id=COMP-1`;
+    const tag = (await fetch(url)).headers.get('etag') ?? '';
+    const found = await fetch(url, { headers: { 'if-none-match': render(tag) } });
+    expect(found.status).toBe(status);
+  });
+
   test('answers 304 while only other computers change, or what the document does not tell', async () => {
     const { url, master, store } = proxy;
     const documentOf = (id: string) => `${url}getFullComputerInformation?computer_id=${id}`;
