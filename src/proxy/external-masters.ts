@@ -1,4 +1,6 @@
 /** Requests that another SlapOS Master fulfils (spec/proxy.md 7.4). */
+import type { LookupAddress } from 'node:dns';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { Logger } from '../log/logger.ts';
 import { printableName } from '../log/printable.ts';
@@ -7,11 +9,16 @@ import { encodeMarshal } from '../slap/marshal.ts';
 import { MarshalObject } from '../slap/marshal-value.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
 import { badGateway, notFound, notReady } from './http-problem.ts';
+import { isListeningOn, leadsTo } from './own-address.ts';
 import { filterText, type Requester, type WantedInstance } from './request-form.ts';
 import type { ProxyStore } from './store.ts';
+import { parseAddress } from './web/address-class.ts';
+import { atMost, resolveName } from './web/http-gate.ts';
 
-/** How long another server may take to tell whether it is this one. */
-const SELF_TEST_TIMEOUT_MS = 2000;
+/** How long the look-up of a name that may be ours takes at most. */
+const LOOKUP_TIMEOUT_MS = 2000;
+const MAX_LOOKUPS = 2;
+const HTTP_PORT = 80;
 
 /** A section `[multimaster/URL]`. */
 export interface ExternalMaster {
@@ -32,6 +39,7 @@ export class ExternalMasters {
   readonly #masters: ReadonlyMap<string, ExternalMaster>;
   readonly #runId: string;
   readonly #log: Logger;
+  readonly #lookup = atMost(MAX_LOOKUPS, resolveName);
   readonly #connections = new Map<string, SlapConnection>();
 
   constructor(masters: readonly ExternalMaster[], runId: string, log: Logger) {
@@ -70,22 +78,33 @@ export class ExternalMasters {
     return master;
   }
 
-  /** One of our addresses, or a server that has our run id. */
+  /**
+   * One of our addresses, however it is spelled. Whoever may request names the address: nothing is
+   * sent there, and no name is looked up but with a port of ours.
+   */
   async #isOurs(url: string, ownUrls: readonly string[]): Promise<boolean> {
     if (ownUrls.includes(url.replace(/\/*$/, '/'))) return true;
-    let connection: SlapConnection | undefined;
+    if (!URL.canParse(url)) return false;
+    const { protocol, hostname, port, pathname } = new URL(url);
+    if (protocol !== 'http:' || !/^\/*$/.test(pathname)) return false;
+    const ownPort = port === '' ? HTTP_PORT : Number(port);
+    if (!isListeningOn(this.#runId, ownPort)) return false;
+    const addresses = await this.#resolve(hostname.replace(/^\[(.*)\]$/, '$1'));
+    const values = addresses.map(({ address }) => parseAddress(address));
+    return values.some((value) => value !== null && leadsTo(this.#runId, value, ownPort));
+  }
+
+  /** Empty for a name that has no address in time. */
+  async #resolve(host: string): Promise<readonly LookupAddress[]> {
+    const late = new AbortController();
+    const none = delay(LOOKUP_TIMEOUT_MS, [], { ref: false, signal: late.signal });
     try {
-      connection = openSlapConnection({
-        masterUrl: url,
-        connectTimeoutMs: SELF_TEST_TIMEOUT_MS,
-        timeoutMs: SELF_TEST_TIMEOUT_MS,
-      });
-      return (await connection.get('getRunId')).body.toString('latin1') === this.#runId;
+      return await Promise.race([this.#lookup(host), none]);
     } catch {
-      // Whatever does not answer as we do is another Master.
-      return false;
+      return [];
     } finally {
-      await connection?.close();
+      none.catch(() => undefined);
+      late.abort();
     }
   }
 

@@ -4,8 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import type { Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -13,7 +11,7 @@ import { errorCode } from '../../errors/slapos-error.ts';
 import { readSystemAuthorities } from '../../networkcache/http.ts';
 import { badRequest, forbidden, HttpProblem } from '../http-problem.ts';
 import { addressesOf } from '../http-request.ts';
-import { isLoopback, isNowhere, parseAddress } from './address-class.ts';
+import { leadsTo } from '../own-address.ts';
 import { atMost, findAddresses, type HttpGateOptions, resolveName } from './http-gate.ts';
 import { sendHop } from './http-hop.ts';
 import { relayAnswer } from './http-relay.ts';
@@ -56,7 +54,7 @@ export function addHttpProxyRoutes(app: FastifyInstance, environment: HttpProxyE
   const { options } = environment;
   const proxy = new HttpProxy(environment, {
     allow: options.allow,
-    isOwn: (address, port) => isOwnAddress(app, address, port),
+    isOwn: (address, port) => leadsTo(environment.runId, address, port),
     resolve: atMost(MAX_LOOKUPS, options.resolve ?? resolveName),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
   });
@@ -65,21 +63,6 @@ export function addHttpProxyRoutes(app: FastifyInstance, environment: HttpProxyE
     url: '/http_proxy/*',
     handler: (request, reply) => proxy.answer(request, reply),
   });
-}
-
-/** Where we listen; an unspecified address is every address of this machine. */
-function isOwnAddress(app: FastifyInstance, address: bigint, port: number): boolean {
-  return (app.addresses() as AddressInfo[]).some((own) => {
-    if (own.port !== port) return false;
-    const listening = parseAddress(own.address);
-    return listening === null || isNowhere(listening) ? isLocal(address) : listening === address;
-  });
-}
-
-function isLocal(address: bigint): boolean {
-  if (isLoopback(address)) return true;
-  const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return interfaces.some((own) => parseAddress(own.address) === address);
 }
 
 /** Invariant: a connection is only made to addresses that {@link findAddresses} gave for it. */

@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../../log/logger.ts';
+import { rememberServer } from '../own-address.ts';
 import { addHttpProxyRoutes } from './http-proxy.ts';
 import { addPanelRoutes } from './panel.ts';
 import { addShacacheRoutes } from './shacache.ts';
@@ -19,6 +20,7 @@ export interface WebEnvironment {
 
 /** Every route in a scope of its own, where a body is not read before the route is asked. */
 export function addWebRoutes(app: FastifyInstance, { options, log, runId }: WebEnvironment): void {
+  rememberServer(runId, app);
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
   const { allow, isTlsVerified } = options.httpProxy;

@@ -142,6 +142,21 @@ describe('a Master that is not as it should be', () => {
     const { status, text } = await ask(proxy, { filter_xml: { master_url: other.url } });
     expect(status).toBe(404);
     expect(text).toContain(`External SlapOS Master URL ${other.url} is not listed`);
+    expect(other.seen).toEqual([]);
+  });
+
+  test.each<[string, (url: URL) => string]>([
+    ['another scheme', (url) => `https://127.0.0.1:${url.port}/`],
+    ['another path', (url) => `http://localhost:${url.port}/x/`],
+    ['an address of this machine where it does not listen', (url) => `http://[::1]:${url.port}/`],
+    ['a name without address', (url) => `http://nobody.invalid:${url.port}/`],
+    ['no address at all', () => 'http://'],
+  ])('not the proxy itself: %s', async (_name, spell) => {
+    const proxy = await start();
+    const master_url = spell(new URL(proxy.url));
+    const { status, text } = await ask(proxy, { filter_xml: { master_url } });
+    expect(status).toBe(404);
+    expect(text).toContain(`External SlapOS Master URL ${master_url} is not listed`);
   });
 
   test('https without key and certificate', async () => {
