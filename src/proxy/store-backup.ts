@@ -30,6 +30,10 @@ import { writeSqlDump } from './sql-dump.ts';
 import { createPrivately, openSqliteStore } from './store-sqlite.ts';
 import { isCurrent, readSchemaVersion } from './store-version.ts';
 
+const DATABASE_HINT =
+  'A damaged database can be moved away with its -wal and -shm; then restore again.';
+const BACKUP_HINT =
+  'Give what `slapos proxy backup` wrote, a database of slapproxy or its SQL text; nothing was changed.';
 const SQLITE_HEADER = 'SQLite format 3\0';
 
 export interface BackupFacts {
@@ -68,10 +72,10 @@ export function restoreStore(
   log: Logger,
 ): Promise<BackupFacts & { readonly former: string | undefined }> {
   return withCopy(path, async (copy) => {
-    await guarded(backup, () => readBackup(backup, copy));
-    await guarded(backup, async () => settle(copy, backup));
+    await guarded(backup, () => readBackup(backup, copy), BACKUP_HINT);
+    await guarded(backup, async () => settle(copy, backup, BACKUP_HINT), BACKUP_HINT);
     await openSqliteStore(copy, defaultComputerId, log).close();
-    const facts = await guarded(backup, async () => settle(copy, backup));
+    const facts = await guarded(backup, async () => settle(copy, backup, BACKUP_HINT), BACKUP_HINT);
     const former = await guarded(path, async () => saveFormer(path));
     if (!existsSync(path)) createPrivately(path);
     await guarded(path, () => replace(copy, path));
@@ -105,14 +109,14 @@ function openExisting(path: string): Database {
 }
 
 /** Checks a copy and makes it one plain file. */
-function settle(copy: string, origin: string): BackupFacts {
+function settle(copy: string, origin: string, hint = DATABASE_HINT): BackupFacts {
   const database = new Sqlite(copy, { fileMustExist: true });
   try {
     database.pragma('journal_mode = DELETE');
     const verdict = database.pragma('integrity_check', { simple: true });
-    if (verdict !== 'ok') throw problem(origin, `it is damaged: ${verdict}`);
+    if (verdict !== 'ok') throw problem(origin, `it is damaged: ${verdict}`, hint);
     const version = readSchemaVersion(database, origin);
-    if (version === null) throw problem(origin, 'it holds no tables of slapproxy');
+    if (version === null) throw problem(origin, 'it holds no tables of slapproxy', hint);
     const table = isCurrent(version) ? tableName('partition', version) : `partition${version}`;
     const count = database.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
     return { schemaVersion: version, partitionCount: Number(count) };
@@ -197,21 +201,21 @@ function inUse(path: string, cause: unknown): SlaposError {
   });
 }
 
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function guarded<T>(path: string, work: () => Promise<T>, hint = DATABASE_HINT): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (isSlaposError(cause)) throw cause;
     if (!errorCode(cause).startsWith('SQLITE_')) throw fileProblem(path, cause);
-    throw problem(path, cause);
+    throw problem(path, cause, hint);
   }
 }
 
-function problem(path: string, cause: unknown): SlaposError {
+function problem(path: string, cause: unknown, hint = DATABASE_HINT): SlaposError {
   const reason = typeof cause === 'string' ? cause : errorMessage(cause);
   return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${path}: ${reason}`, {
     cause,
-    hint: 'A damaged database can be moved away with its -wal and -shm; then restore again.',
+    hint,
     context: { path },
   });
 }

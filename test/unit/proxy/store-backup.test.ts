@@ -116,7 +116,10 @@ test.each<[string, string | Buffer, RegExp]>([
   writeFileSync(backup, content);
   const before = readFileSync(path);
   await expect(restore()).rejects.toThrow(reason);
-  await expect(restore()).rejects.toMatchObject({ code: 'SLAPOS_ERR_DATABASE' });
+  await expect(restore()).rejects.toMatchObject({
+    code: 'SLAPOS_ERR_DATABASE',
+    hint: expect.stringMatching(/^(Give what|Use the program)/),
+  });
   expect(readFileSync(path)).toEqual(before);
   expect(readdirSync(folder).toSorted()).toEqual(['backup.db', 'proxy.db']);
 });
