@@ -24,7 +24,8 @@ export const run: CommandHandler = async (context) => {
     if (context.options[shell] === true) context.log.info(`${shell} ${NO_PYTHON}`);
   }
   const session = openSession(context);
-  const slap = new Slap(session.options);
+  const { masterUrl, masterRestUrl, keyFile, certFile, caFile, isTlsVerified } = session.options;
+  const slap = new Slap({ masterUrl, masterRestUrl, keyFile, certFile, caFile, isTlsVerified });
   const globals = createGlobals(slap, session, context);
   if (script !== undefined || process.stdin.isTTY !== true) {
     return runJavaScript(script ?? STDIN, args, globals, context);
