@@ -126,7 +126,9 @@ requires(
     await scenes.startStopped(USER + 9);
     await scenes.startStopped(USER + 9);
     const samples = listSamples(await reader.observe([USER + 9]));
-    const sums = await reader.observeUsage?.([USER + 9]);
+    const all = await reader.observeUsage?.([USER + 9]);
+    // Of others there may be what ended before the users were named.
+    const sums = all?.filter(({ uid }) => uid === USER + 9);
     scenes.end();
     const total = (field: 'rssBytes' | 'threads' | 'utimeTicks' | 'stimeTicks') =>
       samples.reduce((sum, sample) => sum + sample[field], 0);

@@ -69,6 +69,7 @@ requires('root', 'netns')('our own methods', () => {
   });
 
   it('tell what changed', async () => {
+    await daemon.awaitState('more', 'RUNNING');
     const first = await changes('');
     expect(first.full).toBe(true);
     expect(first.processes.length).toBeGreaterThan(10);
