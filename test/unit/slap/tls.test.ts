@@ -5,39 +5,20 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import forge from 'node-forge';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SlapClientOptions } from '../../../src/slap/connection.ts';
 import { Slap, type SlapOptions } from '../../../src/slap/slap.ts';
 import { createSlapClient } from '../../../src/slap/slap-client.ts';
+import { createLoopbackCertificate } from '../../support/loopback-certificate.ts';
 
 let folder: string;
 let server: Server;
 let masterUrl: string;
 
-function createCertificate(commonName: string) {
-  const keys = forge.pki.rsa.generateKeyPair(2048);
-  const certificate = forge.pki.createCertificate();
-  certificate.publicKey = keys.publicKey;
-  certificate.serialNumber = '01';
-  certificate.validity.notBefore = new Date(Date.now() - 86_400_000);
-  certificate.validity.notAfter = new Date(Date.now() + 86_400_000);
-  const name = [{ name: 'commonName', value: commonName }];
-  certificate.setSubject(name);
-  certificate.setIssuer(name);
-  certificate.setExtensions([
-    { name: 'basicConstraints', cA: true },
-    { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-  ]);
-  certificate.sign(keys.privateKey, forge.md.sha256.create());
-  const key = forge.pki.privateKeyToPem(keys.privateKey);
-  return { key, certificate: forge.pki.certificateToPem(certificate) };
-}
-
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slapos-tls-'));
-  const master = createCertificate('127.0.0.1');
-  const node = createCertificate('COMP-1');
+  const master = createLoopbackCertificate('127.0.0.1');
+  const node = createLoopbackCertificate('COMP-1');
   writeFileSync(join(folder, 'ca.pem'), master.certificate);
   writeFileSync(join(folder, 'node.key'), node.key);
   writeFileSync(join(folder, 'node.crt'), node.certificate);
