@@ -2,7 +2,6 @@
 // must not ask for. Built where clang and libbpf are (binding.gyp).
 #include <napi.h>
 
-#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -28,12 +27,14 @@ Napi::Value ToHandle(Napi::Env env, Handle& reader) {
                                      [](Napi::Env, Handle* handle) { delete handle; });
 }
 
+// The items where they are: the buffer keeps them alive.
 template <typename Item>
 Napi::Value ToBuffer(Napi::Env env, std::vector<Item>& items) {
-  size_t bytes = items.size() * sizeof(Item);
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
-  if (bytes > 0) ::memcpy(buffer.Data(), items.data(), bytes);
-  return buffer;
+  if (items.empty()) return Napi::ArrayBuffer::New(env, 0);
+  auto* kept = new std::vector<Item>(std::move(items));
+  return Napi::ArrayBuffer::New(
+      env, kept->data(), kept->size() * sizeof(Item),
+      [](Napi::Env, void*, std::vector<Item>* kept) { delete kept; }, kept);
 }
 
 // openTaskReader({object, isAccounting}): resolves to a handle.

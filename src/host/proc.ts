@@ -8,7 +8,7 @@ import { loadNative, type NativeAddon } from './native.ts';
 import { callNative } from './native-failure.ts';
 
 /** Bytes of one record. */
-export const PROC_RECORD_BYTES = 144;
+export const PROC_RECORD_BYTES = 152;
 
 /** Index into the 32-bit view of a record. */
 export const PROC_U32 = { pid: 0, ppid: 1, uid: 2, threads: 3 } as const;
@@ -28,11 +28,12 @@ export const PROC_F64 = {
   wchar: 12,
   syscr: 13,
   syscw: 14,
+  cgroupId: 15,
 } as const;
 
-const STATE_OFFSET = 120;
-const HAS_IO_OFFSET = 121;
-const COMM_OFFSET = 122;
+const STATE_OFFSET = 128;
+const HAS_IO_OFFSET = 129;
+const COMM_OFFSET = 130;
 const COMM_BYTES = 16;
 
 /** One process at the time of the sample; times in clock ticks (usually 1/100 s). */
@@ -57,6 +58,8 @@ export interface ProcessSample {
   readonly wchar: number;
   readonly syscr: number;
   readonly syscw: number;
+  /** Of the cgroup v2 hierarchy; 0 where the kernel does not tell (procfs before Linux 6.13). */
+  readonly cgroupId: number;
   /** Letter of proc_pid_stat(5). */
   readonly state: string;
   /** False when the io counters could not be read; they are 0 then. */

@@ -1,6 +1,7 @@
 /** Processes that stand still, so that two readings of them agree, and what /proc says of them. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ProcessSample } from '../../src/host/proc.ts';
 import { until } from './keeper-run.ts';
 
@@ -50,8 +51,21 @@ export class ProcessScenes {
   }
 }
 
+/** The inode of its folder in the cgroup v2 hierarchy (cgroups(7)); nothing where that is not mounted. */
+function readCgroupId(pid: number): { readonly cgroupId?: number } {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const mount = mounts.find((line) => / - cgroup2 /.test(line))?.split(' ')[4];
+  const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+  if (mount === undefined || path === undefined) return {};
+  const folder = statSync(join(mount, path), { throwIfNoEntry: false });
+  return folder === undefined ? {} : { cgroupId: folder.ino };
+}
+
+/** The cgroup is known only where the hierarchy is mounted. */
+type SlowSample = Omit<ProcessSample, 'cgroupId'> & Partial<ProcessSample>;
+
 /** The same facts as a sample from the text of /proc, read the slow way. */
-export function readSlowly(pid: number): ProcessSample {
+export function readSlowly(pid: number): SlowSample {
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'latin1');
   const stat = read('stat');
   const comm = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
@@ -76,6 +90,7 @@ export function readSlowly(pid: number): ProcessSample {
     wchar: io('wchar'),
     syscr: io('syscr'),
     syscw: io('syscw'),
+    ...readCgroupId(pid),
     state: rest[0] ?? '',
     hasIo: true,
     comm,

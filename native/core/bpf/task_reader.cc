@@ -12,6 +12,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "core/bpf/process_gathering.h"
 #include "core/bpf/task_record.h"
 #include "core/sys/sys_error.h"
 #include "core/sys/unique_fd.h"
@@ -25,7 +26,6 @@ using Settings = slapos_task_settings;
 
 // The kernel gives at most 32 KiB of an iterator at once.
 constexpr size_t kReadBytes = 64 * 1024;
-constexpr uint64_t kNsPerTick = 10'000'000;
 
 struct ObjectCloser {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -111,46 +111,6 @@ struct Sum {
 };
 using Sums = std::unordered_map<uid_t, Sum>;
 
-// Shares of user and system time of the exact run time, as /proc tells them
-// (cputime_adjust in kernel/sched/cputime.c).
-void SplitRunTime(const TaskRecord& task, ProcessRecord* record) {
-  double runtime = static_cast<double>(task.runtime_ns);
-  double utime = static_cast<double>(task.utime_ns);
-  double stime = static_cast<double>(task.stime_ns);
-  double system = utime + stime > 0 ? runtime * (stime / (utime + stime)) : 0;
-  auto ticks = [](double ns) {
-    return static_cast<double>(static_cast<uint64_t>(ns) / kNsPerTick);
-  };
-  record->stime_ticks = ticks(system);
-  record->utime_ticks = ticks(runtime - system);
-}
-
-// The letter of proc_pid_stat(5): get_task_state in fs/proc/array.c.
-uint8_t StateLetter(uint32_t state) {
-  constexpr uint32_t kUninterruptible = 0x02;
-  constexpr uint32_t kNoLoad = 0x400;
-  constexpr uint32_t kReported = 0x7f;
-  const char letters[] = "RSDTtXZP";
-  if ((state & (kUninterruptible | kNoLoad)) == (kUninterruptible | kNoLoad)) return 'I';
-  // Waiting for a lock of the realtime kernel, or frozen.
-  if ((state & 0x1000) != 0 || (state & 0x8000) != 0) state |= kUninterruptible;
-  state &= kReported;
-  int highest = state == 0 ? 0 : 32 - __builtin_clz(state);
-  return static_cast<uint8_t>(letters[highest]);
-}
-
-void Add(TaskRecord& sum, const TaskRecord& thread) {
-  sum.utime_ns += thread.utime_ns;
-  sum.stime_ns += thread.stime_ns;
-  sum.runtime_ns += thread.runtime_ns;
-  sum.rchar += thread.rchar;
-  sum.wchar += thread.wchar;
-  sum.syscr += thread.syscr;
-  sum.syscw += thread.syscw;
-  sum.read_bytes += thread.read_bytes;
-  sum.write_bytes += thread.write_bytes;
-}
-
 void Add(slapos_usage& sum, const slapos_usage& thread) {
   sum.runtime_ns += thread.runtime_ns;
   sum.read_bytes += thread.read_bytes;
@@ -173,30 +133,6 @@ UserUsage ToUsage(uid_t uid, const Sum& sum, double page_bytes) {
   return usage;
 }
 
-ProcessRecord ToProcess(const TaskRecord& task, double page_bytes) {
-  ProcessRecord record = {};
-  record.pid = task.pid;
-  record.ppid = task.ppid;
-  record.uid = task.uid;
-  record.threads = task.threads;
-  record.start_ticks = static_cast<double>(task.start_ns / kNsPerTick);
-  SplitRunTime(task, &record);
-  record.cutime_ticks = static_cast<double>(task.cutime_ns / kNsPerTick);
-  record.cstime_ticks = static_cast<double>(task.cstime_ns / kNsPerTick);
-  record.blkio_delay_ticks = static_cast<double>(task.blkio_delay_ns / kNsPerTick);
-  record.rss_bytes = static_cast<double>(task.rss_pages) * page_bytes;
-  record.read_bytes = static_cast<double>(task.read_bytes);
-  record.write_bytes = static_cast<double>(task.write_bytes);
-  record.rchar = static_cast<double>(task.rchar);
-  record.wchar = static_cast<double>(task.wchar);
-  record.syscr = static_cast<double>(task.syscr);
-  record.syscw = static_cast<double>(task.syscw);
-  record.state = StateLetter(task.state);
-  record.has_io = 1;
-  ::memcpy(record.comm, task.comm, ::strnlen(task.comm, sizeof task.comm));
-  return record;
-}
-
 }  // namespace
 
 struct TaskReader::Program {
@@ -208,13 +144,14 @@ struct TaskReader::Program {
   int ended_usage = -1;
   Link ended;
   std::vector<char> buffer = std::vector<char>(kReadBytes);
-  std::vector<TaskRecord> records;  // kept for its memory
+  size_t process_count = 0;  // of the last sample
 
   void LearnCpuOffsets();
   void SetWanted(const std::vector<uid_t>* uids);
   void CountEnded();
   Sums ReadEnded() const;
-  const std::vector<TaskRecord>& ReadTasks();
+  template <typename Take>
+  void ReadTasks(Take take);
 };
 
 // What to add to a per-CPU address for each CPU: from the addresses of a value of our own.
@@ -269,37 +206,15 @@ Sums TaskReader::Program::ReadEnded() const {
   return sums;
 }
 
-// One record for each thread.
-const std::vector<TaskRecord>& TaskReader::Program::ReadTasks() {
-  size_t bytes = 0;
+// Every thread. The kernel gives whole records as long as the buffer is not smaller than its own.
+template <typename Take>
+void TaskReader::Program::ReadTasks(Take take) {
   ReadIterator(tasks, buffer, [&](size_t length) {
-    size_t wanted = (bytes + length + sizeof(TaskRecord) - 1) / sizeof(TaskRecord);
-    if (records.size() < wanted) records.resize(wanted);
-    ::memcpy(reinterpret_cast<char*>(records.data()) + bytes, buffer.data(), length);
-    bytes += length;
+    if (length % sizeof(TaskRecord) != 0) throw SysError(EPROTO, "bpf", "read whole records");
+    auto* records = reinterpret_cast<const TaskRecord*>(buffer.data());
+    std::for_each(records, records + length / sizeof(TaskRecord), take);
   });
-  records.resize(bytes / sizeof(TaskRecord));
-  return records;
 }
-
-namespace {
-
-// Processes in the order of their pids, each with what its threads used.
-void GatherProcesses(std::vector<TaskRecord>& records) {
-  auto first_thread = std::stable_partition(records.begin(), records.end(),
-                                            [](const TaskRecord& task) { return task.is_leader; });
-  std::vector<TaskRecord> threads(first_thread, records.end());
-  records.erase(first_thread, records.end());
-  auto by_pid = [](const TaskRecord& a, const TaskRecord& b) { return a.pid < b.pid; };
-  if (!std::is_sorted(records.begin(), records.end(), by_pid))
-    std::sort(records.begin(), records.end(), by_pid);
-  for (const TaskRecord& thread : threads) {
-    auto process = std::lower_bound(records.begin(), records.end(), thread, by_pid);
-    if (process != records.end() && process->pid == thread.pid) Add(*process, thread);
-  }
-}
-
-}  // namespace
 
 TaskReader::TaskReader(const std::string& object_path, bool is_accounting) : program_(new Program) {
   Program& program = *program_;
@@ -315,25 +230,23 @@ TaskReader::~TaskReader() = default;
 
 std::vector<ProcessRecord> TaskReader::Sample(const std::vector<uid_t>* uids) {
   program_->SetWanted(uids);
-  std::vector<TaskRecord> tasks = program_->ReadTasks();
-  GatherProcesses(tasks);
-  double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  std::vector<ProcessRecord> processes;
-  processes.reserve(tasks.size());
-  for (const TaskRecord& task : tasks) processes.push_back(ToProcess(task, page_bytes));
+  ProcessGathering gathering(program_->process_count);
+  program_->ReadTasks([&](const TaskRecord& task) { gathering.Add(task); });
+  std::vector<ProcessRecord> processes = gathering.Finish();
+  program_->process_count = processes.size();
   return processes;
 }
 
 std::vector<UserUsage> TaskReader::SampleUsage(const std::vector<uid_t>* uids) {
   program_->SetWanted(uids);
   Sums sums = program_->ReadEnded();
-  for (const TaskRecord& task : program_->ReadTasks()) {
+  program_->ReadTasks([&](const TaskRecord& task) {
     Sum& sum = sums[task.uid];
     Add(sum.used, task.own);
     sum.rss_pages += task.rss_pages;
     sum.processes += task.is_leader;
     sum.threads += task.threads;
-  }
+  });
   double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
   std::vector<UserUsage> usage;
   usage.reserve(sums.size());

@@ -28,12 +28,13 @@ struct ProcessRecord {
   double wchar;
   double syscr;
   double syscw;
-  uint8_t state;   // the letter of proc_pid_stat(5)
-  uint8_t has_io;  // 1 when /proc/PID/io could be read
-  char comm[16];   // bytes, not terminated when full
+  double cgroup_id;  // in the cgroup v2 hierarchy; 0 where the kernel does not tell
+  uint8_t state;     // the letter of proc_pid_stat(5)
+  uint8_t has_io;    // 1 when /proc/PID/io could be read
+  char comm[16];     // bytes, not terminated when full
   uint8_t padding[6];
 };
-static_assert(sizeof(ProcessRecord) == 144);
+static_assert(sizeof(ProcessRecord) == 152);
 
 // Samples every process of `proc_root`, or only those whose real user is one of `uids`. A process
 // that vanishes meanwhile is left out. Throws SysError when the folder itself cannot be read.

@@ -17,6 +17,7 @@ struct PidfdInfo {
 };
 static_assert(sizeof(PidfdInfo) == 64);
 constexpr uint64_t kPidfdCredentials = 1U << 1;
+constexpr uint64_t kPidfdCgroupId = 1U << 2;
 constexpr uint64_t kPidfdExit = 1U << 3;  // Linux 6.15
 constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 
