@@ -15,6 +15,9 @@ const VERBS = new Set([
   'supervisor',
   'prune',
   'manager',
+  'status',
+  'panel',
+  'top',
 ]);
 /** What each layer below the verbs may import, besides itself, errors and log. */
 const SHARED = {
@@ -34,6 +37,9 @@ const VERB_MAY_USE = {
   report: ['instance', 'promise', 'supervisor', 'software'],
   manager: ['instance', 'supervisor'],
   collect: ['promise'],
+  status: ['collect', 'promise', 'supervisor'],
+  panel: ['collect', 'promise', 'proxy', 'status', 'supervisor'],
+  top: ['collect', 'status', 'supervisor'],
 };
 const PROCESS_LAYERS = new Set(['host', 'cli', 'bin']);
 
