@@ -1,4 +1,5 @@
 /** What a process's own cgroup has used, by the files of cgroup v2 (cgroups(7), kernel cgroup-v2.rst). */
+import { readFileSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -22,7 +23,8 @@ export function listCgroupMounts(mountinfo: string): readonly string[] {
 
 let mount: Promise<string | undefined> | undefined;
 
-function cgroupMount(): Promise<string | undefined> {
+/** Where cgroup v2 can be read; undefined where it cannot. */
+export function cgroupMount(): Promise<string | undefined> {
   mount ??= findMount();
   return mount;
 }
@@ -98,4 +100,32 @@ export async function readCgroupUsage(
     readBytes: sumDevices(io, 'rbytes'),
     writtenBytes: sumDevices(io, 'wbytes'),
   };
+}
+
+/**
+ * Folder of the nearest cgroup with this name above that of a process, as long as there is one.
+ * Only who may write to the hierarchy puts a process there. Reads memory of the kernel, at once.
+ */
+export function findCgroupAbove(pid: number, name: string, mountPoint: string): string | undefined {
+  const parts = (pathOfNow(pid) ?? '').split('/').slice(1, -1);
+  const depth = parts.lastIndexOf(name);
+  if (depth < 0 || parts.includes('..')) return undefined;
+  return join(mountPoint, ...parts.slice(0, depth + 1));
+}
+
+function pathOfNow(pid: number): string | undefined {
+  try {
+    return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** CPU seconds of all that ever ran in a cgroup; undefined when it is gone. */
+export function readCgroupCpuSeconds(folder: string): number | undefined {
+  try {
+    return parseCpuSeconds(readFileSync(join(folder, 'cpu.stat'), 'utf8'));
+  } catch {
+    return undefined;
+  }
 }

@@ -31,9 +31,9 @@ export const PROC_F64 = {
   cgroupId: 15,
 } as const;
 
-const STATE_OFFSET = 128;
-const HAS_IO_OFFSET = 129;
-const COMM_OFFSET = 130;
+/** Offset into the bytes of a record. */
+export const PROC_U8 = { state: 128, hasIo: 129, comm: 130 } as const;
+
 const COMM_BYTES = 16;
 
 /** One process at the time of the sample; times in clock ticks (usually 1/100 s). */
@@ -110,7 +110,7 @@ export function decodeProcTable(buffer: ArrayBuffer): ProcTable {
     words[(index * PROC_RECORD_BYTES) / 4 + PROC_U32[field]] ?? 0;
   const f64 = (index: number, field: F64Field) =>
     doubles[(index * PROC_RECORD_BYTES) / 8 + PROC_F64[field]] ?? 0;
-  const comm = (index: number) => decodeComm(bytes, index * PROC_RECORD_BYTES + COMM_OFFSET);
+  const comm = (index: number) => decodeComm(bytes, index * PROC_RECORD_BYTES + PROC_U8.comm);
   return {
     length: buffer.byteLength / PROC_RECORD_BYTES,
     u32,
@@ -144,8 +144,8 @@ function decodeSample(
   return {
     ...integers,
     ...counters,
-    state: String.fromCharCode(bytes[base + STATE_OFFSET] ?? 0),
-    hasIo: bytes[base + HAS_IO_OFFSET] === 1,
+    state: String.fromCharCode(bytes[base + PROC_U8.state] ?? 0),
+    hasIo: bytes[base + PROC_U8.hasIo] === 1,
     comm: comm(index),
   };
 }

@@ -6,7 +6,13 @@ import { createCollectHost } from '../../src/cli/node/collect-host.ts';
 import type { CollectHost } from '../../src/collect/collect-host.ts';
 import { runCollect } from '../../src/collect/run.ts';
 import type { CollectSettings } from '../../src/collect/settings.ts';
-import { decodeProcTable, PROC_F64, PROC_RECORD_BYTES, PROC_U32 } from '../../src/host/proc.ts';
+import {
+  decodeProcTable,
+  PROC_F64,
+  PROC_RECORD_BYTES,
+  PROC_U8,
+  PROC_U32,
+} from '../../src/host/proc.ts';
 import type { LogFields, Logger } from '../../src/log/logger.ts';
 
 /** Fields of one process that a scripted sample sets; the rest is 0. */
@@ -26,8 +32,8 @@ export function scriptedTable(processes: readonly ScriptedProcess[]) {
       if (field in PROC_U32) words[base / 4 + PROC_U32[field as keyof typeof PROC_U32]] = value;
       else doubles[base / 8 + PROC_F64[field as keyof typeof PROC_F64]] = value;
     }
-    bytes[base + 120] = 'S'.charCodeAt(0);
-    bytes[base + 121] = 1;
+    bytes[base + PROC_U8.state] = 'S'.charCodeAt(0);
+    bytes[base + PROC_U8.hasIo] = 1;
   });
   return decodeProcTable(buffer);
 }
