@@ -3,6 +3,7 @@ import type { BeneathFiles } from '../host/file.ts';
 import type { HostAccounts, HostFiles } from '../host/host.ts';
 import type { NativeDiskQuota, NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
 import type { ProcTable } from '../host/proc.ts';
+import type { CgroupFacts } from './daemon/cgroup-times.ts';
 import type { CollectStore } from './store.ts';
 
 /** How an attempt to write over the end of a file went. */
@@ -54,6 +55,8 @@ export interface CollectHost {
   diskQuota(path: string): Promise<NativeDiskQuota>;
   diskSpace(path: string): Promise<NativeDiskSpace>;
 
+  /** What cgroup v2 tells; undefined where there is none. */
+  openCgroups(): Promise<CgroupFacts | undefined>;
   openStore(path: string): Promise<CollectStore>;
   /** Milliseconds since the epoch. */
   nowMs(): number;

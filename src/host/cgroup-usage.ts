@@ -1,5 +1,5 @@
 /** What a process's own cgroup has used, by the files of cgroup v2 (cgroups(7), kernel cgroup-v2.rst). */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -118,6 +118,32 @@ function pathOfNow(pid: number): string | undefined {
     return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
   } catch {
     return undefined;
+  }
+}
+
+/** Deeper than systemd's slices of users with containers in them. */
+const MAX_DEPTH = 12;
+
+/** Folders of all cgroups with one of these names, not those within another. */
+export function listCgroups(names: ReadonlySet<string>, mountPoint: string): string[] {
+  const found: string[] = [];
+  const walk = (folder: string, depth: number): void => {
+    for (const name of listFolders(folder)) {
+      if (names.has(name)) found.push(join(folder, name));
+      else if (depth < MAX_DEPTH) walk(join(folder, name), depth + 1);
+    }
+  };
+  walk(mountPoint, 0);
+  return found;
+}
+
+/** None where the folder is gone. */
+function listFolders(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
   }
 }
 

@@ -1,23 +1,26 @@
 /**
- * What the collector's daemon counts against what it was: burners, threads, forkers, double forkers
- * and writers under many users, each of which says by getrusage(2) what it used.
+ * What the collector's daemon counts against what it was: burners, threads, forkers, parents of
+ * grandchildren and of orphans, and writers under many users, each of which says by getrusage(2) what
+ * it used. procfs is run without cgroups, where it cannot know of orphans, and with those of services.
  *
  *     npm run campaign -- collect-truth [--seconds 60] [--users 50]
  *
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a partition is
  * off by more than 2 % and what getrusage cannot see, the last moments of each child and what a
- * worker does after it told; procfs cuts four times of each process to hundredths of a second
- * besides. Bytes written are those that writers wrote and synced, and the pages
+ * worker does after it told; procfs without cgroups cuts four times of each process to
+ * hundredths of a second besides. Bytes written are those that writers wrote and synced, and the pages
  * that the file system writes on their behalf.
  */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/native.ts';
 import { openProcessReader } from '../../src/host/process-reader.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
-import { WORK_KINDS, type Work, work } from '../support/known-work.ts';
+import { WAITED_KINDS, WORK_KINDS, type Work, work } from '../support/known-work.ts';
+import { ServiceGroups } from '../support/service-groups.ts';
 
 const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({
@@ -28,7 +31,7 @@ const { values } = parseArgs({
 });
 const [seconds, users] = [Number(values.seconds), Number(values.users)];
 const ALLOWED_SHARE = 0.02;
-const UNSEEN_S = { bpf: 0.01, procfs: 0.05 } as const;
+const UNSEEN_S = { bpf: 0.01, procfs: 0.05, 'procfs, cgroups': 0.01 } as const;
 type Reader = keyof typeof UNSEEN_S;
 const UNSEEN_BYTES = 256 * 1024;
 const CPU = 'slapos_partition_cpu_seconds_total';
@@ -60,17 +63,35 @@ function makeFolder(daemon: CollectDaemon): string {
   return folder;
 }
 
-async function measure(daemon: CollectDaemon, folder: string, unseenS: number): Promise<Figure[]> {
+async function measure(
+  daemon: CollectDaemon,
+  folder: string,
+  reader: Reader,
+  groups: ServiceGroups | undefined,
+): Promise<Figure[]> {
+  const unseenS = UNSEEN_S[reader];
   const before = { cpu: await daemon.read(CPU), written: await daemon.read(WRITTEN) };
-  const kindOf = (index: number) => WORK_KINDS[index % WORK_KINDS.length] ?? 'burner';
+  const kinds = reader === 'procfs' ? WAITED_KINDS : WORK_KINDS;
+  const kindOf = (index: number) => kinds[index % kinds.length] ?? 'burner';
   const done: readonly Work[] = await Promise.all(
     Array.from({ length: users }, (_, index) =>
-      work(daemon.uid(index), kindOf(index), seconds, join(folder, String(index), 'file')),
+      work(
+        daemon.uid(index),
+        kindOf(index),
+        seconds,
+        join(folder, String(index), 'file'),
+        groups?.make(index),
+      ),
     ),
   );
   await daemon.samples(3);
   const after = { cpu: await daemon.read(CPU), written: await daemon.read(WRITTEN) };
-  for (const { child } of done) child.kill('SIGKILL');
+  await Promise.all(
+    done.map(async ({ child }) => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }),
+  );
   return done.flatMap(({ kind, cpuS, writtenBytes }, index) => {
     const partition = `slappart${index}`;
     const grown = (what: 'cpu' | 'written') =>
@@ -98,11 +119,16 @@ function printTable(reader: string, figures: readonly Figure[]): void {
 
 /** Gives the number of figures that are off. */
 async function runReader(reader: Reader): Promise<number> {
+  const groups = reader === 'procfs, cgroups' ? new ServiceGroups() : undefined;
+  if (groups?.mount() === false) {
+    print(`${reader}: left out, no cgroup v2 can be mounted`);
+    return 0;
+  }
   const daemon = new CollectDaemon(users);
   const folder = makeFolder(daemon);
   try {
-    await daemon.start('--interval', '1s', '--reader', reader);
-    const figures = await measure(daemon, folder, UNSEEN_S[reader]);
+    await daemon.start('--interval', '1s', '--reader', reader === 'bpf' ? 'bpf' : 'procfs');
+    const figures = await measure(daemon, folder, reader, groups);
     printTable(reader, figures);
     const off = figures.filter(isOff);
     for (const { kind, partition, counted, truth } of off) {
@@ -111,6 +137,7 @@ async function runReader(reader: Reader): Promise<number> {
     return off.length;
   } finally {
     await daemon.remove();
+    groups?.remove();
     rmSync(folder, { recursive: true });
   }
 }
@@ -120,7 +147,8 @@ async function main(): Promise<number> {
   const best = await openProcessReader();
   if (best.kind === 'procfs') print(`no BPF reader: ${best.reason}`);
   let off = 0;
-  for (const kind of new Set([best.kind, 'procfs'] as const)) off += await runReader(kind);
+  for (const kind of new Set([best.kind, 'procfs', 'procfs, cgroups'] as const))
+    off += await runReader(kind);
   const seen = `${UNSEEN_S.bpf} s (procfs: ${UNSEEN_S.procfs} s) or ${UNSEEN_BYTES / 1024} KiB`;
   const allowed = `2 % and ${seen}`;
   print(

@@ -2,9 +2,16 @@
 import { realpath, rename, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CollectHost, RunLock } from '../../collect/collect-host.ts';
+import type { CgroupFacts } from '../../collect/daemon/cgroup-times.ts';
 import { openSqliteStore } from '../../collect/sqlite-store.ts';
 import { errorCode } from '../../errors/slapos-error.ts';
 import { createAccounts } from '../../host/account.ts';
+import {
+  cgroupMount,
+  findCgroupAbove,
+  listCgroups,
+  readCgroupCpuSeconds,
+} from '../../host/cgroup-usage.ts';
 import { readCommandLine } from '../../host/command-line.ts';
 import { createBeneathFiles } from '../../host/file.ts';
 import { overwriteEnd } from '../../host/file-end.ts';
@@ -35,10 +42,21 @@ export function createCollectHost(): CollectHost {
     isAlive,
     pid: process.pid,
     ...diskMeasures(),
+    openCgroups,
     openStore: openSqliteStore,
     nowMs: Date.now,
     monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
     sleep: pause,
+  };
+}
+
+async function openCgroups(): Promise<CgroupFacts | undefined> {
+  const mountPoint = await cgroupMount();
+  if (mountPoint === undefined) return undefined;
+  return {
+    listGroups: (names) => listCgroups(names, mountPoint),
+    findGroup: (pid, name) => findCgroupAbove(pid, name, mountPoint),
+    readCpuSeconds: readCgroupCpuSeconds,
   };
 }
 

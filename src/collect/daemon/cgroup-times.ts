@@ -8,6 +8,8 @@ import type { ProcTable } from '../../host/proc.ts';
 
 /** What the kernel tells of cgroups; answers at once, from memory. */
 export interface CgroupFacts {
+  /** Folders of all cgroups with one of these names, of whoever they are. */
+  listGroups(names: ReadonlySet<string>): readonly string[];
   /** Folder of the nearest cgroup above that of a process that has this name. */
   findGroup(pid: number, name: string): string | undefined;
   /** CPU seconds of all that ever ran in it; undefined when it is gone. */
@@ -37,6 +39,8 @@ export class CgroupTimes {
   readonly #facts: CgroupFacts;
   /** By folder. */
   #groups: ReadonlyMap<string, Group> = new Map();
+  /** CPU seconds of what may be a group of ours, when counting began. */
+  #begun: Map<string, number> | undefined;
   /** By id of the cgroup. */
   #places: ReadonlyMap<number, Place> = new Map();
 
@@ -45,22 +49,30 @@ export class CgroupTimes {
   }
 
   /**
-   * What groups used since the call before. A group that was not known then is only remembered: its
-   * processes are to be counted one by one once more.
+   * What groups used since the call before, new ones since they were made. A group is known by a
+   * process of its user: another node of the machine may use the same names.
    * @param groupOf name of the cgroup of the services of a user
    */
   add(table: ProcTable, groupOf: ReadonlyMap<number, string>): CgroupGrowth {
+    this.#begun ??= this.#readBegun(new Set(groupOf.values()));
     const former = this.#groups;
     this.#places = this.#findPlaces(table, groupOf);
     this.#groups = this.#readGroups();
     const cpuS = new Map<number, number>();
     for (const [folder, { uid, cpuS: now }] of this.#groups) {
-      const before = former.get(folder)?.cpuS ?? now;
-      cpuS.set(uid, (cpuS.get(uid) ?? 0) + Math.max(0, now - before));
+      const before = former.get(folder)?.cpuS ?? this.#begun.get(folder) ?? 0;
+      // Less than before: removed and made anew meanwhile.
+      cpuS.set(uid, (cpuS.get(uid) ?? 0) + (now < before ? now : now - before));
+      this.#begun.delete(folder);
     }
-    const isCovered = ({ folder = '' }: Place) => former.has(folder) && this.#groups.has(folder);
+    const isCovered = ({ folder = '' }: Place) => this.#groups.has(folder);
     const ids = [...this.#places].filter(([, place]) => isCovered(place)).map(([id]) => id);
     return { cpuS, covered: new Set(ids) };
+  }
+
+  #readBegun(names: ReadonlySet<string>): Map<string, number> {
+    const folders = this.#facts.listGroups(names);
+    return new Map(folders.map((folder) => [folder, this.#facts.readCpuSeconds(folder) ?? 0]));
   }
 
   #findPlaces(table: ProcTable, groupOf: ReadonlyMap<number, string>): Map<number, Place> {

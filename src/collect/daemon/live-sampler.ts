@@ -1,7 +1,8 @@
 /** Samples the node again and again, and knows what every partition consumes. */
-import type { ProcessReader } from '../../host/process-reader.ts';
+import type { ProcessReader, UserUsage } from '../../host/process-reader.ts';
 import type { CollectHost } from '../collect-host.ts';
 import type { CollectUser } from '../sample.ts';
+import { type CgroupFacts, CgroupTimes } from './cgroup-times.ts';
 import { type Pressure, renderMetrics } from './metrics.ts';
 import { PartitionStates, type Traffic } from './partition-state.ts';
 import { PRESSURE_RESOURCES, parsePressure, parseTapTraffic } from './pressure.ts';
@@ -16,6 +17,8 @@ const KEPT_SAMPLES = 3600;
 export interface LiveSamplerOptions {
   readonly host: Pick<CollectHost, 'files' | 'accounts' | 'nowMs' | 'monotonicMs'>;
   readonly reader: ProcessReader;
+  /** Absent where there is no cgroup v2. */
+  readonly cgroups?: CgroupFacts | undefined;
   readonly users: readonly CollectUser[];
   /** Name of the tap of each partition. */
   readonly taps: readonly string[];
@@ -29,7 +32,10 @@ export class LiveSampler implements ServedState {
   readonly #states: PartitionStates;
   readonly #ring: SeriesRing;
   readonly #accountant = new ProcessAccountant();
+  readonly #cgroupTimes: CgroupTimes | undefined;
   #uids: readonly number[] = [];
+  /** Name of the partition, which is that of its group of services, by its user. */
+  #groupOf: ReadonlyMap<number, string> = new Map();
   #pressure: readonly Pressure[] = [];
   #failingPromises: ReadonlyArray<number | undefined> = [];
   #sampleCount = 0;
@@ -41,6 +47,7 @@ export class LiveSampler implements ServedState {
     this.#names = options.users.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
     this.#states = new PartitionStates(this.#names);
     this.#ring = new SeriesRing(this.#names.length, KEPT_SAMPLES);
+    if (options.cgroups !== undefined) this.#cgroupTimes = new CgroupTimes(options.cgroups);
   }
 
   /** Looks the users of the partitions up again: format may have made some. */
@@ -50,6 +57,8 @@ export class LiveSampler implements ServedState {
     const uids = this.#options.users.map(({ name }) => byName.get(name));
     this.#states.nameUsers(uids);
     this.#uids = uids.filter((uid) => uid !== undefined);
+    const names = uids.map((uid, index) => [uid ?? -1, this.#names[index] ?? ''] as const);
+    this.#groupOf = new Map(names);
   }
 
   /** Takes one sample. */
@@ -57,8 +66,7 @@ export class LiveSampler implements ServedState {
     const { host, reader } = this.#options;
     const beganMs = host.monotonicMs();
     const usage =
-      (await reader.observeUsage?.(this.#uids)) ??
-      this.#accountant.add(await reader.observe(this.#uids), beganMs / TICK_MS);
+      (await reader.observeUsage?.(this.#uids)) ?? (await this.#accountProcesses(beganMs));
     const traffic = await this.#readTraffic();
     this.#pressure = await this.#readPressure();
     this.#states.add({ monotonicMs: beganMs, usage, traffic });
@@ -68,6 +76,13 @@ export class LiveSampler implements ServedState {
     );
     this.#sampleCount += 1;
     this.#sampleS = (host.monotonicMs() - beganMs) / 1000;
+  }
+
+  /** For a reader that knows only who lives. */
+  async #accountProcesses(beganMs: number): Promise<readonly UserUsage[]> {
+    const table = await this.#options.reader.observe(this.#uids);
+    const cgroups = this.#cgroupTimes?.add(table, this.#groupOf);
+    return this.#accountant.add(table, beganMs / TICK_MS, cgroups);
   }
 
   noteSkipped(): void {

@@ -5,6 +5,7 @@
  */
 import type { ProcTable } from '../../host/proc.ts';
 import type { UserUsage } from '../../host/process-reader.ts';
+import type { CgroupGrowth } from './cgroup-times.ts';
 
 const TICKS_PER_SECOND = 100;
 
@@ -13,6 +14,7 @@ interface Tracked {
   readonly pid: number;
   readonly ppid: number;
   readonly uid: number;
+  readonly cgroupId: number;
   readonly startTicks: number;
   readonly ownTicks: number;
   readonly childTicks: number;
@@ -31,6 +33,7 @@ interface Sums {
   threads: number;
 }
 
+const NO_CGROUPS: CgroupGrowth = { cpuS: new Map(), covered: new Set() };
 const NOTHING = { rssBytes: 0, processes: 0, threads: 0 };
 
 export class ProcessAccountant {
@@ -41,29 +44,41 @@ export class ProcessAccountant {
   /**
    * Takes a sample of all processes of the users that are counted.
    * @param nowTicks since boot, when the sample began
+   * @param cgroups that tell the time of their processes
    */
-  add(table: ProcTable, nowTicks: number): readonly UserUsage[] {
+  add(table: ProcTable, nowTicks: number, cgroups = NO_CGROUPS): readonly UserUsage[] {
     const now = readTracked(table);
     const ended = this.#last === undefined ? new Map() : sumEnded(this.#last, now);
     for (const sums of this.#sums.values()) Object.assign(sums, NOTHING);
-    for (const process of now.values()) this.#count(process, ended.get(process.pid));
+    for (const process of now.values()) {
+      const more = this.#grown(process, ended.get(process.pid));
+      if (cgroups.covered.has(process.cgroupId)) more.ticks = 0;
+      this.#count(process, more);
+    }
+    for (const [uid, cpuS] of cgroups.cpuS) this.#sumsOf(uid).cpuTicks += cpuS * TICKS_PER_SECOND;
     this.#last = now;
     this.#lastTicks = nowTicks;
     return [...this.#sums].map(([uid, sums]) => toUsage(uid, sums));
   }
 
-  #count(process: Tracked, ended: Ended | undefined): void {
-    const before = this.#last?.get(process.pid);
+  #count(process: Tracked, more: Growth): void {
     const sums = this.#sumsOf(process.uid);
     sums.rssBytes += process.rssBytes;
     sums.processes += 1;
     sums.threads += process.threads;
+    add(sums, more);
+  }
+
+  #grown(process: Tracked, ended: Ended | undefined): Growth {
+    const before = this.#last?.get(process.pid);
     if (before?.startTicks === process.startTicks && before.uid === process.uid) {
-      add(sums, growth(before, process, ended));
-    } else if (this.#last !== undefined && process.startTicks >= this.#lastTicks - 1) {
-      // Older processes came to this user with what they had used before.
-      add(sums, { ticks: process.ownTicks + process.childTicks, io: process.io });
+      return growth(before, process, ended);
     }
+    if (this.#last !== undefined && process.startTicks >= this.#lastTicks - 1) {
+      return { ticks: process.ownTicks + process.childTicks, io: process.io };
+    }
+    // Older processes came to this user with what they had used before.
+    return { ticks: 0, io: [] };
   }
 
   #sumsOf(uid: number): Sums {
@@ -73,6 +88,11 @@ export class ProcessAccountant {
     this.#sums.set(uid, sums);
     return sums;
   }
+}
+
+interface Growth {
+  ticks: number;
+  readonly io: readonly number[];
 }
 
 /** What processes that are gone had been counted with, by the parent that may have got it. */
@@ -89,6 +109,7 @@ function readTracked(table: ProcTable): Map<number, Tracked> {
       pid,
       ppid: table.u32(index, 'ppid'),
       uid: table.u32(index, 'uid'),
+      cgroupId: table.f64(index, 'cgroupId'),
       startTicks: table.f64(index, 'startTicks'),
       ownTicks: table.f64(index, 'utimeTicks') + table.f64(index, 'stimeTicks'),
       childTicks: table.f64(index, 'cutimeTicks') + table.f64(index, 'cstimeTicks'),
@@ -139,7 +160,7 @@ function findHeir(
 }
 
 /** Of what came from children, that part which was not counted while they lived. */
-function growth(before: Tracked, now: Tracked, ended: Ended | undefined) {
+function growth(before: Tracked, now: Tracked, ended: Ended | undefined): Growth {
   const fromChildren = now.childTicks - before.childTicks;
   const counted = ended?.ticks ?? 0;
   // Each time is cut to whole ticks. A parent that ignores SIGCHLD inherits nothing.
@@ -153,7 +174,7 @@ function growth(before: Tracked, now: Tracked, ended: Ended | undefined) {
   };
 }
 
-function add(sums: Sums, more: { readonly ticks: number; readonly io: readonly number[] }): void {
+function add(sums: Sums, more: Growth): void {
   sums.cpuTicks += more.ticks;
   more.io.forEach((value, index) => {
     sums.io[index] = (sums.io[index] ?? 0) + value;

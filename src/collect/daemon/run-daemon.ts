@@ -30,7 +30,9 @@ export async function runDaemon(input: DaemonInput): Promise<number> {
 
 async function serve(input: DaemonInput): Promise<void> {
   const { settings, log, reader, listen } = input;
-  const sampler = new LiveSampler({ ...input, users: settings.users, taps: settings.taps });
+  const cgroups = await input.host.openCgroups();
+  const { users, taps } = settings;
+  const sampler = new LiveSampler({ ...input, users, taps, cgroups });
   const server = new CollectServer(sampler);
   await sampler.readUsers();
   await sampler.sample();

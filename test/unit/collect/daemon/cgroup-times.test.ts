@@ -13,6 +13,11 @@ class Facts implements CgroupFacts {
   readonly folders = new Map<number, string>();
   readonly seconds = new Map<string, number>();
   looks = 0;
+  /** Those that are there when counting begins. */
+  begun: readonly string[] = ['/cg/slappart0', '/cg/slappart1'];
+  listGroups(): readonly string[] {
+    return this.begun;
+  }
   findGroup(pid: number, name: string): string | undefined {
     this.looks += 1;
     const folder = this.folders.get(pid);
@@ -35,15 +40,33 @@ function scene() {
   return { facts, look };
 }
 
-it('counts a group from the second time on that it is seen', () => {
+it('counts from the beginning on what a group uses', () => {
   const { facts, look } = scene();
   const first = look(process(1, 1000, 77));
-  expect(first.covered.size).toBe(0);
   expect(first.cpuS.get(1000)).toBe(0);
   facts.seconds.set('/cg/slappart0', 5.75);
   const second = look(process(1, 1000, 77));
   expect([...second.covered]).toEqual([77]);
   expect(second.cpuS.get(1000)).toBe(0.75);
+});
+
+it('counts a group that had no process then, and one that was made since', () => {
+  const { facts, look } = scene();
+  facts.begun = ['/cg/slappart0'];
+  look();
+  facts.seconds.set('/cg/slappart0', 6).set('/cg/slappart1', 0.25);
+  const { cpuS, covered } = look(process(1, 1000, 77), process(3, 1001, 50));
+  expect([cpuS.get(1000), cpuS.get(1001)]).toEqual([1, 0.25]);
+  expect([...covered]).toEqual([77, 50]);
+});
+
+it("leaves another node's group of the same name alone", () => {
+  const { facts, look } = scene();
+  facts.begun = ['/cg/slappart0', '/other/slappart0'];
+  facts.seconds.set('/other/slappart0', 100);
+  look(process(1, 1000, 77));
+  facts.seconds.set('/other/slappart0', 200);
+  expect(look(process(1, 1000, 77)).cpuS.get(1000)).toBe(0);
 });
 
 it('counts what ran between two samples in a group that has no process now', () => {
@@ -69,11 +92,11 @@ it('leaves processes elsewhere, and kernels that tell no cgroup, to be counted o
   }
 });
 
-it('never lets a group of the same name that was made anew count backwards', () => {
+it('never counts backwards when a group of the same name was made anew', () => {
   const { facts, look } = scene();
   look(process(1, 1000, 77));
   facts.seconds.set('/cg/slappart0', 0.5);
-  expect(look(process(1, 1000, 80)).cpuS.get(1000)).toBe(0);
+  expect(look(process(1, 1000, 80)).cpuS.get(1000)).toBe(0.5);
   facts.seconds.delete('/cg/slappart0');
   expect(look(process(1, 1000, 80)).covered.size).toBe(0);
 });
