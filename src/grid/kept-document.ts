@@ -62,6 +62,20 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/**
+ * The document that is kept, for one who only wants to know.
+ * @returns undefined when there is none, or none that may be used.
+ * @throws HostError when it cannot be read.
+ */
+export async function readKeptDocument(
+  folder: Pick<OwnedFolder, 'stat' | 'readSole'>,
+  source: Source,
+): Promise<SlapComputer | undefined> {
+  const text = await readOwn(folder);
+  const known = text === undefined ? undefined : parseKeptDocument(text, source);
+  return known === undefined ? undefined : decodeComputer(known.body);
+}
+
 /** @param keeps false for a command that changes nothing */
 export function openKeptDocument(context: GridContext, keeps: boolean): ComputerMemory {
   const { host, log, options } = context;
@@ -91,7 +105,9 @@ export function openKeptDocument(context: GridContext, keeps: boolean): Computer
 }
 
 /** undefined unless only we can have written it. */
-async function readOwn(folder: OwnedFolder): Promise<string | undefined> {
+async function readOwn(
+  folder: Pick<OwnedFolder, 'stat' | 'readSole'>,
+): Promise<string | undefined> {
   const [parent, file] = [await folder.stat(FOLDER), await folder.stat(KEPT_DOCUMENT)];
   if (!isOwn(parent, 'directory') || !isOwn(file, 'file')) return undefined;
   return (await folder.readSole(KEPT_DOCUMENT, MAX_BYTES))?.toString();

@@ -84,7 +84,7 @@ export function judgeRuns(
   return { hasFailed: isFailedRun(latest) && failures >= failureAmount, message };
 }
 
-function isFailedRun(run: LogRun): boolean {
+export function isFailedRun(run: LogRun): boolean {
   return run.some((line) => FAILURE_LEVELS.has(line.level));
 }
 

@@ -66,21 +66,47 @@ export interface SavedResult {
   readonly message: string;
 }
 
+/** What a saved result tells people. */
+export interface ToldResult extends SavedResult {
+  /** Milliseconds since the epoch; undefined where it does not say. */
+  readonly atMs: number | undefined;
+  /** 0 where it does not say. */
+  readonly executionS: number;
+}
+
 /** @returns undefined for text that is no result; the caller warns and goes on without one. */
 export function parsePromiseResult(text: string): SavedResult | undefined {
+  const told = parseToldResult(text);
+  return told && { hasFailed: told.hasFailed, message: told.message };
+}
+
+/** Like {@link parsePromiseResult}, with when it was and how long it took. */
+export function parseToldResult(text: string): ToldResult | undefined {
   try {
-    const { result } = JSON.parse(text) as { result?: Record<string, unknown> };
+    const saved = JSON.parse(text) as Record<string, unknown>;
+    const result = saved['result'] as Record<string, unknown> | undefined;
     if (result?.['type'] !== 'Test Result' && result?.['type'] !== 'Anomaly Result') {
       return undefined;
     }
     const message = result['message'];
+    const seconds = saved['execution-time'];
     return {
       hasFailed: result['failed'] === true,
       message: typeof message === 'string' ? limitMessage(message) : '',
+      atMs: parseResultDate(result['date']),
+      executionS: typeof seconds === 'number' && seconds >= 0 ? seconds : 0,
     };
   } catch {
     return undefined;
   }
+}
+
+const DATE = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\+0000$/;
+
+function parseResultDate(value: unknown): number | undefined {
+  const [, text] = (typeof value === 'string' ? DATE.exec(value) : null) ?? [];
+  const time = text === undefined ? Number.NaN : Date.parse(`${text}Z`);
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /** `2026-11-20T23:32:12+0000` */

@@ -106,8 +106,12 @@ export class SupervisorClient {
    * Calls a method that is answered at once.
    * @throws as {@link SupervisorClient.call}, also when nothing comes within the time.
    */
-  callWithin<T = RpcValue>(timeoutMs: number, method: string): Promise<T> {
-    return this.#call<T>(method, [], timeoutMs);
+  callWithin<T = RpcValue>(
+    timeoutMs: number,
+    method: string,
+    ...params: readonly RpcValue[]
+  ): Promise<T> {
+    return this.#call<T>(method, params, timeoutMs);
   }
 
   async #call<T>(

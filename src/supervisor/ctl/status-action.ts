@@ -70,14 +70,19 @@ export function renderLastExit({ last_exit: exit }: ProcessReason): string {
   return `${what} at ${renderTime(exit.time)}`;
 }
 
-/** The line below a process that says why it does not run; undefined when nothing is known. */
-export function renderReason(reason: ProcessReason | undefined): string | undefined {
-  if (reason === undefined) return undefined;
+/** How it ended last and what it said; '' when nothing is known. */
+export function describeReason(reason: ProcessReason): string {
   const parts = [
     renderLastExit(reason),
     reason.last_line === '' ? '' : `last line: ${reason.last_line}`,
-  ].filter((part) => part !== '');
-  return parts.length === 0 ? undefined : `    ${parts.join('; ')}`;
+  ];
+  return parts.filter((part) => part !== '').join('; ');
+}
+
+/** The line below a process that says why it does not run; undefined when nothing is known. */
+export function renderReason(reason: ProcessReason | undefined): string | undefined {
+  const text = reason === undefined ? '' : describeReason(reason);
+  return text === '' ? undefined : `    ${text}`;
 }
 
 /** What of a process is worth a reason without having been asked for: a failure. */
