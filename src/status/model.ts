@@ -10,8 +10,12 @@ export interface NodeStatus {
   readonly computerId: string;
   readonly instanceRoot: string;
   readonly supervisor: Availability;
+  /** Whether the Master's last document could be read, which tells what is in the partitions. */
+  readonly document?: Availability;
   /** Where the consumption comes from. */
   readonly consumption: Availability & { readonly source: 'daemon' | 'database' | 'none' };
+  /** What else of the node could not be read, a line each. */
+  readonly problems?: readonly string[];
   /** In the order of the partitions' numbers. */
   readonly partitions: readonly PartitionStatus[];
 }
@@ -36,6 +40,8 @@ export interface PartitionStatus {
   readonly promises: readonly PromiseStatus[];
   /** Null when nobody has measured it. */
   readonly consumption: Consumption | null;
+  /** What of it could not be read, a line each. */
+  readonly problems?: readonly string[];
 }
 
 export interface InstanceStatus {
@@ -82,6 +88,24 @@ export interface Consumption {
   readonly writeBytesPerS: number;
   readonly netInBytesPerS: number;
   readonly netOutBytesPerS: number;
+  /**
+   * Reads and writes together, where they are not told apart: the database knows no more, and
+   * nothing of the network. The rates above are 0 then.
+   */
+  readonly ioBytesPerS?: number;
   /** Of its folder, from the last walk; null when it was not walked. */
   readonly diskBytes: number | null;
+}
+
+/** What a partition has used, for charts. */
+export interface PartitionSeries {
+  readonly partition: string;
+  /** One a sample of the collector's daemon, or one a minute from its database. */
+  readonly resolution: 'sample' | 'minute';
+  /** Milliseconds since the epoch, oldest first. */
+  readonly timesMs: readonly number[];
+  /** By names of {@link Consumption}; as many values as there are times. */
+  readonly values: Readonly<Record<string, readonly number[]>>;
+  /** Why there is nothing; empty when there is. */
+  readonly reason: string;
 }

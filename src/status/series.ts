@@ -1,0 +1,43 @@
+/** What a partition has used, for charts: from the collector's daemon, else by minute. */
+import { reasonOf } from './availability.ts';
+import { readCollectedSeries } from './collector-database.ts';
+import { consumptionPaths } from './consumption.ts';
+import type { PartitionSeries } from './model.ts';
+import { isPartitionName } from './partition-folders.ts';
+import type { StatusSources } from './sources.ts';
+
+/** Minutes of a day. */
+const MAX_MINUTES = 1440;
+
+/**
+ * @param sinceMs only what is newer, milliseconds since the epoch
+ * @returns undefined for a name that is no partition's.
+ */
+export async function readSeries(
+  sources: StatusSources,
+  reference: string,
+  sinceMs = 0,
+): Promise<PartitionSeries | undefined> {
+  if (!isPartitionName(sources.settings, reference)) return undefined;
+  return readMinutes(sources, reference, sinceMs);
+}
+
+async function readMinutes(
+  { host, settings }: StatusSources,
+  reference: string,
+  sinceMs: number,
+): Promise<PartitionSeries> {
+  const { database } = consumptionPaths(settings.instanceRoot);
+  const nothing = { partition: reference, resolution: 'minute', timesMs: [], values: {} } as const;
+  try {
+    const { targets } = await host.look(settings.instanceRoot, { targets: [reference] });
+    const owner = typeof targets[0] === 'object' ? host.findUserName(targets[0].uid) : undefined;
+    if (owner === undefined) return { ...nothing, reason: 'Its folder has no known owner.' };
+    const oldestMs = Math.max(sinceMs, host.nowMs() - MAX_MINUTES * 60_000);
+    const found = await readCollectedSeries(database, owner, oldestMs);
+    const reason = found.timesMs.length > 0 ? '' : 'Nothing was collected in that time.';
+    return { ...nothing, ...found, reason };
+  } catch (error) {
+    return { ...nothing, reason: `${database}: ${reasonOf(error)}` };
+  }
+}
