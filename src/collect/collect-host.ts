@@ -1,4 +1,5 @@
 /** What `node collect` needs of the machine: the port that the command line wires. */
+import type { DaemonSocket } from '../host/daemon-socket.ts';
 import type { BeneathFiles } from '../host/file.ts';
 import type { HostAccounts, HostFiles } from '../host/host.ts';
 import type { NativeDiskQuota, NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
@@ -38,6 +39,10 @@ export interface CollectHost {
   realpath(path: string): Promise<string | undefined>;
   /** Major and minor number of the device that holds a path. */
   deviceOf(path: string): Promise<{ readonly major: number; readonly minor: number }>;
+  /**
+   * Listens at a path beneath `root` for programs of root. Rejects when that cannot be done safely.
+   */
+  openSocket(root: string, path: string): Promise<DaemonSocket>;
   /** Takes the lock of the run. */
   lock(path: string): RunLock;
 

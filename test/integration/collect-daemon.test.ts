@@ -1,9 +1,15 @@
 /** `slapos node collect --daemon` as a user runs it, on processes of known cost. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import {
+  followSamples,
+  type NodeSample,
+  readPartitions,
+  readSeries,
+} from '../../src/collect/daemon/daemon-client.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
 import { work } from '../support/known-work.ts';
 import { type Facility, requires } from '../support/requires.ts';
@@ -125,6 +131,45 @@ for (const [kind, facilities] of KINDS) {
     });
   });
 }
+
+requires('root', 'netns')('the socket of the daemon', () => {
+  let daemon: CollectDaemon;
+  beforeAll(async () => {
+    daemon = new CollectDaemon(2);
+    await daemon.startUnheard();
+  });
+  afterAll(() => daemon.remove());
+
+  it('is for root only, and tells what the daemon knows', async () => {
+    expect(lstatSync(daemon.socket).mode & 0o777).toBe(0o600);
+    const sample = await readPartitions(daemon.socket);
+    expect(sample?.partitions.map(({ partition }) => partition)).toEqual([
+      'slappart0',
+      'slappart1',
+    ]);
+    const stop = new AbortController();
+    const times: number[] = [];
+    const hear = ({ atMs }: NodeSample) => {
+      if (times.push(atMs) === 2) stop.abort();
+    };
+    expect(await followSamples(daemon.socket, hear, stop.signal)).toBe(true);
+    const series = await readSeries(daemon.socket, 'slappart1', 0);
+    expect(series?.timesMs).toEqual(expect.arrayContaining(times));
+    expect(series?.values.rssBytes).toHaveLength(series?.timesMs.length ?? 0);
+  });
+
+  it('is put in the place of one that a killed daemon left', async () => {
+    await daemon.kill();
+    expect(lstatSync(daemon.socket).isSocket()).toBe(true);
+    expect(await readPartitions(daemon.socket)).toBeUndefined();
+    await daemon.startUnheard();
+  });
+
+  it('is gone when the daemon ends', async () => {
+    expect(await daemon.stop()).toBe(0);
+    expect(existsSync(daemon.socket)).toBe(false);
+  });
+});
 
 requires(
   'root',

@@ -1,7 +1,9 @@
 /** A node of a few users and the collector's daemon on it, as a user starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { daemonSocket, readPartitions } from '../../src/collect/daemon/daemon-client.ts';
 import { packageRoot } from '../../src/host/native.ts';
 import { until } from './supervisor-run.ts';
 
@@ -49,17 +51,31 @@ export class CollectDaemon {
   }
 
   async start(...words: readonly string[]): Promise<void> {
+    this.#spawn('--listen', '127.0.0.1:0', ...words);
+    this.address = await until(
+      () => /Metrics on (\S+)\/metrics/.exec(this.log)?.[1],
+      'the daemon to listen',
+    );
+  }
+
+  /** Starts it without an address; resolves when it answers at its socket. */
+  async startUnheard(): Promise<void> {
+    this.#spawn();
+    await until(() => readPartitions(this.socket), 'the daemon to answer');
+  }
+
+  get socket(): string {
+    return daemonSocket(this.root);
+  }
+
+  #spawn(...words: readonly string[]): void {
     const cfg = join(this.root, 'slapos.cfg');
-    const args = ['node', 'collect', '--daemon', '--listen', '127.0.0.1:0', '--cfg', cfg, ...words];
+    const args = ['node', 'collect', '--daemon', '--cfg', cfg, ...words];
     const daemon = spawn(SLAPOS, args, { stdio: ['ignore', 'inherit', 'pipe'] });
     this.#daemon = daemon;
     daemon.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.log += text;
     });
-    this.address = await until(
-      () => /Metrics on (\S+)\/metrics/.exec(this.log)?.[1],
-      'the daemon to listen',
-    );
   }
 
   /** Runs a program as the user of a partition. */
@@ -91,10 +107,19 @@ export class CollectDaemon {
     await until(async () => ((await taken()) >= goal ? true : undefined), 'samples');
   }
 
+  /** Ends it without a chance to clean up. */
+  async kill(): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined) return;
+    daemon.kill('SIGKILL');
+    await once(daemon, 'exit');
+  }
+
   /** Resolves to its exit status. */
   async stop(): Promise<number | null> {
     const daemon = this.#daemon;
-    if (daemon === undefined || daemon.exitCode !== null) return daemon?.exitCode ?? null;
+    const isGone = daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null;
+    if (isGone) return daemon?.exitCode ?? null;
     daemon.kill('SIGTERM');
     return new Promise((done) => daemon.on('exit', done));
   }

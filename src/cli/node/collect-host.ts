@@ -13,6 +13,7 @@ import {
   readCgroupCpuSeconds,
 } from '../../host/cgroup-usage.ts';
 import { readCommandLine } from '../../host/command-line.ts';
+import { openDaemonSocket } from '../../host/daemon-socket.ts';
 import { createBeneathFiles } from '../../host/file.ts';
 import { overwriteEnd } from '../../host/file-end.ts';
 import { createHostFiles } from '../../host/host-files.ts';
@@ -36,6 +37,7 @@ export function createCollectHost(): CollectHost {
     rename,
     realpath: resolvePath,
     deviceOf,
+    openSocket: openDaemonSocket,
     lock,
     observeProcesses: (uids) => observeProcesses({ uids }),
     readCommandLine,

@@ -3,6 +3,7 @@ import type { ProcessReader, UserUsage } from '../../host/process-reader.ts';
 import type { CollectHost } from '../collect-host.ts';
 import type { CollectUser } from '../sample.ts';
 import { type CgroupFacts, CgroupTimes } from './cgroup-times.ts';
+import type { NodeSample } from './daemon-client.ts';
 import { type Pressure, renderMetrics } from './metrics.ts';
 import { PartitionStates, type Traffic } from './partition-state.ts';
 import { PRESSURE_RESOURCES, parsePressure, parseTapTraffic } from './pressure.ts';
@@ -38,6 +39,7 @@ export class LiveSampler implements ServedState {
   #groupOf: ReadonlyMap<number, string> = new Map();
   #pressure: readonly Pressure[] = [];
   #failingPromises: ReadonlyArray<number | undefined> = [];
+  #atMs = 0;
   #sampleCount = 0;
   #skippedCount = 0;
   #sampleS = 0;
@@ -70,8 +72,9 @@ export class LiveSampler implements ServedState {
     const traffic = await this.#readTraffic();
     this.#pressure = await this.#readPressure();
     this.#states.add({ monotonicMs: beganMs, usage, traffic });
+    this.#atMs = host.nowMs();
     this.#ring.push(
-      host.nowMs(),
+      this.#atMs,
       this.#states.states.map(({ row }) => row),
     );
     this.#sampleCount += 1;
@@ -110,8 +113,11 @@ export class LiveSampler implements ServedState {
     return renderMetrics(input, isOpenMetrics);
   }
 
-  partitions() {
-    return this.#states.states;
+  sampleJson(): string {
+    const partitions = this.#states.states.map(({ name, counters, row }) => {
+      return { partition: name, ...row, counters };
+    });
+    return JSON.stringify({ atMs: this.#atMs, partitions } satisfies NodeSample);
   }
 
   series(partition: string, sinceMs: number): SeriesView | undefined {

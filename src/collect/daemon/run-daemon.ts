@@ -6,6 +6,7 @@ import { errorMessage } from '../../errors/slapos-error.ts';
 import type { ProcessReader } from '../../host/process-reader.ts';
 import type { Logger } from '../../log/logger.ts';
 import { collectNow, type RunInput, withCollectLock } from '../run.ts';
+import { DAEMON_SOCKET, daemonSocket } from './daemon-client.ts';
 import { countFailingPromises } from './failing-promises.ts';
 import { LiveSampler, type LiveSamplerOptions } from './live-sampler.ts';
 import { CollectServer, type ListenAddress } from './server.ts';
@@ -39,13 +40,37 @@ async function serve(input: DaemonInput): Promise<void> {
   const reason = reader.reason === '' ? '' : ` (${reader.reason})`;
   log.info(`Sampling every ${input.intervalMs} ms through ${reader.kind}${reason}.`);
   if (listen !== undefined) await openServer(server, listen, log);
+  const socket = await openSocket(input, server);
   const minutes = new Minutes(input, sampler);
   await minutes.readPromises();
   try {
     await repeat(input, sampler, server, minutes);
   } finally {
     await minutes.done();
+    socket?.remove();
     await server.close();
+  }
+}
+
+/**
+ * Serves root's programs of this node, which know where to find it. The lock says that no other
+ * daemon is there.
+ */
+async function openSocket(
+  { host, settings, log }: DaemonInput,
+  server: CollectServer,
+): Promise<{ remove(): void } | undefined> {
+  const path = daemonSocket(settings.instanceRoot);
+  try {
+    const socket = await host.openSocket(settings.instanceRoot, DAEMON_SOCKET);
+    await server.listenOn(socket.fd);
+    log.debug(`Answering at ${path} too.`);
+    return socket;
+  } catch (error) {
+    log.warning(
+      `node top and the panel cannot reach the collector at ${path}: ${errorMessage(error)}`,
+    );
+    return undefined;
   }
 }
 

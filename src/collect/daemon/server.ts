@@ -2,13 +2,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
 import { OPENMETRICS_TYPE, PROMETHEUS_TYPE } from './metrics.ts';
-import type { PartitionState } from './partition-state.ts';
 import type { SeriesView } from './series.ts';
 
 /** What the server asks of the sampler. */
 export interface ServedState {
   metrics(isOpenMetrics: boolean): string;
-  partitions(): readonly PartitionState[];
+  /** The last sample: JSON of a `NodeSample`, in one line. */
+  sampleJson(): string;
   /** Undefined when there is no such partition. */
   series(partition: string, sinceMs: number): SeriesView | undefined;
 }
@@ -22,25 +22,22 @@ export interface ListenAddress {
 const MAX_FOLLOWERS = 32;
 /** A follower that reads no more is dropped when this much waits for it. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000 };
 
 export class CollectServer {
-  readonly #server: Server;
+  /** One for each address; they share the followers. */
+  readonly #servers: Server[] = [];
   readonly #state: ServedState;
   readonly #followers = new Set<ServerResponse>();
   readonly #routes: Readonly<Record<string, Answer>> = {
     '/metrics': (request, reply) => this.#sendMetrics(request, reply),
-    '/partitions': (_, reply) => sendJson(reply, this.#state.partitions().map(summary)),
+    '/partitions': (_, reply) => sendJson(reply, this.#state.sampleJson()),
     '/series': (_, reply, query) => this.#sendSeries(query, reply),
     '/events': (request, reply) => this.#follow(request, reply),
   };
 
   constructor(state: ServedState) {
     this.#state = state;
-    this.#server = createServer(
-      { requestTimeout: 10_000, headersTimeout: 10_000 },
-      (request, reply) => this.#answer(request, reply),
-    );
-    this.#server.maxConnections = 256;
   }
 
   /**
@@ -48,30 +45,29 @@ export class CollectServer {
    * @throws SlaposError SLAPOS_ERR_LISTEN when the address cannot be had.
    */
   async listen({ host, port }: ListenAddress): Promise<string> {
-    await new Promise<void>((done, fail) => {
-      this.#server.once('error', fail);
-      this.#server.listen(port, host, done);
-    }).catch((cause) => {
+    const server = await this.#serve({ host, port }).catch((cause) => {
       const reason = errorCode(cause) === 'EADDRINUSE' ? 'already in use' : errorMessage(cause);
       const hint = 'Choose another address for --listen.';
       throw new SlaposError(
         'SLAPOS_ERR_LISTEN',
         `Cannot listen on ${host} port ${port}: ${reason}.`,
-        {
-          cause,
-          hint,
-        },
+        { cause, hint },
       );
     });
-    const address = this.#server.address();
+    const address = server.address();
     const bound = typeof address === 'object' && address !== null ? address.port : port;
     return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  }
+
+  /** Serves on a socket that listens already, such as that of `openDaemonSocket`. */
+  async listenOn(fd: number): Promise<void> {
+    await this.#serve({ fd });
   }
 
   /** Sends the newest sample to whoever follows. */
   publish(): void {
     if (this.#followers.size === 0) return;
-    const event = `event: sample\ndata: ${JSON.stringify(this.#state.partitions().map(summary))}\n\n`;
+    const event = `event: sample\ndata: ${this.#state.sampleJson()}\n\n`;
     for (const follower of this.#followers) {
       if (follower.writableLength > MAX_WAITING_BYTES) follower.destroy();
       else follower.write(event);
@@ -80,8 +76,23 @@ export class CollectServer {
 
   async close(): Promise<void> {
     for (const follower of this.#followers) follower.end();
-    this.#server.closeAllConnections();
-    await new Promise<void>((done) => this.#server.close(() => done()));
+    await Promise.all(
+      this.#servers.map((server) => {
+        server.closeAllConnections();
+        return new Promise<void>((done) => server.close(() => done()));
+      }),
+    );
+  }
+
+  async #serve(place: ListenAddress | { readonly fd: number }): Promise<Server> {
+    const server = createServer(LIMITS, (request, reply) => this.#answer(request, reply));
+    server.maxConnections = 256;
+    await new Promise<void>((done, fail) => {
+      server.once('error', fail);
+      server.listen(place, done);
+    });
+    this.#servers.push(server);
+    return server;
   }
 
   #answer(request: IncomingMessage, reply: ServerResponse): void {
@@ -107,7 +118,7 @@ export class CollectServer {
     const view = this.#state.series(name, sinceMs);
     if (!Number.isFinite(sinceMs)) refuse(reply, 400, 'since: milliseconds since 1970');
     else if (view === undefined) refuse(reply, 404, `no partition ${JSON.stringify(name)}`);
-    else sendJson(reply, { partition: name, ...view });
+    else sendJson(reply, JSON.stringify({ partition: name, ...view }));
   }
 
   #follow(request: IncomingMessage, reply: ServerResponse): void {
@@ -128,13 +139,9 @@ export class CollectServer {
 
 type Answer = (request: IncomingMessage, reply: ServerResponse, query: URLSearchParams) => void;
 
-function summary({ name, counters, row }: PartitionState) {
-  return { partition: name, ...row, counters };
-}
-
-function sendJson(reply: ServerResponse, value: unknown): void {
+function sendJson(reply: ServerResponse, json: string): void {
   reply.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  reply.end(JSON.stringify(value));
+  reply.end(json);
 }
 
 function refuse(
