@@ -127,11 +127,7 @@ async function measure(samples: Samples, what: string, sources: StatusSources): 
   const { active } = performance.eventLoopUtilization(before);
   addSample(samples, `${what}: wall clock`, elapsedMs);
   addSample(samples, `${what}: thread`, active);
-  addSample(
-    samples,
-    `peak memory, ${what}`,
-    (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20,
-  );
+  addSample(samples, `garbage, ${what}`, (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20);
   const found = status.partitions.length;
   if (found !== partitions) throw new Error(`${found} partitions`);
   const last = status.partitions.at(-1);

@@ -36,7 +36,7 @@ export function summarise(samples: Samples, partitions: number): Row[] {
     const sorted = values.toSorted((a, b) => a - b);
     const at = (position: number) => round(sorted[position] ?? Number.NaN);
     const median = at(Math.floor((sorted.length - 1) / 2));
-    const unit = what.startsWith('peak memory') ? 'MB' : 'ms';
+    const unit = /^(peak memory|garbage)/.test(what) ? 'MB' : 'ms';
     const runs = sorted.length;
     return { what, partitions, unit, runs, min: at(0), median, max: at(runs - 1) };
   });

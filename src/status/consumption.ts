@@ -1,4 +1,11 @@
 /** What partitions use: from the collector's daemon, else from its database. */
+import {
+  daemonSocket,
+  type NodeSample,
+  type PartitionSample,
+  type Patience,
+  readPartitions,
+} from '../collect/daemon/daemon-client.ts';
 import { errorCode } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
 import { AVAILABLE, reasonOf, unavailable } from './availability.ts';
@@ -11,17 +18,12 @@ export interface ConsumptionOfNode {
   find(reference: string, user: string): Consumption | null;
 }
 
-export interface ConsumptionPaths {
-  readonly database: string;
-  readonly daemonSocket: string;
+export function collectorDatabase(instanceRoot: string): string {
+  return `${instanceRoot}/var/data-log/collector.db`;
 }
 
-export function consumptionPaths(instanceRoot: string): ConsumptionPaths {
-  return {
-    database: `${instanceRoot}/var/data-log/collector.db`,
-    daemonSocket: `${instanceRoot}/var/run/slapos-collect.sock`,
-  };
-}
+/** The daemon has its answer in memory. */
+export const DAEMON_PATIENCE: Patience = { answerMs: 1500, silenceMs: 1500 };
 
 /** Rows come once a minute; a writer may be in the middle of them. */
 const DATABASE_INTERVAL_MS = 5000;
@@ -33,11 +35,12 @@ export interface ConsumptionReaderOptions {
   readonly files: Pick<HostFiles, 'stat'>;
   readonly instanceRoot: string;
   readonly nowMs: () => number;
+  readonly readSamples?: typeof readPartitions;
 }
 
 export class ConsumptionReader {
   readonly #options: ConsumptionReaderOptions;
-  readonly #paths: ConsumptionPaths;
+  readonly #path: string;
   #version = '';
   #readAtMs = Number.NEGATIVE_INFINITY;
   #minute: CollectedMinute = EMPTY;
@@ -45,12 +48,29 @@ export class ConsumptionReader {
 
   constructor(options: ConsumptionReaderOptions) {
     this.#options = options;
-    this.#paths = consumptionPaths(options.instanceRoot);
+    this.#path = collectorDatabase(options.instanceRoot);
   }
 
   async read(): Promise<ConsumptionOfNode> {
-    await this.#readDatabase();
-    return this.#fromDatabase();
+    const { instanceRoot, readSamples = readPartitions } = this.#options;
+    const [sample] = await Promise.all([
+      readSamples(daemonSocket(instanceRoot), DAEMON_PATIENCE),
+      this.#readDatabase(),
+    ]);
+    return sample === undefined ? this.#fromDatabase() : this.#fromDaemon(sample);
+  }
+
+  /** How full a folder is only the database knows. */
+  #fromDaemon({ atMs, partitions }: NodeSample): ConsumptionOfNode {
+    const { diskBytes } = this.#minute;
+    const samples = new Map(partitions.map((one) => [one.partition, one]));
+    return {
+      consumption: { ...AVAILABLE, source: 'daemon' },
+      find(reference, user) {
+        const sample = samples.get(reference);
+        return sample === undefined ? null : toConsumption(sample, atMs, diskBytes.get(user));
+      },
+    };
   }
 
   #fromDatabase(): ConsumptionOfNode {
@@ -59,10 +79,11 @@ export class ConsumptionReader {
     const reason = !this.#database.isAvailable
       ? this.#database.reason
       : isOld
-        ? `Nothing was collected of late: ${this.#paths.database} has no row of the last minutes.`
+        ? `${this.#path} has no row of the last minutes.`
         : '';
     if (reason !== '') {
-      return { consumption: { ...unavailable(reason), source: 'none' }, find: () => null };
+      const both = `No daemon of \`slapos node collect\` answers, and ${reason}`;
+      return { consumption: { ...unavailable(both), source: 'none' }, find: () => null };
     }
     return {
       consumption: { ...AVAILABLE, source: 'database' },
@@ -76,16 +97,14 @@ export class ConsumptionReader {
     if (Math.abs(nowMs - this.#readAtMs) < DATABASE_INTERVAL_MS) return;
     this.#readAtMs = nowMs;
     try {
-      const status = await this.#options.files.stat(this.#paths.database);
+      const status = await this.#options.files.stat(this.#path);
       const version = status === undefined ? 'none' : `${status.modifiedMs} ${status.sizeBytes}`;
       if (version === this.#version) return;
       if (status === undefined) {
         this.#minute = EMPTY;
-        this.#database = unavailable(
-          `Nothing was collected yet: ${this.#paths.database} does not exist.`,
-        );
+        this.#database = unavailable(`${this.#path} does not exist.`);
       } else {
-        this.#minute = await readCollectedMinute(this.#paths.database);
+        this.#minute = await readCollectedMinute(this.#path);
         this.#database = AVAILABLE;
       }
       this.#version = version;
@@ -94,7 +113,26 @@ export class ConsumptionReader {
       if (errorCode(error) === 'SQLITE_BUSY' && this.#minute !== EMPTY) return;
       this.#minute = EMPTY;
       this.#version = '';
-      this.#database = unavailable(`${this.#paths.database}: ${reasonOf(error)}.`);
+      this.#database = unavailable(`${this.#path}: ${reasonOf(error)}.`);
     }
   }
+}
+
+function toConsumption(
+  sample: PartitionSample,
+  atMs: number,
+  diskBytes: number | undefined,
+): Consumption {
+  return {
+    atMs,
+    cpu: sample.cpu,
+    rssBytes: sample.rssBytes,
+    processes: sample.processes,
+    threads: sample.threads,
+    readBytesPerS: sample.readBytesPerS,
+    writeBytesPerS: sample.writeBytesPerS,
+    netInBytesPerS: sample.netInBytesPerS,
+    netOutBytesPerS: sample.netOutBytesPerS,
+    diskBytes: diskBytes ?? null,
+  };
 }

@@ -86,9 +86,11 @@ async function findServiceLogs(
   const add = (name: string, path: string) => {
     if (path.startsWith(home)) logs.set(name, `${reference}/${path.slice(home.length)}`);
   };
-  for (const { service, stderrLog, stdoutLog } of groups.get(reference) ?? []) {
-    add(`service:${service.name}`, stdoutLog);
-    if (stderrLog !== stdoutLog) add(`service:${service.name}:stderr`, stderrLog);
+  const group = groups.get(reference);
+  for (const [index, { name }] of (group?.services ?? []).entries()) {
+    const { stderr = '', stdout = '' } = group?.logs[index] ?? {};
+    add(`service:${name}`, stdout);
+    if (stderr !== stdout) add(`service:${name}:stderr`, stderr);
   }
   return logs;
 }

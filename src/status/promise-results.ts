@@ -44,6 +44,9 @@ export class PromiseReader {
   readonly #instanceRoot: string;
   readonly #nowMs: () => number;
   #known = new Map<string, Known>();
+  #references: readonly string[] = [];
+  /** Of {@link #references}. */
+  #folders: readonly string[] = [];
 
   constructor(host: Pick<GridHost, 'look'>, instanceRoot: string, nowMs: () => number) {
     this.#host = host;
@@ -55,7 +58,7 @@ export class PromiseReader {
   async read(references: readonly string[]): Promise<ReadonlyMap<string, PartitionPromises>> {
     const beganMs = this.#nowMs();
     const { targets } = await this.#host.look(this.#instanceRoot, {
-      targets: references.map((reference) => `${reference}/${FOLDER}`),
+      targets: this.#foldersOf(references),
     });
     const kept = new Map<string, Known>();
     const due: Array<{ readonly reference: string; readonly folderMs: number }> = [];
@@ -74,6 +77,17 @@ export class PromiseReader {
     }
     this.#known = kept;
     return kept;
+  }
+
+  #foldersOf(references: readonly string[]): readonly string[] {
+    const isSame =
+      references.length === this.#references.length &&
+      references.every((reference, index) => reference === this.#references[index]);
+    if (!isSame) {
+      this.#references = references;
+      this.#folders = references.map((reference) => `${reference}/${FOLDER}`);
+    }
+    return this.#folders;
   }
 
   /** What is known already, or when the folder that has to be read last changed. */

@@ -58,6 +58,9 @@ interface Found {
   readonly consumption: ConsumptionOfNode;
 }
 
+const NO_SERVICES: readonly never[] = [];
+const NO_PROMISES: readonly never[] = [];
+
 function toPartition(
   { host }: StatusSources,
   { path, problem, reference, uid }: PartitionFolder,
@@ -65,15 +68,18 @@ function toPartition(
 ): PartitionStatus {
   const user = uid === null ? '' : (host.findUserName(uid) ?? '');
   const own = promises.get(reference);
-  const problems = [problem, own?.problem ?? ''].filter((text) => text !== '');
+  const problems =
+    problem === '' && (own?.problem ?? '') === ''
+      ? []
+      : [problem, own?.problem ?? ''].filter(Boolean);
   return {
     reference,
     path,
     user,
     uid,
     instance: instances.get(reference) ?? null,
-    services: (groups.get(reference) ?? []).map(({ service }) => service),
-    promises: own?.promises ?? [],
+    services: groups.get(reference)?.services ?? NO_SERVICES,
+    promises: own?.promises ?? NO_PROMISES,
     consumption: consumption.find(reference, user),
     ...(problems.length === 0 ? {} : { problems }),
   };

@@ -1,13 +1,26 @@
 /** What a partition has used, for charts: from the collector's daemon, else by minute. */
+import { daemonSocket, readSeries as readSamples } from '../collect/daemon/daemon-client.ts';
+import type { SeriesField, SeriesView } from '../collect/daemon/series.ts';
 import { reasonOf } from './availability.ts';
 import { readCollectedSeries } from './collector-database.ts';
-import { consumptionPaths } from './consumption.ts';
-import type { PartitionSeries } from './model.ts';
+import { collectorDatabase, DAEMON_PATIENCE } from './consumption.ts';
+import type { Consumption, PartitionSeries } from './model.ts';
 import { isPartitionName } from './partition-folders.ts';
 import type { StatusSources } from './sources.ts';
 
 /** Minutes of a day. */
 const MAX_MINUTES = 1440;
+/** What the model tells of what the daemon keeps. */
+const FIELDS: ReadonlyArray<SeriesField & keyof Consumption> = [
+  'cpu',
+  'rssBytes',
+  'processes',
+  'threads',
+  'readBytesPerS',
+  'writeBytesPerS',
+  'netInBytesPerS',
+  'netOutBytesPerS',
+];
 
 /**
  * @param sinceMs only what is newer, milliseconds since the epoch
@@ -19,7 +32,16 @@ export async function readSeries(
   sinceMs = 0,
 ): Promise<PartitionSeries | undefined> {
   if (!isPartitionName(sources.settings, reference)) return undefined;
-  return readMinutes(sources, reference, sinceMs);
+  const { host, settings } = sources;
+  const read = host.readSamplesOf ?? readSamples;
+  const socket = daemonSocket(settings.instanceRoot);
+  const view = await read(socket, reference, sinceMs, DAEMON_PATIENCE);
+  return view === undefined ? readMinutes(sources, reference, sinceMs) : toSeries(reference, view);
+}
+
+function toSeries(partition: string, { timesMs, values }: SeriesView): PartitionSeries {
+  const told = Object.fromEntries(FIELDS.map((field) => [field, values[field]]));
+  return { partition, resolution: 'sample', timesMs, values: told, reason: '' };
 }
 
 async function readMinutes(
@@ -27,7 +49,7 @@ async function readMinutes(
   reference: string,
   sinceMs: number,
 ): Promise<PartitionSeries> {
-  const { database } = consumptionPaths(settings.instanceRoot);
+  const database = collectorDatabase(settings.instanceRoot);
   const nothing = { partition: reference, resolution: 'minute', timesMs: [], values: {} } as const;
   try {
     const { targets } = await host.look(settings.instanceRoot, { targets: [reference] });

@@ -1,4 +1,5 @@
 /** What the status of a node is read from: readers that keep what has not changed. */
+import type { readPartitions, readSeries } from '../collect/daemon/daemon-client.ts';
 import { createGridHost } from '../host/create-grid-host.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { HostFiles } from '../host/host.ts';
@@ -18,6 +19,8 @@ export interface StatusHost extends Pick<GridHost, 'isRoot' | 'look' | 'openFold
   /** Name of a user; undefined when nobody knows him. */
   readonly findUserName: (uid: number) => string | undefined;
   readonly openSupervisor?: (socket: string) => SupervisorCaller;
+  readonly readSamples?: typeof readPartitions;
+  readonly readSamplesOf?: typeof readSeries;
   readonly nowMs: () => number;
 }
 
@@ -52,7 +55,7 @@ export function openStatusSources(
   host: StatusHost = createStatusHost(),
 ): StatusSources {
   const { instanceRoot } = settings;
-  const { files, nowMs, openSupervisor: openClient } = host;
+  const { files, nowMs, openSupervisor: openClient, readSamples } = host;
   const services = new ServiceReader({
     files,
     instanceRoot,
@@ -64,21 +67,31 @@ export function openStatusSources(
     instances: new InstanceReader(host, settings),
     services,
     promises: new PromiseReader(host, instanceRoot, nowMs),
-    consumption: new ConsumptionReader({ files, instanceRoot, nowMs }),
+    consumption: new ConsumptionReader({
+      files,
+      instanceRoot,
+      nowMs,
+      ...(readSamples === undefined ? {} : { readSamples }),
+    }),
     close: () => services.close(),
   };
 }
 
+/** How long the files of accounts are not looked at again. */
+const NAMES_MS = 1000;
+
 /** Looking a user up looks at the files of accounts: once for all partitions is enough. */
 function rememberNames(directory: UserDirectory): (uid: number) => string | undefined {
-  const LIFE_MS = 1000;
-  let names = new Map<number, string | undefined>();
+  const names = new Map<number, string | undefined>();
+  let version = '';
   let untilMs = 0;
   return (uid) => {
     const nowMs = performance.now();
     if (nowMs > untilMs) {
-      names = new Map();
-      untilMs = nowMs + LIFE_MS;
+      const current = directory.version();
+      if (current !== version) names.clear();
+      version = current;
+      untilMs = nowMs + NAMES_MS;
     }
     if (!names.has(uid)) names.set(uid, directory.findUser(uid)?.name);
     return names.get(uid);

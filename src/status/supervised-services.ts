@@ -12,18 +12,28 @@ import { isRpcFault } from '../supervisor/xml-rpc.ts';
 import { AVAILABLE, reasonOf, unavailable } from './availability.ts';
 import type { Availability, ServiceStatus } from './model.ts';
 
-export interface SupervisedService {
+interface SupervisedService {
   readonly group: string;
   readonly service: ServiceStatus;
-  /** Paths; empty for none. */
-  readonly stdoutLog: string;
-  readonly stderrLog: string;
+  readonly logs: ServiceLogs;
 }
 
 export interface SupervisedServices {
   readonly supervisor: Availability;
-  /** By group, in the order of their names. */
-  readonly groups: ReadonlyMap<string, readonly SupervisedService[]>;
+  readonly groups: ReadonlyMap<string, ServiceGroup>;
+}
+
+export interface ServiceGroup {
+  /** In the order of their names; the same list while nothing changes. */
+  readonly services: readonly ServiceStatus[];
+  /** In the same order. */
+  readonly logs: readonly ServiceLogs[];
+}
+
+/** Paths; empty for none. */
+export interface ServiceLogs {
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 interface Changes {
@@ -49,22 +59,30 @@ export interface ServiceReaderOptions {
   readonly openClient?: (socket: string) => SupervisorCaller;
 }
 
-/** Keeps its connection and what it was told; one question at a time. */
+/** Keeps its connection and what it was told; those who ask meanwhile share one answer. */
 export class ServiceReader {
   readonly #options: ServiceReaderOptions;
   readonly #paths: SupervisorPaths;
   #client: { readonly socket: string; readonly caller: SupervisorCaller } | undefined;
+  #running: Promise<SupervisedServices> | undefined;
   #token = '';
   /** By full name. */
   readonly #known = new Map<string, SupervisedService>();
-  #groups: SupervisedServices['groups'] = new Map();
+  #groups: ReadonlyMap<string, ServiceGroup> = new Map();
 
   constructor(options: ServiceReaderOptions) {
     this.#options = options;
     this.#paths = supervisorPaths(options.instanceRoot);
   }
 
-  async read(): Promise<SupervisedServices> {
+  read(): Promise<SupervisedServices> {
+    this.#running ??= this.#read().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #read(): Promise<SupervisedServices> {
     try {
       await this.#update(await this.#connect());
       return { supervisor: AVAILABLE, groups: this.#groups };
@@ -103,12 +121,18 @@ export class ServiceReader {
     if (full) this.#forget();
     if (processes.length > 0 || removed.length > 0 || full) {
       const reasons = await explain(caller, processes);
-      for (const name of removed) this.#known.delete(name);
-      for (const info of processes) {
-        const name = `${info.group}:${info.name}`;
-        this.#known.set(name, toService(info, reasons.get(name)));
+      const changed = new Set<string>();
+      const names = processes.map(({ group, name }) => `${group}:${name}`);
+      for (const name of [...removed, ...names]) {
+        changed.add(this.#known.get(name)?.group ?? '');
+        this.#known.delete(name);
       }
-      this.#groups = groupServices(this.#known.values());
+      for (const [index, info] of processes.entries()) {
+        const name = names[index] ?? '';
+        this.#known.set(name, toService(info, reasons.get(name)));
+        changed.add(info.group);
+      }
+      this.#groups = regroup(this.#groups, this.#known.values(), changed);
     }
     this.#token = token;
   }
@@ -172,7 +196,7 @@ function toService(info: ProcessInfo, reason: ProcessReason | undefined): Superv
     exitStatus: stop === 0 ? null : exitstatus,
     reason: describe(info, reason),
   };
-  return { group, service, stdoutLog: info.stdout_logfile, stderrLog: info.stderr_logfile };
+  return { group, service, logs: { stdout: info.stdout_logfile, stderr: info.stderr_logfile } };
 }
 
 function describe(
@@ -184,15 +208,25 @@ function describe(
   return parts.filter((part) => part !== '').join('; ');
 }
 
-function groupServices(services: Iterable<SupervisedService>): SupervisedServices['groups'] {
-  const groups = new Map<string, SupervisedService[]>();
-  for (const one of services) {
-    const group = groups.get(one.group);
-    if (group === undefined) groups.set(one.group, [one]);
+/** The groups that changed are made anew, the others are as before. */
+function regroup(
+  before: ReadonlyMap<string, ServiceGroup>,
+  known: Iterable<SupervisedService>,
+  changed: ReadonlySet<string>,
+): ReadonlyMap<string, ServiceGroup> {
+  const members = new Map<string, SupervisedService[]>();
+  for (const one of known) {
+    if (!changed.has(one.group)) continue;
+    const group = members.get(one.group);
+    if (group === undefined) members.set(one.group, [one]);
     else group.push(one);
   }
-  for (const group of groups.values()) {
+  const groups = new Map(before);
+  for (const name of changed) groups.delete(name);
+  for (const [name, group] of members) {
     group.sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
+    const services = group.map(({ service }) => service);
+    groups.set(name, { services, logs: group.map(({ logs }) => logs) });
   }
   return groups;
 }
