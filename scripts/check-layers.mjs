@@ -18,6 +18,7 @@ const VERBS = new Set([
   'status',
   'panel',
   'top',
+  'boot',
 ]);
 /** What each layer below the verbs may import, besides itself, errors and log. */
 const SHARED = {

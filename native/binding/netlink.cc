@@ -5,6 +5,7 @@
 #include "binding/register.h"
 #include "binding/thread_task.h"
 #include "core/netlink/apply.h"
+#include "core/netlink/arrival.h"
 #include "core/netlink/dad.h"
 #include "core/netlink/dump.h"
 #include "core/netlink/neighbour.h"
@@ -298,11 +299,30 @@ Napi::Value NetlinkAwaitNeighbours(const Napi::CallbackInfo& info) {
       });
 }
 
+// netlinkAwaitAddress({devices, timeoutMs}): resolves to an IPv6 address as text, or null.
+Napi::Value NetlinkAwaitAddress(const Napi::CallbackInfo& info) {
+  using Found = std::optional<netlink::Address>;
+  Napi::Object request = RequestObject(info);
+  std::vector<std::string> devices = StringsField(request, "devices");
+  std::chrono::milliseconds timeout(NumberField<uint32_t>(request, "timeoutMs", 0));
+  return ThreadTask<Found>::Run(
+      info.Env(), "netlinkAwaitAddress",
+      [devices = std::move(devices), timeout](int cancel_fd) {
+        return netlink::AwaitAddress(devices, timeout, cancel_fd);
+      },
+      [](Napi::Env env, Found& found) -> Napi::Value {
+        if (!found) return env.Null();
+        return Napi::String::New(env, found->address);
+      });
+}
+
 }  // namespace
 
 void RegisterNetlink(Napi::Env env, Napi::Object exports) {
   exports.Set("netlinkDump", Napi::Function::New(env, NetlinkDump, "netlinkDump"));
   exports.Set("netlinkApply", Napi::Function::New(env, NetlinkApply, "netlinkApply"));
+  exports.Set("netlinkAwaitAddress",
+              Napi::Function::New(env, NetlinkAwaitAddress, "netlinkAwaitAddress"));
   exports.Set("netlinkAwaitDad", Napi::Function::New(env, NetlinkAwaitDad, "netlinkAwaitDad"));
   exports.Set("netlinkAwaitNeighbours",
               Napi::Function::New(env, NetlinkAwaitNeighbours, "netlinkAwaitNeighbours"));

@@ -205,6 +205,16 @@ export interface NativeAddon extends NativeKeeper, NativeLogs, NativeLooks, Nati
     }>
   >;
 
+  /**
+   * Waits until one of the devices, which need not be there yet, has a global or unique local
+   * IPv6 address that is not tentative; resolves to it, or to null after `timeoutMs`. Driven by
+   * notifications of links and addresses.
+   */
+  netlinkAwaitAddress(request: {
+    readonly devices: readonly string[];
+    readonly timeoutMs: number;
+  }): Promise<string | null>;
+
   /** Asks neighbours for their link-layer address; resolves to those that did not answer. */
   netlinkAwaitNeighbours(request: NeighbourQuestion): Promise<string[]>;
 
@@ -323,6 +333,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'capabilities',
   'netlinkDump',
   'netlinkApply',
+  'netlinkAwaitAddress',
   'netlinkAwaitDad',
   'netlinkAwaitNeighbours',
   'tuntapCreate',

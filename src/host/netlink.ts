@@ -74,6 +74,21 @@ function toResult(
   return { operation, error: refusalError(TEXTS, what, outcome) };
 }
 
+/**
+ * Waits until one of the devices, which need not be there yet, has an IPv6 address that other
+ * machines can use. Resolves to it, or to null after `timeoutMs`.
+ * @throws HostError SLAPOS_ERR_NETLINK
+ */
+export function awaitIpv6Address(
+  devices: readonly string[],
+  timeoutMs: number,
+  addon: Pick<NativeAddon, 'netlinkAwaitAddress'> = loadNative(),
+): Promise<string | null> {
+  return callNative(TEXTS, `wait for an address on ${devices.join(', ')}`, () =>
+    addon.netlinkAwaitAddress({ devices, timeoutMs }),
+  );
+}
+
 /** The network of the namespace that this process runs in. */
 export function createNetwork(addon: () => NetlinkAddon = loadNative): HostNetwork {
   return {

@@ -41,8 +41,13 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
         help: 'reason that the Master records (Reboot)',
       },
     ],
+    description:
+      'Waits until the interface of the node has an IPv6 address, formats, tells the Master, and ' +
+      'has the next pass process every partition. What fails is tried again, ever less often.',
+    examples: ['slapos node boot'],
     configFamily: 'node',
     rootCheck: 'permissive',
+    load: () => import('./boot.ts'),
   },
   {
     words: 'node collect',
