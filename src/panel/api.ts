@@ -14,7 +14,8 @@
  *     POST state {reference, state}                  PanelInstance
  *     POST service {partition, name, action}         ServiceStatus
  *
- * POST needs the header `X-Slapos-Panel: 1`, which no other site can have a browser send.
+ * POST needs the header `X-Slapos-Panel: 1`, which no other site can have a browser send. 401 is for
+ * who has to enter the token: the page is to be loaded again, which then is the one that asks for it.
  */
 import type { Consumption, PartitionStatus, PromiseStatus } from '../status/model.ts';
 
@@ -57,10 +58,10 @@ export interface PanelPartition {
 }
 
 export interface PanelInstance {
-  /** `SOFTINST-…` of the partition, or of a shared instance. */
+  /** Names the instance as long as it is there, and never another one after it. */
   readonly reference: string;
   readonly title: string;
-  /** Reference of who asked for it; empty for a root. */
+  /** Reference of who asked for it; empty for a root, and when who asked is not there any more. */
   readonly requestedBy: string;
   readonly softwareUrl: string;
   readonly softwareType: string;
@@ -133,6 +134,8 @@ export interface PanelRequest {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Where to; empty for any computer. */
   readonly computerId: string;
+  /** Refuses a title that is there already (409, field `/title`) rather than change that instance. */
+  readonly isNew?: boolean;
 }
 
 export interface PanelProblem {

@@ -43,10 +43,13 @@ export function renderFailure(error: unknown, request: FastifyRequest, log: Logg
       stack: status === 500 && error instanceof Error ? error.stack : undefined,
     });
   }
-  return path.startsWith(RPC_PREFIX)
-    ? renderRpcFailure(status, reason)
-    : textReply(`${reason}\n`, status);
+  if (path.startsWith(RPC_PREFIX)) return renderRpcFailure(status, reason);
+  if (!path.startsWith(PANEL_API)) return textReply(`${reason}\n`, status);
+  return jsonReply(JSON.stringify({ problem: reason, hint: '', field: '' }), status);
 }
+
+/** Who is refused before the panel is asked gets the answer that its page reads. */
+const PANEL_API = '/panel/api/';
 
 function classify(error: unknown): { readonly status: number; readonly reason: string } {
   const status = (error as { statusCode?: unknown }).statusCode;

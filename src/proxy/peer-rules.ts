@@ -113,7 +113,6 @@ export async function isOfTree(
 /** What is not here is for trusted users only: formatting, supplying, destroying, other masters'. */
 export const PEER_RULES: Readonly<Record<string, PeerRule>> = {
   '/': open,
-  '/panel': open,
   '/panel/public/*': open,
   '/getRunId': open,
   '/getHateoasUrl': open,

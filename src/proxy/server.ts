@@ -26,6 +26,7 @@ import { READ_ROUTES } from './routes-read.ts';
 import { WRITE_ROUTES } from './routes-write.ts';
 import { callMethod, RPC_METHODS } from './rpc.ts';
 import type { ProxyStore } from './store.ts';
+import type { PanelPort } from './web/panel-port.ts';
 import { NO_WEB, type WebOptions } from './web/web-options.ts';
 import { addWebRoutes, webMethodsOf } from './web/web-routes.ts';
 
@@ -52,6 +53,8 @@ export interface ProxyServerOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** Lets the users of partitions act for these only; absent: nobody is asked who he is. */
   readonly peerCheck?: PeerCheck | undefined;
+  /** Answers below `/panel/`. */
+  readonly panel?: PanelPort | undefined;
 }
 
 export interface ProxyServer {
@@ -92,8 +95,14 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
   });
   boundConnections(app.server, limits, options.log);
   prepare(app, options.log);
-  addRoutes(app, guardedBy(options.peerCheck, app, environment));
-  addWebRoutes(app, { options: options.web ?? NO_WEB, log: options.log, runId });
+  const environmentOf = guardedBy(options.peerCheck, app, environment);
+  addRoutes(app, environmentOf);
+  const { panel: port, log, web = NO_WEB } = options;
+  const panel = port === undefined ? undefined : { port, environmentOf };
+  app.addHook('onResponse', async ({ method }) => {
+    if (method !== 'GET') port?.changed();
+  });
+  addWebRoutes(app, { options: web, log, runId, panel });
   return {
     listen: (host, port) => app.listen({ host, port }),
     async close() {

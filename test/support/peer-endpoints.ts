@@ -46,7 +46,6 @@ function call(
 
 const READ: readonly Endpoint[] = [
   get('/', 'any'),
-  get('/panel/', 'any'),
   get('/getRunId', 'any'),
   get('/getHateoasUrl', 'any'),
   get('/getSoftwareReleaseListFromSoftwareProduct?software_product_reference=kvm', 'any'),

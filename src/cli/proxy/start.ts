@@ -8,6 +8,7 @@ import { createProxyServer, type ProxyServer } from '../../proxy/server.ts';
 import { applySoftwareRoot } from '../../proxy/software-root.ts';
 import { openSqliteStore } from '../../proxy/store-sqlite.ts';
 import type { CommandHandler } from '../command.ts';
+import { preparePanel } from './panel.ts';
 import { preparePeerCheck } from './peer-check.ts';
 
 export const run: CommandHandler = async ({ config, options, cwd, log, signal, ...context }) => {
@@ -15,9 +16,11 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
   const peerCheck = await preparePeerCheck(proxy, config, cwd);
   if (peerCheck === undefined && !isLoopback(proxy.host)) warnOpen(proxy.host, log);
-  const store = openSqliteStore(resolve(cwd, proxy.databaseUri), proxy.computerId, log);
+  const database = resolve(cwd, proxy.databaseUri);
+  const store = openSqliteStore(database, proxy.computerId, log);
+  const panel = preparePanel({ database, log });
   const { computerId: defaultComputerId, products, externalMasters, web } = proxy;
-  const settings = { defaultComputerId, products, externalMasters, web, peerCheck };
+  const settings = { defaultComputerId, products, externalMasters, web, peerCheck, panel };
   const server = createProxyServer({ store, log, ...settings });
   try {
     await applySoftwareRoot(store, proxy.localSoftwareReleaseRoot, isFile, log);
@@ -26,6 +29,7 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
       event: 'proxy.started',
       address,
     });
+    panel.announce(address);
     await aborted(signal);
     log.info('Stopping the proxy.', { event: 'proxy.stopping' });
   } finally {

@@ -2,12 +2,13 @@
 import { constants } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, extname, relative } from 'node:path';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorCode, isSlaposError } from '../../errors/slapos-error.ts';
 import { openEntry } from '../../host/beneath-refusal.ts';
 import { describeFile, type OpenedFile } from '../../host/cache-folder.ts';
 import { forbidden, notFound } from '../http-problem.ts';
 import { forwardedPrefix } from '../http-request.ts';
+import type { PanelPlace } from './panel-port.ts';
 import { sendFile } from './send-file.ts';
 import { pathSegments } from './url-path.ts';
 
@@ -27,18 +28,28 @@ const TYPES: Readonly<Record<string, string>> = {
   '.xml': 'text/xml; charset=utf-8',
 };
 
+export function addPanelRoutes(app: FastifyInstance, place: PanelPlace | undefined): void {
+  app.get('/', async (request, reply) => reply.redirect(panelOf(request), 302));
+  app.get('/panel', async (request, reply) => {
+    const [path = '', query] = request.url.split('?', 2);
+    if (path.endsWith('/')) return answer(request, reply);
+    return reply.redirect(`${panelOf(request)}${query === undefined ? '' : `?${query}`}`, 308);
+  });
+  app.route({ method: ['GET', 'HEAD', 'POST'], url: '/panel/*', handler: answer });
+  app.addHook('preClose', async () => place?.port.close());
+
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (place === undefined) throw notFound('This proxy has no panel.');
+    return place.port.answer(request, reply, place.environmentOf(request));
+  }
+}
+
 /** @param signal ends transfers */
-export function addPanelRoutes(
+export function addPublicRoutes(
   app: FastifyInstance,
   folder: string | undefined,
   signal: AbortSignal,
 ): void {
-  app.get('/', async (request, reply) => reply.redirect(panelOf(request), 302));
-  app.get('/panel', async (request, reply) => {
-    const [path = '', query] = request.url.split('?', 2);
-    if (path.endsWith('/')) return reply.type('text/plain; charset=utf-8').send(PAGE);
-    return reply.redirect(`${panelOf(request)}${query === undefined ? '' : `?${query}`}`, 308);
-  });
   app.get('/panel/public/*', async (request, reply) => {
     if (folder === undefined) throw forbidden(NOT_CONFIGURED);
     const segments = pathSegments(request.url, 2);
@@ -54,13 +65,6 @@ export function addPanelRoutes(
     await sendFile(request, reply, file, labels, signal);
   });
 }
-
-const PAGE = `slapos-node proxy: a SlapOS Master for this machine.
-
-SLAP XML protocol   /getFullComputerInformation?computer_id=... and others
-JSON-RPC            POST /slapos.allDocs.v0.instance_tree_list and others
-HATEOAS             /hateoas/
-`;
 
 function panelOf(request: FastifyRequest): string {
   return `${forwardedPrefix(request)}/panel/`;

@@ -7,7 +7,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../../log/logger.ts';
 import { rememberServer } from '../own-address.ts';
 import { addHttpProxyRoutes } from './http-proxy.ts';
-import { addPanelRoutes } from './panel.ts';
+import { addPanelRoutes, addPublicRoutes } from './panel.ts';
+import type { PanelPlace } from './panel-port.ts';
 import { addShacacheRoutes } from './shacache.ts';
 import type { WebOptions } from './web-options.ts';
 
@@ -16,10 +17,12 @@ export interface WebEnvironment {
   readonly log: Logger;
   /** Constant while the process lives, and nobody else's. */
   readonly runId: string;
+  readonly panel?: PanelPlace | undefined;
 }
 
 /** Every route in a scope of its own, where a body is not read before the route is asked. */
-export function addWebRoutes(app: FastifyInstance, { options, log, runId }: WebEnvironment): void {
+export function addWebRoutes(app: FastifyInstance, environment: WebEnvironment): void {
+  const { options, log, runId, panel } = environment;
   rememberServer(runId, app);
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
@@ -32,7 +35,8 @@ export function addWebRoutes(app: FastifyInstance, { options, log, runId }: WebE
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
     // Answers that take longer would hold up the end for as long as a client likes.
     scope.addHook('preClose', async () => ending.abort());
-    addPanelRoutes(scope, options.publicFolder, ending.signal);
+    addPanelRoutes(scope, panel);
+    addPublicRoutes(scope, options.publicFolder, ending.signal);
     addShacacheRoutes(scope, { options: options.shacache, log, signal: ending.signal });
     addHttpProxyRoutes(scope, { options: options.httpProxy, runId, signal: ending.signal });
   });
@@ -44,6 +48,7 @@ const STORED = /^\/shacache\/(cache|dir)\/./;
 export function webMethodsOf(path: string): string[] {
   if (path === '/' || path === '/panel' || path.startsWith('/panel/public/'))
     return ['GET', 'HEAD'];
+  if (path.startsWith('/panel/')) return ['GET', 'HEAD', 'POST'];
   if (path.startsWith('/http_proxy/')) return ['GET', 'HEAD', 'OPTIONS'];
   if (path === '/shacache/cache') return ['POST'];
   if (STORED.test(path)) return ['GET', 'HEAD', 'PUT'];

@@ -1,0 +1,70 @@
+/** The panel of the proxy, loaded with the first request to it. */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { errorMessage } from '../../errors/slapos-error.ts';
+import { packageRoot } from '../../host/native.ts';
+import { readOrCreateSecret } from '../../host/secret-file.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { PanelPort } from '../../proxy/web/panel-port.ts';
+
+const TOKEN_BYTES = 32;
+const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+
+export interface PanelSettings {
+  /** Path of the database, beside which the token is kept. */
+  readonly database: string;
+  readonly log: Logger;
+}
+
+export interface LazyPanel extends PanelPort {
+  /** Says where the panel is, and where its token. @param address such as `http://127.0.0.1:5000` */
+  announce(address: string): void;
+}
+
+/** Nothing is loaded or read before somebody looks at the panel, but for the token. */
+export function preparePanel(settings: PanelSettings): LazyPanel {
+  const { log } = settings;
+  const tokenFile = join(dirname(settings.database), 'panel-token');
+  const token = readToken(tokenFile, log);
+  let loading: Promise<PanelPort> | undefined;
+  let loaded: PanelPort | undefined;
+  const load = async (): Promise<PanelPort> => {
+    const { Panel } = await import('../../panel/serve.ts');
+    loaded = new Panel({
+      assetsFolder: join(packageRoot(), 'dist', 'panel'),
+      token,
+      log,
+      ownUid: process.geteuid?.() ?? 0,
+      node: { view: null, computerId: '', reason: '' },
+    });
+    return loaded;
+  };
+  return {
+    announce(address) {
+      const place = token === null ? 'there is none' : `it is in ${tokenFile}`;
+      log.info(`Panel: ${address}/panel/ (who needs its token: ${place})`, {
+        event: 'proxy.panel',
+        address,
+        tokenFile,
+      });
+    },
+    async answer(request, reply, environment) {
+      loading ??= load();
+      return (await loading).answer(request, reply, environment);
+    },
+    changed: () => loaded?.changed(),
+    close: async () => loaded?.close(),
+  };
+}
+
+/** Without a token the panel is for root and the user of the proxy only. */
+function readToken(path: string, log: Logger): string | null {
+  try {
+    const token = readOrCreateSecret(path, () => randomBytes(TOKEN_BYTES).toString('base64url'));
+    if (TOKEN.test(token)) return token;
+    log.error(`${path} does not hold the token of a panel: remove it, and start again.`);
+  } catch (error) {
+    log.error(`The panel has no token: ${errorMessage(error)}`, { event: 'proxy.panel_token' });
+  }
+  return null;
+}
