@@ -1,6 +1,8 @@
 /** What crosses the native boundary about links, addresses, routes and taps. */
 
 /** One network interface (RTM_NEWLINK, rtnetlink(7)). */
+import type { NativeOutcome } from './native-outcome.ts';
+
 export interface NativeLink {
   readonly ifindex: number;
   readonly name: string;
@@ -158,4 +160,61 @@ export interface TuntapDevice {
   readonly mode: 'tap' | 'tun';
   /** uid that may open the device (root always may), -1 for root only: recorded as uid 0. */
   readonly ownerUid: number;
+}
+
+export interface NativeNetwork {
+  /**
+   * Links, addresses and routes of the calling namespace, in one pass (three strict dumps). Routes
+   * are without those that the kernel keeps in its local table.
+   */
+  netlinkDump(request: {
+    readonly links: boolean;
+    readonly addresses: boolean;
+    readonly routes: boolean;
+  }): Promise<{
+    readonly links: NativeLink[];
+    readonly addresses: NativeAddress[];
+    readonly routes: NativeRoute[];
+  }>;
+  /**
+   * Applies operations in order, in batches of at most 64 KB; one outcome per operation, later
+   * ones are tried even when earlier ones fail.
+   */
+  netlinkApply(request: {
+    readonly operations: readonly NetlinkOperation[];
+  }): Promise<NativeOutcome[]>;
+  /**
+   * Waits until none of the given addresses is tentative, or `timeoutMs` is over. Driven by
+   * RTMGRP_IPV6_IFADDR notifications. Resolves to the addresses still tentative or dadfailed.
+   */
+  netlinkAwaitDad(request: {
+    readonly addresses: ReadonlyArray<{ readonly dev: string; readonly address: string }>;
+    readonly timeoutMs: number;
+  }): Promise<
+    Array<{
+      readonly dev: string;
+      readonly address: string;
+      readonly state: 'tentative' | 'dadfailed' | 'missing';
+    }>
+  >;
+
+  /**
+   * Waits until one of the devices, which need not be there yet, has a global or unique local
+   * IPv6 address that is not tentative; resolves to it, or to null after `timeoutMs`. Driven by
+   * notifications of links and addresses.
+   */
+  netlinkAwaitAddress(request: {
+    readonly devices: readonly string[];
+    readonly timeoutMs: number;
+  }): Promise<string | null>;
+
+  /** Asks neighbours for their link-layer address; resolves to those that did not answer. */
+  netlinkAwaitNeighbours(request: NeighbourQuestion): Promise<string[]>;
+
+  /** Creates persistent devices owned by a user (TUNSETIFF, TUNSETOWNER, TUNSETPERSIST). */
+  tuntapCreate(request: { readonly devices: readonly TuntapDevice[] }): Promise<NativeOutcome[]>;
+  /** Makes devices non-persistent, so that they vanish. */
+  tuntapDelete(request: {
+    readonly devices: ReadonlyArray<{ readonly name: string; readonly mode: 'tap' | 'tun' }>;
+  }): Promise<NativeOutcome[]>;
 }

@@ -12,14 +12,7 @@ import { SlaposError } from '../errors/slapos-error.ts';
 import type { NativeKeeper } from './native-keeper.ts';
 import type { NativeLogs } from './native-log.ts';
 import type { NativeLooks } from './native-look.ts';
-import type {
-  NativeAddress,
-  NativeLink,
-  NativeRoute,
-  NeighbourQuestion,
-  NetlinkOperation,
-  TuntapDevice,
-} from './native-network.ts';
+import type { NativeNetwork } from './native-network.ts';
 import type { NativeOutcome } from './native-outcome.ts';
 import type { NativeSockets } from './native-socket.ts';
 
@@ -167,63 +160,13 @@ export interface NativeOwnership {
  * Everything that the addon exports. `test/unit/host/native.test.ts` compares
  * {@link NATIVE_EXPORTS} with what the built addon really has.
  */
-export interface NativeAddon extends NativeKeeper, NativeLogs, NativeLooks, NativeSockets {
+export interface NativeAddon
+  extends NativeKeeper,
+    NativeLogs,
+    NativeLooks,
+    NativeNetwork,
+    NativeSockets {
   capabilities(): NativeCapabilities;
-
-  /**
-   * Links, addresses and routes of the calling namespace, in one pass (three strict dumps). Routes
-   * are without those that the kernel keeps in its local table.
-   */
-  netlinkDump(request: {
-    readonly links: boolean;
-    readonly addresses: boolean;
-    readonly routes: boolean;
-  }): Promise<{
-    readonly links: NativeLink[];
-    readonly addresses: NativeAddress[];
-    readonly routes: NativeRoute[];
-  }>;
-  /**
-   * Applies operations in order, in batches of at most 64 KB; one outcome per operation, later
-   * ones are tried even when earlier ones fail.
-   */
-  netlinkApply(request: {
-    readonly operations: readonly NetlinkOperation[];
-  }): Promise<NativeOutcome[]>;
-  /**
-   * Waits until none of the given addresses is tentative, or `timeoutMs` is over. Driven by
-   * RTMGRP_IPV6_IFADDR notifications. Resolves to the addresses still tentative or dadfailed.
-   */
-  netlinkAwaitDad(request: {
-    readonly addresses: ReadonlyArray<{ readonly dev: string; readonly address: string }>;
-    readonly timeoutMs: number;
-  }): Promise<
-    Array<{
-      readonly dev: string;
-      readonly address: string;
-      readonly state: 'tentative' | 'dadfailed' | 'missing';
-    }>
-  >;
-
-  /**
-   * Waits until one of the devices, which need not be there yet, has a global or unique local
-   * IPv6 address that is not tentative; resolves to it, or to null after `timeoutMs`. Driven by
-   * notifications of links and addresses.
-   */
-  netlinkAwaitAddress(request: {
-    readonly devices: readonly string[];
-    readonly timeoutMs: number;
-  }): Promise<string | null>;
-
-  /** Asks neighbours for their link-layer address; resolves to those that did not answer. */
-  netlinkAwaitNeighbours(request: NeighbourQuestion): Promise<string[]>;
-
-  /** Creates persistent devices owned by a user (TUNSETIFF, TUNSETOWNER, TUNSETPERSIST). */
-  tuntapCreate(request: { readonly devices: readonly TuntapDevice[] }): Promise<NativeOutcome[]>;
-  /** Makes devices non-persistent, so that they vanish. */
-  tuntapDelete(request: {
-    readonly devices: ReadonlyArray<{ readonly name: string; readonly mode: 'tap' | 'tun' }>;
-  }): Promise<NativeOutcome[]>;
 
   /** Applies one account transaction under lckpwdf(3). Rejects without any change on failure. */
   accountApply(transaction: AccountTransaction): Promise<void>;
