@@ -1,8 +1,8 @@
 /** What crosses the native boundary about links, addresses, routes and taps. */
 
-/** One network interface (RTM_NEWLINK, rtnetlink(7)). */
 import type { NativeOutcome } from './native-outcome.ts';
 
+/** One network interface (RTM_NEWLINK, rtnetlink(7)). */
 export interface NativeLink {
   readonly ifindex: number;
   readonly name: string;
