@@ -115,6 +115,7 @@ const found = new Set(
   executables.map((file) => join(source, file)).filter((file) => existsSync(file)),
 );
 for (const entry of found) await bundle(entry, found);
+await import('./build-panel.mjs');
 await import('./build-types.mjs');
 await import('./compile-cache.mjs');
 process.stdout.write(`built ${found.size} bundles in dist/\n`);

@@ -59,6 +59,7 @@ function projectFiles() {
 const files = projectFiles();
 const read = (file) => readFileSync(join(root, file), 'utf8');
 runTool('types', bin('tsc'), ['-p', '.']);
+runTool('types of the page', bin('tsc'), ['-p', join('src', 'panel', 'page')]);
 runTool('lint and format', bin('biome'), ['check', '--diagnostic-level=error', '.']);
 report('layers', await layerViolations(files, read));
 report('sizes', sizeViolations(files, read));

@@ -255,6 +255,7 @@ whenChanged(
 const bundleSources = ['src', 'bin', 'package.json'].concat(
   [
     'build.mjs',
+    'build-panel.mjs',
     'build-types.mjs',
     'tsconfig.types.json',
     'compile-cache.mjs',
