@@ -66,6 +66,8 @@
               "outputs": ["<(PRODUCT_DIR)/slapos_task_iter.bpf.o"],
               "action": [
                 "clang", "-O2", "-g", "-target", "bpf", "-Wall", "-Werror",
+                # Not the folder of the machine that built it.
+                "-fdebug-compilation-dir=.",
                 "-c", "native/core/bpf/task_iter.bpf.c", "-o", "<@(_outputs)"
               ]
             }

@@ -21,6 +21,9 @@ const options = {
   logLevel: 'warning',
 };
 
+/** Files that the page was made of. */
+export const panelInputs = [];
+
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 for (const [entry, output, external] of [
@@ -28,12 +31,14 @@ for (const [entry, output, external] of [
   ['charts.ts', 'charts.js', []],
   ['panel.css', 'panel.css', []],
 ]) {
-  await build({
+  const { metafile } = await build({
     ...options,
+    metafile: true,
     entryPoints: [join(source, entry)],
     outfile: join(folder, output),
     external,
   });
+  panelInputs.push(...Object.keys(metafile.inputs));
 }
 await copyFile(join(source, 'index.html'), join(folder, 'index.html'));
 process.stdout.write('built the page of the panel in dist/panel/\n');

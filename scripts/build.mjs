@@ -19,7 +19,6 @@ const executables = [
   'bin/promise-plugin.ts',
   'index.ts',
 ];
-const externals = ['better-sqlite3'];
 
 /** Makes every dynamic import of a source file external and records it as an entry point. */
 function lazyBundles(found) {
@@ -79,6 +78,22 @@ const withoutHttp2 = {
   },
 };
 
+/** better-sqlite3 gets its compiled half from where this package keeps one for each Node. */
+const ownSqliteAddon = {
+  name: 'own-sqlite-addon',
+  setup(context) {
+    context.onResolve({ filter: /^bindings$/ }, (args) =>
+      /node_modules.better-sqlite3/.test(args.importer)
+        ? { path: args.path, namespace: 'own-addon' }
+        : undefined,
+    );
+    context.onLoad({ filter: /.*/, namespace: 'own-addon' }, () => ({
+      contents: `module.exports = require('./host/sqlite-addon.ts').loadSqliteAddon;`,
+      resolveDir: source,
+    }));
+  },
+};
+
 /** What others load lazily becomes a stub and its code: `src/bin/load-compiled.ts` says why. */
 async function bundle(entry, found) {
   const output = join(root, 'dist', relative(source, entry));
@@ -92,8 +107,9 @@ async function bundle(entry, found) {
       `require('${path}').loadCompiled(module, __filename);\n`,
     );
   }
-  await build({
+  const { metafile } = await build({
     entryPoints: [entry],
+    metafile: true,
     outfile: output.replace(/\.ts$/, isLazy ? '.code.js' : '.js'),
     bundle: true,
     platform: 'node',
@@ -101,12 +117,20 @@ async function bundle(entry, found) {
     format: 'cjs',
     // import() of a bundle becomes require(): the loader of ES modules costs milliseconds.
     supported: { 'dynamic-import': false },
-    external: externals,
     loader: { '.sql': 'text', '.html': 'text', '.css': 'text' },
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [lazyBundles(found), lazyChildProcess, withoutHttp2],
+    plugins: [lazyBundles(found), lazyChildProcess, withoutHttp2, ownSqliteAddon],
   });
+  return Object.keys(metafile.inputs);
+}
+
+/** Folders of the packages that files belong to, from `node_modules/` on; one may lie in another. */
+function packagesOf(files) {
+  const folders = files.map(
+    (file) => /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0],
+  );
+  return [...new Set(folders)].filter((folder) => folder !== undefined).sort();
 }
 
 const { existsSync } = await import('node:fs');
@@ -114,8 +138,13 @@ await rm(join(root, 'dist'), { recursive: true, force: true });
 const found = new Set(
   executables.map((file) => join(source, file)).filter((file) => existsSync(file)),
 );
-for (const entry of found) await bundle(entry, found);
-await import('./build-panel.mjs');
+const inputs = [];
+for (const entry of found) inputs.push(...(await bundle(entry, found)));
+const { panelInputs } = await import('./build-panel.mjs');
+// For the list of licences in what is packed from this.
+await mkdir(join(root, 'build'), { recursive: true });
+const packages = packagesOf([...inputs, ...panelInputs]);
+await writeFile(join(root, 'build', 'bundled-packages.json'), JSON.stringify(packages));
 await import('./build-types.mjs');
 await import('./compile-cache.mjs');
 process.stdout.write(`built ${found.size} bundles in dist/\n`);

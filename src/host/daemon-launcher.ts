@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from './native.ts';
+import { nativeFile, packageRoot } from './package-files.ts';
 
 export interface DaemonOutcome {
   /** Exit status of the launcher, or -1 when a signal ended it or it could not be started. */
@@ -12,7 +12,7 @@ export interface DaemonOutcome {
 
 /** Path of the keeper, which is the supervisor's program. */
 export function supervisordProgram(): string {
-  return join(packageRoot(), 'build', 'Release', 'slapos-supervisord');
+  return nativeFile('slapos-supervisord');
 }
 
 /** What the keeper runs as its controller. */

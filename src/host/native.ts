@@ -7,7 +7,6 @@
  * inet_pton(3) takes, MAC addresses are `aa:bb:cc:dd:ee:ff`.
  */
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
 import type { NativeKeeper } from './native-keeper.ts';
 import type { NativeLogs } from './native-log.ts';
@@ -15,6 +14,9 @@ import type { NativeLooks } from './native-look.ts';
 import type { NativeNetwork } from './native-network.ts';
 import type { NativeOutcome } from './native-outcome.ts';
 import type { NativeSockets } from './native-socket.ts';
+import { nativeFile } from './package-files.ts';
+
+export { packageRoot } from './package-files.ts';
 
 /** Shape of every error that crosses the boundary; like Node's own system errors. */
 export interface NativeFailure extends Error {
@@ -315,17 +317,15 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'socketListen',
 ];
 
-const ADDON_FILE = join('build', 'Release', 'slapos_native.node');
-
 let loaded: NativeAddon | undefined;
 
 /**
- * Loads the addon once. The package folder is found by walking up from this module.
+ * Loads the addon once.
  * @throws SlaposError SLAPOS_ERR_NATIVE when it was not built or cannot be loaded.
  */
 export function loadNative(): NativeAddon {
   if (loaded !== undefined) return loaded;
-  const path = join(packageRoot(), ADDON_FILE);
+  const path = nativeFile('slapos_native.node');
   try {
     loaded = createRequire(path)(path) as NativeAddon;
   } catch (cause) {
@@ -335,18 +335,4 @@ export function loadNative(): NativeAddon {
     });
   }
   return loaded;
-}
-
-/** The folder of the package, wherever this code runs from: `src/`, `dist/` or a bundle. */
-export function packageRoot(): string {
-  const require = createRequire(__filename);
-  for (let folder = __dirname; ; folder = dirname(folder)) {
-    try {
-      const manifest = require(join(folder, 'package.json')) as { name?: string };
-      if (manifest.name === 'slapos-node') return folder;
-    } catch {
-      // Not here: look one folder up.
-    }
-    if (folder === dirname(folder)) return folder;
-  }
 }

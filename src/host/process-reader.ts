@@ -3,9 +3,8 @@
  * capabilities and the build allow it, else procfs; both give the same records.
  */
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { packageRoot } from './native.ts';
 import { callNative } from './native-failure.ts';
+import { nativeFile } from './package-files.ts';
 import { decodeProcTable, observeProcesses, type ProcTable } from './proc.ts';
 
 /** What `native/bpf_addon.cc` exports. */
@@ -63,8 +62,6 @@ export interface ReaderOptions {
 /** Doubles of one UserUsage of `native/core/bpf/task_reader.h`. */
 const USAGE_FIELDS = 9;
 
-const FOLDER = join('build', 'Release');
-
 /**
  * Opens the best reader there is. Loading the BPF program takes some 60 ms, so that it pays from a
  * few samples on.
@@ -82,10 +79,9 @@ export async function openProcessReader(options: ReaderOptions = {}): Promise<Pr
 }
 
 async function openBpfReader(isAccounting: boolean): Promise<ProcessReader> {
-  const folder = join(packageRoot(), FOLDER);
-  const path = join(folder, 'slapos_bpf.node');
+  const path = nativeFile('slapos_bpf.node');
   const module = createRequire(path)(path) as BpfModule;
-  const object = join(folder, 'slapos_task_iter.bpf.o');
+  const object = nativeFile('slapos_task_iter.bpf.o');
   const reader = await module.openTaskReader({ object, isAccounting });
   const texts = { code: 'SLAPOS_ERR_HOST', hints: {} } as const;
   const observeUsage = async (uids: readonly number[]) =>
