@@ -19,6 +19,7 @@ const VERBS = new Set([
   'panel',
   'top',
   'boot',
+  'doctor',
 ]);
 /** What each layer below the verbs may import, besides itself, errors and log. */
 const SHARED = {

@@ -1,5 +1,6 @@
 /** The commands of group `node` (spec/cli.md 5). */
 import type { CommandSpec } from '../command.ts';
+import { DOCTOR_COMMAND } from './doctor-command.ts';
 import { FORMAT_COMMAND } from './format-command.ts';
 import { CFG_OPTION } from './options.ts';
 import { REGISTER_COMMAND } from './register-command.ts';
@@ -90,6 +91,7 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
     rootCheck: 'always',
     load: () => import('./collect.ts'),
   },
+  DOCTOR_COMMAND,
   FORMAT_COMMAND,
   REGISTER_COMMAND,
   ...SLAPGRID_COMMANDS,
