@@ -5,6 +5,7 @@ import { dirname, join, normalize } from 'node:path';
 import { parseSync } from 'oxc-parser';
 
 const VERBS = new Set([
+  'register',
   'format',
   'software',
   'instance',

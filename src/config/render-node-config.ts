@@ -1,7 +1,15 @@
 /** Texts of new configuration files (spec/cli.md 10). Pure. */
 import { SIGNATURE_CERTIFICATES } from './signature-certificates.ts';
 
-export interface NodeConfigValues {
+/** How the Master is recognised, where that is not as usual. */
+export interface MasterTrust {
+  /** Its authority, instead of those of the system. */
+  readonly masterCaFile?: string;
+  /** Its certificate is not checked. */
+  readonly isMasterTrustedBlindly?: boolean;
+}
+
+export interface NodeConfigValues extends MasterTrust {
   readonly computerId: string;
   readonly masterUrl: string;
   /** Absent on a node that needs no certificate. */
@@ -13,10 +21,11 @@ export interface NodeConfigValues {
   readonly softwareRoot: string;
   readonly instanceRoot: string;
   readonly interfaceName: string;
-  readonly ipv6Interface?: string;
+  readonly ipv6Interface?: string | undefined;
   readonly ipv4LocalNetwork: string;
   readonly partitionAmount: number;
-  readonly hasTaps: boolean;
+  /** As the command that writes it spells truth: `configure local` small, `node register` as Python. */
+  readonly createTap: 'false' | 'False' | 'true' | 'True';
   /** Folder of the state file and the logs. */
   readonly home: string;
   /** Cache of software: contents and directory. */
@@ -28,7 +37,7 @@ const DEFAULT_HOME = '/opt/slapos';
 const PUBLIC_CACHE = 'http://shacache.nxdcdn.com';
 const PUBLIC_DIRECTORY = 'http://shadir.nxdcdn.com';
 
-type Line = readonly [key: string, value: string] | string;
+export type Line = readonly [key: string, value: string] | string;
 
 /** The text of slapos.cfg. */
 export function renderNodeConfig(values: NodeConfigValues): string {
@@ -47,7 +56,7 @@ export function renderNodeConfig(values: NodeConfigValues): string {
 }
 
 /** A text is a comment line; in values `%` starts a reference and is doubled. */
-function renderSection(name: string, lines: readonly Line[]): string {
+export function renderSection(name: string, lines: readonly Line[]): string {
   const texts = lines.map((line) => {
     if (typeof line === 'string') return `# ${line}\n`;
     const value = line[1].replaceAll('%', '%%').replaceAll('\n', '\n  ');
@@ -61,6 +70,7 @@ function slaposLines(values: NodeConfigValues): Line[] {
   return [
     ['computer_id', values.computerId],
     ['master_url', values.masterUrl],
+    ...trustLines(values),
     ...(certificates === undefined
       ? []
       : ([
@@ -75,6 +85,13 @@ function slaposLines(values: NodeConfigValues): Line[] {
     'shared_part_list =',
     `  ${values.softwareRoot}/read_only_shared`,
     `  ${values.softwareRoot}/shared`,
+  ];
+}
+
+export function trustLines({ masterCaFile, isMasterTrustedBlindly }: MasterTrust): Line[] {
+  return [
+    ...(masterCaFile === undefined ? [] : [['master_ca_file', masterCaFile] as const]),
+    ...(isMasterTrustedBlindly === true ? [['master_tls_verify', 'false'] as const] : []),
   ];
 }
 
@@ -93,7 +110,7 @@ function slapformatLines(values: NodeConfigValues): Line[] {
   return [
     ['interface_name', values.interfaceName],
     ...(ipv6Interface === undefined ? [] : [['ipv6_interface', ipv6Interface] as const]),
-    ['create_tap', values.hasTaps ? 'true' : 'false'],
+    ['create_tap', values.createTap],
     ['partition_amount', String(values.partitionAmount)],
     ['computer_xml', `${values.home}/slapos.xml`],
     ['log_file', `${values.home}/log/slapos-node-format.log`],

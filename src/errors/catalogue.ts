@@ -36,6 +36,8 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_MASTER_REFUSED: 'The Master finds the request wrong.',
   SLAPOS_ERR_MASTER_UNSUPPORTED: 'The chosen transport has no such call.',
   SLAPOS_ERR_MASTER_PROTOCOL: 'The Master sent something that is not the SLAP protocol.',
+  SLAPOS_ERR_CERTIFICATE: 'A certificate or its private key cannot be used.',
+  SLAPOS_ERR_REGISTRATION: 'A registration that was not completed stands in the way.',
   SLAPOS_ERR_SLAP_XML: 'An XML document of the SLAP protocol cannot be read or written.',
   SLAPOS_ERR_BUSY: 'Another slapos process is doing the same work.',
   SLAPOS_ERR_BUILD: 'buildout failed.',

@@ -1,6 +1,7 @@
 /** The commands of group `client` (spec/cli.md 6). */
 import type { CommandSpec } from '../command.ts';
 import { CFG_OPTION } from '../node/options.ts';
+import { REGISTRATION_OPTIONS } from '../registration-options.ts';
 import { CONSOLE_COMMAND } from './console-command.ts';
 import { NODE_REFERENCE, outputFormat, SOFTWARE_URL, url } from './options.ts';
 import { REQUEST_COMMAND } from './request-command.ts';
@@ -44,6 +45,7 @@ const COMPUTER_COMMANDS: readonly CommandSpec[] = [
 
 const CONFIGURE_CLIENT: CommandSpec = {
   words: 'configure client',
+  load: () => import('./configure-client.ts'),
   group: 'client',
   summary: 'get a certificate and write the configuration of the client',
   options: [
@@ -60,7 +62,14 @@ const CONFIGURE_CLIENT: CommandSpec = {
       name: 'token',
       arity: 'value',
       metavar: 'TOKEN',
-      help: 'credential security token; asked for when absent',
+      help: 'credential security token; asked for when absent, or ask',
+    },
+    ...REGISTRATION_OPTIONS,
+    {
+      flags: ['-n', '--dry-run'],
+      name: 'dry_run',
+      arity: 'flag',
+      help: 'send nothing and change nothing: print the steps',
     },
   ],
   configFamily: 'client',

@@ -124,7 +124,7 @@ function renderLocalConfig(node: LocalNode): string {
         directoryUrl: `${node.masterUrl}/shacache/dir`,
       }
     : {};
-  return renderNodeConfig({ ...node, computerId: COMPUTER_ID, hasTaps: false, ...cache });
+  return renderNodeConfig({ ...node, computerId: COMPUTER_ID, createTap: 'false', ...cache });
 }
 
 /** Folders and signing key of the caching proxy; a key that exists stays. */

@@ -1,5 +1,6 @@
 /** `node register` (spec/cli.md 5.2). */
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import { REGISTRATION_OPTIONS } from '../registration-options.ts';
 import { CFG_OPTION } from './options.ts';
 
 function text(flag: string, name: string, metavar: string, help: string, preset?: string) {
@@ -11,7 +12,15 @@ export const REGISTER_COMMAND: CommandSpec = {
   words: 'node register',
   group: 'node',
   summary: 'register this computer on the Master and write its configuration',
-  examples: ['slapos node register --token TOKEN --interface-name eth0 my-computer'],
+  description:
+    'Everything that can be checked here is checked before the token is used up. The answer is saved ' +
+    'before anything is made of it: a run that was cut off is completed by the same command, ' +
+    'without a new token. The former configuration folder is moved aside.',
+  examples: [
+    'slapos node register --interface-name eth0 my-computer',
+    'slapos node register --token-file /root/token --dry-run my-computer',
+  ],
+  load: () => import('./register.ts'),
   positionals: [{ name: 'node_name', arity: 'one', help: 'title of the computer on the Master' }],
   options: [
     CFG_OPTION,
@@ -45,7 +54,14 @@ export const REGISTER_COMMAND: CommandSpec = {
     },
     text('--login', 'login', 'LOGIN', 'account on the Master'),
     text('--password', 'password', 'PASSWORD', 'password of the account'),
-    text('--token', 'token', 'TOKEN', 'computer security token; asked for when absent'),
+    text(
+      '--password-file',
+      'password_file',
+      'FILE',
+      'file that holds the password, - for standard input; also $SLAPOS_PASSWORD',
+    ),
+    text('--token', 'token', 'TOKEN', 'computer security token; asked for when absent, or ask'),
+    ...REGISTRATION_OPTIONS,
     {
       flags: ['-t', '--create-tap'],
       name: 'create_tap',
@@ -56,7 +72,7 @@ export const REGISTER_COMMAND: CommandSpec = {
       flags: ['-n', '--dry-run'],
       name: 'dry_run',
       arity: 'flag',
-      help: 'change nothing, neither here nor on the Master',
+      help: 'send nothing and change nothing: print the steps',
     },
   ],
   configFamily: 'node',

@@ -11,7 +11,7 @@ const NODE = {
   interfaceName: 'br0',
   ipv4LocalNetwork: '10.0.0.0/16',
   partitionAmount: 20,
-  hasTaps: false,
+  createTap: 'false' as const,
   home: '/opt/slapos',
 };
 
