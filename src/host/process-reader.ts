@@ -35,6 +35,24 @@ export interface UserUsage {
   readonly threads: number;
 }
 
+/** Doubles of a {@link UserUsage} in the order of `native/core/bpf/task_reader.h`. */
+export const USAGE = {
+  uid: 0,
+  cpuS: 1,
+  readBytes: 2,
+  writeBytes: 3,
+  readCalls: 4,
+  writeCalls: 5,
+  rssBytes: 6,
+  processes: 7,
+  threads: 8,
+} as const satisfies Record<keyof UserUsage, number>;
+
+export const USAGE_LENGTH = Object.keys(USAGE).length;
+
+/** {@link USAGE_LENGTH} doubles for each user. */
+export type UsageTable = Float64Array;
+
 export interface ProcessReader {
   readonly kind: 'bpf' | 'procfs';
   /** Why it is not BPF, for the log; empty when it is. */
@@ -49,7 +67,7 @@ export interface ProcessReader {
    * What happened before the reader was opened is in them for processes that lived then.
    * @throws HostError SLAPOS_ERR_HOST when the kernel refuses.
    */
-  readonly observeUsage?: (uids: readonly number[]) => Promise<readonly UserUsage[]>;
+  readonly observeUsage?: (uids: readonly number[]) => Promise<UsageTable>;
 }
 
 export interface ReaderOptions {
@@ -58,9 +76,6 @@ export interface ReaderOptions {
   /** Whether threads that end are counted from now on, where the reader can. */
   readonly isAccounting?: boolean;
 }
-
-/** Doubles of one UserUsage of `native/core/bpf/task_reader.h`. */
-const USAGE_FIELDS = 9;
 
 /**
  * Opens the best reader there is. Loading the BPF program takes some 60 ms, so that it pays from a
@@ -85,7 +100,7 @@ async function openBpfReader(isAccounting: boolean): Promise<ProcessReader> {
   const reader = await module.openTaskReader({ object, isAccounting });
   const texts = { code: 'SLAPOS_ERR_HOST', hints: {} } as const;
   const observeUsage = async (uids: readonly number[]) =>
-    decodeUsage(
+    new Float64Array(
       await callNative(texts, 'sum the processes', () => module.sampleUsage({ reader, uids })),
     );
   return {
@@ -101,21 +116,13 @@ async function openBpfReader(isAccounting: boolean): Promise<ProcessReader> {
   };
 }
 
-function decodeUsage(buffer: ArrayBuffer): UserUsage[] {
-  const doubles = new Float64Array(buffer);
-  return Array.from({ length: doubles.length / USAGE_FIELDS }, (_, index) => {
-    const field = (number: number) => doubles[index * USAGE_FIELDS + number] ?? 0;
-    return {
-      uid: field(0),
-      cpuS: field(1),
-      readBytes: field(2),
-      writeBytes: field(3),
-      readCalls: field(4),
-      writeCalls: field(5),
-      rssBytes: field(6),
-      processes: field(7),
-      threads: field(8),
-    };
+/** Every user of a table as an object. */
+export function listUsage(table: UsageTable): UserUsage[] {
+  return Array.from({ length: table.length / USAGE_LENGTH }, (_, index) => {
+    const fields = Object.entries(USAGE).map(([name, at]) => {
+      return [name, table[index * USAGE_LENGTH + at] ?? 0] as const;
+    });
+    return Object.fromEntries(fields) as unknown as UserUsage;
   });
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listSamples, type ProcessSample } from '../../src/host/proc.ts';
-import { openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
+import { listUsage, openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
 import { isAlive, until } from '../support/keeper-run.ts';
 import { ProcessScenes, readSlowly } from '../support/process-scenes.ts';
 import { type Facility, requires } from '../support/requires.ts';
@@ -126,7 +126,8 @@ requires(
     await scenes.startStopped(USER + 9);
     await scenes.startStopped(USER + 9);
     const samples = listSamples(await reader.observe([USER + 9]));
-    const all = await reader.observeUsage?.([USER + 9]);
+    const usage = await reader.observeUsage?.([USER + 9]);
+    const all = usage === undefined ? undefined : listUsage(usage);
     // Of others there may be what ended before the users were named.
     const sums = all?.filter(({ uid }) => uid === USER + 9);
     scenes.end();

@@ -1,13 +1,13 @@
 /** Samples the node again and again, and knows what every partition consumes. */
-import type { ProcessReader, UserUsage } from '../../host/process-reader.ts';
+import type { ProcessReader, UsageTable } from '../../host/process-reader.ts';
 import type { CollectHost } from '../collect-host.ts';
 import type { CollectUser } from '../sample.ts';
 import { type CgroupFacts, CgroupTimes } from './cgroup-times.ts';
-import type { NodeSample } from './daemon-client.ts';
-import { type Pressure, renderMetrics } from './metrics.ts';
+import { MetricsPage, type Pressure } from './metrics.ts';
 import { PartitionStates, type Traffic } from './partition-state.ts';
 import { PRESSURE_RESOURCES, parsePressure, parseTapTraffic } from './pressure.ts';
 import { ProcessAccountant } from './process-accountant.ts';
+import { SampleJson } from './sample-json.ts';
 import { SeriesRing, type SeriesView } from './series.ts';
 import type { ServedState } from './server.ts';
 
@@ -32,6 +32,8 @@ export class LiveSampler implements ServedState {
   readonly #names: readonly string[];
   readonly #states: PartitionStates;
   readonly #ring: SeriesRing;
+  readonly #metricsPage: MetricsPage;
+  readonly #sampleJson: SampleJson;
   readonly #accountant = new ProcessAccountant();
   readonly #cgroupTimes: CgroupTimes | undefined;
   #uids: readonly number[] = [];
@@ -40,6 +42,7 @@ export class LiveSampler implements ServedState {
   #pressure: readonly Pressure[] = [];
   #failingPromises: ReadonlyArray<number | undefined> = [];
   #atMs = 0;
+  #lastJson: Buffer | undefined;
   #sampleCount = 0;
   #skippedCount = 0;
   #sampleS = 0;
@@ -49,6 +52,8 @@ export class LiveSampler implements ServedState {
     this.#names = options.users.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
     this.#states = new PartitionStates(this.#names);
     this.#ring = new SeriesRing(this.#names.length, KEPT_SAMPLES);
+    this.#metricsPage = new MetricsPage(this.#names);
+    this.#sampleJson = new SampleJson(this.#names);
     if (options.cgroups !== undefined) this.#cgroupTimes = new CgroupTimes(options.cgroups);
   }
 
@@ -73,16 +78,14 @@ export class LiveSampler implements ServedState {
     this.#pressure = await this.#readPressure();
     this.#states.add({ monotonicMs: beganMs, usage, traffic });
     this.#atMs = host.nowMs();
-    this.#ring.push(
-      this.#atMs,
-      this.#states.states.map(({ row }) => row),
-    );
+    this.#ring.push(this.#atMs, this.#states.rows);
+    this.#lastJson = undefined;
     this.#sampleCount += 1;
     this.#sampleS = (host.monotonicMs() - beganMs) / 1000;
   }
 
   /** For a reader that knows only who lives. */
-  async #accountProcesses(beganMs: number): Promise<readonly UserUsage[]> {
+  async #accountProcesses(beganMs: number): Promise<UsageTable> {
     const table = await this.#options.reader.observe(this.#uids);
     const cgroups = this.#cgroupTimes?.add(table, this.#groupOf);
     return this.#accountant.add(table, beganMs / TICK_MS, cgroups);
@@ -96,7 +99,7 @@ export class LiveSampler implements ServedState {
     this.#failingPromises = counts;
   }
 
-  metrics(isOpenMetrics: boolean): string {
+  metrics(isOpenMetrics: boolean): Buffer {
     const cost = {
       ...this.#options.ownCost(),
       sampleCount: this.#sampleCount,
@@ -104,20 +107,19 @@ export class LiveSampler implements ServedState {
       sampleS: this.#sampleS,
     };
     const input = {
-      partitions: this.#states.states,
+      states: this.#states,
       pressure: this.#pressure,
       failingPromises: this.#failingPromises,
       reader: this.#options.reader.kind,
       cost,
     };
-    return renderMetrics(input, isOpenMetrics);
+    return this.#metricsPage.render(input, isOpenMetrics);
   }
 
-  sampleJson(): string {
-    const partitions = this.#states.states.map(({ name, counters, row }) => {
-      return { partition: name, ...row, counters };
-    });
-    return JSON.stringify({ atMs: this.#atMs, partitions } satisfies NodeSample);
+  /** The same bytes for whoever asks before the next sample. */
+  sampleJson(): Buffer {
+    this.#lastJson ??= this.#sampleJson.render(this.#atMs, this.#states);
+    return this.#lastJson;
   }
 
   series(partition: string, sinceMs: number): SeriesView | undefined {

@@ -1,5 +1,7 @@
 /** The state of the node for a scraper: OpenMetrics 1.0 and Prometheus' older text format. */
-import type { PartitionState } from './partition-state.ts';
+import { COUNTER_FIELDS, type PartitionCounters, type PartitionStates } from './partition-state.ts';
+import { SERIES_FIELDS, type SeriesField } from './series.ts';
+import { TextBytes } from './text-bytes.ts';
 
 /** What the collector itself costs. */
 export interface OwnCost {
@@ -21,7 +23,7 @@ export interface Pressure {
 }
 
 export interface MetricsInput {
-  readonly partitions: readonly PartitionState[];
+  readonly states: Pick<PartitionStates, 'counters' | 'rows'>;
   readonly pressure: readonly Pressure[];
   readonly cost: OwnCost;
   readonly reader: 'bpf' | 'procfs';
@@ -34,70 +36,126 @@ interface Family {
   readonly type: 'counter' | 'gauge' | 'info';
   readonly help: string;
   readonly unit?: string;
-  /** Labels and value of each sample. */
-  readonly samples: ReadonlyArray<readonly [labels: string, value: number]>;
 }
+
+/** Labels and value of each sample of a family of the node. */
+type Samples = ReadonlyArray<readonly [labels: string, value: number]>;
 
 export const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** @param isOpenMetrics else the text format 0.0.4, for scrapers that do not ask for the newer one */
-export function renderMetrics(input: MetricsInput, isOpenMetrics: boolean): string {
-  const families = [...partitionFamilies(input), ...nodeFamilies(input)];
-  const text = families.map((family) => renderFamily(family, isOpenMetrics)).join('');
-  return isOpenMetrics ? `${text}# EOF\n` : text;
-}
+type Place = keyof PartitionCounters | SeriesField;
 
-type Read = (state: PartitionState) => number;
-
-/** name, type, unit, help and value of each family of a partition */
-const PARTITION: ReadonlyArray<readonly [string, 'counter' | 'gauge', string, string, Read]> = [
-  ['cpu_seconds', 'counter', 'seconds', 'CPU time of its processes', (s) => s.counters.cpuS],
-  ['memory_rss_bytes', 'gauge', 'bytes', 'resident memory', (s) => s.row.rssBytes],
-  ['processes', 'gauge', '', 'processes', (s) => s.row.processes],
-  ['threads', 'gauge', '', 'threads', (s) => s.row.threads],
-  ['read_bytes', 'counter', 'bytes', 'read from storage', (s) => s.counters.readBytes],
-  ['written_bytes', 'counter', 'bytes', 'written to storage', (s) => s.counters.writeBytes],
-  ['read_calls', 'counter', '', 'system calls that read', (s) => s.counters.readCalls],
-  ['write_calls', 'counter', '', 'system calls that write', (s) => s.counters.writeCalls],
-  ['network_receive_bytes', 'counter', 'bytes', 'to its tap', (s) => s.counters.netInBytes],
-  ['network_transmit_bytes', 'counter', 'bytes', 'from its tap', (s) => s.counters.netOutBytes],
+/** name, type, unit, help of each family of a partition, and where its values stand */
+const PARTITION: ReadonlyArray<readonly [string, 'counter' | 'gauge', string, string, Place]> = [
+  ['cpu_seconds', 'counter', 'seconds', 'CPU time of its processes', 'cpuS'],
+  ['memory_rss_bytes', 'gauge', 'bytes', 'resident memory', 'rssBytes'],
+  ['processes', 'gauge', '', 'processes', 'processes'],
+  ['threads', 'gauge', '', 'threads', 'threads'],
+  ['read_bytes', 'counter', 'bytes', 'read from storage', 'readBytes'],
+  ['written_bytes', 'counter', 'bytes', 'written to storage', 'writeBytes'],
+  ['read_calls', 'counter', '', 'system calls that read', 'readCalls'],
+  ['write_calls', 'counter', '', 'system calls that write', 'writeCalls'],
+  ['network_receive_bytes', 'counter', 'bytes', 'to its tap', 'netInBytes'],
+  ['network_transmit_bytes', 'counter', 'bytes', 'from its tap', 'netOutBytes'],
 ];
 
-function partitionFamilies({ partitions, failingPromises }: MetricsInput): Family[] {
-  const labels = partitions.map(({ name }) => `partition="${escapeLabel(name)}"`);
-  const families = PARTITION.map(([name, type, unit, help, read]): Family => {
-    const samples = partitions.map((state, index) => [labels[index] ?? '', read(state)] as const);
-    return { name: `slapos_partition_${name}`, type, unit, help, samples };
-  });
-  const failing = failingPromises.flatMap((count, index) =>
-    count === undefined ? [] : [[labels[index] ?? '', count] as const],
-  );
-  const help = 'promises whose last result is a failure';
-  return [
-    ...families,
-    { name: 'slapos_partition_failing_promises', type: 'gauge', help, samples: failing },
-  ];
+const FAILING: Family = {
+  name: 'slapos_partition_failing_promises',
+  type: 'gauge',
+  help: 'promises whose last result is a failure',
+};
+
+/** A family with what stands before the value of each partition, which never changes. */
+interface PartitionFamily {
+  readonly family: Family;
+  readonly heads: readonly Buffer[];
+  readonly place: Place;
 }
 
-function nodeFamilies({ pressure, cost, reader }: MetricsInput): Family[] {
-  const one = (name: string, type: Family['type'], help: string, value: number, labels = '') => ({
-    name: `slapos_${name}`,
-    type,
-    help,
-    samples: [[labels, value] as const],
-  });
+export class MetricsPage {
+  readonly #text = new TextBytes();
+  readonly #families: readonly PartitionFamily[];
+  readonly #failingHeads: readonly Buffer[];
+
+  /** @param names of the partitions */
+  constructor(names: readonly string[]) {
+    this.#families = PARTITION.map(([name, type, unit, help, place]) => {
+      const family = { name: `slapos_partition_${name}`, type, unit, help };
+      return { family, heads: partitionHeads(family, names), place };
+    });
+    this.#failingHeads = partitionHeads(FAILING, names);
+  }
+
+  /** @param isOpenMetrics else the text format 0.0.4, for scrapers that do not ask for the newer one */
+  render(input: MetricsInput, isOpenMetrics: boolean): Buffer {
+    const text = this.#text;
+    text.clear();
+    for (const { family, heads, place } of this.#families) {
+      text.appendText(renderHead(family, isOpenMetrics));
+      const read = readerOf(place, input.states);
+      for (const [partition, head] of heads.entries()) this.#appendLine(head, read(partition));
+    }
+    this.#appendFailing(input.failingPromises, isOpenMetrics);
+    for (const [family, samples] of nodeFamilies(input)) {
+      text.appendText(renderFamily(family, samples, isOpenMetrics));
+    }
+    if (isOpenMetrics) text.appendText('# EOF\n');
+    return text.toBytes();
+  }
+
+  #appendFailing(counts: ReadonlyArray<number | undefined>, isOpenMetrics: boolean): void {
+    if (counts.every((count) => count === undefined)) return;
+    this.#text.appendText(renderHead(FAILING, isOpenMetrics));
+    for (const [partition, head] of this.#failingHeads.entries()) {
+      const count = counts[partition];
+      if (count !== undefined) this.#appendLine(head, count);
+    }
+  }
+
+  #appendLine(head: Buffer, value: number): void {
+    this.#text.append(head);
+    this.#text.appendNumber(value);
+    this.#text.appendLineEnd();
+  }
+}
+
+function partitionHeads(family: Family, names: readonly string[]): Buffer[] {
+  const name = sampleName(family);
+  return names.map((partition) => Buffer.from(`${name}{partition="${escapeLabel(partition)}"} `));
+}
+
+function readerOf(place: Place, { counters, rows }: MetricsInput['states']) {
+  const [values, fields]: [Float64Array, readonly Place[]] = (
+    COUNTER_FIELDS as readonly Place[]
+  ).includes(place)
+    ? [counters, COUNTER_FIELDS]
+    : [rows, SERIES_FIELDS];
+  const [first, step] = [fields.indexOf(place), fields.length];
+  return (partition: number) => values[partition * step + first] ?? 0;
+}
+
+function nodeFamilies({ pressure, cost, reader }: MetricsInput): Array<[Family, Samples]> {
+  const one = (
+    name: string,
+    type: Family['type'],
+    help: string,
+    value: number,
+    labels = '',
+  ): [Family, Samples] => [{ name: `slapos_${name}`, type, help }, [[labels, value]]];
   return [
-    {
-      name: 'slapos_node_pressure_seconds',
-      type: 'counter',
-      unit: 'seconds',
-      help: 'time in which tasks waited for a resource',
-      samples: pressure.map(({ resource, kind, stalledS }) => [
+    [
+      {
+        name: 'slapos_node_pressure_seconds',
+        type: 'counter',
+        unit: 'seconds',
+        help: 'time in which tasks waited for a resource',
+      },
+      pressure.map(({ resource, kind, stalledS }) => [
         `resource="${resource}",kind="${kind}"`,
         stalledS,
       ]),
-    },
+    ],
     one('collector_cpu_seconds', 'counter', 'CPU time of the collector', cost.cpuS),
     one('collector_memory_rss_bytes', 'gauge', 'resident memory of the collector', cost.rssBytes),
     one('collector_samples', 'counter', 'samples taken', cost.sampleCount),
@@ -107,20 +165,28 @@ function nodeFamilies({ pressure, cost, reader }: MetricsInput): Family[] {
   ];
 }
 
-function renderFamily(family: Family, isOpenMetrics: boolean): string {
-  const { name, type, unit, help, samples } = family;
+function renderFamily(family: Family, samples: Samples, isOpenMetrics: boolean): string {
   if (samples.length === 0) return '';
-  const suffix = type === 'counter' ? '_total' : type === 'info' ? '_info' : '';
-  const named = isOpenMetrics ? name : `${name}${suffix}`;
-  const head = [
+  const name = sampleName(family);
+  const lines = samples.map(([labels, value]) => {
+    return `${name}${labels === '' ? '' : `{${labels}}`} ${value}\n`;
+  });
+  return renderHead(family, isOpenMetrics) + lines.join('');
+}
+
+function sampleName({ name, type }: Family): string {
+  return `${name}${type === 'counter' ? '_total' : type === 'info' ? '_info' : ''}`;
+}
+
+function renderHead(family: Family, isOpenMetrics: boolean): string {
+  const { name, type, unit, help } = family;
+  const named = isOpenMetrics ? name : sampleName(family);
+  const lines = [
     `# TYPE ${named} ${type === 'info' && !isOpenMetrics ? 'gauge' : type}`,
     ...(isOpenMetrics && unit ? [`# UNIT ${name} ${unit}`] : []),
     `# HELP ${named} ${help}`,
   ];
-  const lines = samples.map(([labels, value]) => {
-    return `${name}${suffix}${labels === '' ? '' : `{${labels}}`} ${value}`;
-  });
-  return `${[...head, ...lines].join('\n')}\n`;
+  return `${lines.join('\n')}\n`;
 }
 
 function escapeLabel(text: string): string {

@@ -1,6 +1,10 @@
-/** What each partition consumes now and has consumed, from one observation to the next. */
-import type { UserUsage } from '../../host/process-reader.ts';
-import type { SeriesRow } from './series.ts';
+/**
+ * What each partition consumes now and has consumed, from one observation to the next. Numbers are
+ * kept in typed arrays, partition after partition: with hundreds of partitions, objects made anew
+ * at each sample cost more than the sample.
+ */
+import { USAGE, USAGE_LENGTH, type UsageTable } from '../../host/process-reader.ts';
+import { SERIES_FIELDS } from './series.ts';
 
 /** Growing numbers; they never fall, also when processes or devices go. */
 export interface PartitionCounters {
@@ -13,138 +17,124 @@ export interface PartitionCounters {
   readonly netOutBytes: number;
 }
 
-export interface PartitionState {
-  readonly name: string;
-  readonly counters: PartitionCounters;
-  readonly row: SeriesRow;
-}
+/** In the order in which {@link PartitionStates.counters} has them. */
+export const COUNTER_FIELDS = [
+  'cpuS',
+  'readBytes',
+  'writeBytes',
+  'readCalls',
+  'writeCalls',
+  'netInBytes',
+  'netOutBytes',
+] as const satisfies ReadonlyArray<keyof PartitionCounters>;
 
 export interface Traffic {
   readonly inBytes: number;
   readonly outBytes: number;
 }
 
-/** What one sample knows; lists go by the number of the partition. */
+/** What one sample knows. */
 export interface Observation {
   readonly monotonicMs: number;
-  readonly usage: readonly UserUsage[];
-  /** Of the partition's tap; undefined when it has none. */
+  readonly usage: UsageTable;
+  /** Of the partition's tap, by the number of the partition; undefined when it has none. */
   readonly traffic: ReadonlyArray<Traffic | undefined>;
 }
 
-const NONE: PartitionCounters = {
-  cpuS: 0,
-  readBytes: 0,
-  writeBytes: 0,
-  readCalls: 0,
-  writeCalls: 0,
-  netInBytes: 0,
-  netOutBytes: 0,
-};
-const FIELDS = Object.keys(NONE) as ReadonlyArray<keyof PartitionCounters>;
-
-/** What a partition has at the moment. */
-type Gauges = Pick<SeriesRow, 'rssBytes' | 'processes' | 'threads'>;
-const NOTHING: Gauges = { rssBytes: 0, processes: 0, threads: 0 };
+const COUNTERS = COUNTER_FIELDS.length;
+const FIELDS = SERIES_FIELDS.length;
+/** The first counters are those of a {@link UsageTable}, the others those of a device. */
+const NET_IN = COUNTER_FIELDS.indexOf('netInBytes');
+const NET_OUT = COUNTER_FIELDS.indexOf('netOutBytes');
+/** Where the rate of each counter stands in a row, and where what there is now. */
+const RATES = (
+  [
+    'cpu',
+    'readBytesPerS',
+    'writeBytesPerS',
+    'readCallsPerS',
+    'writeCallsPerS',
+    'netInBytesPerS',
+    'netOutBytesPerS',
+  ] as const
+).map((field) => SERIES_FIELDS.indexOf(field));
+const GAUGES = (['rssBytes', 'processes', 'threads'] as const).map((field) => {
+  return { from: USAGE[field], to: SERIES_FIELDS.indexOf(field) };
+});
 
 export class PartitionStates {
-  /** By the number of the partition. */
-  #uids: ReadonlyArray<number | undefined> = [];
-  #raw: PartitionCounters[];
-  #states: readonly PartitionState[];
+  readonly names: readonly string[];
+  /** {@link COUNTER_FIELDS} of each partition. */
+  readonly counters: Float64Array;
+  /** {@link SERIES_FIELDS} of each partition, at the last observation. */
+  readonly rows: Float64Array;
+  /** What was read, now and before: where counters began. */
+  readonly #now: Float64Array;
+  readonly #before: Float64Array;
+  #partitionOf: ReadonlyMap<number, number> = new Map();
   #lastMs: number | undefined;
 
   constructor(names: readonly string[]) {
-    this.#raw = names.map(() => NONE);
-    this.#states = names.map((name) => ({ name, counters: NONE, row: toRow(NONE, 0, NOTHING) }));
-  }
-
-  get states(): readonly PartitionState[] {
-    return this.#states;
+    this.names = names;
+    this.counters = new Float64Array(names.length * COUNTERS);
+    this.rows = new Float64Array(names.length * FIELDS);
+    this.#now = new Float64Array(this.counters.length);
+    this.#before = new Float64Array(this.counters.length);
   }
 
   /** @param uids of the partitions, in their order; undefined where the user is not there */
   nameUsers(uids: ReadonlyArray<number | undefined>): void {
-    this.#uids = uids;
+    this.#partitionOf = new Map(uids.map((uid, partition) => [uid ?? -1, partition]));
   }
 
   /** Counters begin at zero with the first observation. */
   add({ monotonicMs, usage, traffic }: Observation): void {
-    const byUid = new Map(usage.map((used) => [used.uid, used]));
+    this.#now.fill(0);
+    this.rows.fill(0);
+    this.#readUsage(usage);
+    this.#readTraffic(traffic);
     const elapsedS = (monotonicMs - (this.#lastMs ?? monotonicMs)) / 1000;
-    const isFirst = this.#lastMs === undefined;
-    this.#states = this.#states.map(({ name, counters: before }, index) => {
-      const used = byUid.get(this.#uids[index] ?? -1);
-      const raw = toCounters(used, traffic[index]);
-      const last = this.#raw[index] ?? NONE;
-      const growth = isFirst ? NONE : difference(raw, last);
-      this.#raw[index] = toCompareWith(raw, last);
-      return { name, counters: sum(before, growth), row: toRow(growth, elapsedS, used ?? NOTHING) };
-    });
+    if (this.#lastMs === undefined) this.#before.set(this.#now);
+    else this.#count(elapsedS);
     this.#lastMs = monotonicMs;
+  }
+
+  #readUsage(usage: UsageTable): void {
+    for (let at = 0; at < usage.length; at += USAGE_LENGTH) {
+      const partition = this.#partitionOf.get(usage[at + USAGE.uid] ?? -1);
+      if (partition === undefined) continue;
+      this.#now.set(usage.subarray(at + USAGE.cpuS, at + USAGE.rssBytes), partition * COUNTERS);
+      for (const { from, to } of GAUGES) {
+        this.rows[partition * FIELDS + to] = usage[at + from] ?? 0;
+      }
+    }
+  }
+
+  #readTraffic(traffic: Observation['traffic']): void {
+    for (const [partition, device] of traffic.entries()) {
+      if (device === undefined) continue;
+      this.#now[partition * COUNTERS + NET_IN] = device.inBytes;
+      this.#now[partition * COUNTERS + NET_OUT] = device.outBytes;
+    }
+  }
+
+  #count(elapsedS: number): void {
+    for (let at = 0; at < this.counters.length; at += 1) {
+      const counter = at % COUNTERS;
+      const [now, before] = [this.#now[at] ?? 0, this.#before[at] ?? 0];
+      const isDevice = counter >= NET_IN;
+      const growth = isDevice ? deviceGrowth(now, before) : Math.max(0, now - before);
+      // A thread that ended is counted a moment after it was seen for the last time: what is lower
+      // in between will rise again, so that the higher number stays the one to compare with.
+      this.#before[at] = isDevice ? now : Math.max(now, before);
+      this.counters[at] = (this.counters[at] ?? 0) + growth;
+      const row = ((at - counter) / COUNTERS) * FIELDS;
+      this.rows[row + (RATES[counter] ?? 0)] = elapsedS > 0 ? growth / elapsedS : 0;
+    }
   }
 }
 
-function toCounters(used: UserUsage | undefined, traffic: Traffic | undefined): PartitionCounters {
-  return {
-    cpuS: used?.cpuS ?? 0,
-    readBytes: used?.readBytes ?? 0,
-    writeBytes: used?.writeBytes ?? 0,
-    readCalls: used?.readCalls ?? 0,
-    writeCalls: used?.writeCalls ?? 0,
-    netInBytes: traffic?.inBytes ?? 0,
-    netOutBytes: traffic?.outBytes ?? 0,
-  };
-}
-
-function combine(
-  a: PartitionCounters,
-  b: PartitionCounters,
-  join: (a: number, b: number) => number,
-): PartitionCounters {
-  const result: Record<keyof PartitionCounters, number> = { ...NONE };
-  for (const field of FIELDS) result[field] = join(a[field], b[field]);
-  return result;
-}
-
-const sum = (a: PartitionCounters, b: PartitionCounters) => combine(a, b, (x, y) => x + y);
-
 /** A device that was made anew counts from zero again. */
-function difference(now: PartitionCounters, before: PartitionCounters): PartitionCounters {
-  const used = combine(now, before, (x, y) => Math.max(0, x - y));
-  const traffic = (x: number, y: number) => (x < y ? x : x - y);
-  return {
-    ...used,
-    netInBytes: traffic(now.netInBytes, before.netInBytes),
-    netOutBytes: traffic(now.netOutBytes, before.netOutBytes),
-  };
-}
-
-/**
- * A thread that ended is counted a moment after it was seen for the last time: what is lower in
- * between will rise again, so that the higher number stays the one to compare with.
- */
-function toCompareWith(now: PartitionCounters, before: PartitionCounters): PartitionCounters {
-  const { netInBytes, netOutBytes } = now;
-  return { ...combine(now, before, Math.max), netInBytes, netOutBytes };
-}
-
-function toRow(
-  growth: PartitionCounters,
-  elapsedS: number,
-  { rssBytes, processes, threads }: Gauges,
-): SeriesRow {
-  const rate = (value: number) => (elapsedS > 0 ? value / elapsedS : 0);
-  return {
-    cpu: rate(growth.cpuS),
-    rssBytes,
-    processes,
-    threads,
-    readBytesPerS: rate(growth.readBytes),
-    writeBytesPerS: rate(growth.writeBytes),
-    readCallsPerS: rate(growth.readCalls),
-    writeCallsPerS: rate(growth.writeCalls),
-    netInBytesPerS: rate(growth.netInBytes),
-    netOutBytesPerS: rate(growth.netOutBytes),
-  };
+function deviceGrowth(now: number, before: number): number {
+  return now < before ? now : now - before;
 }

@@ -4,185 +4,179 @@
  * kernel/exit.c), times and I/O alike; what nobody waits for is known up to the last sample.
  */
 import type { ProcTable } from '../../host/proc.ts';
-import type { UserUsage } from '../../host/process-reader.ts';
+import { USAGE, USAGE_LENGTH, type UsageTable } from '../../host/process-reader.ts';
 import type { CgroupGrowth } from './cgroup-times.ts';
+import { findProcess, matchProcesses, NOBODY, type ProcessMatching } from './process-matching.ts';
 
 const TICKS_PER_SECOND = 100;
-
-/** Growing numbers of one process: its own, and those of children that it waited for. */
-interface Tracked {
-  readonly pid: number;
-  readonly ppid: number;
-  readonly uid: number;
-  readonly cgroupId: number;
-  readonly startTicks: number;
-  readonly ownTicks: number;
-  readonly childTicks: number;
-  /** Reads, writes, calls to read, calls to write; with those of children waited for. */
-  readonly io: readonly number[];
-  readonly rssBytes: number;
-  readonly threads: number;
-}
-
-interface Sums {
-  cpuTicks: number;
-  readonly io: number[];
-  /** What is there now. */
-  rssBytes: number;
-  processes: number;
-  threads: number;
-}
+/** Growing numbers of a process, with those of children waited for, and where they are summed up. */
+const IO = [
+  ['readBytes', USAGE.readBytes],
+  ['writeBytes', USAGE.writeBytes],
+  ['syscr', USAGE.readCalls],
+  ['syscw', USAGE.writeCalls],
+] as const;
+const GAUGES = [USAGE.rssBytes, USAGE.processes, USAGE.threads];
 
 const NO_CGROUPS: CgroupGrowth = { cpuS: new Map(), covered: new Set() };
-const NOTHING = { rssBytes: 0, processes: 0, threads: 0 };
+
+/** A sample and the one before. */
+interface Round extends ProcessMatching {
+  readonly last: ProcTable;
+  readonly now: ProcTable;
+}
+
+/** What processes that are gone had been counted with, by the parent that may have got it. */
+interface Ended {
+  ticks: number;
+  /** In the order of {@link IO}. */
+  readonly io: number[];
+}
 
 export class ProcessAccountant {
-  #last: ReadonlyMap<number, Tracked> | undefined;
+  #last: ProcTable | undefined;
   #lastTicks = 0;
-  readonly #sums = new Map<number, Sums>();
+  /** {@link USAGE_LENGTH} numbers for each user; the time is in ticks. */
+  #sums = new Float64Array(64 * USAGE_LENGTH);
+  /** Where those of a user begin. */
+  readonly #places = new Map<number, number>();
 
   /**
    * Takes a sample of all processes of the users that are counted.
    * @param nowTicks since boot, when the sample began
    * @param cgroups that tell the time of their processes
    */
-  add(table: ProcTable, nowTicks: number, cgroups = NO_CGROUPS): readonly UserUsage[] {
-    const now = readTracked(table);
-    const ended = this.#last === undefined ? new Map() : sumEnded(this.#last, now);
-    for (const sums of this.#sums.values()) Object.assign(sums, NOTHING);
-    for (const process of now.values()) {
-      const more = this.#grown(process, ended.get(process.pid));
-      if (cgroups.covered.has(process.cgroupId)) more.ticks = 0;
-      this.#count(process, more);
+  add(table: ProcTable, nowTicks: number, cgroups = NO_CGROUPS): UsageTable {
+    this.#readGauges(table);
+    if (this.#last !== undefined) {
+      const round = { last: this.#last, now: table, ...matchProcesses(this.#last, table) };
+      this.#count(round, cgroups.covered);
     }
-    for (const [uid, cpuS] of cgroups.cpuS) this.#sumsOf(uid).cpuTicks += cpuS * TICKS_PER_SECOND;
-    this.#last = now;
+    for (const [uid, cpuS] of cgroups.cpuS) this.#add(uid, USAGE.cpuS, cpuS * TICKS_PER_SECOND);
+    this.#last = table;
     this.#lastTicks = nowTicks;
-    return [...this.#sums].map(([uid, sums]) => toUsage(uid, sums));
+    return this.#usage();
   }
 
-  #count(process: Tracked, more: Growth): void {
-    const sums = this.#sumsOf(process.uid);
-    sums.rssBytes += process.rssBytes;
-    sums.processes += 1;
-    sums.threads += process.threads;
-    add(sums, more);
-  }
-
-  #grown(process: Tracked, ended: Ended | undefined): Growth {
-    const before = this.#last?.get(process.pid);
-    if (before?.startTicks === process.startTicks && before.uid === process.uid) {
-      return growth(before, process, ended);
+  #readGauges(table: ProcTable): void {
+    for (const at of this.#places.values()) {
+      for (const field of GAUGES) this.#sums[at + field] = 0;
     }
-    if (this.#last !== undefined && process.startTicks >= this.#lastTicks - 1) {
-      return { ticks: process.ownTicks + process.childTicks, io: process.io };
+    for (let index = 0; index < table.length; index += 1) {
+      const uid = table.u32(index, 'uid');
+      this.#add(uid, USAGE.rssBytes, table.f64(index, 'rssBytes'));
+      this.#add(uid, USAGE.processes, 1);
+      this.#add(uid, USAGE.threads, table.u32(index, 'threads'));
     }
-    // Older processes came to this user with what they had used before.
-    return { ticks: 0, io: [] };
   }
 
-  #sumsOf(uid: number): Sums {
-    const known = this.#sums.get(uid);
-    if (known !== undefined) return known;
-    const sums = { cpuTicks: 0, io: [0, 0, 0, 0], ...NOTHING };
-    this.#sums.set(uid, sums);
-    return sums;
+  #count(round: Round, covered: ReadonlySet<number>): void {
+    const { last, now } = round;
+    const ended = sumEnded(round);
+    for (let index = 0; index < now.length; index += 1) {
+      const uid = now.u32(index, 'uid');
+      const before = round.before[index] ?? NOBODY;
+      const isSame = before !== NOBODY && last.u32(before, 'uid') === uid;
+      // Older processes came to this user with what they had used before.
+      const isNew = now.f64(index, 'startTicks') >= this.#lastTicks - 1;
+      if (!isSame && !isNew) continue;
+      const from = isSame ? before : NOBODY;
+      const inherited = ended.get(index);
+      if (!covered.has(now.f64(index, 'cgroupId'))) {
+        this.#add(uid, USAGE.cpuS, grownTicks(round, index, from, inherited));
+      }
+      this.#countIo(round, index, from, inherited);
+    }
+  }
+
+  #countIo(round: Round, index: number, from: number, ended: Ended | undefined): void {
+    const { last, now } = round;
+    const known = ended !== undefined && isInherited(round, index, from, ended) ? ended.io : [];
+    for (const [at, [field, sum]] of IO.entries()) {
+      const before = (from === NOBODY ? 0 : last.f64(from, field)) + (known[at] ?? 0);
+      const growth = now.f64(index, field) - before;
+      if (growth > 0) this.#add(now.u32(index, 'uid'), sum, growth);
+    }
+  }
+
+  #add(uid: number, field: number, value: number): void {
+    const at = (this.#places.get(uid) ?? this.#addUser(uid)) + field;
+    this.#sums[at] = (this.#sums[at] ?? 0) + value;
+  }
+
+  #addUser(uid: number): number {
+    const at = this.#places.size * USAGE_LENGTH;
+    if (at === this.#sums.length) {
+      const sums = new Float64Array(2 * at);
+      sums.set(this.#sums);
+      this.#sums = sums;
+    }
+    this.#sums[at + USAGE.uid] = uid;
+    this.#places.set(uid, at);
+    return at;
+  }
+
+  #usage(): UsageTable {
+    const usage = this.#sums.slice(0, this.#places.size * USAGE_LENGTH);
+    for (const at of this.#places.values()) {
+      usage[at + USAGE.cpuS] = (usage[at + USAGE.cpuS] ?? 0) / TICKS_PER_SECOND;
+    }
+    return usage;
   }
 }
 
-interface Growth {
-  ticks: number;
-  readonly io: readonly number[];
+function ownTicks(table: ProcTable, index: number): number {
+  return table.f64(index, 'utimeTicks') + table.f64(index, 'stimeTicks');
 }
 
-/** What processes that are gone had been counted with, by the parent that may have got it. */
-interface Ended {
-  ticks: number;
-  readonly io: number[];
+/** Of children that were waited for. */
+function childTicks(table: ProcTable, index: number): number {
+  return table.f64(index, 'cutimeTicks') + table.f64(index, 'cstimeTicks');
 }
 
-function readTracked(table: ProcTable): Map<number, Tracked> {
-  const tracked = new Map<number, Tracked>();
-  for (let index = 0; index < table.length; index += 1) {
-    const pid = table.u32(index, 'pid');
-    tracked.set(pid, {
-      pid,
-      ppid: table.u32(index, 'ppid'),
-      uid: table.u32(index, 'uid'),
-      cgroupId: table.f64(index, 'cgroupId'),
-      startTicks: table.f64(index, 'startTicks'),
-      ownTicks: table.f64(index, 'utimeTicks') + table.f64(index, 'stimeTicks'),
-      childTicks: table.f64(index, 'cutimeTicks') + table.f64(index, 'cstimeTicks'),
-      io: [
-        table.f64(index, 'readBytes'),
-        table.f64(index, 'writeBytes'),
-        table.f64(index, 'syscr'),
-        table.f64(index, 'syscw'),
-      ],
-      rssBytes: table.f64(index, 'rssBytes'),
-      threads: table.u32(index, 'threads'),
-    });
-  }
-  return tracked;
-}
-
-function sumEnded(
-  last: ReadonlyMap<number, Tracked>,
-  now: ReadonlyMap<number, Tracked>,
-): Map<number, Ended> {
+/** By the index of the nearest ancestor that lives on. */
+function sumEnded(round: Round): Map<number, Ended> {
   const sums = new Map<number, Ended>();
-  for (const process of last.values()) {
-    if (now.get(process.pid)?.startTicks === process.startTicks) continue;
-    const heir = findHeir(process, last, now);
-    if (heir === undefined) continue;
-    const sum = sums.get(heir) ?? { ticks: 0, io: [0, 0, 0, 0] };
-    sum.ticks += process.ownTicks + process.childTicks;
-    process.io.forEach((value, index) => {
-      sum.io[index] = (sum.io[index] ?? 0) + value;
-    });
+  const { last, after } = round;
+  for (let index = 0; index < last.length; index += 1) {
+    if (after[index] !== NOBODY) continue;
+    const heir = findHeir(round, index);
+    if (heir === NOBODY) continue;
+    const sum = sums.get(heir) ?? { ticks: 0, io: IO.map(() => 0) };
+    sum.ticks += ownTicks(last, index) + childTicks(last, index);
+    for (const [at, [field]] of IO.entries()) {
+      sum.io[at] = (sum.io[at] ?? 0) + last.f64(index, field);
+    }
     sums.set(heir, sum);
   }
   return sums;
 }
 
-/** The nearest ancestor that lives on. */
-function findHeir(
-  process: Tracked,
-  last: ReadonlyMap<number, Tracked>,
-  now: ReadonlyMap<number, Tracked>,
-): number | undefined {
-  let parent = last.get(process.ppid);
-  for (let step = 0; parent !== undefined && step < last.size; step += 1) {
-    if (now.get(parent.pid)?.startTicks === parent.startTicks) return parent.pid;
-    parent = last.get(parent.ppid);
+/** Index now of the nearest ancestor, by the sample before, that lives on. */
+function findHeir({ last, after }: Round, index: number): number {
+  let parent = findProcess(last, last.u32(index, 'ppid'));
+  for (let step = 0; parent !== NOBODY && step < last.length; step += 1) {
+    const heir = after[parent] ?? NOBODY;
+    if (heir !== NOBODY) return heir;
+    parent = findProcess(last, last.u32(parent, 'ppid'));
   }
-  return undefined;
+  return NOBODY;
 }
 
-/** Of what came from children, that part which was not counted while they lived. */
-function growth(before: Tracked, now: Tracked, ended: Ended | undefined): Growth {
-  const fromChildren = now.childTicks - before.childTicks;
-  const counted = ended?.ticks ?? 0;
-  // Each time is cut to whole ticks. A parent that ignores SIGCHLD inherits nothing.
-  const isInherited = ended !== undefined && fromChildren + 1 >= counted;
-  return {
-    ticks: Math.max(0, now.ownTicks - before.ownTicks) + Math.max(0, fromChildren - counted),
-    io: now.io.map((value, index) => {
-      const known = (before.io[index] ?? 0) + (isInherited ? (ended.io[index] ?? 0) : 0);
-      return Math.max(0, value - known);
-    }),
-  };
+/** What a process used itself, and of what came from children that part which was not counted. */
+function grownTicks(
+  { last, now }: Round,
+  index: number,
+  from: number,
+  ended: Ended | undefined,
+): number {
+  const own = ownTicks(now, index) - (from === NOBODY ? 0 : ownTicks(last, from));
+  const children = childTicks(now, index) - (from === NOBODY ? 0 : childTicks(last, from));
+  return Math.max(0, own) + Math.max(0, children - (ended?.ticks ?? 0));
 }
 
-function add(sums: Sums, more: Growth): void {
-  sums.cpuTicks += more.ticks;
-  more.io.forEach((value, index) => {
-    sums.io[index] = (sums.io[index] ?? 0) + value;
-  });
-}
-
-function toUsage(uid: number, { cpuTicks, io, ...now }: Sums): UserUsage {
-  const [readBytes = 0, writeBytes = 0, readCalls = 0, writeCalls = 0] = io;
-  const cpuS = cpuTicks / TICKS_PER_SECOND;
-  return { uid, cpuS, readBytes, writeBytes, readCalls, writeCalls, ...now };
+/** Each time is cut to whole ticks. A parent that ignores SIGCHLD inherits nothing. */
+function isInherited({ last, now }: Round, index: number, from: number, ended: Ended): boolean {
+  if (from === NOBODY) return false;
+  return childTicks(now, index) - childTicks(last, from) + 1 >= ended.ticks;
 }

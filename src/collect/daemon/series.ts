@@ -50,17 +50,11 @@ export class SeriesRing {
     return Math.min(this.#count, this.#capacity);
   }
 
-  /** @param rows one of each partition, in their order */
-  push(timeMs: number, rows: readonly SeriesRow[]): void {
+  /** @param rows values of every partition, in the order of {@link SERIES_FIELDS} */
+  push(timeMs: number, rows: Float64Array): void {
     const slot = this.#count % this.#capacity;
     this.#times[slot] = timeMs;
-    let at = slot * this.#rowFloats;
-    for (const row of rows) {
-      for (const field of SERIES_FIELDS) {
-        this.#values[at] = row[field];
-        at += 1;
-      }
-    }
+    this.#values.set(rows, slot * this.#rowFloats);
     this.#count += 1;
   }
 

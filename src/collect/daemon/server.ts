@@ -6,9 +6,9 @@ import type { SeriesView } from './series.ts';
 
 /** What the server asks of the sampler. */
 export interface ServedState {
-  metrics(isOpenMetrics: boolean): string;
+  metrics(isOpenMetrics: boolean): Buffer;
   /** The last sample: JSON of a `NodeSample`, in one line. */
-  sampleJson(): string;
+  sampleJson(): Buffer;
   /** Undefined when there is no such partition. */
   series(partition: string, sinceMs: number): SeriesView | undefined;
 }
@@ -22,6 +22,8 @@ export interface ListenAddress {
 const MAX_FOLLOWERS = 32;
 /** A follower that reads no more is dropped when this much waits for it. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const EVENT_START = Buffer.from('event: sample\ndata: ');
+const EVENT_END = Buffer.from('\n\n');
 const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000 };
 
 export class CollectServer {
@@ -67,7 +69,7 @@ export class CollectServer {
   /** Sends the newest sample to whoever follows. */
   publish(): void {
     if (this.#followers.size === 0) return;
-    const event = `event: sample\ndata: ${this.#state.sampleJson()}\n\n`;
+    const event = Buffer.concat([EVENT_START, this.#state.sampleJson(), EVENT_END]);
     for (const follower of this.#followers) {
       if (follower.writableLength > MAX_WAITING_BYTES) follower.destroy();
       else follower.write(event);
@@ -139,7 +141,7 @@ export class CollectServer {
 
 type Answer = (request: IncomingMessage, reply: ServerResponse, query: URLSearchParams) => void;
 
-function sendJson(reply: ServerResponse, json: string): void {
+function sendJson(reply: ServerResponse, json: string | Buffer): void {
   reply.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   reply.end(json);
 }

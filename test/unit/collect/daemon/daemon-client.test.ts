@@ -36,12 +36,14 @@ const never = new AbortController().signal;
 function daemonState(): ServedState & { atMs: number } {
   return {
     atMs: 1,
-    metrics: () => '',
+    metrics: () => Buffer.of(),
     sampleJson() {
-      return JSON.stringify({
-        atMs: this.atMs,
-        partitions: [{ partition: 'slappart0', cpu: 1.5 }],
-      });
+      return Buffer.from(
+        JSON.stringify({
+          atMs: this.atMs,
+          partitions: [{ partition: 'slappart0', cpu: 1.5 }],
+        }),
+      );
     },
     series: (partition, sinceMs) => {
       if (partition !== 'slappart 0') return undefined;

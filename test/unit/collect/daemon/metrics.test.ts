@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
-import { renderMetrics } from '../../../../src/collect/daemon/metrics.ts';
+import { MetricsPage } from '../../../../src/collect/daemon/metrics.ts';
 import { PartitionStates } from '../../../../src/collect/daemon/partition-state.ts';
 import { parsePressure, parseTapTraffic } from '../../../../src/collect/daemon/pressure.ts';
 
+const names = ['slappart0', 'odd"\\\nname'];
+const page = new MetricsPage(names);
 const input = {
-  partitions: new PartitionStates(['slappart0', 'odd"\\\nname']).states,
+  states: new PartitionStates(names),
   pressure: parsePressure(
     'io',
     'some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n',
@@ -15,7 +17,7 @@ const input = {
 } as const;
 
 it('OpenMetrics has types, units, escaped labels and an end', () => {
-  const lines = renderMetrics(input, true).split('\n');
+  const lines = page.render(input, true).toString().split('\n');
   expect(lines.slice(0, 5)).toEqual([
     '# TYPE slapos_partition_cpu_seconds counter',
     '# UNIT slapos_partition_cpu_seconds seconds',
@@ -30,7 +32,7 @@ it('OpenMetrics has types, units, escaped labels and an end', () => {
 });
 
 it('the older text format names counters in full and knows no units', () => {
-  const text = renderMetrics(input, false);
+  const text = page.render(input, false).toString();
   expect(text).toContain('# TYPE slapos_partition_cpu_seconds_total counter\n');
   expect(text).toContain('# TYPE slapos_collector_reader_info gauge\n');
   expect(text).not.toMatch(/# (UNIT|EOF)/);

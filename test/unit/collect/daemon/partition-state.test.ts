@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { NodeSample } from '../../../../src/collect/daemon/daemon-client.ts';
 import { PartitionStates } from '../../../../src/collect/daemon/partition-state.ts';
+import { SampleJson } from '../../../../src/collect/daemon/sample-json.ts';
 
-const NONE = { readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 };
+const IO = [0, 0, 0, 0];
 
+/** What partition 0 is after an observation. */
 function observe(
   states: PartitionStates,
   atS: number,
@@ -12,13 +15,17 @@ function observe(
 ) {
   states.add({
     monotonicMs: atS * 1000,
-    usage: [
-      { uid: 5000, cpuS, ...NONE, rssBytes, processes: 2, threads: 3 },
-      { uid: 9999, cpuS: 1e6, ...NONE, rssBytes: 7, processes: 1, threads: 1 },
-    ],
+    usage: Float64Array.from([5000, cpuS, ...IO, rssBytes, 2, 3, 9999, 1e6, ...IO, 7, 1, 1]),
     traffic: [{ inBytes, outBytes: 0 }, undefined],
   });
-  return states.states[0];
+  return stateOf(states, 0);
+}
+
+function stateOf({ names, rows, counters }: PartitionStates, partition: number) {
+  const { partitions } = JSON.parse(
+    new SampleJson(names).render(7, { rows, counters }).toString(),
+  ) as NodeSample;
+  return partitions[partition];
 }
 
 function begin(): PartitionStates {
@@ -32,7 +39,7 @@ describe('the state of a partition', () => {
   it('counts from the first observation on, and tells rates', () => {
     const state = observe(begin(), 12, 103, 9000, 1024);
     expect(state?.counters).toMatchObject({ cpuS: 3, netInBytes: 4000 });
-    expect(state?.row).toMatchObject({
+    expect(state).toMatchObject({
       cpu: 1.5,
       rssBytes: 1024,
       processes: 2,
@@ -58,6 +65,10 @@ describe('the state of a partition', () => {
   it('leaves a partition without a user at zero', () => {
     const states = begin();
     observe(states, 11, 105, 0);
-    expect(states.states[1]).toMatchObject({ name: 'slappart1', counters: { cpuS: 0 } });
+    expect(stateOf(states, 1)).toMatchObject({
+      partition: 'slappart1',
+      cpu: 0,
+      counters: { cpuS: 0 },
+    });
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProcessAccountant } from '../../../../src/collect/daemon/process-accountant.ts';
+import { listUsage } from '../../../../src/host/process-reader.ts';
 import { scriptedTable } from '../../../support/collect-machine.ts';
 
 const NO_IO = { readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 };
@@ -81,7 +82,7 @@ describe('counters of a user', () => {
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const model = new Model();
         const accountant = new ProcessAccountant();
-        const read = () => accountant.add(model.table(), model.nowTicks)[0];
+        const read = () => listUsage(accountant.add(model.table(), model.nowTicks))[0];
         read();
         let before = 0;
         for (const each of [...steps, { kind: 'sample' as const }]) {
@@ -110,7 +111,7 @@ describe('counters of a user', () => {
     model.work(2, 10, 300);
     model.end(2);
     model.work(1, 1, 5);
-    expect(accountant.add(model.table(), model.nowTicks)[0]).toMatchObject({
+    expect(listUsage(accountant.add(model.table(), model.nowTicks))[0]).toMatchObject({
       readBytes: 1005,
       cpuS: 0.31,
     });
@@ -122,7 +123,8 @@ describe('counters of a user', () => {
     accountant.add(scriptedTable([process]), 1000);
     const changed = scriptedTable([{ ...process, uid: 5001, utimeTicks: 410 }]);
     accountant.add(changed, 1100);
-    const usage = accountant.add(scriptedTable([{ ...process, uid: 5001, utimeTicks: 460 }]), 1200);
+    const last = scriptedTable([{ ...process, uid: 5001, utimeTicks: 460 }]);
+    const usage = listUsage(accountant.add(last, 1200));
     expect(usage.map(({ uid, cpuS }) => [uid, cpuS])).toEqual([
       [5000, 0],
       [5001, 0.5],
@@ -136,7 +138,7 @@ describe('counters of a user', () => {
       scriptedTable([{ pid: 7, ppid: 1, startTicks: 1050, uid: 5000, utimeTicks: 40 }]),
       1100,
     );
-    expect(accountant.add(scriptedTable([]), 1200)).toEqual([
+    expect(listUsage(accountant.add(scriptedTable([]), 1200))).toEqual([
       { uid: 5000, cpuS: 0.4, ...NO_IO, rssBytes: 0, processes: 0, threads: 0 },
     ]);
   });
@@ -146,11 +148,11 @@ describe('counters of a user', () => {
     const one = { pid: 7, ppid: 1, startTicks: 3, uid: 5000, rssBytes: 4096, threads: 2 };
     const other = { pid: 8, ppid: 1, startTicks: 3, uid: 5000, rssBytes: 1024, threads: 1 };
     for (let round = 0; round < 2; round += 1) {
-      expect(accountant.add(scriptedTable([one, other]), 1000 + round)).toMatchObject([
+      expect(listUsage(accountant.add(scriptedTable([one, other]), 1000 + round))).toMatchObject([
         { rssBytes: 5120, processes: 2, threads: 3 },
       ]);
     }
-    expect(accountant.add(scriptedTable([other]), 1002)).toMatchObject([
+    expect(listUsage(accountant.add(scriptedTable([other]), 1002))).toMatchObject([
       { rssBytes: 1024, processes: 1, threads: 1 },
     ]);
   });

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  SERIES_FIELDS,
-  SeriesRing,
-  type SeriesRow,
-} from '../../../../src/collect/daemon/series.ts';
+import { SERIES_FIELDS, SeriesRing } from '../../../../src/collect/daemon/series.ts';
 
-const row = (value: number) =>
-  Object.fromEntries(SERIES_FIELDS.map((field, index) => [field, value + index])) as SeriesRow;
+const row = (value: number) => SERIES_FIELDS.map((_, index) => value + index);
 
 it('a ring gives back the newest samples of each partition, in their order', () => {
   fc.assert(
@@ -17,7 +12,9 @@ it('a ring gives back the newest samples of each partition, in their order', () 
       fc.nat(30),
       (capacity, count, since) => {
         const ring = new SeriesRing(2, capacity);
-        for (let at = 1; at <= count; at += 1) ring.push(at, [row(at), row(-100 * at)]);
+        for (let at = 1; at <= count; at += 1) {
+          ring.push(at, Float64Array.from([...row(at), ...row(-100 * at)]));
+        }
         const wanted = Array.from({ length: count }, (_, index) => index + 1)
           .slice(-capacity)
           .filter((at) => at > since);
