@@ -105,6 +105,10 @@ export interface PanelLog {
   readonly partition: string;
   readonly name: string;
   readonly lines: readonly string[];
+  /** Whether there is more before them. */
+  readonly isCut?: boolean;
+  /** Why there is nothing; empty when it could be read. */
+  readonly problem?: string;
 }
 
 export interface PanelSeries {
@@ -115,6 +119,8 @@ export interface PanelSeries {
   readonly timesMs: readonly number[];
   /** By names of Consumption; as many values as there are times. */
   readonly values: Readonly<Record<string, readonly number[]>>;
+  /** Why there is nothing; empty when there is. */
+  readonly reason?: string;
 }
 
 export interface PanelSchema {

@@ -1,6 +1,6 @@
-/** What of this machine the panel shows and steers; `cli/proxy/node-view.ts` is the real one. */
+/** What of this machine the panel shows and steers; `local-node.ts` is the real one. */
 import type { NodeStatus, PromiseStatus, ServiceStatus } from '../status/model.ts';
-import type { PanelSeries } from './api.ts';
+import type { PanelLog, PanelSeries } from './api.ts';
 
 export type ServiceAction = 'start' | 'stop' | 'restart';
 
@@ -15,8 +15,9 @@ export interface NodeView {
   readHistory(partition: string): Promise<Readonly<Record<string, readonly PromiseStatus[]>>>;
   listLogs(partition: string): Promise<readonly string[]>;
   /** The last lines; null when there is no such log. */
-  readLog(partition: string, name: string): Promise<readonly string[] | null>;
-  readSeries(partition: string, sinceMs: number): Promise<PanelSeries>;
+  readLog(partition: string, name: string): Promise<PanelLog | null>;
+  /** Null for a name that is no partition's. */
+  readSeries(partition: string, sinceMs: number): Promise<PanelSeries | null>;
   /**
    * Acts on a service, and resolves when that is done or takes long.
    * @throws PanelError 404 for an unknown one, 409 when the supervisor refuses, 503 without one.

@@ -65,7 +65,7 @@ interface Context extends OverviewFacts {
   readonly here: ReadonlyMap<string, PartitionStatus>;
 }
 
-function createContext(facts: OverviewFacts): Context {
+export function createContext(facts: OverviewFacts): Context {
   const { rows, local } = facts;
   return {
     ...facts,
@@ -168,7 +168,10 @@ function renderInstances(context: Context): PanelInstance[] {
 /** What an instance is rendered with. */
 export type InstanceContext = Pick<Context, 'index' | 'reports' | 'defaultComputerId'>;
 
-function renderInstance(row: PartitionRow, { index, reports }: InstanceContext): PanelInstance {
+export function renderInstance(
+  row: PartitionRow,
+  { index, reports }: InstanceContext,
+): PanelInstance {
   const { computerReference, requestedBy, requesterId } = row;
   const requester = index.requesterOf(requestedBy, requesterId, computerReference);
   return {
@@ -185,7 +188,7 @@ function renderInstance(row: PartitionRow, { index, reports }: InstanceContext):
   };
 }
 
-function renderShared(row: SlaveRow, context: InstanceContext): PanelInstance {
+export function renderShared(row: SlaveRow, context: InstanceContext): PanelInstance {
   const { index, reports, defaultComputerId } = context;
   const { computerReference, hostedBy, requesterId } = row;
   const { title, requestedBy } = splitSlave(row);

@@ -9,13 +9,16 @@ import { refused } from '../proxy/peer-scope.ts';
 import type { ProxyEnvironment } from '../proxy/route.ts';
 import type { PanelPort } from '../proxy/web/panel-port.ts';
 import { PanelAccess } from './access.ts';
-import { API_ROUTES, type ApiContext, type ApiRoute } from './api-routes.ts';
+import type { PanelOverview } from './api.ts';
+import type { ApiContext, ApiRoute } from './api-context.ts';
 import { PanelAssets } from './assets.ts';
+import { CHANGE_ROUTES } from './change-routes.ts';
 import { EventHub, type HubLimits } from './event-hub.ts';
 import { LOGIN_STYLE, logIn, renderLogin } from './login.ts';
 import type { LocalNode } from './node-view.ts';
 import { type OverviewFacts, renderOverview } from './overview.ts';
 import { PanelError, renderProblem } from './problem.ts';
+import { READ_ROUTES } from './read-routes.ts';
 import { jsonAnswer, SECURITY_HEADERS, sendPacked } from './reply.ts';
 import { readRows } from './rows.ts';
 import { StatusSource } from './status-source.ts';
@@ -36,6 +39,7 @@ export interface PanelOptions {
   readonly hubLimits?: Partial<HubLimits>;
 }
 
+const API_ROUTES: ReadonlyMap<string, ApiRoute> = new Map([...READ_ROUTES, ...CHANGE_ROUTES]);
 const API = 'api/';
 const LOGIN = 'login';
 const LOGIN_STYLE_PATH = 'login.css';
@@ -142,22 +146,28 @@ export class Panel implements PanelPort {
     return sendPacked(request, reply, jsonAnswer(answer));
   }
 
-  #contextOf(environment: ProxyEnvironment): Pick<ApiContext, 'node' | 'overview' | 'status'> {
+  #contextOf(
+    environment: ProxyEnvironment,
+  ): Pick<ApiContext, 'facts' | 'node' | 'overview' | 'status'> {
     return {
       node: this.#options.node,
+      facts: () => this.#readFacts(environment),
       overview: () => this.#readOverview(environment),
       status: () => this.#status.read(),
     };
   }
 
-  async #readOverview(environment: ProxyEnvironment) {
-    const facts: OverviewFacts = {
+  async #readFacts(environment: ProxyEnvironment): Promise<OverviewFacts> {
+    return {
       takenAtMs: this.#now(),
       defaultComputerId: environment.defaultComputerId,
       local: await this.#status.read(),
       rows: await readRows(environment),
     };
-    return renderOverview(facts);
+  }
+
+  async #readOverview(environment: ProxyEnvironment): Promise<PanelOverview> {
+    return renderOverview(await this.#readFacts(environment));
   }
 
   async #follow(

@@ -73,8 +73,9 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function problemsOf({ supervisor, consumption }: NodeStatus): string[] {
-  return [supervisor, consumption].flatMap(({ isAvailable, reason }) => {
+function problemsOf({ supervisor, consumption, problems = [] }: NodeStatus): string[] {
+  const reasons = [supervisor, consumption].flatMap(({ isAvailable, reason }) => {
     return isAvailable ? [] : [reason];
   });
+  return [...problems, ...reasons];
 }

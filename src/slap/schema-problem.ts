@@ -6,6 +6,8 @@ import { isObject, type JsonObject } from './schema-dialect.ts';
 export interface SchemaProblem {
   /** JSON path as python-jsonschema writes it, such as `$.disks[0]['mount-point']`. */
   readonly path: string;
+  /** JSON pointer (RFC 6901) to the value, also to one that is missing or should not be there. */
+  readonly pointer: string;
   readonly text: string;
 }
 
@@ -50,10 +52,17 @@ function renderProblem(group: readonly SchemaError[], value: unknown): SchemaPro
   const path = renderPath(keys, value);
   const isSecret = keys.some((key) => SECRET.test(key));
   const name = error.propertyName;
+  const pointer = error.instancePath + pointerStep(error);
   if (name !== undefined) {
-    return { path, text: `the name ${quote(name)} ${describeWish(error)}` };
+    return { path, pointer, text: `the name ${quote(name)} ${describeWish(error)}` };
   }
-  return { path, text: describe(group, isSecret) };
+  return { path, pointer, text: describe(group, isSecret) };
+}
+
+/** From the object that an error is about to the property that it names. */
+function pointerStep({ keyword, params, propertyName }: SchemaError): string {
+  const name = propertyName ?? record(params)[UNKNOWN_KEYS[keyword] ?? 'missingProperty'];
+  return typeof name === 'string' ? `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
 }
 
 /** Values of such names are not written to the log. */

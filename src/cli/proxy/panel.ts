@@ -1,18 +1,24 @@
 /** The panel of the proxy, loaded with the first request to it. */
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import type { Config } from '../../config/config.ts';
 import { errorMessage } from '../../errors/slapos-error.ts';
 import { packageRoot } from '../../host/native.ts';
 import { readOrCreateSecret } from '../../host/secret-file.ts';
 import type { Logger } from '../../log/logger.ts';
+import type { OpenPanelOptions } from '../../panel/open-panel.ts';
 import type { PanelPort } from '../../proxy/web/panel-port.ts';
 
 const TOKEN_BYTES = 32;
+const PARTITION_BASE = 'slappart';
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
 export interface PanelSettings {
   /** Path of the database, beside which the token is kept. */
   readonly database: string;
+  readonly computerId: string;
+  readonly config: Config;
+  readonly cwd: string;
   readonly log: Logger;
 }
 
@@ -29,13 +35,14 @@ export function preparePanel(settings: PanelSettings): LazyPanel {
   let loading: Promise<PanelPort> | undefined;
   let loaded: PanelPort | undefined;
   const load = async (): Promise<PanelPort> => {
-    const { Panel } = await import('../../panel/serve.ts');
-    loaded = new Panel({
+    const { openPanel } = await import('../../panel/open-panel.ts');
+    loaded = openPanel({
       assetsFolder: join(packageRoot(), 'dist', 'panel'),
       token,
       log,
       ownUid: process.geteuid?.() ?? 0,
-      node: { view: null, computerId: '', reason: '' },
+      computerId: settings.computerId,
+      node: findNode(settings),
     });
     return loaded;
   };
@@ -54,6 +61,26 @@ export function preparePanel(settings: PanelSettings): LazyPanel {
     },
     changed: () => loaded?.changed(),
     close: async () => loaded?.close(),
+  };
+}
+
+/** The node that the configuration describes, which may have sections of its own or share one. */
+function findNode({ config, computerId, cwd }: PanelSettings): OpenPanelOptions['node'] {
+  const value = (key: string) => {
+    return (config.get('slapos', key) ?? config.get('slapproxy', key) ?? '').trim();
+  };
+  const instanceRoot = value('instance_root');
+  if (instanceRoot === '') {
+    return { reason: `${config.path} names no instance_root: services are not looked at.` };
+  }
+  const base = config.get('slapformat', 'partition_base_name')?.trim() ?? '';
+  return {
+    instanceRoot: resolve(cwd, instanceRoot),
+    computerId,
+    masterUrl: value('master_url'),
+    partitionBase: base === '' ? PARTITION_BASE : base,
+    // Partitions are those that the proxy knows.
+    partitionAmount: undefined,
   };
 }
 

@@ -18,7 +18,7 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   if (peerCheck === undefined && !isLoopback(proxy.host)) warnOpen(proxy.host, log);
   const database = resolve(cwd, proxy.databaseUri);
   const store = openSqliteStore(database, proxy.computerId, log);
-  const panel = preparePanel({ database, log });
+  const panel = preparePanel({ database, log, config, cwd, computerId: proxy.computerId });
   const { computerId: defaultComputerId, products, externalMasters, web } = proxy;
   const settings = { defaultComputerId, products, externalMasters, web, peerCheck, panel };
   const server = createProxyServer({ store, log, ...settings });

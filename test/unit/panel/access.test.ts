@@ -226,6 +226,19 @@ describe('a browser', () => {
       },
     });
   });
+
+  test.each([
+    { 'x-slapos-panel': '' },
+    { 'x-slapos-panel': '2' },
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/x-www-form-urlencoded' },
+    { 'content-type': 'application/jsonx' },
+  ])('without what only our page sends changes nothing (%j)', async (headers) => {
+    const change = { reference: 'a', state: 'stopped' };
+    const answer = await scene.post('state', change, headers as unknown as Record<string, string>);
+    expect([403, 415]).toContain(answer.status);
+    expect(JSON.parse(answer.text)).toMatchObject({ problem: expect.any(String), field: '' });
+  });
 });
 
 describe('under peer_check', () => {

@@ -1,16 +1,17 @@
-/** The functions of the API by name. */
+/** What a function of the API gets and gives. */
 import type { FastifyRequest } from 'fastify';
 import type { ProxyEnvironment } from '../proxy/route.ts';
 import type { PanelOverview } from './api.ts';
 import type { LocalNode } from './node-view.ts';
-import type { LocalFacts } from './overview.ts';
+import type { LocalFacts, OverviewFacts } from './overview.ts';
 
 export interface ApiContext {
   readonly request: FastifyRequest;
   readonly query: URLSearchParams;
   readonly environment: ProxyEnvironment;
   readonly node: LocalNode;
-  /** The overview as it is now. */
+  /** Everything that the overview is made of, as it is now. */
+  facts(): Promise<OverviewFacts>;
   overview(): Promise<PanelOverview>;
   /** What is known of this machine. */
   status(): Promise<LocalFacts>;
@@ -21,7 +22,3 @@ export interface ApiRoute {
   /** @throws PanelError or HttpProblem for what cannot be done. */
   run(context: ApiContext): Promise<unknown>;
 }
-
-export const API_ROUTES: ReadonlyMap<string, ApiRoute> = new Map<string, ApiRoute>([
-  ['overview', { method: 'GET', run: ({ overview }) => overview() }],
-]);

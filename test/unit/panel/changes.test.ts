@@ -1,0 +1,452 @@
+/** What the panel changes: requests, states and services, and what it refuses. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { PanelInstance, PanelRequest, PanelSchema } from '../../../src/panel/api.ts';
+import { FakeNode, partitionStatus, service } from '../../support/panel-node.ts';
+import { type PanelScene, startPanelScene } from '../../support/panel-scene.ts';
+import { computerDocument, postForm, requestFields } from '../../support/proxy-fixture.ts';
+
+let folder: string;
+let software: string;
+let node: FakeNode;
+let scene: PanelScene;
+
+const write = (name: string, value: unknown) =>
+  writeFileSync(join(folder, name), typeof value === 'string' ? value : JSON.stringify(value));
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slapos-release-'));
+  software = join(folder, 'software.cfg');
+  write('software.cfg', '');
+  write('software.cfg.json', {
+    name: 'Example',
+    serialisation: 'json-in-xml',
+    'software-type': {
+      default: { request: 'input.json', response: 'output.json' },
+      plain: { request: 'input.json', serialisation: 'xml' },
+      frontend: { request: 'input.json', shared: true },
+      lost: { request: 'nowhere.json' },
+    },
+  });
+  write('input.json', {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    type: 'object',
+    required: ['port'],
+    additionalProperties: false,
+    properties: {
+      port: { $ref: 'common.json#/definitions/port' },
+      names: { type: 'array', items: { type: 'string', minLength: 2 } },
+      'a/b~c': { type: 'boolean' },
+      mail: { type: 'string', format: 'email' },
+    },
+  });
+  write('common.json', { definitions: { port: { type: 'integer', minimum: 1, maximum: 65535 } } });
+  mkdirSync(join(folder, 'other'));
+  writeFileSync(join(folder, 'other', 'software.cfg.json'), '{"secret": 1}');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+beforeEach(async () => {
+  node = new FakeNode();
+  node.partitions = [partitionStatus('slappart0', { services: [service('web', 'RUNNING')] })];
+  scene = await startPanelScene({ view: node });
+  await supply(software);
+});
+afterEach(() => scene.close());
+
+const form = (path: string, fields: Record<string, string>) =>
+  postForm(`${scene.url}${path}`, fields);
+const supply = (url: string) =>
+  form('supplySupply', { url, computer_id: 'COMP-1', state: 'available' });
+
+function asked(changes: Partial<PanelRequest> = {}): PanelRequest {
+  return {
+    title: 'one',
+    softwareUrl: software,
+    softwareType: 'default',
+    isShared: false,
+    state: 'started',
+    parameters: { port: 80 },
+    computerId: '',
+    ...changes,
+  };
+}
+const request = async (changes: Partial<PanelRequest> = {}) => {
+  const { status, text } = await scene.post('request', asked(changes));
+  return { status, ...JSON.parse(text) };
+};
+const detail = async (reference: string) =>
+  JSON.parse((await scene.ask(`api/instance?${new URLSearchParams({ reference })}`)).text);
+const setState = async (reference: string, state: string) => {
+  const { status, text } = await scene.post('state', { reference, state });
+  return { status, ...JSON.parse(text) };
+};
+const instances = async () => (await scene.overview()).instances;
+
+describe('a request', () => {
+  test('is what a client would have requested', async () => {
+    const answer = await request({ parameters: { port: 80, names: ['ab'] } });
+    expect(answer).toMatchObject({
+      status: 200,
+      reference: 'one______0',
+      partition: 'slappart0',
+      requestedState: 'started',
+    });
+    expect((await detail('one______0')).parameters).toEqual({
+      serialisation: 'json',
+      values: { port: 80, names: ['ab'] },
+    });
+    const { partition } = await scene.request('one', {
+      softwareRelease: software,
+      parameters: { _: '{\n  "port": 80,\n  "names": [\n    "ab"\n  ]\n}' },
+    });
+    expect(partition).toMatchObject({ partitionId: 'slappart0' });
+    const before = await scene.store.read((tables) => tables.listPartitions(null));
+    await request({ parameters: { port: 80, names: ['ab'] } });
+    expect(await scene.store.read((tables) => tables.listPartitions(null))).toEqual(before);
+  });
+
+  test('keeps numbers as they were written', async () => {
+    await supply('/srv/none.cfg');
+    const body = JSON.stringify(asked({ softwareUrl: '/srv/none.cfg' })).replace(
+      '{"port":80}',
+      '{"a":12345678901234567890,"b":1.0}',
+    );
+    expect((await scene.post('request', body)).status).toBe(200);
+    expect((await detail('one______0')).parameters.values).toEqual({
+      a: '12345678901234567890',
+      b: '1.0',
+    });
+  });
+
+  test('of a type with plain parameters sends them one by one', async () => {
+    await request({ softwareType: 'plain', parameters: { port: 80, $schema: 'x' } });
+    expect((await detail('one______0')).parameters).toEqual({
+      serialisation: 'xml',
+      values: { port: '80' },
+    });
+  });
+
+  test('changes an instance, and refuses to where a new one is wanted', async () => {
+    await request();
+    expect(await request({ isNew: true })).toMatchObject({ status: 409, field: '/title' });
+    expect(await request({ parameters: { port: 81 }, state: 'stopped' })).toMatchObject({
+      status: 200,
+      partition: 'slappart0',
+      requestedState: 'stopped',
+    });
+    expect((await detail('one______0')).parameters.values).toEqual({ port: 81 });
+    expect(await instances()).toHaveLength(1);
+  });
+
+  test('of a shared instance finds its host', async () => {
+    await request({ title: 'host', softwareType: 'frontend' });
+    const shared = { title: 'mine', softwareType: 'frontend', isShared: true };
+    expect(await request(shared)).toMatchObject({
+      status: 200,
+      reference: 'mine______1',
+      isShared: true,
+      partition: 'slappart0',
+    });
+    expect((await detail('mine______1')).parameters).toEqual({
+      serialisation: 'json',
+      values: { port: 80 },
+    });
+  });
+
+  test.each([
+    [{}, '/parameters/port', /needs 'port'/],
+    [{ port: 0 }, '/parameters/port', /port: must be at least 1, but is 0/],
+    [{ port: '80' }, '/parameters/port', /must be an integer/],
+    [{ port: 1, names: ['ab', 'c'] }, '/parameters/names/1', /at least 2 characters/],
+    [{ port: 1, 'a/b~c': 1 }, '/parameters/a~1b~0c', /true or false/],
+    [{ port: 1, 'x/y': 1 }, '/parameters/x~1y', /does not take 'x\/y'/],
+    [{ port: 1, mail: 'nobody' }, '/parameters/mail', /must be a valid email/],
+  ])('with parameters %j is wrong at %s', async (parameters, field, problem) => {
+    expect(await request({ parameters })).toMatchObject({
+      status: 422,
+      field,
+      problem: expect.stringMatching(problem),
+    });
+    expect(await instances()).toEqual([]);
+  });
+
+  test('tells how many other parameters are wrong', async () => {
+    const { hint } = await request({ parameters: { port: 0, names: ['a'], mail: 'b' } });
+    expect(hint).toBe('There are 2 more.');
+  });
+
+  test.each([
+    [{ title: ' ' }, '/title'],
+    [{ softwareUrl: 'https://evil.example/software.cfg' }, '/softwareUrl'],
+    [{ softwareUrl: '/etc/passwd' }, '/softwareUrl'],
+    [{ computerId: 'COMP-9' }, '/computerId'],
+  ])('of %j is wrong at %s', async (changes, field) => {
+    expect(await request(changes)).toMatchObject({ status: 422, field });
+  });
+
+  test('of nested values is refused where the software takes texts only', async () => {
+    await supply('/srv/none.cfg');
+    const answer = await request({ softwareUrl: '/srv/none.cfg', parameters: { 'a/b': { c: 1 } } });
+    expect(answer).toMatchObject({ status: 422, field: '/parameters/a~1b' });
+  });
+
+  test('goes where it is told, and says when nothing is free', async () => {
+    await form('loadComputerConfigurationFromXML', { xml: computerDocument(1, 'COMP-2') });
+    expect(await request({ computerId: 'COMP-2' })).toMatchObject({ computerId: 'COMP-2' });
+    expect(await request({ title: 'two', computerId: 'COMP-2' })).toMatchObject({
+      status: 409,
+      problem: 'No free computer partition found for: two',
+    });
+    expect(await request({ title: 'three', isShared: true })).toMatchObject({ status: 409 });
+  });
+
+  test('whose schema cannot be used is let through, as by slapos request', async () => {
+    expect(await request({ softwareType: 'lost', parameters: { any: [1] } })).toMatchObject({
+      status: 200,
+    });
+  });
+
+  test.each([
+    ['nonsense', 400],
+    ['[]', 400],
+    ['null', 400],
+    ['{}', 400],
+    [JSON.stringify({ ...asked(), more: 1 }), 400],
+    [JSON.stringify({ ...asked(), title: 1 }), 400],
+    [JSON.stringify({ ...asked(), title: 'x'.repeat(201) }), 400],
+    [JSON.stringify({ ...asked(), title: 'a\u0000b' }), 400],
+    [JSON.stringify({ ...asked(), state: 'destroyed' }), 400],
+    [JSON.stringify({ ...asked(), parameters: [] }), 400],
+    [JSON.stringify({ ...asked(), parameters: null }), 400],
+    [`${'['.repeat(200)}${']'.repeat(200)}`, 400],
+    [JSON.stringify(asked({ parameters: { port: 1, x: 'y'.repeat(1024 * 1024) } })), 413],
+    ['\ufffd\ud800', 400],
+  ])('that is nonsense changes nothing (%#)', async (body, status) => {
+    const answer = await scene.post('request', body);
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.text)).toMatchObject({ problem: expect.any(String) });
+    expect(await instances()).toEqual([]);
+  });
+
+  test.each(['__proto__', 'constructor', 'toString'])('for the key %s is harmless', async (key) => {
+    const body = JSON.stringify(asked()).replace('"port":80', `"port":80,"${key}":{"port":1}`);
+    expect((await scene.post('request', body)).status).toBe(422);
+    expect(({} as Record<string, unknown>)['port']).toBeUndefined();
+  });
+});
+
+describe('a state', () => {
+  test('stops, starts and destroys a root with the parameters that it has', async () => {
+    await request({ parameters: { port: 80, names: ['ab'] } });
+    const before = (await detail('one______0')).parameters;
+    for (const state of ['stopped', 'started', 'destroyed', 'started'] as const) {
+      expect(await setState('one______0', state)).toMatchObject({
+        status: 200,
+        reference: 'one______0',
+        requestedState: state,
+      });
+    }
+    expect((await detail('one______0')).parameters).toEqual(before);
+    await setState('one______0', 'destroyed');
+    const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
+    expect((await form('destroyedComputerPartition', key)).text).toBe('OK');
+    expect(await setState('one______0', 'started')).toMatchObject({ status: 404 });
+    expect(await instances()).toEqual([]);
+  });
+
+  test('keeps empty and hostile parameters', async () => {
+    const parameters = { empty: '', 'a<b': '"&>\u202e' };
+    await scene.request('one', { parameters });
+    await setState('one______0', 'stopped');
+    expect((await detail('one______0')).parameters.values).toEqual(parameters);
+  });
+
+  test('of a child follows its root', async () => {
+    await scene.request('root');
+    const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
+    await form('requestComputerPartition', requestFields({ partition_reference: 'child', ...key }));
+    expect(await setState('child___root___0', 'stopped')).toMatchObject({
+      status: 200,
+      requestedBy: 'root______0',
+      requestedState: 'stopped',
+    });
+    expect(await instances()).toHaveLength(2);
+    await setState('root______0', 'stopped');
+    expect(await setState('child___root___0', 'started')).toMatchObject({
+      status: 409,
+      problem: 'It follows root, which is stopped.',
+    });
+  });
+
+  test('of a child whose root is gone may still be destroyed', async () => {
+    await scene.request('root');
+    const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
+    await form('requestComputerPartition', requestFields({ partition_reference: 'child', ...key }));
+    await scene.store.write((tables) =>
+      tables.updatePartition(
+        { computerReference: 'COMP-1', reference: 'slappart0' },
+        { slapState: 'free', title: null, softwareRelease: null },
+      ),
+    );
+    expect(await setState('child___root___0', 'destroyed')).toMatchObject({
+      status: 200,
+      requestedBy: '',
+      requestedState: 'destroyed',
+    });
+    expect(await instances()).toHaveLength(1);
+  });
+
+  test('of a shared instance is there or not', async () => {
+    await request({ title: 'host', softwareType: 'frontend' });
+    await request({ title: 'mine', softwareType: 'frontend', isShared: true });
+    expect(await setState('mine______1', 'stopped')).toMatchObject({ status: 409 });
+    expect(await setState('mine______1', 'started')).toMatchObject({ status: 200 });
+    expect(await setState('mine______1', 'destroyed')).toMatchObject({
+      status: 200,
+      title: 'mine',
+      requestedState: 'destroyed',
+    });
+    expect((await instances()).map(({ title }: PanelInstance) => title)).toEqual(['host']);
+  });
+
+  test('of a name of two instances is not guessed', async () => {
+    await scene.request('a____b');
+    await scene.request('_b');
+    const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart1' };
+    await form('requestComputerPartition', requestFields({ partition_reference: 'a', ...key }));
+    await scene.request('b');
+    expect((await instances()).map(({ reference }) => reference)).toContain('a____b___0');
+    await scene.store.write((tables) =>
+      tables.updatePartition(
+        { computerReference: 'COMP-1', reference: 'slappart0' },
+        { title: 'a_', requestedBy: 'b' },
+      ),
+    );
+    expect(await setState('a____b___0', 'destroyed')).toMatchObject({ status: 409 });
+    expect((await instances()).every(({ requestedState }) => requestedState === 'started')).toBe(
+      true,
+    );
+  });
+
+  test.each([
+    [{ reference: 'no', state: 'stopped' }, 404],
+    [{ reference: 'one______0', state: 'paused' }, 400],
+    [{ reference: 'one______0' }, 400],
+    [{ reference: ['one______0'], state: 'stopped' }, 400],
+  ])('%j is refused', async (body, status) => {
+    await scene.request('one');
+    expect((await scene.post('state', body)).status).toBe(status);
+    expect((await instances())[0]?.requestedState).toBe('started');
+  });
+});
+
+describe('a service', () => {
+  const order = { partition: 'slappart0', name: 'web', action: 'restart' };
+
+  test('of a partition of this machine is restarted', async () => {
+    const answer = await scene.post('service', order);
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.text)).toMatchObject({ name: 'web', state: 'RUNNING' });
+    expect(node.orders).toEqual(['restart slappart0:web']);
+  });
+
+  test.each([
+    [{ ...order, name: '*' }, 404],
+    [{ ...order, partition: 'slappart1' }, 404],
+    [{ ...order, partition: 'watchdog' }, 404],
+    [{ ...order, action: 'signal' }, 400],
+    [{ ...order, action: 'constructor' }, 400],
+    [{ partition: 'slappart0', name: 'web' }, 400],
+  ])('%j is refused', async (body, status) => {
+    expect((await scene.post('service', body)).status).toBe(status);
+    expect(node.orders).toEqual([]);
+  });
+});
+
+describe('a schema', () => {
+  const read = async (url: string, more = '') => {
+    const answer = await scene.ask(`api/schema?${new URLSearchParams({ url })}${more}`);
+    return { status: answer.status, ...(JSON.parse(answer.text) as PanelSchema) };
+  };
+
+  test('is one document, with everything that it refers to', async () => {
+    const { schema, serialisation, softwareTypes, reason } = await read(software);
+    expect({ serialisation, softwareTypes, reason }).toEqual({
+      serialisation: 'json',
+      softwareTypes: ['default', 'plain', 'lost'],
+      reason: '',
+    });
+    expect(schema).toMatchObject({
+      required: ['port'],
+      properties: { port: { $ref: '#/$defs/slapos-0/definitions/port' } },
+      $defs: { 'slapos-0': { definitions: { port: { maximum: 65535 } } } },
+    });
+    expect(await read(software, '&type=plain')).toMatchObject({ serialisation: 'xml' });
+    expect((await read(software, '&type=frontend&shared=1')).softwareTypes).toEqual(['frontend']);
+  });
+
+  test('that is not there has a reason', async () => {
+    expect(await read(software, '&type=lost')).toMatchObject({
+      schema: null,
+      serialisation: 'json',
+      reason: expect.stringContaining('nowhere.json'),
+    });
+    await supply('/srv/none.cfg');
+    expect(await read('/srv/none.cfg')).toMatchObject({
+      schema: null,
+      reason: 'There is no /srv/none.cfg.json.',
+    });
+    await supply('relative.cfg');
+    expect((await read('relative.cfg')).reason).toContain('neither a web address');
+  });
+
+  test('of software that nobody supplied or requested is not looked for', async () => {
+    const other = join(folder, 'other', 'software.cfg');
+    for (const url of [other, `file://${other}`, 'http://127.0.0.1:1/s.cfg', `${software}/../x`]) {
+      const answer = await read(url);
+      expect([url, answer.status]).toEqual([url, 403]);
+      expect(JSON.stringify(answer)).not.toContain('secret');
+    }
+    await scene.request('root');
+    const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
+    const child = { partition_reference: 'child', software_release: other, ...key };
+    await form('requestComputerPartition', requestFields(child));
+    // A partition chose it.
+    expect((await read(other)).status).toBe(403);
+    await scene.request('mine', { softwareRelease: other });
+    expect((await read(other)).status).toBe(200);
+  });
+});
+
+describe('the API', () => {
+  test.each([
+    ['GET', 'api/state', 405, 'POST'],
+    ['GET', 'api/request', 405, 'POST'],
+    ['GET', 'login', 405, 'POST'],
+    ['POST', 'api/overview', 405, 'GET, HEAD'],
+    ['POST', 'api/events', 405, 'GET'],
+    ['POST', '', 405, 'GET, HEAD'],
+    ['POST', 'panel.js', 405, 'GET, HEAD'],
+    ['PUT', 'api/state', 405, 'GET, HEAD, POST'],
+    ['DELETE', 'api/overview', 405, 'GET, HEAD, POST'],
+    ['GET', 'api/nothing', 404, undefined],
+    ['GET', 'api/', 404, undefined],
+    ['GET', 'api/constructor', 404, undefined],
+    ['GET', 'api/%6fverview', 404, undefined],
+  ])('%s %s is %i', async (method, path, status, allow) => {
+    const headers = { 'content-type': 'application/json', 'x-slapos-panel': '1' };
+    const answer = await scene.ask(path, { method, headers, body: method === 'GET' ? '' : '{}' });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.allow).toBe(allow);
+  });
+
+  test('HEAD has no body', async () => {
+    expect(await scene.ask('api/overview', { method: 'HEAD' })).toMatchObject({
+      status: 200,
+      text: '',
+    });
+  });
+});
