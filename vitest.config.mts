@@ -31,6 +31,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], fileParallelism: false },
+      },
+      {
+        extends: true,
         test: { name: 'interop', include: ['test/interop/**/*.test.ts'], fileParallelism: false },
       },
     ],

@@ -186,6 +186,17 @@ function buildPackage() {
   });
 }
 
+/** What drives the panel in the browser lane: `npm run setup -- --browser`. */
+function installBrowser() {
+  if (existsSync('/usr/bin/chromium')) return;
+  if (!canInstallPackages()) {
+    fail('the browser lane needs chromium. On Debian: sudo apt-get install chromium');
+  }
+  say('apt-get install chromium');
+  if (!aptInstall(['chromium']))
+    fail('chromium could not be installed: the browser lane will skip');
+}
+
 checkNode();
 installSystemPackages();
 if (!isPackaged) buildPackage();
@@ -193,4 +204,5 @@ if (!prepareBuildout({ isOffline: false, say })) {
   fail('zc.buildout could be installed neither from PyPI nor from Debian');
 }
 await installExample();
+if (process.argv.includes('--browser')) installBrowser();
 if (process.argv.includes('--peers')) installPeers();

@@ -2,7 +2,8 @@
 // Runs every test lane and ends with one line `N passed, N failed, N skipped` over all of them.
 //   npm test                    all lanes
 //   npm test -- unit root       some lanes
-// Lanes: check, unit, native (C++ under sanitizers), root (private namespaces), interop (peers).
+// Lanes: check, unit, native (C++ under sanitizers), root (private namespaces), browser (Chromium),
+// interop (peers).
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -130,6 +131,17 @@ function runRootLane() {
   return runVitest('root', [join(root, 'scripts', 'in-namespace.sh')], owned);
 }
 
+/** Where Chromium is: `npm run setup -- --browser` installs it. CI, which does that, has to use it. */
+function runBrowserLane() {
+  const { isPossible } = canUseNamespaces();
+  if (!existsSync('/usr/bin/chromium')) {
+    process.stdout.write('browser lane: there is no /usr/bin/chromium; its tests skip\n');
+  }
+  const isOwned = process.env['CI'] === 'true' && existsSync('/usr/bin/chromium');
+  const owned = isOwned && isPossible ? { SLAPOS_REQUIRE: 'root,netns,buildout,chromium' } : {};
+  return runVitest('browser', isPossible ? [join(root, 'scripts', 'in-namespace.sh')] : [], owned);
+}
+
 /** Against the real peers of `npm run setup -- --peers`; without them each test skips and says so. */
 function runInteropLane() {
   const bin = join(root, '.venv', 'peers', 'bin');
@@ -160,6 +172,7 @@ const lanes = {
   unit: () => runVitest('unit', [], {}),
   native: runNativeLane,
   root: runRootLane,
+  browser: runBrowserLane,
   interop: runInteropLane,
 };
 

@@ -17,6 +17,7 @@ const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string 
   ['', { file: 'index.html', type: 'text/html; charset=utf-8' }],
   ['panel.js', { file: 'panel.js', type: 'text/javascript; charset=utf-8' }],
   ['charts.js', { file: 'charts.js', type: 'text/javascript; charset=utf-8' }],
+  ['charts.css', { file: 'charts.css', type: 'text/css; charset=utf-8' }],
   ['panel.css', { file: 'panel.css', type: 'text/css; charset=utf-8' }],
 ]);
 

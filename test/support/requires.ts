@@ -17,6 +17,7 @@ const PROBES = {
   cgroup2: probeCgroup2,
   buildout: probeBuildout,
   bpf: probeBpf,
+  chromium: () => probeProgram('/usr/bin/chromium', ['--version']),
   prometheus: () => probeProgram('promtool', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 

@@ -150,7 +150,10 @@ async function send(state: RequestState, editor: ParameterEditor, dialog: Dialog
   state.isBusy = true;
   dialog.refresh();
   try {
-    done(await server.request({ ...wish, parameters } satisfies PanelRequest), state);
+    done(
+      await server.request({ ...wish, parameters, isNew: state.isNew } satisfies PanelRequest),
+      state,
+    );
     dialog.close();
   } catch (error) {
     showRefusal(error, state, editor);

@@ -73,7 +73,7 @@ export function showList(schema: Schema, value: Json, place: Place, form: FormSt
   const entries = list.map((item, index) => {
     const pointer = joinPointer(place.pointer, index);
     const remove = () => form.change(pointer, undefined);
-    const name = `${place.name} ${index + 1}`;
+    const name = `${schema.title || place.name} ${index + 1}`;
     return form.show(items ?? schema, item, { pointer, name, isRequired: false, remove });
   });
   const add = () => {

@@ -128,7 +128,7 @@ function writeAttribute(element: HTMLElement, name: string, value: unknown): voi
 
 /** Links lead into the page or to web pages: a `javascript:` address would run here. */
 export function isSafeLink(address: string): boolean {
-  return /^(#|https?:\/\/)/i.test(address);
+  return /^(#|\.\/|https?:\/\/)/i.test(address);
 }
 
 type Handlers = Record<string, ((event: Event) => void) | undefined>;
