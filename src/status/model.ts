@@ -12,8 +12,10 @@ export interface NodeStatus {
   readonly supervisor: Availability;
   /** Whether the Master's last document could be read, which tells what is in the partitions. */
   readonly document?: Availability;
-  /** Where the consumption comes from. */
-  readonly consumption: Availability & { readonly source: 'daemon' | 'database' | 'none' };
+  /** Where the consumption comes from; `samples` are those of the program that tells it. */
+  readonly consumption: Availability & {
+    readonly source: 'daemon' | 'database' | 'samples' | 'none';
+  };
   /** What else of the node could not be read, a line each. */
   readonly problems?: readonly string[];
   /** In the order of the partitions' numbers. */

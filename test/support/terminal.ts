@@ -57,14 +57,32 @@ export class Screen {
   }
 }
 
-export class Terminal {
-  readonly screen = new Screen();
+/** What keeps what a terminal shows. */
+export interface TerminalScreen {
+  write(text: string): void;
+  readonly text: string;
+  readonly currentLine: string;
+}
+
+export interface TerminalOptions<Shown extends TerminalScreen> {
+  readonly screen: Shown;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export class Terminal<Shown extends TerminalScreen = Screen> {
+  readonly screen: Shown;
   readonly #child: ChildProcess;
   readonly ended: Promise<number>;
 
   /** @param command shell words: quote what needs it */
-  constructor(command: string, env: Readonly<Record<string, string>> = {}) {
-    const sized = `stty cols 80 rows 24; exec ${command}`;
+  constructor(
+    command: string,
+    env: Readonly<Record<string, string>> = {},
+    { columns = 80, rows = 24, screen }: Partial<TerminalOptions<Shown>> = {},
+  ) {
+    this.screen = screen ?? (new Screen() as TerminalScreen as Shown);
+    const sized = `stty cols ${columns} rows ${rows}; exec ${command}`;
     this.#child = spawn('script', ['-qefc', sized, '/dev/null'], {
       env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -6,6 +6,7 @@ import { CFG_OPTION } from './options.ts';
 import { REGISTER_COMMAND } from './register-command.ts';
 import { SLAPGRID_COMMANDS } from './slapgrid-commands.ts';
 import { SUPERVISOR_COMMANDS } from './supervisor-commands.ts';
+import { TOP_COMMAND } from './top-command.ts';
 
 export const NODE_COMMANDS: readonly CommandSpec[] = [
   {
@@ -96,4 +97,5 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
   REGISTER_COMMAND,
   ...SLAPGRID_COMMANDS,
   ...SUPERVISOR_COMMANDS,
+  TOP_COMMAND,
 ];
