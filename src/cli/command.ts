@@ -80,6 +80,8 @@ export interface CommandSpec {
 /** Everything that a handler may use; handlers read no globals. */
 export interface CommandContext {
   readonly command: CommandSpec;
+  /** The words that the user wrote: those of the command, or an alias. */
+  readonly calledAs: string;
   /** Every command there is; handlers get it here since the registry refers to them. */
   readonly commands: readonly CommandSpec[];
   /** Values by option name; absent when neither given nor defaulted. */

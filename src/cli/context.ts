@@ -10,6 +10,7 @@ import { statusLineOf } from './status-line.ts';
 export interface ContextParts {
   readonly action: {
     readonly command: CommandSpec;
+    readonly calledAs: string;
     readonly options: Readonly<Record<string, OptionValue | undefined>>;
     readonly positionals: readonly string[];
   };

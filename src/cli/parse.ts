@@ -14,6 +14,8 @@ export type Action =
   | {
       readonly kind: 'run';
       readonly command: CommandSpec;
+      /** The words of the line, which may be an alias. */
+      readonly calledAs: string;
       readonly options: Readonly<Record<string, OptionValue | undefined>>;
       readonly positionals: readonly string[];
     };
@@ -135,7 +137,7 @@ function parseCommand(found: FoundCommand, command: CommandSpec): ParsedLine {
   if (command.words === 'help') return { settings, action: helpAction(tokens.positionals) };
   const own = tokens.given.filter((option) => !isGlobal(option));
   const values = readValues(command, own, tokens.positionals);
-  return { settings, action: { kind: 'run', command, ...values } };
+  return { settings, action: { kind: 'run', command, calledAs: found.words.join(' '), ...values } };
 }
 
 function parseWithoutCommand(found: FoundCommand): ParsedLine {

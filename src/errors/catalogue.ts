@@ -53,6 +53,7 @@ export const ERROR_CATALOGUE = {
   SLAPOS_ERR_SUPERVISOR_FOREIGN: 'What listens on the socket is no supervisor that works.',
   SLAPOS_ERR_LISTEN: 'A server cannot listen on its address.',
   SLAPOS_ERR_DATABASE: 'A database cannot be opened, read or written.',
+  SLAPOS_ERR_CACHE: 'The network cache cannot be reached, or answers what it should not.',
   SLAPOS_ERR_CANCELLED: 'A signal or a time limit ended the work.',
 } as const;
 

@@ -79,6 +79,11 @@ export interface OwnedFolder {
     chunks: AsyncIterable<Uint8Array>,
     options: WriteOptions,
   ): Promise<void>;
+  /**
+   * A file that comes piece by piece, over several runs. What stands under its name and is no
+   * regular file of the owner in `options`, or has another name too, is SLAPOS_ERR_UNSAFE_PATH.
+   */
+  openPart(path: string, options: WriteOptions): Promise<PartFile>;
   /** The content of a regular file that must be there, piece by piece. */
   readStream(path: string): AsyncIterable<Uint8Array>;
   /** Makes an entry a link to `target`; leaves anything that is no link alone. */
@@ -87,6 +92,16 @@ export interface OwnedFolder {
   remove(path: string): Promise<void>;
   /** Removes all that the folder itself holds, whatever the bytes of the names, but `kept`. */
   empty(kept?: readonly string[]): Promise<void>;
+}
+
+/** A file that is being written; its methods reject with HostError. */
+export interface PartFile {
+  /** All that is in it. */
+  read(): AsyncIterable<Uint8Array>;
+  append(chunk: Uint8Array): Promise<void>;
+  clear(): Promise<void>;
+  /** Resolves when all that was written is on the disk and the file is closed. */
+  close(): Promise<void>;
 }
 
 /** Where the command that works on a partition is noted. */

@@ -10,6 +10,7 @@ import { type BeneathFiles, createBeneathFiles, type LinkOwner } from './file.ts
 import type { OwnedFolder } from './grid-host.ts';
 import type { WriteOptions } from './host.ts';
 import { createBeneath, moveBeneath, readBeneath } from './owned-stream.ts';
+import { openPartFile } from './part-file.ts';
 
 const closeDescriptor = promisify(close);
 const statDescriptor = promisify(fstat);
@@ -48,6 +49,7 @@ export function openOwnedFolder(
     rename: (path, name) => renameEntry(root, at(path), name),
     move: (path, target) => moveBeneath(root, at(path), at(target)),
     writeStream: (path, chunks, options) => createBeneath(root, at(path), chunks, options),
+    openPart: (path, options) => openPartFile(root, at(path), options),
     readStream: (path) => readBeneath(root, at(path)),
     setLink: (path, target, owner) => setLink(files, root, at(path), target, owner),
     remove: (path) => removeTree(files, root, at(path)),

@@ -24,6 +24,8 @@ export interface CommandRequest {
   /** Ids to take; absent, or our own when we are not root: no change. */
   readonly user?: Pick<UserIdentity, 'uid' | 'gid' | 'groups'>;
   readonly umask?: number;
+  /** No file may become longer: the command is killed when it writes more (SIGXFSZ). */
+  readonly maxFileBytes?: number;
   /** After this time the command and its descendants are killed; absent: no limit. */
   readonly timeoutMs?: number;
   /** At the time limit SIGTERM comes first and the kill after these milliseconds; absent: at once. */
@@ -62,6 +64,8 @@ const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
 /** How long to read on after the end of the command: a grandchild may hold the pipe for ever. */
 const DRAIN_MS = 1000;
 const SIGTERM = 15;
+/** setrlimit(2), the same number on every architecture that we have. */
+const RLIMIT_FSIZE = 1;
 
 const STEP_TEXT: Readonly<Record<string, string>> = {
   descriptors: 'close inherited descriptors',
@@ -112,6 +116,7 @@ export function encodeSpawn(request: CommandRequest): SpawnRequest {
     cwd: request.cwd,
     ...credentialsOf(request.user),
     ...(request.umask === undefined ? {} : { umask: request.umask }),
+    ...limitsOf(request),
     stdio: isInteractive ? [0, 1, 2] : stdioOf(request),
     // A session of its own has no terminal whose input it could fill for the shell of whoever runs us.
     ...(isInteractive ? { isSameGroup: true } : { isNewSession: true }),
@@ -126,6 +131,11 @@ function stdioOf({ input, onErrorOutput }: CommandRequest): SpawnRequest['stdio'
     'pipe',
     onErrorOutput === undefined ? 'stdout' : 'pipe',
   ];
+}
+
+function limitsOf({ maxFileBytes }: CommandRequest): Pick<SpawnRequest, 'limits'> {
+  if (maxFileBytes === undefined) return {};
+  return { limits: [{ resource: RLIMIT_FSIZE, soft: maxFileBytes, hard: maxFileBytes }] };
 }
 
 /** Only root can take ids; another user asking for its own gets no change. */

@@ -1,46 +1,86 @@
 /**
  * Looks at a tar archive before anything of it is unpacked (spec/networkcache.md 8): tar(5) headers
- * of ustar, GNU and pax. Only folders, files and links below one top folder may be in it.
+ * of ustar, GNU and pax. Only folders, files and links below one top folder may be in it, and nothing
+ * that programs could read in two ways: GNU tar, which unpacks it, must see the members that we see.
  */
+import {
+  BLOCK_BYTES,
+  cString,
+  type Extension,
+  parseHeader,
+  parsePax,
+  refuseGlobal,
+  type TarHeader,
+} from './tar-header.ts';
 
-const BLOCK_BYTES = 512;
 /** Of a long name or of pax records: real ones have some kilobytes. */
 const MAX_EXTENSION_BYTES = 1024 * 1024;
+/** PATH_MAX of Linux, without its NUL. */
+const MAX_NAME_BYTES = 4095;
+/** Each costs an inode; the largest releases have some hundred thousand. */
+const MAX_MEMBERS = 2_000_000;
+/** Of all names of links together, which are kept. */
+const MAX_LINK_TEXT = 64 * 1024 * 1024;
+/** A block of the disk, and about what a name and an inode take. */
+const DISK_BLOCK_BYTES = 4096;
+/** Types with content that go to the disk as files. */
+const FILE_TYPES = ['0', '\0', '7'];
 
-interface Header {
-  readonly name: string;
-  readonly linkName: string;
-  readonly sizeBytes: number;
-  readonly type: string;
+/** More than this is refused, so that a small archive cannot fill the disk or keep us busy. */
+export interface ArchiveLimits {
+  /** Of the archive when it is not compressed. */
+  readonly plainBytes: number;
+  /** That its members take. */
+  readonly diskBytes: number;
 }
 
-/** What the extension members before a member say of it. */
-interface Extension {
-  name?: string;
-  linkName?: string;
-  sizeBytes?: number;
+/** A member as it is going to be unpacked. */
+export interface ArchiveMember {
+  readonly name: string;
+  readonly type: string;
+  readonly sizeBytes: number;
 }
 
 /** Takes an archive piece by piece. Each method throws an Error naming the member that is refused. */
 export class ArchiveInspector {
   readonly #top: string;
+  readonly #limits: ArchiveLimits;
+  readonly #onMember: (member: ArchiveMember) => void;
   /** Folders below which nothing may be written, since their names are links. */
   readonly #links = new Set<string>();
   #rest: Buffer = Buffer.alloc(0);
   /** Bytes of content to pass over. */
   #skipBytes = 0;
   /** An extension member whose content is gathered. */
-  #gathering: { readonly header: Header; readonly chunks: Buffer[]; leftBytes: number } | undefined;
+  #gathering:
+    | { readonly header: TarHeader; readonly chunks: Buffer[]; leftBytes: number }
+    | undefined;
   #extension: Extension = {};
+  #plainBytes = 0;
+  #diskBytes = 0;
+  #linkText = 0;
   #hasEnded = false;
   #memberCount = 0;
 
-  /** @param top name of the folder that holds everything */
-  constructor(top: string) {
+  /**
+   * @param top name of the folder that holds everything
+   * @param onMember hears of each member
+   */
+  constructor(
+    top: string,
+    limits: ArchiveLimits,
+    onMember: (member: ArchiveMember) => void = () => {},
+  ) {
     this.#top = top;
+    this.#limits = limits;
+    this.#onMember = onMember;
   }
 
   take(chunk: Buffer): void {
+    this.#plainBytes += chunk.length;
+    if (this.#plainBytes > this.#limits.plainBytes) {
+      throw new Error(`it holds more than ${this.#limits.plainBytes} bytes`);
+    }
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     while (this.#advance());
   }
@@ -88,7 +128,7 @@ export class ArchiveInspector {
     return true;
   }
 
-  #begin(header: Header): void {
+  #begin(header: TarHeader): void {
     if ('LKxg'.includes(header.type)) {
       if (header.sizeBytes > MAX_EXTENSION_BYTES) throw new Error('an extension is too long');
       this.#gathering = { header, chunks: [], leftBytes: header.sizeBytes };
@@ -97,20 +137,37 @@ export class ArchiveInspector {
     const member = { ...header, ...this.#extension };
     this.#extension = {};
     this.#check(member);
-    this.#memberCount += 1;
-    const hasContent = ['0', '\0', '7'].includes(member.type);
+    this.#count(member);
+    const hasContent = FILE_TYPES.includes(member.type);
     this.#skipBytes = hasContent ? member.sizeBytes + paddingOf(member.sizeBytes) : 0;
   }
 
-  #extend(type: string, content: Buffer): void {
-    if (type === 'L') this.#extension.name = cString(content);
-    else if (type === 'K') this.#extension.linkName = cString(content);
-    else if (type === 'g') refuseGlobal(content);
-    else this.#extension = { ...this.#extension, ...parsePax(content) };
+  #count(member: TarHeader): void {
+    this.#onMember(member);
+    this.#memberCount += 1;
+    if (this.#memberCount > MAX_MEMBERS) throw new Error(`it has more than ${MAX_MEMBERS} members`);
+    const blocks = Math.ceil(member.sizeBytes / DISK_BLOCK_BYTES);
+    this.#diskBytes += (blocks + 1) * DISK_BLOCK_BYTES;
+    if (this.#diskBytes > this.#limits.diskBytes) {
+      throw new Error(`it takes more than the ${this.#limits.diskBytes} bytes that are free`);
+    }
   }
 
-  #check({ linkName, name, sizeBytes, type }: Header): void {
+  /** Two names for one member: programs differ in which of them counts. */
+  #extend(type: string, content: Buffer): void {
+    const known = this.#extension;
+    const more = type === 'g' ? refuseGlobal(content) : parseExtension(type, content);
+    const isDouble = Object.keys(more).some((key) => key in known);
+    if (isDouble) throw new Error('a member has two extensions');
+    this.#extension = { ...known, ...more };
+  }
+
+  #check({ linkName, name, sizeBytes, type }: TarHeader): void {
     const path = this.#checkName(name, name);
+    // An old tar meant a folder by that, and what follows by its content.
+    if (FILE_TYPES.includes(type) && name.endsWith('/')) {
+      throw new Error(`${JSON.stringify(name)} is a file with the name of a folder`);
+    }
     if (path === this.#top && type !== '5') throw new Error(`${this.#top} is no folder`);
     // Programs differ in whether content follows then: it could hide members from us.
     if ('125'.includes(type) && sizeBytes !== 0) {
@@ -119,18 +176,25 @@ export class ArchiveInspector {
     // Another name of a link is a link.
     const isLink =
       type === '2' || (type === '1' && this.#links.has(this.#checkName(linkName, name)));
-    if (isLink) this.#links.add(path);
-    if (type === '1' || type === '2') return;
-    if (!['0', '\0', '5', '7'].includes(type)) {
+    if (isLink) this.#addLink(path);
+    if (type === '2') checkText(linkName, name);
+    if (![...FILE_TYPES, '1', '2', '5'].includes(type)) {
       throw new Error(`${JSON.stringify(name)} is no file, folder or link`);
     }
   }
 
+  #addLink(path: string): void {
+    this.#links.add(path);
+    this.#linkText += path.length;
+    if (this.#linkText > MAX_LINK_TEXT) throw new Error('it has too many links');
+  }
+
   /** @returns the path without a final `/`. */
   #checkName(path: string, member: string): string {
+    checkText(path, member);
     const parts = path.replace(/\/+$/, '').split('/');
     const isPlain = parts.every((part) => part !== '' && part !== '.' && part !== '..');
-    if (!isPlain || parts[0] !== this.#top || path.includes('\0')) {
+    if (!isPlain || parts[0] !== this.#top) {
       throw new Error(`${JSON.stringify(member)} is not below ${this.#top}/`);
     }
     for (let depth = 1; depth < parts.length; depth += 1) {
@@ -146,81 +210,17 @@ function paddingOf(sizeBytes: number): number {
   return (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
 }
 
-function parseHeader(block: Buffer): Header {
-  if (!hasValidSum(block)) throw new Error('it is no tar archive, or damaged');
-  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? field(block, 345, 155) : '';
-  const name = field(block, 0, 100);
-  return {
-    name: prefix === '' ? name : `${prefix}/${name}`,
-    linkName: field(block, 157, 100),
-    sizeBytes: parseNumber(block.subarray(124, 136)),
-    type: String.fromCharCode(block[156] ?? 0),
-  };
+/** What a member of type L, K or x says of the next one. */
+function parseExtension(type: string, content: Buffer): Extension {
+  if (type === 'L') return { name: cString(content) };
+  return type === 'K' ? { linkName: cString(content) } : { isPax: true, ...parsePax(content) };
 }
 
-/** The sum of the header, its own field counted as spaces. */
-function hasValidSum(block: Buffer): boolean {
-  let sum = 8 * 32;
-  for (let index = 0; index < BLOCK_BYTES; index += 1) {
-    if (index < 148 || index >= 156) sum += block[index] ?? 0;
+/** Names that a terminal would obey, or that no file can have. */
+function checkText(path: string, member: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what is looked for.
+  if (/[\x00-\x1f\x7f]/.test(path)) {
+    throw new Error(`${JSON.stringify(member)} has a control character in a name`);
   }
-  return parseNumber(block.subarray(148, 156)) === sum;
-}
-
-/** Octal text, or base 256 as GNU tar writes large numbers. */
-function parseNumber(bytes: Buffer): number {
-  const first = bytes[0] ?? 0;
-  if (first >= 0x80) {
-    const value = bytes.subarray(1).reduce((sum, byte) => sum * 256 + byte, first & 0x7f);
-    if (first === 0xff || !Number.isSafeInteger(value)) throw new Error('a number is too large');
-    return value;
-  }
-  const text = bytes.toString('latin1').split('\0', 1).join('').trim();
-  if (!/^[0-7]*$/.test(text)) throw new Error('it is no tar archive, or damaged');
-  return text === '' ? 0 : Number.parseInt(text, 8);
-}
-
-function field(block: Buffer, offset: number, width: number): string {
-  return cString(block.subarray(offset, offset + width));
-}
-
-function cString(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
-}
-
-/** Records `LENGTH NAME=VALUE\n` of pax(1). */
-function* paxRecords(content: Buffer): Generator<readonly [string, string]> {
-  for (let at = 0; at < content.length; ) {
-    const space = content.indexOf(0x20, at);
-    const length = Number(content.toString('latin1', at, Math.max(at, space)));
-    if (space < 0 || !Number.isInteger(length) || length <= space - at) {
-      throw new Error('its pax records are damaged');
-    }
-    const record = content.toString('utf8', space + 1, at + length - 1);
-    const equals = record.indexOf('=');
-    yield [record.slice(0, equals), record.slice(equals + 1)];
-    at += length;
-  }
-}
-
-function parsePax(content: Buffer): Extension {
-  const extension: Extension = {};
-  for (const [name, value] of paxRecords(content)) {
-    if (name === 'path') extension.name = value;
-    else if (name === 'linkpath') extension.linkName = value;
-    else if (name === 'size') extension.sizeBytes = Number(value);
-    else if (name.startsWith('GNU.sparse.')) throw new Error('it holds sparse files');
-  }
-  if (extension.sizeBytes !== undefined && !Number.isSafeInteger(extension.sizeBytes)) {
-    throw new Error('a number is too large');
-  }
-  return extension;
-}
-
-/** Git writes a comment; anything that renames members is refused. */
-function refuseGlobal(content: Buffer): void {
-  for (const [name] of paxRecords(content)) {
-    if (name !== 'comment') throw new Error('it has global pax records');
-  }
+  if (Buffer.byteLength(path) > MAX_NAME_BYTES) throw new Error('a name is too long');
 }

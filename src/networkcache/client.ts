@@ -1,8 +1,17 @@
 /** The client of a shadir and a shacache server (spec/networkcache.md 2). */
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { cacheError, statusError } from './cache-error.ts';
 import { type CacheEntry, parseEntries } from './entry.ts';
-import { exchange, readBody, type TlsFiles } from './http.ts';
+import {
+  type CacheAnswer,
+  type CacheRequest,
+  exchange,
+  PATIENCE,
+  parseCacheUrl,
+  readBody,
+  type TlsFiles,
+} from './http.ts';
+import { type BlobTarget, streamBlob, transferBlob } from './transfer.ts';
 
 export interface CacheServers {
   readonly cacheUrl: string;
@@ -18,44 +27,60 @@ export interface Blob {
   readonly open: () => AsyncIterable<Uint8Array>;
 }
 
-/** Methods reject with an Error that says what the server did, or CancelledError. */
+/** Methods reject with SlaposError SLAPOS_ERR_CACHE that says what is wrong, or CancelledError. */
 export interface CacheClient {
-  /** Entries of a key; empty when the server does not know it. */
-  lookUp(key: string): Promise<readonly CacheEntry[]>;
+  /** Entries of a key; undefined when the server does not know it. */
+  lookUp(key: string): Promise<readonly CacheEntry[] | undefined>;
   /**
    * The content with this digest, which is compared at its end: nothing of it is to be used before.
-   * A transfer that is cut off goes on where it stopped when the server allows.
+   * A transfer that is cut off goes on where it stopped when the server has ranges.
    */
-  download(sha512: string): AsyncIterable<Uint8Array>;
+  stream(sha512: string): AsyncIterable<Uint8Array>;
+  /**
+   * Brings the content with this digest, which has been compared when it is done; until then
+   * nothing of it is to be used. A transfer that is cut off goes on where it stopped.
+   */
+  download(sha512: string, target: BlobTarget): Promise<void>;
   hasBlob(sha512: string): Promise<boolean>;
   sendBlob(blob: Blob): Promise<void>;
   sendEntry(key: string, entry: CacheEntry): Promise<void>;
 }
 
-export function createCacheClient(servers: CacheServers, signal: AbortSignal): CacheClient {
+export function createCacheClient(
+  servers: CacheServers,
+  signal: AbortSignal,
+  patience = PATIENCE,
+): CacheClient {
+  const { cacheTls, cacheUrl, dirTls, dirUrl } = servers;
+  const common = { signal, patience };
+  const ask: Ask = (service, name, request) => {
+    const [base, tls] = service === 'cache' ? [cacheUrl, cacheTls] : [dirUrl, dirTls];
+    return exchange({ method: 'GET', ...request, ...common, url: urlOf(base, name), tls });
+  };
+  const transfer = (sha512: string, target: BlobTarget) => {
+    const get = (headers: Record<string, string>) => ask('cache', sha512, { headers });
+    return transferBlob({ ...common, sha512, target, get });
+  };
   return {
-    lookUp: (key) => lookUp(servers, key, signal),
-    download: (sha512) => download(servers, sha512, signal),
-    hasBlob: (sha512) => hasBlob(servers, sha512, signal),
-    sendBlob: (blob) => sendBlob(servers, blob, signal),
-    sendEntry: (key, entry) => sendEntry(servers, key, entry, signal),
+    lookUp: (key) => lookUp(ask, key),
+    stream: (sha512) => streamBlob((target) => transfer(sha512, target)),
+    download: transfer,
+    hasBlob: (sha512) => hasBlob(ask, sha512),
+    sendBlob: (blob) => sendBlob(ask, blob),
+    sendEntry: (key, entry) => sendEntry(ask, key, entry),
   };
 }
 
-/** A server answered with another status than it was asked for. */
-export class CacheStatusError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = 'CacheStatusError';
-    this.status = status;
-  }
-}
+/** A request to one of the two services; `GET` unless told otherwise. */
+type Ask = (
+  service: 'cache' | 'dir',
+  name: string | undefined,
+  request?: Partial<Pick<CacheRequest, 'method' | 'headers' | 'body'>>,
+) => Promise<CacheAnswer>;
 
 /** The address of a name; what the configured URL has besides its path is not sent. */
 function urlOf(base: string, name?: string): string {
-  const url = new URL(base);
+  const url = parseCacheUrl(base);
   url.search = '';
   url.hash = '';
   url.pathname = url.pathname.replace(/\/+$/, '');
@@ -69,101 +94,47 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-async function lookUp({ dirTls, dirUrl }: CacheServers, key: string, signal: AbortSignal) {
-  const url = urlOf(dirUrl, key);
-  const { body, status } = await exchange({ method: 'GET', url, tls: dirTls, signal });
-  const text = await readBody(body);
-  if (status === 404) return [];
-  if (!isSuccess(status)) throw new Error(`${new URL(url).host} answers ${status}`);
-  return parseEntries(text);
-}
-
-async function* download(
-  { cacheTls, cacheUrl }: CacheServers,
-  sha512: string,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha512');
-  const get = (headers: Record<string, string>) =>
-    exchange({ method: 'GET', url: urlOf(cacheUrl, sha512), tls: cacheTls, headers, signal });
-  for await (const chunk of readResuming(get, signal)) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  if (hash.digest('hex') === sha512) return;
-  throw new Error('Failed to download data to SHACACHE Server: invalid checksum.');
-}
-
-/** A body to its end, over several requests where the server allows ranges. */
-async function* readResuming(
-  get: (headers: Record<string, string>) => ReturnType<typeof exchange>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  let receivedBytes = 0;
-  for (;;) {
-    const range = receivedBytes === 0 ? {} : { range: `bytes=${receivedBytes}-` };
-    const { body, headers, status } = await get(range);
-    const isExpected = receivedBytes === 0 ? isSuccess(status) : status === 206;
-    if (!isExpected) {
-      body.destroy();
-      throw new CacheStatusError(status, `shacache answers ${status}`);
+async function lookUp(ask: Ask, key: string) {
+  const answer = await ask('dir', key);
+  try {
+    if (answer.status === 404) return undefined;
+    if (!isSuccess(answer.status)) {
+      throw statusError(answer.status, `shadir answers ${answer.status}`);
     }
-    const length = Number(headers['content-length'] ?? Number.NaN);
-    const mayResume = headers['accept-ranges'] === 'bytes' && Number.isSafeInteger(length);
-    const wantedBytes = receivedBytes + length;
-    const startBytes = receivedBytes;
-    try {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        receivedBytes += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      if (!mayResume || signal.aborted || receivedBytes === startBytes) throw error;
-    }
-    if (!mayResume || receivedBytes >= wantedBytes) return;
+    return parseEntries(await readBody(answer.chunks));
+  } finally {
+    answer.drop();
   }
 }
 
-async function hasBlob({ cacheTls, cacheUrl }: CacheServers, sha512: string, signal: AbortSignal) {
-  const url = urlOf(cacheUrl, sha512);
-  const { body, status } = await exchange({ method: 'GET', url, tls: cacheTls, signal });
+async function hasBlob(ask: Ask, sha512: string) {
+  const answer = await ask('cache', sha512);
   // Its headers say enough.
-  body.destroy();
-  return isSuccess(status);
+  answer.drop();
+  return isSuccess(answer.status);
 }
 
-async function sendBlob({ cacheTls, cacheUrl }: CacheServers, blob: Blob, signal: AbortSignal) {
-  const { body, status } = await exchange({
+async function sendBlob(ask: Ask, blob: Blob) {
+  const { chunks, status } = await ask('cache', undefined, {
     method: 'POST',
-    url: urlOf(cacheUrl),
-    tls: cacheTls,
     headers: {
       'content-type': 'application/octet-stream',
       'content-length': String(blob.sizeBytes),
     },
     body: Readable.from(blob.open(), { objectMode: true }),
-    signal,
   });
-  const answer = (await readBody(body)).trim();
-  if (status !== 201) throw new Error(`shacache answers ${status} to an upload`);
-  if (answer !== blob.sha512) throw new Error('shacache received something else than was sent');
+  const said = (await readBody(chunks)).trim();
+  if (status !== 201) throw statusError(status, `shacache answers ${status} to an upload`);
+  if (said !== blob.sha512) throw cacheError('shacache received something else than was sent');
 }
 
-async function sendEntry(
-  { dirTls, dirUrl }: CacheServers,
-  key: string,
-  { signature, text }: CacheEntry,
-  signal: AbortSignal,
-) {
+async function sendEntry(ask: Ask, key: string, { signature, text }: CacheEntry) {
   const json = Buffer.from(JSON.stringify([text, signature]));
-  const { body, status } = await exchange({
+  const { chunks, status } = await ask('dir', key, {
     method: 'PUT',
-    url: urlOf(dirUrl, key),
-    tls: dirTls,
     headers: { 'content-type': 'application/json', 'content-length': String(json.length) },
     body: Readable.from([json], { objectMode: true }),
-    signal,
   });
-  await readBody(body);
-  if (status !== 201) throw new Error(`shadir answers ${status} to an upload`);
+  await readBody(chunks);
+  if (status !== 201) throw statusError(status, `shadir answers ${status} to an upload`);
 }

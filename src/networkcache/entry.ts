@@ -1,5 +1,7 @@
 /** What a shadir server says of a key, and which entry a machine can use (spec/networkcache.md 4, 6). */
 import type { KeyObject } from 'node:crypto';
+import { printableName } from '../log/printable.ts';
+import { cacheError } from './cache-error.ts';
 import { describeMachine, isCompatible, type Machine } from './machine.ts';
 import { isSigned } from './signature.ts';
 
@@ -9,28 +11,45 @@ export interface CacheEntry {
   readonly signature: string;
 }
 
-/** A built software release. */
-export interface BinaryEntry {
-  readonly sha512: string;
+/** What an entry says of a built software release. */
+export interface BinaryClaim {
+  /** Undefined when there is none, or it is no digest. */
+  readonly sha512: string | undefined;
   readonly softwareUrl: string | undefined;
   readonly softwareRoot: string | undefined;
   readonly machine: Machine;
 }
 
+/** A built software release that can be asked for. */
+export interface BinaryEntry extends BinaryClaim {
+  readonly sha512: string;
+}
+
+/** A file of the source cache; the name is its URL, or that of a Python distribution's file. */
+export interface SourceEntry {
+  readonly name: string;
+  readonly sha512: string;
+}
+
+/** Each signature is tried with each certificate; the public cache has some dozens for a key. */
+const MAX_ENTRIES = 5000;
+const MAX_SHOWN = 300;
+
 export const SHA512 = /^[0-9a-f]{128}$/;
 
 /**
  * The entries of an answer; those that are no pair of texts are left out.
- * @throws Error when the answer is no JSON list.
+ * @throws SlaposError SLAPOS_ERR_CACHE when the answer is no JSON list, or one without end.
  */
 export function parseEntries(body: string): readonly CacheEntry[] {
   let list: unknown;
   try {
     list = JSON.parse(body);
   } catch {
-    throw new Error('Failed to parse json response');
+    throw cacheError('Failed to parse json response');
   }
-  if (!Array.isArray(list)) throw new Error('Failed to parse json response: it is not a list');
+  if (!Array.isArray(list)) throw cacheError('Failed to parse json response: it is not a list');
+  if (list.length > MAX_ENTRIES) throw cacheError(`shadir has more than ${MAX_ENTRIES} entries`);
   return list.flatMap((pair: unknown) => {
     if (!Array.isArray(pair)) return [];
     const [text, signature] = pair as unknown[];
@@ -38,18 +57,34 @@ export function parseEntries(body: string): readonly CacheEntry[] {
   });
 }
 
-/** @returns undefined for an entry that says too little, or nothing sensible. */
-export function parseBinaryEntry(text: string): BinaryEntry | undefined {
+/** @returns undefined for an entry that does not say for which machine it is. */
+export function parseBinaryClaim(text: string): BinaryClaim | undefined {
   const values = parseObject(text);
-  const sha512 = values['sha512'];
+  const sha512 = optionalText(values['sha512']);
   const machine = parseMachine(values);
-  if (typeof sha512 !== 'string' || !SHA512.test(sha512) || machine === undefined) return undefined;
+  if (machine === undefined) return undefined;
   return {
-    sha512,
+    sha512: sha512 !== undefined && SHA512.test(sha512) ? sha512 : undefined,
     softwareUrl: optionalText(values['software_url']),
     softwareRoot: optionalText(values['software_root']),
     machine,
   };
+}
+
+/** @returns undefined for an entry that says too little, or nothing sensible. */
+export function parseBinaryEntry(text: string): BinaryEntry | undefined {
+  const claim = parseBinaryClaim(text);
+  return claim?.sha512 === undefined ? undefined : { ...claim, sha512: claim.sha512 };
+}
+
+/** @param nameKey where the entry has its name. @returns undefined for one that says too little. */
+export function parseSourceEntry(
+  text: string,
+  nameKey: 'url' | 'basename',
+): SourceEntry | undefined {
+  const values = parseObject(text);
+  const [name, sha512] = [values[nameKey], values['sha512']];
+  return typeof name === 'string' && typeof sha512 === 'string' ? { name, sha512 } : undefined;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
@@ -114,9 +149,15 @@ export function chooseBinaries(entries: readonly CacheEntry[], search: BinarySea
       : 'nobody in signature-certificate-list signed it';
     const problem = typeof entry === 'string' ? entry : findMisfit(entry, search);
     if (problem === undefined) usable.push(entry as BinaryEntry);
-    else refusals.push(`Entry ${index + 1} is not used: ${problem}.`);
+    else refusals.push(`Entry ${index + 1} is not used: ${shorten(problem)}.`);
   }
   return { usable, refusals };
+}
+
+/** Text of somebody else for one line of a log. */
+function shorten(text: string): string {
+  const shown = printableName(text);
+  return shown.length <= MAX_SHOWN ? shown : `${shown.slice(0, MAX_SHOWN)}…`;
 }
 
 function findMisfit(entry: BinaryEntry, search: BinarySearch): string | undefined {

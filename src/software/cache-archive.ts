@@ -1,15 +1,20 @@
 /** Archives of releases: packed and unpacked by tar(1), as the owner of `software_root`. */
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { BuildError } from '../errors/slapos-error.ts';
+import { BuildError, CancelledError } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
-import { ArchiveInspector } from '../networkcache/archive.ts';
+import { ArchiveInspector, type ArchiveLimits } from '../networkcache/archive.ts';
 import type { Build } from './build.ts';
 
 const TAR = '/usr/bin/tar';
 /** Nobody but its user may write what is unpacked. */
 const UMASK = 0o022;
 const ARCHIVE = 'archive';
+const PLAIN = 'plain';
+/** So much may be in any archive, however small it is. */
+const SMALL_BYTES = 64 * 1024 * 1024;
+/** gzip reaches 1032 with nothing but zeros, and some 5 with programs. */
+const MAX_RATIO = 100;
 const MAGIC_BYTES = 6;
 
 type Compression = 'none' | 'gzip' | 'xz' | 'bzip2';
@@ -23,18 +28,31 @@ export function detectCompression(magic: Uint8Array): Compression {
 }
 
 /**
- * Unpacks `<work>/archive` into `<work>/<hash>`, after all of it was looked at.
+ * Unpacks an archive in `work` into `<work>/<hash>`, after all of it was looked at.
  * @param work folder in `software_root` that belongs to its owner
- * @throws BuildError for an archive that is damaged or holds what it must not.
+ * @param name of the archive
+ * @throws BuildError for an archive that is damaged or holds what it must not, or too much.
  */
-export async function unpackArchive(build: Build, work: string): Promise<void> {
-  const path = `${work}/${ARCHIVE}`;
-  const found = detectCompression(await readMagic(build, path));
-  const compression = await decompressForeign(build, work, found);
-  await inspectArchive(build, path, compression);
+export async function unpackArchive(build: Build, work: string, name: string): Promise<void> {
+  const limits = await chooseLimits(build, `${work}/${name}`);
+  const found = detectCompression(await readMagic(build, `${work}/${name}`));
+  const plain = await decompressForeign(build, work, { name, compression: found }, limits);
+  await inspectArchive(build, work, plain, limits);
   const options = ['--force-local', '--no-same-owner', '--no-same-permissions'];
-  const gzip = compression === 'gzip' ? ['--gzip'] : [];
-  await runTool(build, work, [TAR, '--extract', ...gzip, ...options, '--file', ARCHIVE]);
+  const gzip = plain.compression === 'gzip' ? ['--gzip'] : [];
+  const argv = [TAR, '--extract', ...gzip, ...options, '--file', plain.name];
+  await runTool(build, work, argv, limits.diskBytes);
+}
+
+/** What a disk can take, and how much larger than itself an archive of programs can be. */
+async function chooseLimits({ context, root }: Build, path: string): Promise<ArchiveLimits> {
+  const { host, options } = context;
+  const sizeBytes = (await root.stat(path))?.sizeBytes ?? 0;
+  const freeBytes = (await host.freeBytes(root.path)) - options.softwareMinFreeBytes;
+  return {
+    diskBytes: Math.max(0, freeBytes),
+    plainBytes: Math.max(SMALL_BYTES, sizeBytes * MAX_RATIO),
+  };
 }
 
 /** Packs the release into `<work>/archive`, its credentials left out. */
@@ -51,30 +69,53 @@ async function readMagic({ root }: Build, path: string): Promise<Uint8Array> {
   return new Uint8Array();
 }
 
+interface Archive {
+  readonly name: string;
+  readonly compression: Compression;
+}
+
 /** Node has no decompressor for xz and bzip2: their programs leave a plain archive. */
 async function decompressForeign(
   build: Build,
   work: string,
-  compression: Compression,
-): Promise<Compression> {
-  if (compression === 'gzip' || compression === 'none') return compression;
-  const suffix = compression === 'xz' ? 'xz' : 'bz2';
-  const packed = `${ARCHIVE}.${suffix}`;
-  await build.root.rename(`${work}/${ARCHIVE}`, packed);
-  await runTool(build, work, [`/usr/bin/${compression}`, '--decompress', packed]);
-  return 'none';
+  archive: Archive,
+  { diskBytes, plainBytes }: ArchiveLimits,
+): Promise<Archive> {
+  const { compression } = archive;
+  if (compression === 'gzip' || compression === 'none') return archive;
+  const packed = `${PLAIN}.${compression === 'xz' ? 'xz' : 'bz2'}`;
+  await build.root.rename(`${work}/${archive.name}`, packed);
+  const argv = [`/usr/bin/${compression}`, '--decompress', packed];
+  await runTool(build, work, argv, Math.min(diskBytes, plainBytes));
+  return { name: PLAIN, compression: 'none' };
 }
 
-async function inspectArchive(build: Build, path: string, compression: Compression): Promise<void> {
-  const inspector = new ArchiveInspector(build.hash);
-  const source = Readable.from(build.root.readStream(path), { objectMode: true });
+async function inspectArchive(
+  build: Build,
+  work: string,
+  { compression, name }: Archive,
+  limits: ArchiveLimits,
+): Promise<void> {
+  const inspector = new ArchiveInspector(build.hash, limits);
+  const source = Readable.from(build.root.readStream(`${work}/${name}`), { objectMode: true });
   const plain = compression === 'gzip' ? decompress(source) : source;
   try {
-    for await (const chunk of plain as AsyncIterable<Buffer>) inspector.take(chunk);
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      build.context.signal.throwIfAborted();
+      inspector.take(chunk);
+    }
     inspector.end();
   } catch (cause) {
+    if (build.context.signal.aborted) {
+      throw new CancelledError('SLAPOS_ERR_CANCELLED', 'The extraction was interrupted.', {
+        cause,
+      });
+    }
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BuildError('SLAPOS_ERR_BUILD', `The archive is refused: ${why}.`, { cause });
+  } finally {
+    source.destroy();
+    plain.destroy();
   }
 }
 
@@ -84,7 +125,12 @@ function decompress(source: Readable): Readable {
   return source.pipe(plain);
 }
 
-async function runTool(build: Build, work: string, argv: readonly string[]): Promise<void> {
+async function runTool(
+  build: Build,
+  work: string,
+  argv: readonly string[],
+  maxFileBytes?: number,
+): Promise<void> {
   const { context, owner, root } = build;
   const outcome = await context.host.run({
     argv,
@@ -92,6 +138,7 @@ async function runTool(build: Build, work: string, argv: readonly string[]): Pro
     env: childEnvironment(context.env, { home: owner.home }),
     user: owner,
     umask: UMASK,
+    ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
     signal: context.signal,
   });
   if (outcome.status === 0) return;

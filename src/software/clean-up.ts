@@ -2,18 +2,32 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
-import type { SlapComputer } from '../slap/master.ts';
+import type { SlapComputer, SlapSoftwareRelease } from '../slap/master.ts';
 import { buildLogPath } from './build-log.ts';
-import { COMPLETED, DOWNLOADED, listGarbage } from './release.ts';
+import { COMPLETED, DOWNLOADED, listGarbage, softwareHash } from './release.ts';
 
 /** Work folders of downloads and uploads: none is alive while we hold the pid file. */
-const WORK_FOLDER = /^\.[0-9a-f]{32}\.(?:download|upload)$/;
+const WORK_FOLDER = /^\.([0-9a-f]{32})\.(download|upload)$/;
 
-/** Removes what runs that were killed left. */
-export async function removeWorkFolders(context: GridContext): Promise<void> {
+/** Removes what runs that were killed left, but for the downloads that can still go on. */
+export async function removeWorkFolders(
+  context: GridContext,
+  releases: readonly SlapSoftwareRelease[],
+): Promise<void> {
+  const wanted = new Set(
+    releases
+      .filter(({ requestedState }) => requestedState === 'available')
+      .map(({ url }) => softwareHash(url)),
+  );
   const root = context.host.openFolder(context.options.softwareRoot);
   const names = await root.list('.');
-  for (const name of names.filter((each) => WORK_FOLDER.test(each))) {
+  const isLeft = (name: string) => {
+    const [, hash = '', kind] = WORK_FOLDER.exec(name) ?? [];
+    return (
+      kind === 'upload' || (kind === 'download' && (!wanted.has(hash) || names.includes(hash)))
+    );
+  };
+  for (const name of names.filter(isLeft)) {
     await root.remove(name).catch((error: unknown) => {
       context.log.warning(`${root.path}/${name} cannot be removed: ${errorMessage(error)}`);
     });

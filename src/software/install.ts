@@ -15,7 +15,7 @@ import {
   needsBootstrap,
   renderSoftwareProfile,
 } from './buildout-arguments.ts';
-import { downloadRelease } from './cache-download.ts';
+import { downloadFolder, downloadRelease } from './cache-download.ts';
 import { uploadRelease } from './cache-upload.ts';
 import { DOWNLOADED, softwareHash, softwarePath } from './release.ts';
 import { type BuildoutRun, bootstrapBuildout, runBuildout } from './run-buildout.ts';
@@ -46,7 +46,7 @@ async function bringRelease(build: Build): Promise<void> {
   const isForced = findPrefix(context.options.binaryCache.forceList, url) !== undefined;
   const isPresent = (await folder.stat('')) !== undefined;
   if (isPresent && (await wasDownloaded(build))) return;
-  if (!isPresent && (await downloadRelease(build))) return;
+  if (!isPresent && (await downloadRelease(build, isForced))) return;
   if (isForced) {
     const why = isPresent ? `directory ${path} already exists` : 'failed to download';
     throw new BuildError(
@@ -54,6 +54,7 @@ async function bringRelease(build: Build): Promise<void> {
       `Binary cache forced for '${url}', but ${why}, will retry again`,
     );
   }
+  await build.root.remove(downloadFolder(build.hash));
   if (url.startsWith('/')) await checkLocalProfile(context.host, url, owner);
   await prepareFolder(build);
   await writeProfile(build);

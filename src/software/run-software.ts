@@ -26,7 +26,7 @@ export async function runSoftware(context: GridContext): Promise<number> {
   for (const item of listUnknown(computer.softwareReleases, options.only)) {
     log.warning(`The Master supplies no software release ${item}.`);
   }
-  await removeWorkFolders(context);
+  await removeWorkFolders(context, computer.softwareReleases);
   const completed = await listCompleted(context);
   const steps = planSoftware(computer.softwareReleases, options.softwareRoot, options, (path) =>
     completed.has(path),

@@ -8,6 +8,10 @@ export interface CacheFaults {
   cutAfter: number[];
   /** Whether a cut blob can be asked for from where it stopped. */
   hasRanges: boolean;
+  /** Of every blob; a part is given only to who names this one. */
+  etag: string | undefined;
+  /** Called when a connection is closed in the middle. */
+  onCut: (() => void) | undefined;
   /** Statuses of the next uploads of blobs and entries, in their order. */
   uploadStatuses: number[];
   /** Told instead of the digest of what was received. */
@@ -22,15 +26,17 @@ export async function startCacheServer() {
   const faults: CacheFaults = {
     cutAfter: [],
     hasRanges: false,
+    etag: undefined,
+    onCut: undefined,
     uploadStatuses: [],
     wrongDigest: undefined,
   };
   const server = createServer(async (request, response) => {
     const body = await readAll(request);
     const target = request.url ?? '';
-    seen.push(
-      `${request.method} ${target}${request.headers.range ? ` ${request.headers.range}` : ''}`,
-    );
+    const { 'if-range': condition, range } = request.headers;
+    const asked = [range ?? '', condition === undefined ? '' : `if ${condition}`];
+    seen.push([request.method, target, ...asked].join(' ').trimEnd());
     authorizations.push(request.headers.authorization);
     const [, service = '', name = ''] = target.split('/');
     const failed = request.method === 'GET' ? undefined : faults.uploadStatuses.shift();
@@ -101,13 +107,24 @@ function sendBlob(
   blob: Buffer,
   faults: CacheFaults,
 ): void {
-  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const { 'if-range': condition, range = '' } = request.headers;
+  const isSame = condition === undefined || condition === faults.etag;
+  const asked = faults.hasRanges && isSame ? /^bytes=(\d+)-$/.exec(range)?.[1] : undefined;
+  const from = Number(asked ?? 0);
+  if (from >= blob.length && from > 0) return void response.writeHead(416).end();
   const rest = blob.subarray(from);
   const cut = faults.cutAfter.shift();
   response.writeHead(from > 0 ? 206 : 200, {
     'content-length': String(rest.length),
+    ...(from > 0 ? { 'content-range': `bytes ${from}-${blob.length - 1}/${blob.length}` } : {}),
     ...(faults.hasRanges ? { 'accept-ranges': 'bytes' } : {}),
+    ...(faults.etag === undefined ? {} : { etag: faults.etag }),
   });
-  if (cut === undefined) response.end(rest);
-  else response.write(rest.subarray(0, cut), () => setTimeout(() => request.socket.destroy(), 20));
+  if (cut === undefined) return void response.end(rest);
+  response.write(rest.subarray(0, cut), () => {
+    setTimeout(() => {
+      request.socket.destroy();
+      faults.onCut?.();
+    }, 20);
+  });
 }

@@ -195,6 +195,18 @@ export class MemoryMachine {
         for await (const chunk of chunks) text += Buffer.from(chunk).toString('latin1');
         this.#write(at(path), text, options);
       },
+      openPart: async (path, options) => {
+        if (this.#file(at(path)) === undefined) this.#write(at(path), '', options);
+        const text = () => this.#file(at(path))?.text ?? '';
+        return {
+          read: () => Readable.from([Buffer.from(text(), 'latin1')]),
+          append: async (chunk) => {
+            this.#write(at(path), text() + Buffer.from(chunk).toString('latin1'), options);
+          },
+          clear: async () => this.#write(at(path), '', options),
+          close: async () => {},
+        };
+      },
       readStream: (path) => {
         const text = this.#file(at(path))?.text ?? '';
         return Readable.from([Buffer.from(text, 'latin1')]);

@@ -1,10 +1,6 @@
 /** The cache that ours asks for what it does not have. */
-import { errorMessage } from '../../errors/slapos-error.ts';
-import {
-  type CacheClient,
-  CacheStatusError,
-  createCacheClient,
-} from '../../networkcache/client.ts';
+import { errorMessage, isSlaposError } from '../../errors/slapos-error.ts';
+import { type CacheClient, createCacheClient } from '../../networkcache/client.ts';
 import { badGateway, HttpProblem } from '../http-problem.ts';
 import type { EntryPair } from './entry-list.ts';
 import type { ShacacheOptions } from './web-options.ts';
@@ -36,14 +32,13 @@ export class ShacacheUpstream {
     keep: (chunks: AsyncIterable<Uint8Array>) => Promise<void>,
   ): Promise<boolean> {
     return this.#counted(async () => {
-      const chunks = failingAsGateway(this.#client.download(sha512));
+      const chunks = failingAsGateway(this.#client.stream(sha512));
       try {
         await keep(chunks);
         return true;
       } catch (error) {
-        if (error instanceof HttpProblem && error.cause instanceof CacheStatusError) {
-          if (error.cause.status === 404) return false;
-        }
+        const cause = error instanceof HttpProblem ? error.cause : undefined;
+        if (isSlaposError(cause) && cause.context['status'] === 404) return false;
         throw error;
       }
     });
@@ -54,7 +49,7 @@ export class ShacacheUpstream {
     return this.#counted(async () => {
       try {
         const entries = await this.#client.lookUp(key);
-        if (entries.length === 0) return undefined;
+        if (entries === undefined || entries.length === 0) return undefined;
         return entries.map(({ signature, text }) => [text, signature] as const);
       } catch (error) {
         throw gatewayProblem(error);

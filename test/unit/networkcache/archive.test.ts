@@ -8,9 +8,10 @@ import { ArchiveInspector } from '../../../src/networkcache/archive.ts';
 import { type Member, renderTar } from '../../support/tar-members.ts';
 
 const TOP = 'h'.repeat(32);
+const LIMITS = { plainBytes: 1 << 26, diskBytes: 1 << 26 };
 
-function inspect(archive: Buffer, pieceBytes = archive.length || 1): void {
-  const inspector = new ArchiveInspector(TOP);
+function inspect(archive: Buffer, pieceBytes = archive.length || 1, limits = LIMITS): void {
+  const inspector = new ArchiveInspector(TOP, limits);
   for (let at = 0; at < archive.length; at += pieceBytes) {
     inspector.take(archive.subarray(at, at + pieceBytes));
   }
@@ -70,6 +71,50 @@ describe('an archive of a release', () => {
     ['a character device', [top, { name: `${TOP}/x`, type: '3' }], 'no file, folder or link'],
     ['a block device', [top, { name: `${TOP}/x`, type: '4' }], 'no file, folder or link'],
     ['a pipe', [top, { name: `${TOP}/x`, type: '6' }], 'no file, folder or link'],
+    ['a sparse file', [top, { name: `${TOP}/x`, type: 'S' }], 'no file, folder or link'],
+    ['another volume', [top, { name: `${TOP}/x`, type: 'M' }], 'no file, folder or link'],
+    ['a file with the name of a folder', [top, file(`${TOP}/x/`)], 'name of a folder'],
+    ['a newline in a name', [top, file(`${TOP}/x\ny`)], 'control character'],
+    ['an escape in a name', [top, file(`${TOP}/\u001b[2J`)], 'control character'],
+    ['a newline in the target of a link', [top, link(`${TOP}/l`, 'a\nb')], 'control character'],
+    [
+      'a name that no file can have',
+      [{ name: 'L', type: 'L', content: `${TOP}/${'x'.repeat(5000)}\0` }, file(`${TOP}/x`)],
+      'too long',
+    ],
+    [
+      'two names for one member',
+      [
+        { name: 'p', type: 'x', content: `${`${TOP}/a`.length + 9} path=${TOP}/a\n` },
+        { name: 'L', type: 'L', content: `${TOP}/b\0` },
+        file(`${TOP}/c`),
+      ],
+      'two extensions',
+    ],
+    [
+      'two pax headers for one member',
+      [
+        { name: 'p', type: 'x', content: '8 size=1\n'.replace('8', '9') },
+        { name: 'p', type: 'x', content: '9 mtime=\n'.replace('9', '10') },
+        file(`${TOP}/c`),
+      ],
+      'two extensions',
+    ],
+    [
+      'a pax size that is no number',
+      [{ name: 'p', type: 'x', content: '12 size=0x1\n' }, file(`${TOP}/c`)],
+      'no number',
+    ],
+    [
+      'pax records without an end',
+      [{ name: 'p', type: 'x', content: '99 path=x\n' }, file(`${TOP}/c`)],
+      'damaged',
+    ],
+    [
+      'a sparse file of pax',
+      [{ name: 'p', type: 'x', content: '22 GNU.sparse.major=1\n' }, file(`${TOP}/c`)],
+      'sparse',
+    ],
     ['nothing', [], 'the archive is empty'],
     [
       'a long name that leads out',
@@ -95,6 +140,16 @@ describe('an archive of a release', () => {
     expect(() => inspect(whole.subarray(0, 1100))).toThrow('cut off');
     expect(() => inspect(Buffer.from('hello '.repeat(1000)))).toThrow('no tar archive');
     expect(() => inspect(Buffer.alloc(0))).toThrow('empty');
+  });
+
+  it('is refused when it is more than the disk takes, or a bomb', () => {
+    const large = renderTar([top, { ...file(`${TOP}/a`), content: 'y'.repeat(20_000) }]);
+    inspect(large, 512, { plainBytes: large.length, diskBytes: 28_672 });
+    expect(() => inspect(large, 512, { ...LIMITS, diskBytes: 28_671 })).toThrow('that are free');
+    const many = renderTar(Array.from({ length: 20 }, (_, at) => file(`${TOP}/${at}`)));
+    expect(() => inspect(many, 512, { ...LIMITS, diskBytes: 65_536 })).toThrow('that are free');
+    const limits = { ...LIMITS, plainBytes: large.length - 1 };
+    expect(() => inspect(large, 512, limits)).toThrow('it holds more than');
   });
 
   it('is never misread, whatever the pieces', () => {
