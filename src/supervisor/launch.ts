@@ -120,6 +120,8 @@ async function reviveWatchdog(client: SupervisorClient, log: Logger): Promise<vo
 
 const SHUTDOWN_STATE = 6;
 const RUNNING_STATE = 1;
+/** As long as upstream waits. */
+const LONGEST_SHUTDOWN_MS = 40_000;
 
 /** A busy supervisor answers later than this only when something is wrong with it. */
 const ANSWER_MS = 60_000;
@@ -152,15 +154,15 @@ async function readState(client: SupervisorClient): Promise<string> {
 
 /** True when it runs, false when nothing answers; waits while one is shutting down. */
 async function isRunning(client: SupervisorClient, log: Logger): Promise<boolean> {
-  for (let attempt = 0; attempt < 5; attempt += 1) {
+  for (let [waitedMs, delayMs] = [0, 50]; waitedMs < LONGEST_SHUTDOWN_MS; waitedMs += delayMs) {
     try {
       const state = await readState(client);
       if (state === 'RUNNING') return true;
       throw notASupervisor(client, new Error(`it is ${state}`));
     } catch (error) {
       if (isRpcFault(error) && error.faultCode === SHUTDOWN_STATE) {
-        const delayMs = 4000 + attempt * 2000;
-        log.warning(`The supervisor is shutting down; trying again in ${delayMs / 1000} s.`);
+        if (waitedMs === 0) log.warning('The supervisor is shutting down; waiting for its end.');
+        delayMs = Math.min(2 * delayMs, 1000);
         await sleep(delayMs);
       } else if (isUnreachable(error)) return false;
       else throw error;

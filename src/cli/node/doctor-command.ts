@@ -21,6 +21,12 @@ export const DOCTOR_COMMAND: CommandSpec = {
       default: 'text',
       help: 'text (default) or json',
     },
+    {
+      flags: ['--takeover'],
+      name: 'takeover',
+      arity: 'flag',
+      help: 'instead, show what changes when this program takes over a node of another SlapOS',
+    },
   ],
   configFamily: 'node',
   isConfigOptional: true,

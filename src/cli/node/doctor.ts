@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { describeUnknownKey, listUnknownKeys } from '../../config/check.ts';
 import type { Config } from '../../config/config.ts';
 import { readConfig } from '../../config/read.ts';
-import { parseBoolean, parseInteger } from '../../config/values.ts';
+import { parseBoolean, parseInteger, requireValue } from '../../config/values.ts';
 import type { DoctorFacts, NodeSettings } from '../../doctor/facts.ts';
 import { judge } from '../../doctor/judge.ts';
 import { type DoctorPorts, observeFacts } from '../../doctor/observe.ts';
@@ -31,12 +31,21 @@ export const run: CommandHandler = async (context) => {
   const { output, options } = context;
   const { config, problems } = readLeniently(context);
   const settings = parseSettings(config, context.cwd);
+  if (options['takeover'] === true) return takeOver({ ...context, config }, settings);
   const facts = await observeFacts(settings, problems, createPorts(context, config, settings));
   const findings = judge(facts);
   if (options['format'] === 'json') output.line(JSON.stringify({ findings }, null, 2));
   else output.write(renderFindings(findings, output.hasColors));
   return findings.some(({ severity }) => severity === 'problem') ? EXIT.failure : EXIT.ok;
 };
+
+/** The configuration must be there: it is read anew, so that what is wrong in it is told. */
+async function takeOver(context: CommandContext, { instanceRoot }: NodeSettings): Promise<number> {
+  const config = readConfig(context.configPath);
+  const root = instanceRoot ?? requireValue(config, 'slapos', 'instance_root');
+  const { runTakeover } = await import('./takeover.ts');
+  return runTakeover({ ...context, config }, await findSupervisor(root), root);
+}
 
 /** Without a configuration the machine can be looked at all the same. */
 function readLeniently({ config, configPath }: CommandContext): {
