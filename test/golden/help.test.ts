@@ -18,7 +18,7 @@ test.each(COMMANDS.map((command) => command.words))('the help of %s', async (wor
   const command = COMMANDS.find((one) => one.words === words);
   if (command === undefined) throw new Error(`no command ${words}`);
   const text = renderCommandHelp(command, 80);
-  await expect(text).toMatchFileSnapshot(expected(words.replace(' ', '-')));
+  await expect(text).toMatchFileSnapshot(expected(words.replaceAll(' ', '-')));
   const lines = text.split('\n');
   expect(lines.filter((line) => line.length > 80 && !line.startsWith('  slapos '))).toEqual([]);
 });

@@ -55,6 +55,8 @@ export class StandInMaster {
   misbehaviour: Misbehaviour | undefined;
   /** Gives a new certificate while one is valid, as an authority may. */
   allowsOverlap = false;
+  /** Gives no new certificate once the former is revoked. */
+  isSilentAfterRevocation = false;
   readonly #options: MasterOptions;
   readonly #tokens = new Set<string>();
   /** Reference and valid certificate name, by title. */
@@ -263,6 +265,7 @@ export class StandInMaster {
     if (node.valid !== undefined && !this.allowsOverlap) {
       return { status: 500, body: 'Certificate still active.' };
     }
+    if (this.isSilentAfterRevocation) return { status: 503, body: 'out of order' };
     const { certificate, key } = this.#issueNode(node) as KeyPair;
     return { status: 200, body: encodeMarshal({ certificate, key }) };
   }

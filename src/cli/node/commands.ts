@@ -1,5 +1,6 @@
 /** The commands of group `node` (spec/cli.md 5). */
 import type { CommandSpec } from '../command.ts';
+import { CERTIFICATE_COMMANDS } from './certificate-commands.ts';
 import { DOCTOR_COMMAND } from './doctor-command.ts';
 import { FORMAT_COMMAND } from './format-command.ts';
 import { CFG_OPTION } from './options.ts';
@@ -93,6 +94,7 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./collect.ts'),
   },
   DOCTOR_COMMAND,
+  ...CERTIFICATE_COMMANDS,
   FORMAT_COMMAND,
   REGISTER_COMMAND,
   ...SLAPGRID_COMMANDS,

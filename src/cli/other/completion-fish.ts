@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { listGroupWords } from './completion-words.ts';
+import { listGroupWords, listNextWords } from './completion-words.ts';
 
 /** A word in single quotes as fish reads it. */
 function quote(text: string): string {
@@ -37,15 +37,29 @@ function conditionOf(words: string): string {
 }
 
 function nameLine(name: string, command: CommandSpec, commands: readonly CommandSpec[]): string {
-  const [first, second] = command.words.split(' ') as [string, string | undefined];
-  if (second === undefined) {
-    return `complete -c ${name} -f -n __fish_use_subcommand -a ${first} -d ${quote(command.summary)}\n`;
+  const words = command.words.split(' ');
+  const last = words.at(-1) ?? '';
+  if (words.length === 1) {
+    return `complete -c ${name} -f -n __fish_use_subcommand -a ${last} -d ${quote(command.summary)}\n`;
   }
-  const siblings = commands
-    .filter((other) => other.words.startsWith(`${first} `))
-    .map((other) => other.words.split(' ')[1]);
-  const condition = `__fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${siblings.join(' ')}`;
-  return `complete -c ${name} -f -n ${quote(condition)} -a ${second} -d ${quote(command.summary)}\n`;
+  const before = words.slice(0, -1).join(' ');
+  const siblings = listNextWords(commands, before);
+  const condition = `${conditionOf(before)}; and not __fish_seen_subcommand_from ${siblings.join(' ')}`;
+  return `complete -c ${name} -f -n ${quote(condition)} -a ${last} -d ${quote(command.summary)}\n`;
+}
+
+/** The word between, of commands of three: `node certificate`. */
+function middleLines(name: string, commands: readonly CommandSpec[]): string[] {
+  const paths = commands
+    .map((command) => command.words.split(' '))
+    .filter((words) => words.length > 2)
+    .map((words) => words.slice(0, 2).join(' '));
+  return [...new Set(paths)].map((path) => {
+    const [first = '', second = ''] = path.split(' ');
+    const siblings = listNextWords(commands, first).join(' ');
+    const condition = `${conditionOf(first)}; and not __fish_seen_subcommand_from ${siblings}`;
+    return `complete -c ${name} -f -n ${quote(condition)} -a ${second}\n`;
+  });
 }
 
 function optionLine(name: string, condition: string, option: OptionSpec): string {
@@ -96,5 +110,6 @@ export function renderFishCompletion(name: string, commands: readonly CommandSpe
       options.map((option) => optionLine(name, condition, option)).join('')
     );
   });
-  return renderFunctions() + groupLines.join('') + commandLines.join('') + dynamicLines(name);
+  const groups = [...groupLines, ...middleLines(name, commands)].join('');
+  return renderFunctions() + groups + commandLines.join('') + dynamicLines(name);
 }
