@@ -13,6 +13,8 @@ import { Script } from 'node:vm';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
+/** Where the package will stand, when that is not where it is. */
+const home = process.env['SLAPOS_COMPILE_HOME'] ?? root;
 
 /** A failure costs a few milliseconds of each later start, and nothing else. */
 async function learnFromRuns() {
@@ -88,7 +90,8 @@ setFlagsFromString('--max-semi-space-size=8');
 for (const name of readdirSync(dist, { recursive: true })) {
   if (!name.endsWith('.code.js')) continue;
   const filename = join(dist, name);
-  const script = new Script(nodeModule.wrap(readFileSync(filename, 'utf8')), { filename });
+  const text = nodeModule.wrap(readFileSync(filename, 'utf8'));
+  const script = new Script(text, { filename: join(home, 'dist', name) });
   writeFileSync(filename.replace(/\.js$/, '.bin'), script.createCachedData());
 }
 await learnFromRuns();

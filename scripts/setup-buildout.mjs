@@ -41,7 +41,7 @@ function installFromWheels() {
   if (!existsSync(wheels)) return false;
   // What pip's configuration says of indexes and folders does not matter here.
   const env = { ...process.env, PIP_CONFIG_FILE: '/dev/null' };
-  return installByPip(['--no-index', '--no-cache-dir', '--find-links', wheels], env);
+  return installByPip(['--no-index', '--no-cache-dir', '--isolated', '--find-links', wheels], env);
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -99,6 +100,16 @@ function sqliteOptions() {
     .map((line) => `-D${line}`);
 }
 
+/**
+ * The class that wraps objects, without what Node 24.19 added to it: it asks for the environment
+ * when the collector destroys a statement, where there may be none, and aborts. better-sqlite3
+ * closes its databases itself when the environment ends.
+ */
+function objectWrapHeader(headers) {
+  const text = readFileSync(join(headers, 'include/node/node_object_wrap.h'), 'utf8');
+  return text.replace(/^\s*(Add|Remove)CleanupHook\(\);\n/gm, '');
+}
+
 /** One module for each ABI; SQLite itself, which takes longest, is compiled once. */
 function buildSqlite(arch, prefix, target) {
   const folder = freshFolder(`work-sqlite-${arch}`);
@@ -115,6 +126,7 @@ function buildSqlite(arch, prefix, target) {
   const files = Object.keys(nodes.integrity[arch]).map((version) => {
     say(`SQLite for Node ${version} on ${arch}`);
     const headers = fetchNode(arch, version);
+    writeFileSync(join(folder, 'node_object_wrap.h'), objectWrapHeader(headers));
     const built = nodeGyp(folder, arch, headers, env);
     const file = `better_sqlite3-${abiOf(headers)}.node`;
     copyFileSync(join(built, 'better_sqlite3.node'), join(target, file));
