@@ -1,4 +1,4 @@
-/** The texts that users see first. Regenerate with `npx vitest run -u test/golden/help.test.ts`. */
+/** The texts that users see first. Regenerate with `npx vitest run --project unit test/golden/help.test.ts -u`. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { renderCommandHelp, renderCommandList, renderGlobalHelp } from '../../src/cli/help.ts';

@@ -41,6 +41,8 @@ export class HttpMaster {
   releases: readonly string[] = [];
   /** Addresses of the other partitions of every instance tree. */
   peers: readonly string[] = [];
+  /** Of the computer's document: with one, a node keeps it. */
+  entityTag: string | undefined;
   /** Decides about each call; undefined: it is answered. */
   fault: (call: MasterCall) => Fault | undefined = () => undefined;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
@@ -82,6 +84,9 @@ export class HttpMaster {
     const fault = this.fault(call);
     if (fault !== undefined) return misbehave(fault, request, response);
     const answer = this.#answer(call);
+    if (name === 'getFullComputerInformation' && this.entityTag !== undefined) {
+      response.setHeader('etag', this.entityTag);
+    }
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'text/xml' });
     response.end(answer);
   }

@@ -168,10 +168,18 @@ ${this.#options.settings ?? ''}`,
 
   /** Starts the command line; a signal is sent to it only. */
   run(words: readonly string[], end?: RunEnd): Promise<CliRun> {
+    const [verb = '', ...options] = words;
+    return this.#run(['node', verb, '--cfg', this.configuration, '--now', ...options], end);
+  }
+
+  /** A command that has no `--now`. */
+  runPlain(verb: string, ...words: readonly string[]): Promise<CliRun> {
+    return this.#run(['node', verb, '--cfg', this.configuration, ...words]);
+  }
+
+  #run(argv: readonly string[], end?: RunEnd): Promise<CliRun> {
     this.master.calls.length = 0;
     const started = performance.now();
-    const [verb = '', ...options] = words;
-    const argv = ['node', verb, '--cfg', this.configuration, '--now', ...options];
     const child = spawn(join(packageRoot(), 'bin', 'slapos'), argv, {
       env: { PATH: process.env['PATH'] ?? '', LANG: 'C' },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -93,6 +93,7 @@ const SERVICE_COMMANDS: readonly CommandSpec[] = [
         arity: 'flag',
         help: 'show the news of its instances too',
       },
+      outputFormat('text', 'json'),
     ],
     configFamily: 'client',
     rootCheck: 'never',

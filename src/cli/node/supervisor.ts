@@ -9,6 +9,7 @@ import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { parseMasterTrust } from '../../slap/client-options.ts';
 import { runSupervisorctl } from '../../supervisor/ctl/main.ts';
+import { takeOptions } from '../../supervisor/ctl/status-action.ts';
 import {
   ensureSupervisor,
   findForeignSupervisor,
@@ -114,7 +115,12 @@ async function runControl(context: CommandContext, verb: string): Promise<number
   });
 }
 
-export function run(context: CommandContext): Promise<number> {
+export async function run(context: CommandContext): Promise<number> {
   const verb = context.command.words.replace(/^node /, '');
+  const { isJson, names } = takeOptions(context.positionals);
+  if (verb === 'status' && isJson) {
+    const { showStatusJson } = await import('./status-json.ts');
+    return showStatusJson(context, names);
+  }
   return verb === 'supervisord' ? runSupervisord(context) : runControl(context, verb);
 }

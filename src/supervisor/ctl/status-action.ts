@@ -146,14 +146,14 @@ async function renderJson(session: CtlSession, infos: readonly ProcessInfo[]): P
   return JSON.stringify(rows, null, 2);
 }
 
-interface StatusOptions {
+export interface StatusOptions {
   readonly isJson: boolean;
   readonly isVerbose: boolean;
   readonly names: readonly string[];
 }
 
 /** Takes `--format json` and `--why` (`-v`) out of the words. */
-function takeOptions(args: readonly string[]): StatusOptions {
+export function takeOptions(args: readonly string[]): StatusOptions {
   const names: string[] = [];
   let format = '';
   let isVerbose = false;

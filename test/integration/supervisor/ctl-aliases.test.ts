@@ -46,11 +46,25 @@ requires('root', 'netns')('the aliases of supervisorctl', () => {
       );
       expect(status).toBe(3);
     }
-    const json = JSON.parse((await slapos('status', '--format', 'json', 'g:fails')).stdout);
-    expect(json).toMatchObject([
+    const rows = await slapos('supervisorctl', 'status', '--format', 'json', 'g:fails');
+    expect(JSON.parse(rows.stdout)).toMatchObject([
       { name: 'fails', statename: 'FATAL', last_exit: { status: 3, signal: '', known: true } },
     ]);
-    expect(JSON.parse((await slapos('status', '--format=json', 'nope')).stdout)).toEqual([]);
+    const none = await slapos('supervisorctl', 'status', '--format=json', 'nope');
+    expect(JSON.parse(none.stdout)).toEqual([]);
+  });
+
+  it('give the model of the node in JSON, with the same exit status', async () => {
+    for (const words of [[], ['g:fails'], ['g:a'], ['nope'], ['g:a', 'nope']]) {
+      const { status, stderr, stdout } = await slapos('status', '--format', 'json', ...words);
+      const text = await slapos('status', ...words);
+      expect([words, status, stderr]).toEqual([
+        words,
+        text.status,
+        words.includes('nope') ? 'nope: ERROR (no such process)\n' : '',
+      ]);
+      expect(JSON.parse(stdout)).toMatchObject({ supervisor: { isAvailable: true } });
+    }
   });
 
   it.each([
