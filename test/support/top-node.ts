@@ -77,25 +77,28 @@ export class TopNode {
     return [SLAPOS, 'node', 'top', '--cfg', this.cfg, ...args];
   }
 
-  /** `node top` on a terminal of this size. @param before what the shell does first */
+  /**
+   * `node top` on a terminal of this size; `$TOP` is its command line.
+   * @param shell what runs there, without single quotes
+   */
   open(
     args: readonly string[] = [],
     {
-      before = '',
       columns = 100,
       env = {},
       rows = 30,
+      shell = 'exec $TOP',
     }: {
-      readonly before?: string;
+      readonly shell?: string;
       readonly columns?: number;
       readonly rows?: number;
       readonly env?: Readonly<Record<string, string>>;
     } = {},
   ): Terminal<FullScreen> {
     const screen = new FullScreen(columns, rows);
-    const command = `${before}${this.words(...args).join(' ')}`;
-    const shell = `sh -c '${command}'`;
-    return new Terminal<FullScreen>(shell, { LANG: 'C.UTF-8', ...env }, { columns, rows, screen });
+    const TOP = this.words(...args).join(' ');
+    const variables = { LANG: 'C.UTF-8', TOP, PS1: 'prompt>', ...env };
+    return new Terminal(`sh -c '${shell}'`, variables, { columns, rows, screen });
   }
 
   async remove(): Promise<void> {

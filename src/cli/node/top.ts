@@ -77,7 +77,9 @@ async function readRates(
 }
 
 async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(timeMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  await sleep(timeMs, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
 }
 
 async function writeTable(
@@ -87,6 +89,7 @@ async function writeTable(
   intervalMs: number,
 ): Promise<void> {
   const view = await readRates(feed, intervalMs, signal);
+  signal.throwIfAborted();
   const columns = output.isTerminal ? output.columns : undefined;
   for (const text of renderPlain(view, state, columns, isAsciiLocale(env))) output.line(text);
 }
@@ -102,9 +105,11 @@ async function writeJson(
     const partitions = listPartitions(status.partitions, state);
     output.line(makeJsonPrintable(JSON.stringify({ ...status, partitions })));
   };
-  write(await readRates(feed, intervalMs, signal));
-  while (options['once'] !== true) {
+  let view = await readRates(feed, intervalMs, signal);
+  while (!signal.aborted) {
+    write(view);
+    if (options['once'] === true) return;
     await pause(intervalMs, signal);
-    write(await feed.readNode());
+    if (!signal.aborted) view = await feed.readNode();
   }
 }
