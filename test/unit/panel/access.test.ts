@@ -1,6 +1,8 @@
 /** Who gets into the panel, over real connections whose other end the test names. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSession, sessionCookieName } from '../../../src/panel/session.ts';
+import { parseAllowRule } from '../../../src/proxy/web/allow-list.ts';
+import { NO_WEB } from '../../../src/proxy/web/web-options.ts';
 import {
   OWN_UID,
   PARTITION_UID,
@@ -269,6 +271,35 @@ describe('under peer_check', () => {
       expect((await other.ask('login', form)).status).toBe(403);
       expect((await other.post('state', {}, headers)).status).toBe(403);
       expect((await rawRequest(other.url, '/')).status).toBe(302);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
+describe('the HTTP proxy of the same server', () => {
+  test('does not lead to the panel, to which it would be its own user', async () => {
+    const allow = ['127.0.0.1:*', 'localhost:*', '[::1]:*', '127.0.0.0/8:*'].map((line) => {
+      const rule = parseAllowRule(line);
+      if (typeof rule === 'string') throw new Error(rule);
+      return rule;
+    });
+    const other = await startPanelScene({
+      proxy: { web: { ...NO_WEB, httpProxy: { allow, isTlsVerified: true, caFile: undefined } } },
+    });
+    try {
+      const { port } = new URL(other.url);
+      for (const host of ['127.0.0.1', 'localhost', '2130706433', '[::ffff:7f00:1]']) {
+        const answer = await rawRequest(
+          other.url,
+          `/http_proxy/http/${host}:${port}/panel/api/overview`,
+        );
+        expect([host, answer.status]).toEqual([host, 508]);
+      }
+      // Over another server it would come back with this header.
+      expect((await other.ask('api/overview', { headers: { via: '1.1 slapos' } })).status).toBe(
+        401,
+      );
     } finally {
       await other.close();
     }
