@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Writes dist/panel: the page of the panel, minified. Charts and their library are a file of their
 // own, loaded when the first chart is opened.
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -24,7 +24,7 @@ const options = {
 /** Files that the page was made of. */
 export const panelInputs = [];
 
-await rm(folder, { recursive: true, force: true });
+// The bundle of the panel's server is in this folder too.
 await mkdir(folder, { recursive: true });
 for (const [entry, output, external] of [
   ['main.ts', 'panel.js', ['./charts.js']],
