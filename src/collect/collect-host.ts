@@ -47,6 +47,8 @@ export interface CollectHost {
   lock(path: string): RunLock;
 
   observeProcesses(uids: readonly number[]): Promise<ProcTable>;
+  /** A text of /proc that the kernel has at once; empty when it has none. */
+  readKernelText(path: string): string;
   /** argv of a process; undefined when it is gone. */
   readCommandLine(pid: number): readonly string[] | undefined;
   /** Whether a process of this pid exists. */

@@ -26,7 +26,15 @@ export interface FolderInput {
   readonly settings: FolderSettings;
   readonly stamp: RunStamp;
   readonly log: Logger;
+  /**
+   * When folders were measured that are too small for the database, for who runs every minute: by
+   * name of the user, milliseconds since the epoch.
+   */
+  readonly smallFolders?: Map<string, number> | undefined;
 }
+
+/** How long a folder that was small is left alone. */
+const SMALL_FOLDER_MS = 600_000;
 
 /** Measures one partition if it is due, and records it if it is large enough. */
 export async function measurePartition(input: FolderInput, user: CollectUser): Promise<void> {
@@ -40,6 +48,7 @@ export async function measurePartition(input: FolderInput, user: CollectUser): P
     );
     return;
   }
+  if (wasSmall(input, user)) return;
   if ((await host.files.stat(user.path)) === undefined) return;
   const usedKib = await withPidFile(input, user, () => measureKib(input, user));
   if (usedKib === undefined) return;
@@ -47,9 +56,17 @@ export async function measurePartition(input: FolderInput, user: CollectUser): P
     log.debug(
       `Disk usage of the partition ${user.name}: ${usedKib}. Ignoring insertion in the dataset.`,
     );
+    input.smallFolders?.set(user.name, host.nowMs());
     return;
   }
   await database.use((store) => store.insertFolder(stamp, { partition: user.name, usedKib }));
+}
+
+/** Without a row in the database a folder would be measured at every run. */
+function wasSmall({ host, settings, smallFolders }: FolderInput, { name }: CollectUser): boolean {
+  const measuredMs = smallFolders?.get(name);
+  if (measuredMs === undefined) return false;
+  return host.nowMs() - measuredMs < Math.min(settings.cycleS * 1000, SMALL_FOLDER_MS);
 }
 
 /**

@@ -56,7 +56,7 @@ const SUMS = `COUNT(pid) AS rowCount, TOTAL(cpu_percent) AS cpuPercent, TOTAL(cp
 const IN_WINDOW = 'WHERE partition = ? AND date = ? AND time BETWEEN ? AND ?';
 
 export function readMonitorTotals(
-  database: Database.Database,
+  database: Pick<Database.Database, 'prepare'>,
   user: string,
   window: MonitorWindow,
 ): MonitorTotals {
@@ -74,7 +74,7 @@ export function readMonitorTotals(
 }
 
 export function readMonitorProcesses(
-  database: Database.Database,
+  database: Pick<Database.Database, 'prepare'>,
   user: string,
   window: MonitorWindow,
 ): MonitorProcess[] {

@@ -4,7 +4,7 @@ import type { Logger } from '../log/logger.ts';
 import { dumpPastDays, packFolders } from './archive.ts';
 import type { CollectHost } from './collect-host.ts';
 import { CollectDatabase } from './database.ts';
-import { measurePartition } from './folders.ts';
+import { type FolderInput, measurePartition } from './folders.ts';
 import { liveProcesses, writeMonitorFiles } from './monitor.ts';
 import { monitorWindow } from './monitor-json.ts';
 import { PartRunner } from './part.ts';
@@ -18,6 +18,8 @@ export interface RunInput {
   readonly host: CollectHost;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** As {@link FolderInput} has it; what it says of earlier runs of the same program. */
+  readonly smallFolders?: Map<string, number> | undefined;
 }
 
 interface Run extends RunInput {
@@ -133,7 +135,7 @@ async function collect(run: Run): Promise<number> {
 async function measureFolders(run: Run): Promise<void> {
   const { settings, parts } = run;
   if (!settings.folder.isEnabled) return;
-  const input = { ...run, settings: settings.folder };
+  const input: FolderInput = { ...run, settings: settings.folder };
   for (const user of settings.users) {
     await parts.run(`measure the folder of ${user.name}`, OPTIONAL, () =>
       measurePartition(input, user),

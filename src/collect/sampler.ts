@@ -274,8 +274,13 @@ function hidesCounters(first: ProcTable, second: ProcTable): boolean {
 }
 
 function listHidden(table: ProcTable): string[] {
-  const samples = Array.from({ length: table.length }, (_, index) => table.sample(index));
-  return samples
-    .filter(({ hasIo, state }) => !hasIo && state !== 'Z' && state !== 'X')
-    .map(({ pid, startTicks }) => `${pid}-${startTicks}`);
+  const hidden: string[] = [];
+  for (let index = 0; index < table.length; index += 1) {
+    if (table.u8(index, 'hasIo') === 1 || ENDED.has(table.u8(index, 'state'))) continue;
+    hidden.push(`${table.u32(index, 'pid')}-${table.f64(index, 'startTicks')}`);
+  }
+  return hidden;
 }
+
+/** States of processes that have ended (proc_pid_stat(5)). */
+const ENDED = new Set(['Z', 'X'].map((letter) => letter.charCodeAt(0)));

@@ -62,10 +62,13 @@ function databaseError(path: string, error: unknown): SlaposError {
 
 class SqliteStore implements CollectStore {
   readonly #database: Database.Database;
+  /** For what is asked once for each partition. */
+  readonly #statements: Pick<Database.Database, 'prepare'>;
   readonly #path: string;
 
   constructor(database: Database.Database, path: string) {
     this.#database = database;
+    this.#statements = rememberStatements(database);
     this.#path = path;
   }
 
@@ -90,8 +93,8 @@ class SqliteStore implements CollectStore {
   }
 
   findFolderStamp(user: string): Promise<RunStamp | undefined> {
-    return this.#run((database) =>
-      database
+    return this.#run(() =>
+      this.#statements
         .prepare<[string], RunStamp>(
           'SELECT date, time FROM folder WHERE partition = ? ORDER BY date DESC, time DESC LIMIT 1',
         )
@@ -124,11 +127,11 @@ class SqliteStore implements CollectStore {
   }
 
   readMonitorTotals(user: string, window: MonitorWindow): Promise<MonitorTotals> {
-    return this.#run((database) => readMonitorTotals(database, user, window));
+    return this.#run(() => readMonitorTotals(this.#statements, user, window));
   }
 
   listMonitorProcesses(user: string, window: MonitorWindow): Promise<MonitorProcess[]> {
-    return this.#run((database) => readMonitorProcesses(database, user, window));
+    return this.#run(() => readMonitorProcesses(this.#statements, user, window));
   }
 
   listUnreportedDays(today: string): Promise<string[]> {
@@ -192,6 +195,17 @@ class SqliteStore implements CollectStore {
       database.close();
     });
   }
+}
+
+/** Prepares each statement once: that takes longer than to run it for one partition. */
+function rememberStatements(database: Database.Database): Pick<Database.Database, 'prepare'> {
+  const known = new Map<string, Database.Statement>();
+  const prepare = (sql: string) => {
+    const statement = known.get(sql) ?? database.prepare(sql);
+    known.set(sql, statement);
+    return statement;
+  };
+  return { prepare: prepare as Database.Database['prepare'] };
 }
 
 function insertAll(database: Database.Database, stamp: RunStamp, samples: RunSamples): void {

@@ -77,6 +77,8 @@ export interface ProcTable {
   readonly length: number;
   u32(index: number, field: U32Field): number;
   f64(index: number, field: F64Field): number;
+  /** Letter of the state as a byte; 1 or 0 for whether there are io counters. */
+  u8(index: number, field: 'state' | 'hasIo'): number;
   comm(index: number): string;
   sample(index: number): ProcessSample;
 }
@@ -110,11 +112,14 @@ export function decodeProcTable(buffer: ArrayBuffer): ProcTable {
     words[(index * PROC_RECORD_BYTES) / 4 + PROC_U32[field]] ?? 0;
   const f64 = (index: number, field: F64Field) =>
     doubles[(index * PROC_RECORD_BYTES) / 8 + PROC_F64[field]] ?? 0;
+  const u8 = (index: number, field: 'state' | 'hasIo') =>
+    bytes[index * PROC_RECORD_BYTES + PROC_U8[field]] ?? 0;
   const comm = (index: number) => decodeComm(bytes, index * PROC_RECORD_BYTES + PROC_U8.comm);
   return {
     length: buffer.byteLength / PROC_RECORD_BYTES,
     u32,
     f64,
+    u8,
     comm,
     sample: (index) => decodeSample(bytes, index, u32, f64, comm),
   };

@@ -121,7 +121,11 @@ export class CollectMachine {
 
   /** One run, with parts of the machine or of the settings exchanged. */
   collect(
-    changes: { host?: Partial<CollectHost>; settings?: Partial<CollectSettings> } = {},
+    changes: {
+      host?: Partial<CollectHost>;
+      settings?: Partial<CollectSettings>;
+      smallFolders?: Map<string, number>;
+    } = {},
     signal: AbortSignal = new AbortController().signal,
   ): Promise<number> {
     return runCollect({
@@ -129,6 +133,7 @@ export class CollectMachine {
       host: { ...this.host, ...changes.host },
       log: this.log,
       signal,
+      smallFolders: changes.smallFolders,
     });
   }
 

@@ -17,6 +17,7 @@ import { openDaemonSocket } from '../../host/daemon-socket.ts';
 import { createBeneathFiles } from '../../host/file.ts';
 import { overwriteEnd } from '../../host/file-end.ts';
 import { createHostFiles } from '../../host/host-files.ts';
+import { KernelTexts } from '../../host/kernel-texts.ts';
 import { tryLock } from '../../host/lock.ts';
 import { loadNative } from '../../host/native.ts';
 import { callNative } from '../../host/native-failure.ts';
@@ -26,6 +27,7 @@ import { readStream, replaceFile, writeStream } from '../../host/stream-file.ts'
 const TEXTS = { code: 'SLAPOS_ERR_FILE', hints: {} } as const;
 
 export function createCollectHost(): CollectHost {
+  const texts = new KernelTexts();
   return {
     files: createHostFiles(),
     accounts: createAccounts(),
@@ -40,6 +42,7 @@ export function createCollectHost(): CollectHost {
     openSocket: openDaemonSocket,
     lock,
     observeProcesses: (uids) => observeProcesses({ uids }),
+    readKernelText: (path) => texts.read(path),
     readCommandLine,
     isAlive,
     pid: process.pid,

@@ -16,7 +16,7 @@ const TICK_MS = 10;
 const KEPT_SAMPLES = 3600;
 
 export interface LiveSamplerOptions {
-  readonly host: Pick<CollectHost, 'files' | 'accounts' | 'nowMs' | 'monotonicMs'>;
+  readonly host: Pick<CollectHost, 'readKernelText' | 'accounts' | 'nowMs' | 'monotonicMs'>;
   readonly reader: ProcessReader;
   /** Absent where there is no cgroup v2. */
   readonly cgroups?: CgroupFacts | undefined;
@@ -74,8 +74,10 @@ export class LiveSampler implements ServedState {
     const beganMs = host.monotonicMs();
     const usage =
       (await reader.observeUsage?.(this.#uids)) ?? (await this.#accountProcesses(beganMs));
-    const traffic = await this.#readTraffic();
-    this.#pressure = await this.#readPressure();
+    const traffic = this.#readTraffic();
+    this.#pressure = PRESSURE_RESOURCES.flatMap((resource) => {
+      return parsePressure(resource, host.readKernelText(`/proc/pressure/${resource}`));
+    });
     this.#states.add({ monotonicMs: beganMs, usage, traffic });
     this.#atMs = host.nowMs();
     this.#ring.push(this.#atMs, this.#states.rows);
@@ -127,19 +129,8 @@ export class LiveSampler implements ServedState {
     return index < 0 ? undefined : this.#ring.read(index, sinceMs);
   }
 
-  async #readTraffic(): Promise<ReadonlyArray<Traffic | undefined>> {
-    const text = (await this.#options.host.files.readText('/proc/net/dev')) ?? '';
-    const devices = parseTapTraffic(text);
+  #readTraffic(): ReadonlyArray<Traffic | undefined> {
+    const devices = parseTapTraffic(this.#options.host.readKernelText('/proc/net/dev'));
     return this.#options.taps.map((name) => devices.get(name));
-  }
-
-  async #readPressure(): Promise<Pressure[]> {
-    const read = async (resource: Pressure['resource']) =>
-      parsePressure(
-        resource,
-        (await this.#options.host.files.readText(`/proc/pressure/${resource}`).catch(() => '')) ??
-          '',
-      );
-    return (await Promise.all(PRESSURE_RESOURCES.map(read))).flat();
   }
 }

@@ -19,17 +19,11 @@ export function parsePressure(resource: Pressure['resource'], text: string): Pre
  */
 export function parseTapTraffic(text: string): Map<string, Traffic> {
   const traffic = new Map<string, Traffic>();
-  for (const line of text.split('\n')) {
-    const colon = line.lastIndexOf(':');
-    if (colon < 0) continue;
-    const columns = line
-      .slice(colon + 1)
-      .trim()
-      .split(/\s+/);
-    traffic.set(line.slice(0, colon).trim(), {
-      inBytes: Number(columns[8] ?? 0),
-      outBytes: Number(columns[0] ?? 0),
-    });
+  for (const [, name = '', received, sent] of text.matchAll(DEVICE)) {
+    traffic.set(name, { inBytes: Number(sent), outBytes: Number(received) });
   }
   return traffic;
 }
+
+/** Name of a device, bytes that it received, and after seven other columns those that it sent. */
+const DEVICE = /^ *(\S+):\s*(\d+)(?:\s+\d+){7}\s+(\d+)/gm;

@@ -5,6 +5,7 @@
 import { errorMessage } from '../../errors/slapos-error.ts';
 import type { ProcessReader } from '../../host/process-reader.ts';
 import type { Logger } from '../../log/logger.ts';
+import { quietLogger } from '../../log/quiet-logger.ts';
 import { collectNow, type RunInput, withCollectLock } from '../run.ts';
 import { DAEMON_SOCKET, daemonSocket } from './daemon-client.ts';
 import { countFailingPromises } from './failing-promises.ts';
@@ -118,6 +119,7 @@ class Minutes {
   readonly #sampler: LiveSampler;
   #minute: number;
   #running: Promise<void> | undefined;
+  readonly #smallFolders = new Map<string, number>();
 
   constructor(input: DaemonInput, sampler: LiveSampler) {
     this.#input = input;
@@ -152,10 +154,17 @@ class Minutes {
   async #collect(): Promise<void> {
     const { host, reader, log, signal } = this.#input;
     const observeProcesses = (uids: readonly number[]) => reader.observe(uids);
+    // What a run of cron tells its operator once would come every minute, for every partition.
+    const quiet = quietLogger(log);
     try {
       await this.#sampler.readUsers();
       await this.readPromises();
-      await collectNow({ ...this.#input, host: { ...host, observeProcesses } });
+      await collectNow({
+        ...this.#input,
+        host: { ...host, observeProcesses },
+        log: quiet,
+        smallFolders: this.#smallFolders,
+      });
     } catch (error) {
       if (!signal.aborted) log.error(`Could not collect: ${errorMessage(error)}`);
     }

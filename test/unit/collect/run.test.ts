@@ -136,7 +136,7 @@ describe('a part that fails', () => {
     const observe = machine.host.observeProcesses;
     const observeProcesses: CollectHost['observeProcesses'] = async (uids) => {
       const table = await observe(uids);
-      return { ...table, sample: (index) => ({ ...table.sample(index), hasIo: false }) };
+      return { ...table, u8: (index, field) => (field === 'hasIo' ? 0 : table.u8(index, field)) };
     };
     expect(await machine.collect({ host: { observeProcesses } })).toBe(1);
     expect(machine.log.problems()).toContain(
@@ -206,6 +206,28 @@ describe('folder sizes', () => {
     machine.nowMs += 86_400_000;
     await machine.collect({ host: ofSize(2000) });
     expect(machine.query('SELECT count(*) FROM folder')).toEqual([[4]]);
+  });
+
+  test('that are small are left alone for a while by who runs every minute', async () => {
+    const smallFolders = new Map<string, number>();
+    const walked: string[] = [];
+    const diskUsage: CollectHost['diskUsage'] = async (path) => {
+      walked.push(path);
+      return { bytes: 1024, entries: 1, failures: 0 };
+    };
+    const collect = async (sinceMs: number, cycleS = 86_400) => {
+      machine.nowMs += sinceMs;
+      walked.length = 0;
+      const settings = { folder: { ...machine.settings.folder, cycleS } };
+      await machine.collect({ host: { diskUsage }, settings, smallFolders });
+      return walked.length;
+    };
+    expect(await collect(0)).toBe(2);
+    expect(await collect(60_000)).toBe(0);
+    expect(await collect(60_000, 0)).toBe(2);
+    expect(await collect(60_000, 60)).toBe(2);
+    expect(await collect(540_000)).toBe(0);
+    expect(await collect(60_000)).toBe(2);
   });
 
   test('count the links of DATA too', async () => {
