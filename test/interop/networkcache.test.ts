@@ -18,8 +18,9 @@ import { startCacheServer } from '../support/cache-server.ts';
 import { findPeerPython } from '../support/peer-python.ts';
 import { startProxy } from '../support/proxy-fixture.ts';
 import { createSigner } from '../support/signer.ts';
+import { startUpstreamProxy } from '../support/upstream-proxy-server.ts';
 
-const peer = findPeerPython('slapos.libnetworkcache, slapos.grid.networkcache');
+const peer = findPeerPython('slapos.libnetworkcache, slapos.grid.networkcache, slapos.proxy');
 const hasGcc = spawnSync('gcc', ['-dumpmachine']).status === 0;
 const reason = 'reason' in peer ? peer.reason : hasGcc ? '' : 'gcc is not installed';
 const python = 'python' in peer ? peer.python : '';
@@ -71,9 +72,29 @@ async function startProxyCache(): Promise<Servers> {
   };
 }
 
+/** The cache that upstream's proxy keeps. */
+async function startStockCache(): Promise<Servers> {
+  const folder = mkdtempSync(join(tmpdir(), 'slapos-cache-'));
+  const folders = ['data', 'dir'].map((name) => join(folder, name)) as [string, string];
+  for (const path of folders) mkdirSync(path);
+  const proxy = await startUpstreamProxy(python, {
+    SHACACHE_CONTENT_DIRECTORY: folders[0],
+    SHACACHE_METADATA_DIRECTORY: folders[1],
+  });
+  return {
+    cacheUrl: `${proxy.url}shacache/cache`,
+    dirUrl: `${proxy.url}shacache/dir/`,
+    async close() {
+      await proxy.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
 const SERVERS: ReadonlyArray<readonly [what: string, start: () => Promise<Servers>]> = [
   ['a bare server', startCacheServer],
   ['the cache of our proxy', startProxyCache],
+  ['the cache of its own proxy', startStockCache],
 ];
 
 describe.skipIf(reason !== '').each(SERVERS)(
