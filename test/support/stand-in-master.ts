@@ -53,6 +53,8 @@ export class StandInMaster {
   readonly authority: TestAuthority;
   readonly account = { login: 'joe', password: 'secret: word' };
   misbehaviour: Misbehaviour | undefined;
+  /** The last pair that it gave. */
+  given: KeyPair | undefined;
   /** Gives a new certificate while one is valid, as an authority may. */
   allowsOverlap = false;
   /** Gives no new certificate once the former is revoked. */
@@ -206,9 +208,10 @@ export class StandInMaster {
     const { key, certificate } = this.authority.issue({ commonName: name, ...dates });
     const other =
       misbehaviour === 'other-key' ? this.authority.issue({ commonName: 'x' }).key : key;
-    if (this.#options.isPlainCertificate === true) return { key: other, certificate };
     const text = `Certificate:\n    Data:\n        Subject: C=FR, CN=${name}/emailAddress=a@b\n`;
-    return { key: other, certificate: text + certificate };
+    const isPlain = this.#options.isPlainCertificate === true;
+    this.given = { key: other, certificate: isPlain ? certificate : text + certificate };
+    return this.given;
   }
 
   #answer(response: ServerResponse, document: object): void {
