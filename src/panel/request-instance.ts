@@ -4,7 +4,6 @@ import { checkRequest, type WantedInstance } from '../proxy/request-form.ts';
 import { fulfilRequest } from '../proxy/request-route.ts';
 import type { ObjectSchema, PropertySchema } from '../proxy/rpc-schema.ts';
 import type { MarshalObject, MarshalValue } from '../slap/marshal-value.ts';
-import { checkValue } from '../slap/schema-check.ts';
 import type { PanelInstance, PanelRequest } from './api.ts';
 import type { ApiContext } from './api-context.ts';
 import { type JsonBody, readJson } from './body.ts';
@@ -71,6 +70,8 @@ async function checkParameters(
 ): Promise<void> {
   if (schemas === null) return;
   const { $schema: _address, ...value } = parameters;
+  // The validator is half of what there is to load, and few who look at the panel need it.
+  const { checkValue } = await import('../slap/schema-check.ts');
   const options = { timeoutMs: CHECK_MS, areFormatsChecked: true };
   const { problems } = await checkValue(schemas, value, options).catch(() => ({ problems: [] }));
   const [first] = problems;

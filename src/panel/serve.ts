@@ -9,7 +9,6 @@ import { refused } from '../proxy/peer-scope.ts';
 import type { ProxyEnvironment } from '../proxy/route.ts';
 import type { PanelPort } from '../proxy/web/panel-port.ts';
 import { PanelAccess } from './access.ts';
-import type { PanelOverview } from './api.ts';
 import type { ApiContext, ApiRoute } from './api-context.ts';
 import { PanelAssets } from './assets.ts';
 import { CHANGE_ROUTES } from './change-routes.ts';
@@ -40,6 +39,8 @@ export interface PanelOptions {
 }
 
 const API_ROUTES: ReadonlyMap<string, ApiRoute> = new Map([...READ_ROUTES, ...CHANGE_ROUTES]);
+/** A page shows what there is, and gets the rest as an event. */
+const FIRST_LOOK_MS = 40;
 const API = 'api/';
 const LOGIN = 'login';
 const LOGIN_STYLE_PATH = 'login.css';
@@ -110,6 +111,8 @@ export class Panel implements PanelPort {
     this.#access.expect(request);
     if (this.#assets.has(path)) {
       if (!isRead) throw wrongMethod('GET, HEAD');
+      // The page asks for the overview next: the node is looked at meanwhile.
+      if (path === '') void this.#status.read();
       return this.#assets.send(path, request, reply);
     }
     const name = path.startsWith(API) ? path.slice(API.length) : '';
@@ -152,22 +155,24 @@ export class Panel implements PanelPort {
     return {
       node: this.#options.node,
       facts: () => this.#readFacts(environment),
-      overview: () => this.#readOverview(environment),
+      overview: async () => {
+        const local = this.#status.readSoon(FIRST_LOOK_MS);
+        return renderOverview(await this.#readFacts(environment, local));
+      },
       status: () => this.#status.read(),
     };
   }
 
-  async #readFacts(environment: ProxyEnvironment): Promise<OverviewFacts> {
+  async #readFacts(
+    environment: ProxyEnvironment,
+    local = this.#status.read(),
+  ): Promise<OverviewFacts> {
     return {
       takenAtMs: this.#now(),
       defaultComputerId: environment.defaultComputerId,
-      local: await this.#status.read(),
+      local: await local,
       rows: await readRows(environment),
     };
-  }
-
-  async #readOverview(environment: ProxyEnvironment): Promise<PanelOverview> {
-    return renderOverview(await this.#readFacts(environment));
   }
 
   async #follow(
@@ -176,7 +181,7 @@ export class Panel implements PanelPort {
     environment: ProxyEnvironment,
   ): Promise<FastifyReply> {
     const { log, hubLimits: limits } = this.#options;
-    const read = () => this.#readOverview(environment);
+    const read = async () => renderOverview(await this.#readFacts(environment));
     this.#hub ??= new EventHub({ read, log, now: this.#now, limits });
     this.#hub.expectRoom();
     reply.headers({

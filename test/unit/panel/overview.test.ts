@@ -185,6 +185,30 @@ describe('the overview', () => {
     expect(node.reads).toBe(2);
   });
 
+  test('does not wait for a node that takes long: what was seen last is shown', async () => {
+    node.failure = new Promise<never>(() => undefined);
+    const [first] = (await scene.overview()).nodes;
+    expect(first?.problems).toEqual(['This node is being looked at.']);
+    expect(first?.partitions).toHaveLength(4);
+    expect((await scene.overview()).nodes[0]?.problems).toHaveLength(1);
+    expect(node.reads).toBe(1);
+    const other = new FakeNode();
+    other.partitions = [partitionStatus('slappart0', { promises: [promise('p', false)] })];
+    const second = await startPanelScene({ view: other });
+    try {
+      await second.overview();
+      other.failure = node.failure;
+      second.pass(60_000);
+      const [late] = (await second.overview()).nodes;
+      expect(late).toMatchObject({
+        problems: [],
+        partitions: [{ promises: { all: 1 } }, {}, {}, {}],
+      });
+    } finally {
+      await second.close();
+    }
+  });
+
   test('is JSON whatever it holds', async () => {
     await scene.request(HOSTILE, { parameters: { [HOSTILE]: HOSTILE } });
     const answer = await scene.ask('api/overview');
