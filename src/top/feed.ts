@@ -6,9 +6,10 @@ import type { HostFiles } from '../host/host.ts';
 import { readLog } from '../status/logs.ts';
 import type { Consumption, NodeStatus, PartitionStatus } from '../status/model.ts';
 import { readNodeStatus } from '../status/read-status.ts';
+import { readSeries } from '../status/series.ts';
 import type { StatusSources } from '../status/sources.ts';
 import type { LogChannel, ProcessList, ServiceLog } from './data.ts';
-import { History } from './history.ts';
+import { History, type PartitionHistory } from './history.ts';
 import { type MachineLoad, parseMachineLoad } from './machine-load.ts';
 import { OwnSampler, type OwnSamplerOptions } from './own-sampler.ts';
 import { ProcessListReader } from './process-list.ts';
@@ -29,6 +30,8 @@ export interface NodeView {
   readonly status: NodeStatus;
   readonly machine: MachineLoad;
   readonly figures: string;
+  /** False at a first look of our own, which has nothing to compare with. */
+  readonly isSettled: boolean;
 }
 
 export interface FocusView {
@@ -38,8 +41,14 @@ export interface FocusView {
 
 const LOG_LINES = 1000;
 
+/** Partitions whose past is asked for at a look: as many as a large screen shows. */
+const PASTS_AT_ONCE = 64;
+const PAST_MS = 300_000;
+
 export class TopFeed {
-  readonly history = new History();
+  readonly #history = new History();
+  /** Partitions that were shown, and whether their past was asked for. */
+  readonly #shown = new Map<string, boolean>();
   readonly #options: FeedOptions;
   readonly #sampler: OwnSampler;
   #processes: { readonly partition: string; readonly reader: ProcessListReader } | undefined;
@@ -49,25 +58,39 @@ export class TopFeed {
     this.#sampler = new OwnSampler(options);
   }
 
+  /** The last minutes; what came before the first look is asked for at the next one. */
+  readonly historyOf = (reference: string): PartitionHistory => {
+    if (!this.#shown.has(reference)) this.#shown.set(reference, false);
+    return this.#history.of(reference);
+  };
+
   /** Looks at the whole node, and remembers its figures. */
   async readNode(): Promise<NodeView> {
     const [told, machine] = await Promise.all([
       readNodeStatus(this.#options.sources),
       readMachineLoad(this.#options.files),
     ]);
-    const view =
-      told.consumption.source === 'daemon'
-        ? { status: told, figures: "collector's daemon" }
-        : await this.#measure(told);
-    if (told.consumption.source === 'daemon' || this.#sampler.hasRates) {
-      this.history.add(view.status);
+    if (told.consumption.source !== 'daemon') {
+      const view = await this.#measure(told);
+      if (view.status.consumption.source === 'samples') this.#history.add(view.status);
+      return { ...view, machine };
     }
-    return { ...view, machine };
+    this.#history.add(told);
+    await this.#readPast(told.takenAtMs - PAST_MS);
+    return { status: told, figures: "collector's daemon", isSettled: true, machine };
   }
 
-  /** Whether what was read has rates: our own samples need two looks. */
-  hasRates({ status }: NodeView): boolean {
-    return status.consumption.source !== 'samples' || this.#sampler.hasRates;
+  /** What the daemon has kept of partitions that are shown. */
+  async #readPast(sinceMs: number): Promise<void> {
+    const wanted = [...this.#shown].flatMap(([name, isAsked]) => (isAsked ? [] : name));
+    for (const reference of wanted.slice(0, PASTS_AT_ONCE)) {
+      this.#shown.set(reference, true);
+      const series = await readSeries(this.#options.sources, reference, sinceMs);
+      if (series?.resolution !== 'sample') continue;
+      const { timesMs, values } = series;
+      const { cpu = [], rssBytes = [] } = values;
+      this.#history.addPast(reference, { timesMs, cpu, rssBytes });
+    }
   }
 
   async readFocus(status: NodeStatus, focus: Focus): Promise<FocusView> {
@@ -83,13 +106,14 @@ export class TopFeed {
       const rows = await this.#sampler.sample(told.partitions);
       const { kind } = await this.#sampler.reader();
       const limits = this.#options.isRoot ? '' : ', disk traffic only for root';
-      return {
-        status: withSamples(told, rows),
-        figures: `own samples (${kind}${limits})`,
-      };
+      const figures = `own samples (${kind}${limits})`;
+      const isSettled = this.#sampler.hasRates;
+      // Until the second look there is nothing to blame anybody for.
+      const silent = { ...told, consumption: { ...told.consumption, reason: '' } };
+      return { status: isSettled ? withSamples(told, rows) : silent, figures, isSettled };
     } catch (error) {
-      const reason = errorMessage(error);
-      return { status: told, figures: `${told.consumption.source}, own samples fail: ${reason}` };
+      const figures = `${told.consumption.source}, own samples fail: ${errorMessage(error)}`;
+      return { status: told, figures, isSettled: true };
     }
   }
 

@@ -15,7 +15,14 @@ const NONE: PartitionHistory = { cpu: [], rssBytes: [] };
 interface Ring {
   readonly cpu: number[];
   readonly rssBytes: number[];
+  firstMs: number;
   lastMs: number;
+}
+
+/** What somebody else has kept of a partition. */
+export interface PastSamples extends PartitionHistory {
+  /** Milliseconds since the epoch, oldest first. */
+  readonly timesMs: readonly number[];
 }
 
 export class History {
@@ -32,9 +39,23 @@ export class History {
       const ring = this.#ringOf(reference);
       if (consumption.atMs <= ring.lastMs) continue;
       ring.lastMs = consumption.atMs;
+      ring.firstMs = Math.min(ring.firstMs, consumption.atMs);
       push(ring.cpu, consumption.cpu);
       push(ring.rssBytes, consumption.rssBytes);
     }
+  }
+
+  /** Puts what is older than everything that is known before it. */
+  addPast(reference: string, { cpu, rssBytes, timesMs }: PastSamples): void {
+    const ring = this.#ringOf(reference);
+    const found = timesMs.findIndex((timeMs) => timeMs >= ring.firstMs);
+    const end = found < 0 ? timesMs.length : found;
+    if (end === 0) return;
+    const start = Math.max(0, end - KEPT);
+    ring.cpu.unshift(...cpu.slice(start, end));
+    ring.rssBytes.unshift(...rssBytes.slice(start, end));
+    ring.firstMs = timesMs[start] ?? ring.firstMs;
+    ring.lastMs = Math.max(ring.lastMs, timesMs[end - 1] ?? 0);
   }
 
   of(reference: string): PartitionHistory {
@@ -44,7 +65,7 @@ export class History {
   #ringOf(reference: string): Ring {
     const known = this.#rings.get(reference);
     if (known !== undefined) return known;
-    const ring = { cpu: [], rssBytes: [], lastMs: 0 };
+    const ring = { cpu: [], rssBytes: [], firstMs: Number.POSITIVE_INFINITY, lastMs: 0 };
     this.#rings.set(reference, ring);
     return ring;
   }

@@ -13,7 +13,7 @@ import type { Effect, TopState } from './state.ts';
 import type { TopTerminal } from './terminal.ts';
 
 export interface LiveOptions {
-  readonly feed: Pick<TopFeed, 'history' | 'readFocus' | 'readNode'>;
+  readonly feed: Pick<TopFeed, 'historyOf' | 'readFocus' | 'readNode'>;
   readonly terminal: TopTerminal;
   readonly state: TopState;
   readonly intervalMs: number;
@@ -62,6 +62,7 @@ class LiveTop {
         onInput: (text) => this.#take(text),
         onResize: () => this.#redraw(),
         onContinue: () => this.#enter(),
+        onHangUp: () => this.#end(),
         onLeave: () => this.#screen.leave(),
       });
       this.#enter();
@@ -91,7 +92,7 @@ class LiveTop {
       ...this.#node,
       ...this.#focusView,
       intervalMs,
-      historyOf: (reference) => feed.history.of(reference),
+      historyOf: feed.historyOf,
     };
   }
 

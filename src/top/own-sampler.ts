@@ -25,6 +25,7 @@ export class OwnSampler {
   readonly #options: OwnSamplerOptions;
   #reader: Promise<ProcessReader> | undefined;
   #accountant = new ProcessAccountant();
+  #key = '';
   #names: readonly string[] = [];
   #states = new PartitionStates([]);
   #count = 0;
@@ -35,7 +36,10 @@ export class OwnSampler {
 
   /** Opened when it is needed for the first time. */
   reader(): Promise<ProcessReader> {
-    this.#reader ??= this.#options.openReader();
+    this.#reader ??= this.#options.openReader().catch((error: unknown) => {
+      this.#reader = undefined;
+      throw error;
+    });
     return this.#reader;
   }
 
@@ -46,8 +50,8 @@ export class OwnSampler {
 
   /** Takes a sample; figures by reference. Rates are 0 at the first. */
   async sample(partitions: readonly Owned[]): Promise<ReadonlyMap<string, SeriesRow>> {
+    this.#follow(partitions);
     const reader = await this.reader();
-    this.#follow(partitions.map(({ reference }) => reference));
     this.#states.nameUsers(partitions.map(({ uid }) => uid ?? undefined));
     const uids = [...new Set(partitions.flatMap(({ uid }) => uid ?? []))];
     const monotonicMs = this.#options.monotonicMs();
@@ -65,11 +69,14 @@ export class OwnSampler {
     return Object.fromEntries(entries) as SeriesRow;
   }
 
-  /** Other partitions than before are counted from now on. */
-  #follow(names: readonly string[]): void {
-    if (names.join('\n') === this.#names.join('\n')) return;
-    this.#names = names;
-    this.#states = new PartitionStates(names);
+  /** Other partitions than before are counted from now on: a reader sums the same users for ever. */
+  #follow(partitions: readonly Owned[]): void {
+    const key = partitions.map(({ reference, uid }) => `${reference} ${uid}`).join('\n');
+    if (key === this.#key) return;
+    if (this.#key !== '') this.#reader = undefined;
+    this.#key = key;
+    this.#names = partitions.map(({ reference }) => reference);
+    this.#states = new PartitionStates(this.#names);
     this.#accountant = new ProcessAccountant();
     this.#count = 0;
   }

@@ -18,7 +18,7 @@ const WIDE = 200;
  * @returns lines without escape sequences
  */
 export function renderPlain(
-  view: NodeView,
+  view: Omit<NodeView, 'isSettled'>,
   state: TopState,
   columns: number | undefined,
   isAscii: boolean,

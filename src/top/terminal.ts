@@ -7,6 +7,8 @@ export interface TerminalEvents {
   readonly onResize: () => void;
   /** The program was stopped and goes on, on a terminal that may show anything. */
   readonly onContinue: () => void;
+  /** The terminal is gone. */
+  readonly onHangUp: () => void;
   /** The terminal is given back: the program stops, ends, or fails. Called at once, not later. */
   readonly onLeave: () => void;
 }

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeStatus } from '../../src/status/model.ts';
 import type { FullScreen } from '../support/full-screen.ts';
 import { OBEYED } from '../support/hostile-texts.ts';
+import { isAlive } from '../support/keeper-run.ts';
 import { requires } from '../support/requires.ts';
 import { until } from '../support/supervisor-run.ts';
 import type { Terminal } from '../support/terminal.ts';
@@ -205,6 +206,15 @@ requires('root', 'netns')('node top', () => {
       terminal.type('exit\r');
       await ends();
     });
+  });
+
+  it('ends when its terminal is gone, also when it was told not to care', async () => {
+    const shell = 'trap "" HUP; echo $$ >$HOME/pid; exec $TOP --interval 250ms';
+    terminal = node.open([], { shell, env: { HOME: node.run.root } });
+    await terminal.sees(/greeter/);
+    const pid = Number(readFileSync(join(node.run.root, 'pid'), 'utf8'));
+    terminal.close();
+    await until(() => (isAlive(pid) ? undefined : true), 'its end');
   });
 
   describe('without a terminal', () => {

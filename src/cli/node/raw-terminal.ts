@@ -26,6 +26,7 @@ export function createRawTerminal({ env, output }: CommandContext): TopTerminal 
   };
   let events: TerminalEvents | undefined;
   const onData = (text: string | Buffer) => events?.onInput(String(text));
+  const onHangUp = () => events?.onHangUp();
   const onResize = () => events?.onResize();
   const giveBack = () => {
     events?.onLeave();
@@ -50,6 +51,7 @@ export function createRawTerminal({ env, output }: CommandContext): TopTerminal 
       events = wanted;
       stdin.setEncoding('utf8').setRawMode(true);
       stdin.on('data', onData);
+      for (const gone of ['end', 'error']) stdin.on(gone, onHangUp);
       stdout.on('resize', onResize);
       // Before the reports of others, which then stand on the usual screen.
       listen('exit', giveBack);
@@ -64,6 +66,7 @@ export function createRawTerminal({ env, output }: CommandContext): TopTerminal 
       events = undefined;
       for (const [event, hook] of hooks) process.removeListener(event, hook);
       stdin.removeListener('data', onData);
+      // A terminal that is gone may still fail.
       stdout.removeListener('resize', onResize);
       stdin.pause();
     },

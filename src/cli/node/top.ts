@@ -71,7 +71,7 @@ async function readRates(
   signal: AbortSignal,
 ): Promise<NodeView> {
   const first = await feed.readNode();
-  if (feed.hasRates(first)) return first;
+  if (first.isSettled) return first;
   await pause(intervalMs, signal);
   return feed.readNode();
 }

@@ -44,6 +44,26 @@ describe('History', () => {
     expect(history.of('slappart0').cpu).toEqual([]);
   });
 
+  it('puts what others have kept before what it knows, once', () => {
+    const history = new History();
+    history.add(at(NOW_MS, 3));
+    const past = { timesMs: [1, 2, NOW_MS, NOW_MS + 1], cpu: [1, 2, 9, 9], rssBytes: [5, 6, 7, 8] };
+    history.addPast('slappart0', past);
+    history.addPast('slappart0', past);
+    expect(history.of('slappart0')).toMatchObject({ cpu: [1, 2, 3], rssBytes: [5, 6, 0] });
+    history.add(at(NOW_MS + 1000, 4));
+    expect(history.of('slappart0').cpu).toEqual([1, 2, 3, 4]);
+  });
+
+  it('keeps what others have kept of a partition that is new to it', () => {
+    const history = new History();
+    const timesMs = Array.from({ length: 400 }, (_, index) => NOW_MS + index);
+    history.addPast('slappart0', { timesMs, cpu: timesMs, rssBytes: timesMs });
+    expect(history.of('slappart0').cpu).toEqual(timesMs.slice(-300));
+    history.add(at(NOW_MS + 10, 1));
+    expect(history.of('slappart0').cpu.at(-1)).toBe(NOW_MS + 399);
+  });
+
   it('does not grow for ever', () => {
     const history = new History();
     for (let second = 0; second < 5000; second += 1) history.add(at(NOW_MS + second, second));
