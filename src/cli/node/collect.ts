@@ -2,6 +2,8 @@
 import { parseInterval, parseListen } from '../../collect/daemon/interval.ts';
 import { runCollect } from '../../collect/run.ts';
 import { parseCollectSettings } from '../../collect/settings.ts';
+import type { Config } from '../../config/config.ts';
+import { createHostFiles } from '../../host/host-files.ts';
 import type { CommandContext } from '../command.ts';
 import { createCollectHost } from './collect-host.ts';
 
@@ -14,7 +16,7 @@ export async function run(context: CommandContext): Promise<number> {
 }
 
 async function startDaemon(
-  { options }: CommandContext,
+  { options, config }: CommandContext,
   input: Parameters<typeof runCollect>[0],
 ): Promise<number> {
   const intervalMs = parseInterval(String(options['interval'] ?? '1s'));
@@ -24,7 +26,24 @@ async function startDaemon(
   const { openProcessReader } = await import('../../host/process-reader.ts');
   const kind = options['reader'] as 'auto' | 'bpf' | 'procfs' | undefined;
   const reader = await openProcessReader({ kind: kind ?? 'auto', isAccounting: true });
-  return runDaemon({ ...input, intervalMs, listen, reader, ownCost });
+  const readExpiries = () => readExpiriesOf(config);
+  return runDaemon({ ...input, intervalMs, listen, reader, ownCost, readExpiries });
+}
+
+/** Those that can be read; what is wrong with the others, `node certificate show` tells. */
+async function readExpiriesOf(config: Config) {
+  const [certFile, keyFile, repository] = [
+    'cert_file',
+    'key_file',
+    'certificate_repository_path',
+  ].map((key) => config.get('slapos', key) || undefined);
+  if (certFile === undefined || keyFile === undefined) return [];
+  const { observeCertificates } = await import('../../pki/node-certificates.ts');
+  const paths = { certFile, keyFile, repository };
+  const known = await observeCertificates(paths, createHostFiles(), Date.now());
+  return known.flatMap(({ name, facts }) =>
+    facts === undefined ? [] : [{ name, notAfterMs: facts.notAfterMs }],
+  );
 }
 
 function ownCost(): { cpuS: number; rssBytes: number } {

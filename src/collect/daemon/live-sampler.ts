@@ -3,7 +3,7 @@ import type { ProcessReader, UsageTable } from '../../host/process-reader.ts';
 import type { CollectHost } from '../collect-host.ts';
 import type { CollectUser } from '../sample.ts';
 import { type CgroupFacts, CgroupTimes } from './cgroup-times.ts';
-import { MetricsPage, type Pressure } from './metrics.ts';
+import { type CertificateExpiry, MetricsPage, type Pressure } from './metrics.ts';
 import { PartitionStates, type Traffic } from './partition-state.ts';
 import { PRESSURE_RESOURCES, parsePressure, parseTapTraffic } from './pressure.ts';
 import { ProcessAccountant } from './process-accountant.ts';
@@ -41,6 +41,7 @@ export class LiveSampler implements ServedState {
   #groupOf: ReadonlyMap<number, string> = new Map();
   #pressure: readonly Pressure[] = [];
   #failingPromises: ReadonlyArray<number | undefined> = [];
+  #certificates: readonly CertificateExpiry[] = [];
   #atMs = 0;
   #lastJson: Buffer | undefined;
   #sampleCount = 0;
@@ -97,6 +98,10 @@ export class LiveSampler implements ServedState {
     this.#skippedCount += 1;
   }
 
+  noteCertificates(certificates: readonly CertificateExpiry[]): void {
+    this.#certificates = certificates;
+  }
+
   noteFailingPromises(counts: ReadonlyArray<number | undefined>): void {
     this.#failingPromises = counts;
   }
@@ -112,6 +117,7 @@ export class LiveSampler implements ServedState {
       states: this.#states,
       pressure: this.#pressure,
       failingPromises: this.#failingPromises,
+      certificates: this.#certificates,
       reader: this.#options.reader.kind,
       cost,
     };

@@ -22,6 +22,12 @@ export interface Pressure {
   readonly stalledS: number;
 }
 
+/** Until when a certificate of the node, or of a partition, is valid. */
+export interface CertificateExpiry {
+  readonly name: string;
+  readonly notAfterMs: number;
+}
+
 export interface MetricsInput {
   readonly states: Pick<PartitionStates, 'counters' | 'rows'>;
   readonly pressure: readonly Pressure[];
@@ -29,6 +35,7 @@ export interface MetricsInput {
   readonly reader: 'bpf' | 'procfs';
   /** Failing promises by partition; undefined where none has run. */
   readonly failingPromises: ReadonlyArray<number | undefined>;
+  readonly certificates?: readonly CertificateExpiry[];
 }
 
 interface Family {
@@ -135,7 +142,12 @@ function readerOf(place: Place, { counters, rows }: MetricsInput['states']) {
   return (partition: number) => values[partition * step + first] ?? 0;
 }
 
-function nodeFamilies({ pressure, cost, reader }: MetricsInput): Array<[Family, Samples]> {
+function nodeFamilies({
+  pressure,
+  cost,
+  reader,
+  certificates = [],
+}: MetricsInput): Array<[Family, Samples]> {
   const one = (
     name: string,
     type: Family['type'],
@@ -154,6 +166,18 @@ function nodeFamilies({ pressure, cost, reader }: MetricsInput): Array<[Family, 
       pressure.map(({ resource, kind, stalledS }) => [
         `resource="${resource}",kind="${kind}"`,
         stalledS,
+      ]),
+    ],
+    [
+      {
+        name: 'slapos_certificate_expiry_timestamp_seconds',
+        type: 'gauge',
+        unit: 'seconds',
+        help: 'end of the validity of a certificate, since the epoch',
+      },
+      certificates.map(({ name, notAfterMs }) => [
+        `name="${escapeLabel(name)}"`,
+        Math.floor(notAfterMs / 1000),
       ]),
     ],
     one('collector_cpu_seconds', 'counter', 'CPU time of the collector', cost.cpuS),

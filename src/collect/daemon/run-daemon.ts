@@ -10,15 +10,20 @@ import { collectNow, type RunInput, withCollectLock } from '../run.ts';
 import { DAEMON_SOCKET, daemonSocket } from './daemon-client.ts';
 import { countFailingPromises } from './failing-promises.ts';
 import { LiveSampler, type LiveSamplerOptions } from './live-sampler.ts';
+import type { CertificateExpiry } from './metrics.ts';
 import { CollectServer, type ListenAddress } from './server.ts';
 
 const MINUTE_MS = 60_000;
+/** Certificates are valid for months, and parsing those of 500 partitions takes time. */
+const CERTIFICATE_MINUTES = 60;
 
 export interface DaemonInput extends RunInput {
   readonly intervalMs: number;
   readonly listen: ListenAddress | undefined;
   readonly reader: ProcessReader;
   readonly ownCost: LiveSamplerOptions['ownCost'];
+  /** Looks at the certificates; absent on a node that has none. */
+  readonly readExpiries?: () => Promise<readonly CertificateExpiry[]>;
 }
 
 /**
@@ -44,6 +49,7 @@ async function serve(input: DaemonInput): Promise<void> {
   const socket = await openSocket(input, server);
   const minutes = new Minutes(input, sampler);
   await minutes.readPromises();
+  await minutes.readCertificates();
   try {
     await repeat(input, sampler, server, minutes);
   } finally {
@@ -146,6 +152,15 @@ class Minutes {
     this.#sampler.noteFailingPromises(counts);
   }
 
+  async readCertificates(): Promise<void> {
+    const { readExpiries, log } = this.#input;
+    try {
+      this.#sampler.noteCertificates((await readExpiries?.()) ?? []);
+    } catch (error) {
+      log.warning(`Could not look at the certificates: ${errorMessage(error)}`);
+    }
+  }
+
   /** Resolves when nothing is under way any more. */
   async done(): Promise<void> {
     await this.#running;
@@ -159,6 +174,7 @@ class Minutes {
     try {
       await this.#sampler.readUsers();
       await this.readPromises();
+      if (this.#minute % CERTIFICATE_MINUTES === 0) await this.readCertificates();
       await collectNow({
         ...this.#input,
         host: { ...host, observeProcesses },

@@ -14,6 +14,7 @@ const input = {
   cost: { cpuS: 1.5, rssBytes: 4096, sampleCount: 3, skippedCount: 1, sampleS: 0.002 },
   reader: 'procfs',
   failingPromises: [2, undefined],
+  certificates: [{ name: 'node', notAfterMs: 1_800_000_000_999 }],
 } as const;
 
 it('OpenMetrics has types, units, escaped labels and an end', () => {
@@ -28,6 +29,7 @@ it('OpenMetrics has types, units, escaped labels and an end', () => {
   expect(lines).toContain('slapos_node_pressure_seconds_total{resource="io",kind="some"} 1.5');
   expect(lines).toContain('slapos_partition_failing_promises{partition="slappart0"} 2');
   expect(lines).toContain('slapos_collector_reader_info{reader="procfs"} 1');
+  expect(lines).toContain('slapos_certificate_expiry_timestamp_seconds{name="node"} 1800000000');
   expect(lines.slice(-2)).toEqual(['# EOF', '']);
 });
 
