@@ -18,6 +18,7 @@ const KINDS: readonly ChartKind[] = [
     lines: [
       { name: 'read', value: 'readBytesPerS' },
       { name: 'written', value: 'writeBytesPerS' },
+      { name: 'read and written', value: 'ioBytesPerS' },
     ],
     render: renderRate,
   },
@@ -33,9 +34,10 @@ const KINDS: readonly ChartKind[] = [
 
 const HEIGHT_PX = 150;
 const AXIS_PX = 76;
-const LINE_COLOURS = ['--line-1', '--line-2'];
+const LINE_COLOURS = ['--line-1', '--line-2', '--line-1'];
 
 interface Chart {
+  readonly figure: HTMLElement;
   readonly kind: ChartKind;
   readonly caption: HTMLElement;
   readonly canvas: HTMLElement;
@@ -61,7 +63,7 @@ function createCharts(place: HTMLElement): Chart[] {
     canvas.setAttribute('aria-hidden', 'true');
     figure.append(caption, canvas);
     place.append(figure);
-    return { kind, caption, canvas, plot: undefined };
+    return { figure, kind, caption, canvas, plot: undefined };
   });
   chartsOf.set(place, charts);
   new ResizeObserver(() => {
@@ -79,7 +81,10 @@ function createCharts(place: HTMLElement): Chart[] {
 }
 
 function paintChart(chart: Chart, series: PanelSeries, rangeMs: number): void {
-  const { kind, caption, canvas } = chart;
+  const { kind, caption, canvas, figure } = chart;
+  // The database knows less than the collector's daemon.
+  figure.hidden = kind.lines.every(({ value }) => series.values[value] === undefined);
+  if (figure.hidden) return;
   const values = kind.lines.map(({ value }) => series.values[value] ?? []);
   caption.textContent = describe(kind, values);
   const times = series.timesMs.map((timeMs) => timeMs / 1000);
@@ -98,14 +103,14 @@ function padTo(list: readonly number[], length: number): (number | null)[] {
 
 /** The chart in words, for those who do not see it. */
 function describe({ title, lines, render }: ChartKind, values: readonly (readonly number[])[]) {
-  const parts = lines.map(({ name }, index) => {
+  const parts = lines.flatMap(({ name }, index) => {
     const list = values[index] ?? [];
     const last = list.at(-1);
-    if (last === undefined) return `${name} –`;
+    if (last === undefined) return [];
     const most = list.reduce((a, b) => Math.max(a, b), 0);
-    return `${name} ${render(last)}, at most ${render(most)}`;
+    return [`${name} ${render(last)}, at most ${render(most)}`];
   });
-  return `${title}: ${parts.join(' · ')}`;
+  return `${title}: ${parts.join(' · ') || 'nothing measured'}`;
 }
 
 function renderHour(timeS: number): string {

@@ -167,7 +167,10 @@ async function send(state: RequestState, editor: ParameterEditor, dialog: Dialog
 function done(instance: PanelInstance, { isNew, wish }: RequestState): void {
   tell(isNew ? `${wish.title} is requested.` : `${wish.title} gets its new parameters.`);
   const { reference } = instance;
-  if (isNew) location.hash = renderRoute({ view: 'instance', reference });
+  // What another Master gave has no view here.
+  const isHere = reference !== '';
+  if (isNew)
+    location.hash = renderRoute(isHere ? { view: 'instance', reference } : { view: 'tree' });
   refreshDetail();
 }
 

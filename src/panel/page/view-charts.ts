@@ -72,7 +72,7 @@ function showState(detail: Detail): PageNode {
     return detail.seriesProblem === undefined ? emptyNote('…') : '';
   }
   return detail.series.timesMs.length === 0
-    ? emptyNote('Nothing was measured in this time.')
+    ? emptyNote(detail.series.reason || 'Nothing was measured in this time.')
     : h('p', { class: 'muted' }, `One value a ${detail.series.resolution}.`);
 }
 

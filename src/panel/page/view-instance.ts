@@ -84,7 +84,10 @@ function showActions(instance: PanelInstance, overview: PanelOverview): ElementN
 
 function showProblem(partition: PanelPartition | undefined): ElementNode {
   const { problem } = currentDetail();
-  const texts = partition === undefined ? [] : partitionTroubles(partition);
+  const texts = [
+    ...(partition === undefined ? [] : partitionTroubles(partition)),
+    ...(currentDetail().partition?.partition.problems ?? []),
+  ];
   return h(
     'div',
     { key: 'problems' },

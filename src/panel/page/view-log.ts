@@ -14,6 +14,7 @@ export function showLog(detail: Detail): PageNode {
     'div',
     { class: 'log' },
     showTools(detail, logs),
+    detail.log?.problem && h('p', { class: 'problem' }, detail.log.problem),
     h('div', { key: detail.logName ?? '', own: ownLines, class: 'lines' }),
   );
 }

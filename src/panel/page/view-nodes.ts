@@ -1,4 +1,6 @@
 /** The first view: what is wrong, then every node with its partitions. */
+
+import type { Consumption } from '../../status/model.ts';
 import type { PanelNode, PanelOverview, PanelPartition } from '../api.ts';
 import { type ElementNode, h, type PageNode } from './element.ts';
 import {
@@ -181,9 +183,7 @@ function showPartition(
   const { consumption } = partition;
   const title = titles.get(partition.instance) ?? partition.instance;
   const isBad = partitionTroubles(partition).length > 0;
-  const io = consumption === null ? null : consumption.readBytesPerS + consumption.writeBytesPerS;
-  const net =
-    consumption === null ? null : consumption.netInBytesPerS + consumption.netOutBytesPerS;
+  const { io, net } = sumRates(consumption);
   return row(partition.reference, isBad ? 'bad' : partition.isFree ? 'free' : '', [
     cell('name', h('a', { href: partitionLink(node, partition) }, partition.reference)),
     cell('title', partition.isFree ? h('span', { class: 'muted' }, 'free') : title),
@@ -195,6 +195,15 @@ function showPartition(
     amount('Network', net === null ? null : renderRate(net)),
     cell('report', isOld(partition, nowMs), reportText(partition.report)),
   ]);
+}
+
+/** Of disk and network; null for what nobody has measured. */
+function sumRates(consumption: Consumption | null): { io: number | null; net: number | null } {
+  if (consumption === null) return { io: null, net: null };
+  const { ioBytesPerS, readBytesPerS, writeBytesPerS } = consumption;
+  if (ioBytesPerS !== undefined) return { io: ioBytesPerS, net: null };
+  const net = consumption.netInBytesPerS + consumption.netOutBytesPerS;
+  return { io: readBytesPerS + writeBytesPerS, net };
 }
 
 /** Consumption that was measured long ago is told as such. */

@@ -90,7 +90,7 @@ function showHistory(title: string, history: readonly PromiseStatus[]): ElementN
         {},
         badge(hasFailed ? 'bad' : 'good', hasFailed ? 'failed' : 'passed'),
         moment(atMs, renderMoment(atMs)),
-        h('span', { class: 'muted' }, `${executionS.toFixed(1)} s`),
+        h('span', { class: 'muted' }, executionS > 0 && `${executionS.toFixed(1)} s`),
         h('span', { class: 'message' }, message),
       ),
     ),
