@@ -9,7 +9,7 @@ export function announce(text: string): void {
 
 let timer = 0;
 
-/** The result of what the user did. */
+/** The result of what the user did. It is seen in one place and listened to in another. */
 export function tell(text: string): void {
   announce(text);
   const toast = document.getElementById('toast');
