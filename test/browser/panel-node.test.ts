@@ -1,5 +1,4 @@
 /** The panel of a real proxy, over a real node, in real Chromium: an instance from its request to its end. */
-import { writeFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import {
@@ -43,8 +42,10 @@ requires(
   beforeEach(() => {
     if (isBroken) throw new Error('a step before this one failed');
   });
-  afterEach(({ task }) => {
-    isBroken ||= task.result?.state === 'fail';
+  afterEach(async ({ task }) => {
+    if (isBroken || task.result?.state !== 'fail') return;
+    isBroken = true;
+    await takePicture(page, 'node-failure');
   });
 
   const services = () => page.getByRole('region', { name: 'Services' });
@@ -107,24 +108,19 @@ requires(
     const { node } = scene;
     const [partition = ''] =
       /slappart\d+/.exec((await page.locator('main').textContent()) ?? '') ?? [];
-    writeFileSync('/srv/panel/wanted', '');
-    scene.addPromise(
-      partition,
-      'wanted-file',
-      `[ -e /srv/panel/wanted ] || { ${FAILURE}; }; echo there`,
-    );
+    scene.addPromise(partition, 'has-file', 'echo there');
     await node.ours('node', 'promise', '--now');
-    await promises().getByText('wanted-file').waitFor();
-    scene.addPromise(partition, 'wanted-file', FAILURE);
+    await promises().getByText('has-file', { exact: true }).waitFor();
+    scene.addPromise(partition, 'has-file', FAILURE);
     await node.run('ours', 'node', 'promise', '--now');
     await promises().getByText('⟨ESC⟩[2Jno file').first().waitFor();
     await page.locator('.problem', { hasText: '1 promise failed' }).waitFor();
     await takePicture(page, 'node-promise-failed');
-    scene.addPromise(partition, 'wanted-file', 'echo there');
+    scene.addPromise(partition, 'has-file', 'echo there');
     await node.ours('node', 'promise', '--now');
     await page.locator('.problem').waitFor({ state: 'detached' });
     await promises()
-      .getByRole('button', { name: /^History \(\d+ results\) of wanted-file/ })
+      .getByRole('button', { name: /^History \(\d+ results\) of has-file/ })
       .click();
     await expect
       .poll(() => promises().locator('.history .badge').allTextContents())
@@ -169,7 +165,7 @@ requires(
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.getByRole('button', { name: 'Start…' }).waitFor();
     await node.ours('node', 'instance', '--now');
-    await services().getByText('stopped').waitFor();
+    await services().getByText('None:').waitFor();
     await page.getByRole('button', { name: 'Destroy…' }).click();
     await page.getByLabel(/^Type/).fill('greeter');
     await page.keyboard.press('Enter');

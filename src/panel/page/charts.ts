@@ -8,11 +8,22 @@ interface ChartKind {
   readonly title: string;
   readonly lines: readonly { readonly name: string; readonly value: string }[];
   readonly render: (value: number) => string;
+  /** The least that the whole height stands for. */
+  readonly least: number;
+  /** Steps between the lines of the grid. */
+  readonly steps: number[];
 }
 
+/** 1, 2, 4 … 512 of each unit, so that bytes get round numbers. */
+const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+const CPU_STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
+const CPU = { render: renderCpu, least: 0.01, steps: CPU_STEPS };
+const MEMORY = { render: renderBytes, least: 1024, steps: BYTE_STEPS };
+const RATE = { render: renderRate, least: 1024, steps: BYTE_STEPS };
+
 const KINDS: readonly ChartKind[] = [
-  { title: 'CPU', lines: [{ name: 'used', value: 'cpu' }], render: renderCpu },
-  { title: 'Memory', lines: [{ name: 'resident', value: 'rssBytes' }], render: renderBytes },
+  { title: 'CPU', lines: [{ name: 'used', value: 'cpu' }], ...CPU },
+  { title: 'Memory', lines: [{ name: 'resident', value: 'rssBytes' }], ...MEMORY },
   {
     title: 'Disk I/O',
     lines: [
@@ -20,7 +31,7 @@ const KINDS: readonly ChartKind[] = [
       { name: 'written', value: 'writeBytesPerS' },
       { name: 'read and written', value: 'ioBytesPerS' },
     ],
-    render: renderRate,
+    ...RATE,
   },
   {
     title: 'Network',
@@ -28,7 +39,7 @@ const KINDS: readonly ChartKind[] = [
       { name: 'in', value: 'netInBytesPerS' },
       { name: 'out', value: 'netOutBytesPerS' },
     ],
-    render: renderRate,
+    ...RATE,
   },
 ];
 
@@ -131,10 +142,13 @@ function optionsOf(kind: ChartKind, canvas: HTMLElement): uPlot.Options {
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(max * 1.1, 0.001)] } },
+    scales: {
+      x: { time: true },
+      y: { range: (_, __, max) => [0, Math.max(max * 1.1, kind.least)] },
+    },
     axes: [
-      { ...axis, values: (_, splits) => splits.map(renderHour) },
-      { ...axis, size: AXIS_PX, values: (_, splits) => splits.map(kind.render) },
+      { ...axis, size: 28, values: (_, splits) => splits.map(renderHour) },
+      { ...axis, size: AXIS_PX, incrs: kind.steps, values: (_, splits) => splits.map(kind.render) },
     ],
     series: [
       {},

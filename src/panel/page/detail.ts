@@ -23,7 +23,7 @@ export interface Detail {
   readonly openPromises: Set<string>;
 }
 
-const FIRST_RANGE_MS = 60 * 60_000;
+const FIRST_RANGE_MS = 15 * 60_000;
 const AGAIN_MS = 2_000;
 
 let detail = emptyDetail('');

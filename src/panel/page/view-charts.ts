@@ -12,6 +12,8 @@ const RANGES = [
   { name: '24 h', ms: 24 * 60 * 60_000 },
 ] as const;
 
+const RESOLUTIONS = { sample: 'Every sample of the collector.', minute: 'One value a minute.' };
+
 let paint: ChartPainter | undefined;
 let place: HTMLElement | undefined;
 
@@ -73,7 +75,7 @@ function showState(detail: Detail): PageNode {
   }
   return detail.series.timesMs.length === 0
     ? emptyNote(detail.series.reason || 'Nothing was measured in this time.')
-    : h('p', { class: 'muted' }, `One value a ${detail.series.resolution}.`);
+    : h('p', { class: 'muted' }, RESOLUTIONS[detail.series.resolution]);
 }
 
 /** Called when the page has been shown. */

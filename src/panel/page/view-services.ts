@@ -22,7 +22,8 @@ const RUNS = new Set(['RUNNING', 'STARTING', 'BACKOFF']);
 export function showServices(partition: string, detail: Detail): PageNode {
   const services = detail.partition?.partition.services;
   if (services === undefined) return emptyNote('…');
-  if (services.length === 0) return emptyNote('It has no services.');
+  if (services.length === 0)
+    return emptyNote('None: the supervisor has no service of this partition.');
   return table(
     'Services',
     'services',
