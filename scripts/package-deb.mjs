@@ -23,7 +23,7 @@ import { renderCompletions, renderPages } from './package/documents.mjs';
 import { buildPrebuilt } from './package/native.mjs';
 import { abiOf, fetchNode, nodes } from './package/node.mjs';
 import { loadRegistry } from './package/registry.mjs';
-import { stagePackage } from './package/stage.mjs';
+import { fetchWheels, stagePackage } from './package/stage.mjs';
 import {
   debianArchitectures,
   manifest,
@@ -167,7 +167,7 @@ run(process.execPath, [join(root, 'scripts/build.mjs')]);
 const node = fetchNode(values.arch, nodes.bundled);
 const folder = join(packageFolder, `deb-${architecture}`);
 rmSync(folder, { recursive: true, force: true });
-const sbom = stagePackage(join(folder, HOME), { prebuilt, node });
+const sbom = stagePackage(join(folder, HOME), { prebuilt, wheels: fetchWheels(), node });
 bundleNode(folder, node);
 fitToNode(folder, values.arch, node);
 useOwnNode(folder);

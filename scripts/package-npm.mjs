@@ -9,7 +9,7 @@ import { writeChecksums } from './package/checksums.mjs';
 import { writePages } from './package/documents.mjs';
 import { buildPrebuilt } from './package/native.mjs';
 import { loadRegistry } from './package/registry.mjs';
-import { stagePackage } from './package/stage.mjs';
+import { fetchWheels, stagePackage } from './package/stage.mjs';
 import {
   filesBelow,
   manifest,
@@ -38,7 +38,7 @@ const prebuilt = Object.fromEntries(
 say('bundles');
 run(process.execPath, [join(root, 'scripts/build.mjs')]);
 const folder = join(packageFolder, 'npm');
-const sbom = stagePackage(folder, { prebuilt });
+const sbom = stagePackage(folder, { prebuilt, wheels: fetchWheels() });
 await addManual(folder);
 mkdirSync(outputFolder, { recursive: true });
 const packed = run('npm', ['pack', '--silent', '--pack-destination', outputFolder], {

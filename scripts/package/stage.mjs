@@ -32,7 +32,7 @@ const FOLDERS = ['bin', 'dist', 'docs', 'examples', 'promise-runner'];
 const UNWANTED = /(^|\/)(__pycache__|location\.cfg|.*\.code\.bin)$/;
 
 /** Wheels of scripts/package/wheels.txt, whose checksums pip verifies. */
-function fetchWheels() {
+export function fetchWheels() {
   const folder = join(packageFolder, 'wheels');
   if (existsSync(folder)) return folder;
   const venv = join(root, '.venv/buildout/bin/python');
@@ -80,16 +80,17 @@ function setModes(folder) {
 
 /**
  * Fills `folder` with the package; the bundles of dist/ must be built.
- * @param options prebuilt: folders of compiled files by processor; node: folder of a bundled Node
+ * @param options prebuilt: folders of compiled files by processor; wheels: folder of what buildout is
+ *   installed from; node: folder of a bundled Node
  */
-export function stagePackage(folder, { prebuilt, node }) {
+export function stagePackage(folder, { prebuilt, wheels, node }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   copyFiles(folder);
   for (const [arch, from] of Object.entries(prebuilt)) {
     cpSync(from, join(folder, 'prebuilt', `linux-${arch}`), { recursive: true });
   }
-  cpSync(fetchWheels(), join(folder, 'wheels'), { recursive: true });
+  if (wheels !== undefined) cpSync(wheels, join(folder, 'wheels'), { recursive: true });
   const packed = packedManifest(Object.keys(prebuilt));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`);
   const components = listComponents({ wheels: join(folder, 'wheels'), node });

@@ -1,0 +1,133 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { GLOBAL_OPTIONS } from '../../../src/cli/global-options.ts';
+import { COMMANDS, findCommand } from '../../../src/cli/registry.ts';
+import { repository } from '../../support/package-scripts.ts';
+
+const data = join(repository, 'scripts/package/debian');
+const units = readdirSync(join(data, 'units'));
+const read = (name: string) => readFileSync(join(data, name), 'utf8');
+const hasAnalyze = spawnSync('systemd-analyze', ['--version']).error === undefined;
+
+/** What `systemd-analyze verify` says of units in a root of their own. */
+function verify(change: (text: string) => string = (text) => text): string {
+  const root = mkdtempSync(join(tmpdir(), 'slapos-units-'));
+  try {
+    mkdirSync(join(root, 'usr/bin'), { recursive: true });
+    writeFileSync(join(root, 'usr/bin/slapos'), '#!/bin/sh\n');
+    chmodSync(join(root, 'usr/bin/slapos'), 0o755);
+    const folder = join(root, 'usr/lib/systemd/system');
+    mkdirSync(folder, { recursive: true });
+    for (const name of readdirSync('/usr/lib/systemd/system')) {
+      if (name.endsWith('.target'))
+        cpSync(join('/usr/lib/systemd/system', name), join(folder, name));
+    }
+    for (const name of units) writeFileSync(join(folder, name), change(read(`units/${name}`)));
+    const args = ['verify', '--man=no', `--root=${root}`, ...units];
+    const { stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+    return stdout + stderr;
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Command and options of a line that starts with `slapos`. */
+function parseLine(line: string) {
+  const words = line.split(/\s+/).slice(1);
+  const spec = findCommand(words.slice(0, 2).join(' '));
+  const known = [...(spec?.options ?? []), ...GLOBAL_OPTIONS].flatMap((option) => option.flags);
+  const options = words.filter((word) => word.startsWith('-')).map((word) => word.split('=')[0]);
+  const unknown = options.filter((option) => {
+    const spelling = (text: string) => text.replaceAll('_', '-');
+    return !known.some((flag) => spelling(flag) === spelling(option ?? ''));
+  });
+  return { isAvailable: spec?.load !== undefined, unknown };
+}
+
+describe('units', () => {
+  it.skipIf(!hasAnalyze)('are what systemd takes without a word', () => {
+    expect(verify()).toBe('');
+    expect(verify((text) => text.replace('OnCalendar=', 'OnCalender='))).not.toBe('');
+  });
+
+  it('run commands that there are', () => {
+    for (const name of units) {
+      for (const [, line = ''] of read(`units/${name}`).matchAll(/^Exec\w+=\/usr\/bin\/(.*)$/gm)) {
+        expect(parseLine(line), `${name}: ${line}`).toEqual({ isAvailable: true, unknown: [] });
+      }
+    }
+  });
+
+  it('do nothing on a host that is not configured', () => {
+    for (const name of units.filter((unit) => !unit.endsWith('.target'))) {
+      expect(read(`units/${name}`)).toContain('ConditionPathExists=/etc/opt/slapos/slapos.cfg\n');
+    }
+  });
+
+  it('leave services alone when the supervisor is lost or replaced', () => {
+    const text = read('units/slapos-supervisord.service');
+    for (const line of ['KillMode=process', 'Delegate=yes', 'OOMPolicy=continue']) {
+      expect(text).toContain(`\n${line}\n`);
+    }
+    expect(text).toContain('ExecReload=/usr/bin/slapos node supervisord --upgrade\n');
+  });
+
+  it('have a timer with a random delay for each command that cron would run', () => {
+    const timers = units.filter((name) => name.endsWith('.timer'));
+    expect(timers).toEqual(
+      ['format', 'instance', 'report', 'software'].map((name) => `slapos-${name}.timer`),
+    );
+    for (const name of timers) {
+      expect(read(`units/${name}`)).toMatch(/^RandomizedDelaySec=\d/m);
+      expect(units).toContain(name.replace('.timer', '.service'));
+    }
+  });
+});
+
+it('the lines of the example for cron are commands that there are', () => {
+  const lines = [...read('cron.d').matchAll(/ root (slapos .*)$/gm)].map(([, line]) => line ?? '');
+  expect(lines).toHaveLength(6);
+  for (const line of lines) {
+    const command = line.replace(/ >.*$/, '');
+    expect(parseLine(command), command).toEqual({ isAvailable: true, unknown: [] });
+  }
+  expect(COMMANDS.length).toBeGreaterThan(lines.length);
+});
+
+describe('maintainer scripts', () => {
+  it('are what sh can read', () => {
+    for (const name of ['postinst', 'prerm', 'postrm']) {
+      const { status, stderr } = spawnSync('sh', ['-n', join(data, name)], { encoding: 'utf8' });
+      expect({ name, status, stderr }).toEqual({ name, status: 0, stderr: '' });
+    }
+  });
+
+  it('neither configure, format nor enable anything', () => {
+    const commands = read('postinst').replace(/^\s*(#|echo).*$/gm, '');
+    expect(commands).not.toMatch(/\b(format|configure local|register|enable|restart slapos-sup)/);
+  });
+
+  it('remove only what is of the package itself', () => {
+    const removed = [...read('postrm').matchAll(/^\s*rm -r?f (.*)$/gm)].flatMap(([, paths = '']) =>
+      paths.split(' '),
+    );
+    expect(removed).toEqual([
+      '/var/lib/slapos-node',
+      '/var/log/slapos-node',
+      '/etc/udev/rules.d/10-slapos-node.rules',
+      '/etc/systemd/system/multi-user.target.wants/slapos-node.target',
+    ]);
+  });
+});
