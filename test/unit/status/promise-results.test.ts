@@ -1,6 +1,14 @@
 /** Results of promises, whatever a partition makes of its folder. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGridHost } from '../../../src/host/create-grid-host.ts';
 import type { LookRequest } from '../../../src/host/look.ts';
@@ -60,25 +68,28 @@ describe('PromiseReader', () => {
   it('follows no link, waits for no fifo and reads nothing large', async () => {
     const secret = site.write('secret.status.json', renderResult('secret'));
     site.write(`${FOLDER}/good.status.json`, renderResult('good'));
-    symlinkSync(secret, site.path(FOLDER, 'link.status.json'));
+    symlinkSync(secret, site.path(FOLDER, 'absolute.status.json'));
+    symlinkSync('../../../../secret.status.json', site.path(FOLDER, 'beneath.status.json'));
     execFileSync('mkfifo', [site.path(FOLDER, 'fifo.status.json')]);
     mkdirSync(site.path(FOLDER, 'folder.status.json'));
     truncateSync(site.write(`${FOLDER}/huge.status.json`, ''), 2 ** 40);
     site.write(`${FOLDER}/long.status.json`, renderResult('x'.repeat(64 * 1024)));
     expect(await titles()).toEqual(['good']);
-    expect((await read()).problem).toBe('5 of its promise results are none.');
+    expect((await read()).problem).toBe('6 of its promise results are none.');
   });
 
   it.each([
-    ['the folder of results', RESULTS, 'elsewhere'],
-    ['the folder of promises', '.slapgrid/promise', 'above'],
-    ['the folder of the node', '.slapgrid', 'top'],
+    ['the folder of results', RESULTS, '../../../elsewhere'],
+    ['the folder of promises', '.slapgrid/promise', '../../above'],
+    ['the folder of the node', '.slapgrid', '../top'],
+    ['the partition', '', 'elsewhere/..'],
   ])('follows no link in place of %s', async (_, path, target) => {
-    for (const real of ['elsewhere', 'above/result', 'top/promise/result']) {
+    for (const real of ['elsewhere', 'above/result', 'top/promise/result', RESULTS]) {
       site.write(`${real}/secret.status.json`, renderResult('secret'));
     }
     mkdirSync(site.path('slappart0', path, '..'), { recursive: true });
-    symlinkSync(site.path(target), site.path('slappart0', path));
+    symlinkSync(target, site.path('slappart0', path));
+    expect(existsSync(site.path(FOLDER, 'secret.status.json'))).toBe(true);
     const { problem, promises } = await read();
     expect(promises).toEqual([]);
     expect(problem).toContain('cannot be read');
