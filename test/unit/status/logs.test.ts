@@ -120,7 +120,7 @@ describe('logs of a partition', () => {
     const names = ['absolute', 'beneath', 'hard', 'folder', 'fifo', 'gone'];
     symlinkSync(site.path('secret'), site.path(FOLDER, 'absolute.log'));
     symlinkSync('../../../../secret', site.path(FOLDER, 'beneath.log'));
-    linkSync(site.path('secret'), site.path(FOLDER, 'hard.log'));
+    linkSync(site.path('slappart01/secret'), site.path(FOLDER, 'hard.log'));
     mkdirSync(site.path(FOLDER, 'folder.log'));
     execFileSync('mkfifo', [site.path(FOLDER, 'fifo.log')]);
     symlinkSync('/nowhere', site.path(FOLDER, 'gone.log'));
