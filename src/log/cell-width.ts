@@ -95,14 +95,19 @@ export function toAscii(text: string): string {
   return plain;
 }
 
-/** A text in lines of at most so many columns, two at least; an empty text is one empty line. */
+/**
+ * A text in lines of at most so many columns, two at least, broken at a blank where that leaves
+ * half a line; an empty text is one empty line.
+ */
 export function wrapCells(text: string, columns: number): string[] {
   const lines: string[] = [];
   let rest = text;
   do {
-    const { text: line, length } = takeCells(rest, Math.max(2, columns));
-    lines.push(line);
-    rest = rest.slice(length);
+    const whole = takeCells(rest, Math.max(2, columns));
+    const blank = whole.length < rest.length ? rest.lastIndexOf(' ', whole.length) : -1;
+    const isBroken = blank > whole.length / 2;
+    lines.push(isBroken ? takeCells(rest.slice(0, blank), columns).text : whole.text);
+    rest = rest.slice(isBroken ? blank + 1 : whole.length);
   } while (rest !== '');
   return lines;
 }

@@ -43,6 +43,14 @@ export interface SparklineScale {
   readonly isAscii: boolean;
 }
 
+/** A moment as the clock on the wall says it: `2026-11-21 15:40:48`. */
+export function renderTime(timeMs: number): string {
+  const time = new Date(timeMs);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
+  return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
+}
+
 /** A tenth of a processor is a full bar at least. */
 export const CPU_SCALE = { floor: 0.1 } as const;
 export const RSS_SCALE = { floor: 1024 * 1024, isSteady: true } as const;

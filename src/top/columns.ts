@@ -175,6 +175,8 @@ const PRIORITY = [
 
 /** Marks of the chosen row and of trouble, before the first column. */
 export const MARKS_WIDTH = 2;
+/** Between two columns; none is behind the last one. */
+const GAP = ' ';
 
 export interface PlanInput {
   readonly columns: number;
@@ -187,8 +189,8 @@ export interface PlanInput {
 /** The columns that are shown, with their widths. */
 export function planColumns(input: PlanInput): ColumnPlan[] {
   const widths = chooseColumns(input);
-  let spare = input.columns - MARKS_WIDTH;
-  for (const width of widths.values()) spare -= width + 1;
+  let spare = input.columns - MARKS_WIDTH + GAP.length;
+  for (const width of widths.values()) spare -= width + GAP.length;
   const grow = (column: Column | undefined, most: number) => {
     const width = column === undefined ? undefined : widths.get(column);
     if (column === undefined || width === undefined) return;
@@ -218,7 +220,7 @@ function chooseColumns({
   const rank = ({ key, sortedBy }: Column) =>
     key === 'name' ? -2 : sortedBy === sortBy ? -1 : PRIORITY.indexOf(key);
   const widths = new Map<Column, number>();
-  let room = columns - MARKS_WIDTH;
+  let room = columns - MARKS_WIDTH + GAP.length;
   const titleWidth = Math.max(TITLE.width, Math.min(USUAL_TITLE, longestTitle(partitions)));
   const names = partitions.map(({ reference }) => cellWidth(harmless(reference)));
   const nameWidth = Math.min(NAME_WIDTH, Math.max(NAME.width, ...names));
@@ -232,7 +234,7 @@ function chooseColumns({
     const fitting = wanted.find((group) => sumWidths(group.map(widthOf)) <= room) ?? [];
     for (const each of fitting) {
       widths.set(each, widthOf(each));
-      room -= widthOf(each) + 1;
+      room -= widthOf(each) + GAP.length;
     }
   }
   return widths;
@@ -240,7 +242,7 @@ function chooseColumns({
 
 /** With the blank behind each. */
 function sumWidths(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width + 1, 0);
+  return widths.reduce((sum, width) => sum + width + GAP.length, 0);
 }
 
 function longestTitle(partitions: readonly PartitionStatus[]): number {
@@ -258,9 +260,9 @@ export function renderTitles(
   const cells = plan.map(({ column: { align, sortedBy, title }, width }) => {
     const isSorted = sortedBy === sort.sortBy;
     const text = isSorted && title.length < width ? `${title}${arrow}` : title;
-    return span(`${fitCells(text, width, { align, mark: '' })} `, isSorted ? 'bold' : 'dim');
+    return span(fitCells(text, width, { align, mark: '' }), isSorted ? 'bold' : 'dim');
   });
-  return [span(' '.repeat(MARKS_WIDTH)), ...cells];
+  return [span(' '.repeat(MARKS_WIDTH)), ...spaceOut(cells)];
 }
 
 export function renderCells(
@@ -268,8 +270,15 @@ export function renderCells(
   input: CellInput,
   isAscii: boolean,
 ): Span[] {
-  return plan.map(({ column, width }) => {
+  const cells = plan.map(({ column, width }) => {
     const { style, text } = column.render(input, width, isAscii);
-    return { style, text: `${fitCells(text, width, { align: column.align })} ` };
+    return { style, text: fitCells(text, width, { align: column.align }) };
+  });
+  return spaceOut(cells);
+}
+
+function spaceOut(cells: readonly Span[]): Span[] {
+  return cells.map(({ style, text }, index) => {
+    return { style, text: index < cells.length - 1 ? text + GAP : text };
   });
 }

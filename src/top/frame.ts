@@ -9,6 +9,7 @@ import { layOut } from './layout.ts';
 import {
   cutLine,
   EMPTY_LINE,
+  flowFacts,
   harmless,
   type Line,
   line,
@@ -111,7 +112,7 @@ function emptyTable({ status }: TopData, { filter }: TopState): string {
     : `No partition has ${harmless(filter)} in its name.`;
 }
 
-function renderFoot({ data, state }: FrameInput): Line {
+function renderFoot({ data, size, state }: FrameInput): Line {
   if (state.question !== null) {
     const { partition, service } = state.question;
     const name = `${harmless(partition)}:${harmless(service)}`;
@@ -121,9 +122,10 @@ function renderFoot({ data, state }: FrameInput): Line {
     return line(span('Only with: ', 'bold'), span(`${harmless(state.filter)}_`));
   }
   if (state.notice !== '') return line(span(harmless(state.notice), 'bold'));
-  const hints = line(...listHints(state, data).flatMap(renderHint));
-  if (state.filter === '' || state.partition !== null || state.text !== null) return hints;
-  return line(span(`only ${harmless(state.filter)}  `, 'bold'), ...hints.spans);
+  const isFiltered = state.filter !== '' && state.partition === null && state.text === null;
+  const filter = isFiltered ? [[span(`only ${harmless(state.filter)}`, 'bold')]] : [];
+  const facts = [...filter, ...listHints(state, data).map(renderHint)];
+  return flowFacts(facts, size.columns)[0] ?? EMPTY_LINE;
 }
 
 type Hint = readonly [key: string, what: string];
@@ -131,21 +133,21 @@ type Hint = readonly [key: string, what: string];
 function listHints({ partition, text }: TopState, data: TopData): readonly Hint[] {
   const back: Hint = ['q', 'back'];
   if (text?.subject.kind === 'log') return [back, ['Tab', 'stdout/stderr'], ['End', 'follow']];
-  if (text !== null) return [back];
+  if (text !== null) return [back, ['j k', 'scroll']];
   if (findPartition(data.status, partition) === undefined) {
     const sort: Hint = ['<>', 'sort'];
     return [
       ['?', 'help'],
       ['q', 'quit'],
-      ['Enter', 'look into'],
+      ['Enter', 'open'],
       sort,
       ['r', 'reverse'],
       ['/', 'filter'],
     ];
   }
-  return [['?', 'help'], back, ['t', 'log'], ['R', 'restart'], ['Enter', 'in full']];
+  return [['?', 'help'], back, ['t', 'log'], ['R', 'restart'], ['Enter', 'open']];
 }
 
 function renderHint([key, what]: Hint): Span[] {
-  return [span(key, 'bold'), span(` ${what}  `, 'dim')];
+  return [span(key, 'bold'), span(` ${what}`, 'dim')];
 }

@@ -6,6 +6,7 @@ import {
   renderBytes,
   renderCpu,
   renderSparkline,
+  renderTime,
   type SparklineScale,
 } from './amount.ts';
 import type { TopData } from './data.ts';
@@ -78,7 +79,7 @@ export function renderNodeHead(data: TopData, columns: number): Line[] {
   const name = status.computerId === '' ? 'this computer' : harmless(status.computerId);
   return flowFacts(
     [
-      [span(name, 'bold'), span(` ${clockTime(status.takenAtMs)}`, 'dim')],
+      [span(name, 'bold'), span(` ${renderTime(status.takenAtMs).slice(-8)}`, 'dim')],
       ...stateFacts(status),
       ...machineFacts(machine),
       fact('figures', harmless(figures)),
@@ -86,12 +87,6 @@ export function renderNodeHead(data: TopData, columns: number): Line[] {
     ],
     columns,
   );
-}
-
-function clockTime(timeMs: number): string {
-  const time = new Date(timeMs);
-  const two = (value: number) => String(value).padStart(2, '0');
-  return [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':');
 }
 
 function machineFacts({ load, memoryBytes, pressure }: MachineLoad): Fact[] {

@@ -2,30 +2,35 @@
 import { wrapCells } from '../log/cell-width.ts';
 import { makePrintable } from '../log/printable.ts';
 import type { PartitionStatus, PromiseStatus, ServiceStatus } from '../status/model.ts';
-import { renderSpan } from './amount.ts';
+import { renderSpan, renderTime } from './amount.ts';
 import type { TopData } from './data.ts';
 import type { TextSubject, TopState } from './state.ts';
 
-export const HELP = `slapos node top
-
-  arrows, j k          choose
-  PageUp PageDown, g G further, to the first, to the last
-  Enter                look into a partition, read a promise or a service in full
-  q, Esc               back, then out
-
-  c m i n d p a        sort by cpu, memory, disk traffic, network, disk, promises, name
-  < >                  sort by the column before or after
-  r                    turn the order round
-  /                    show only what contains a text; Esc shows everything again
-
-In a partition
-  t                    follow the log of the chosen service; Tab changes to its errors
-  R                    restart the chosen service, after a question
-
-Ctrl-L draws anew, Ctrl-Z suspends, Ctrl-C ends.
-
-! marks what failed. SVC is services that run of all, PROM promises that pass of all.
-CPU% is of one processor. READ and WRITE are of the disk, IN and OUT of the partition's tap.`;
+/** Keys and what they do; a text without keys stands for itself. */
+const HELP: ReadonlyArray<readonly [keys: string, meaning: string]> = [
+  ['arrows, j k', 'choose'],
+  ['PageUp PageDown', 'go further'],
+  ['Home End, g G', 'to the first, to the last'],
+  ['Enter', 'open a partition; show a promise or a service in full'],
+  ['q, Esc', 'back, then out'],
+  ['', ''],
+  ['c m i n d p a', 'sort by cpu, memory, disk traffic, network, disk, promises, name'],
+  ['< >', 'sort by the column before or after'],
+  ['r', 'turn the order round'],
+  ['/', 'show only what contains a text; Esc shows everything again'],
+  ['', ''],
+  ['t', 'in a partition: follow the log of the chosen service; Tab changes to its errors'],
+  ['R', 'in a partition: restart the chosen service, after a question'],
+  ['', ''],
+  ['Ctrl-L', 'draw anew'],
+  ['Ctrl-Z, Ctrl-C', 'suspend, end'],
+  ['', ''],
+  ['', '! marks what failed.'],
+  ['', 'SVC is services that run of all, PROM promises that pass of all.'],
+  ['', 'CPU% is of one processor.'],
+  ['', 'READ and WRITE are of the disk, IN and OUT of the tap of the partition.'],
+];
+const KEYS_WIDTH = 18;
 
 const TAB = '        ';
 
@@ -33,11 +38,21 @@ const TAB = '        ';
 export function listTextLines(state: TopState, data: TopData, columns: number): string[] {
   const { text } = state;
   if (text === null) return [];
+  if (text.subject.kind === 'help') return HELP.flatMap((entry) => wrapHelp(entry, columns));
   return listSource(text.subject, state, data).flatMap((one) => wrapCells(one, columns));
 }
 
-function listSource(subject: TextSubject, state: TopState, data: TopData): string[] {
-  if (subject.kind === 'help') return HELP.split('\n');
+function wrapHelp([keys, meaning]: (typeof HELP)[number], columns: number): string[] {
+  if (keys === '') return wrapCells(meaning, columns);
+  const lines = wrapCells(meaning, columns - KEYS_WIDTH);
+  return lines.map((text, index) => (index === 0 ? keys : '').padEnd(KEYS_WIDTH) + text);
+}
+
+function listSource(
+  subject: Exclude<TextSubject, { kind: 'help' }>,
+  state: TopState,
+  data: TopData,
+): string[] {
   if (subject.kind === 'log') return listLog(subject, state, data);
   const partition = data.status.partitions.find(({ reference }) => reference === state.partition);
   const lines =
@@ -92,9 +107,7 @@ function describeService(
   if (service === undefined) return undefined;
   const { exitStatus, pid, reason, startedAtMs, state, stoppedAtMs } = service;
   const since = (timeMs: number | null) =>
-    timeMs === null
-      ? 'never'
-      : `${new Date(timeMs).toISOString()}, ${renderSpan(nowMs - timeMs)} ago`;
+    timeMs === null ? 'never' : `${renderTime(timeMs)}, ${renderSpan(nowMs - timeMs)} ago`;
   return [
     `state    ${state}`,
     `pid      ${pid ?? 'none'}`,

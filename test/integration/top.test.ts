@@ -95,7 +95,7 @@ requires('root', 'netns')('node top', () => {
     terminal.type('t');
     await terminal.sees(/^started\\x1b\[2J\\x07 evil$/m);
     terminal.type('?');
-    await terminal.sees(/Ctrl-Z suspends/);
+    await terminal.sees(/Ctrl-Z, Ctrl-C +suspend/);
     terminal.type('qq');
     await settled(() => rowOf('SERVICES') < 0 && rowOf('PARTITION') > 0, 'back');
     terminal.type('q');

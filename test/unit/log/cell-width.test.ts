@@ -60,6 +60,9 @@ describe('wrapCells', () => {
     expect(wrapCells('', 5)).toEqual(['']);
     expect(wrapCells('abcdef', 4)).toEqual(['abcd', 'ef']);
     expect(wrapCells('日本語', 5)).toEqual(['日本', '語']);
+    expect(wrapCells('one two three', 9)).toEqual(['one two', 'three']);
+    expect(wrapCells('one two', 3)).toEqual(['one', 'two']);
+    expect(wrapCells('a bcdefgh', 5)).toEqual(['a bcd', 'efgh']);
     const pile = `a${'\u0301'.repeat(50)}b`;
     expect(wrapCells(pile, 2)).toEqual(['a\u0301\u0301\u0301b']);
     expect(takeCells(pile, 1).length).toBe(51);
