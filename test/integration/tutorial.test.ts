@@ -1,32 +1,60 @@
-/** `docs/tutorial.md`, typed as it stands on a machine of its own. */
+/** `docs/tutorial.md` and `docs/backup.md`, typed as they stand on a machine of its own. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from '../../src/host/native.ts';
-import { joinBlocks, readShellBlocks } from '../support/document-blocks.ts';
+import { type DocumentBlock, joinBlocks, readShellBlocks } from '../support/document-blocks.ts';
 import { requires } from '../support/requires.ts';
 
 const BIN = '/srv/tutorial-bin';
 /** The namespace has its own /etc and /srv; /opt and /var of the host are not to be touched either. */
 const PREPARE =
-  'for folder in /opt /var/log; do mount -t tmpfs -o mode=0755 tutorial $folder; done';
-/** Services and supervisor outlive the script, as they should. */
-const CLEAN = `
-slapos node supervisorctl shutdown || true
-ip link del br0 || true
-rm -rf /srv/slapgrid /etc/opt/slapos /etc/cron.d/slapos
+  'for folder in /opt /var/log /var/backups; do mount -t tmpfs -o mode=0755 tutorial $folder; done';
+/** All that is not in the backup. */
+const LOSE = `
+slapos node supervisorctl shutdown
+while [ -S /srv/slapgrid/sv.sock ]; do sleep 0.1; done
+rm -rf /srv/slapgrid /opt/slapgrid /opt/slapos/slap* /etc/opt/slapos
+for number in 0 1 2; do userdel slapuser$number; done
+userdel slapsoft
+ip address flush dev br0 scope global && ip address add fd5a:1e:0:1::1/64 dev br0 nodad
 `;
+const CLEAN = 'slapos node supervisorctl shutdown; ip link del br0; rm -rf /srv/slapgrid';
+const TELL = 'slapos service info greeter; stat -c "%n %U %a" /srv/slapgrid/slappart*';
+const ANSWER = 'curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 "$url"';
 
-requires('root', 'netns')('the tutorial', () => {
-  it('works as it stands', () => {
+function blocksOf(name: string): DocumentBlock[] {
+  return readShellBlocks(join(packageRoot(), 'docs', name));
+}
+
+/** Up to the first service; backup, loss and return; the rest. */
+function writeScript(): string {
+  const tutorial = blocksOf('tutorial.md');
+  const cut = tutorial.findIndex(({ section }) => section.startsWith('7.'));
+  const [save, ...restore] = blocksOf('backup.md');
+  if (cut < 0 || save === undefined) throw new Error('the documents have other sections now');
+  return [
+    'set -euo pipefail',
+    joinBlocks(tutorial.slice(0, cut)),
+    joinBlocks([save]),
+    `before=$(${TELL})\n${LOSE}`,
+    joinBlocks(restore),
+    `test "$before" = "$(${TELL})"\n${ANSWER} | grep greeter`,
+    joinBlocks(tutorial.slice(cut)),
+    'echo "== done"',
+  ].join('\n');
+}
+
+requires('root', 'netns')('tutorial and backup', () => {
+  it('work as they stand', () => {
     mkdirSync(BIN);
     const origin = process.env['SLAPOS_PACKAGE'] ?? packageRoot();
     symlinkSync(join(origin, 'bin', 'slapos'), join(BIN, 'slapos'));
-    const script = joinBlocks(readShellBlocks(join(packageRoot(), 'docs', 'tutorial.md')));
-    const whole = `${PREPARE}\n(${script})\nstatus=$?\n${CLEAN}\nexit $status`;
-    const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'bash', '-c', whole], {
+    const script = `${PREPARE}\n(${writeScript()})\nstatus=$?\n${CLEAN}\nexit $status`;
+    const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'bash', '-c', script], {
       encoding: 'utf8',
+      timeout: 240_000,
       env: { PATH: `${BIN}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: '/root', LANG: 'C.UTF-8' },
     });
     rmSync(BIN, { recursive: true });
