@@ -37,14 +37,38 @@ export async function refreshCertificate(
         { cause: error },
       );
     });
-  const folder = context.host.openFolder(repository);
-  const options = ownedBy(context.host, partition.owner, 0o400);
-  for (const [name, text] of [
-    [`${partition.id}.crt`, certificate],
-    [`${partition.id}.key`, key],
+  for (const [kind, name, text] of [
+    ['certificate', `${partition.id}.crt`, certificate],
+    ['key', `${partition.id}.key`, key],
   ] as const) {
-    if ((await folder.readText(name)) !== text) await folder.write(name, text, options);
+    await refreshFile(context, partition, { repository, kind, name, text });
   }
+}
+
+interface WantedFile {
+  readonly repository: string;
+  readonly kind: 'certificate' | 'key';
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A file that is as wanted is not touched; one that belongs to somebody else is made anew. */
+async function refreshFile(
+  { host }: GridContext,
+  { owner, log }: Partition,
+  { repository, kind, name, text }: WantedFile,
+): Promise<void> {
+  const folder = host.openFolder(repository);
+  const options = ownedBy(host, owner, 0o400);
+  const path = join(repository, name);
+  const present = await folder.readText(name);
+  if (present === text) {
+    const status = await folder.stat(name);
+    const { uid = status?.uid, gid = status?.gid } = options;
+    if (status?.uid === uid && status?.gid === gid) return;
+  } else if (present === undefined) log.info(`Missing ${kind} file. Creating '${path}'`);
+  else log.info(`Changed ${kind} content. Updating '${path}'`);
+  await folder.write(name, text, options);
 }
 
 /** Removes key and certificate of a partition that was destroyed. */

@@ -1,6 +1,7 @@
 /** Rows of "Edge cases worth a test" and options of spec/grid.md 7 that `passes.test.ts` has not. */
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -281,6 +282,21 @@ requires('root', 'netns')('edge cases of node instance', () => {
       expect(readFileSync('/srv/slappart0.key', 'utf8')).toBe('key of slappart0');
       expect(statSync('/srv/slappart0.key').mode & 0o777).toBe(0o400);
       expect(statSync('/srv/slappart0.crt').ino).toBe(before[0]);
+    });
+
+    it('belong to the partition, and the log tells what was done to them', async () => {
+      const told = () => site.log.lines.filter((line) => line.includes('/srv/slappart0.'));
+      await pass();
+      expect(told()).toEqual([
+        "INFO Missing certificate file. Creating '/srv/slappart0.crt'",
+        "INFO Missing key file. Creating '/srv/slappart0.key'",
+      ]);
+      chownSync('/srv/slappart0.crt', 1, 1);
+      writeFileSync('/srv/slappart0.key', 'old');
+      await pass({ force: true });
+      expect(told()).toEqual(["INFO Changed key content. Updating '/srv/slappart0.key'"]);
+      const owners = ['crt', 'key'].map((name) => statSync(`/srv/slappart0.${name}`).uid);
+      expect(owners).toEqual([partitionUid(0), partitionUid(0)]);
     });
 
     it('tell when the Master does not know the partition', async () => {
