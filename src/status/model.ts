@@ -16,10 +16,21 @@ export interface NodeStatus {
   readonly consumption: Availability & {
     readonly source: 'daemon' | 'database' | 'samples' | 'none';
   };
+  /** Of the node and its partitions; absent where nobody looked, or there are none. */
+  readonly certificates?: readonly CertificateStatus[];
   /** What else of the node could not be read, a line each. */
   readonly problems?: readonly string[];
   /** In the order of the partitions' numbers. */
   readonly partitions: readonly PartitionStatus[];
+}
+
+export interface CertificateStatus {
+  /** `node`, or the name of a partition. */
+  readonly name: string;
+  /** `valid`, `expires soon`, `expired`, `not its key`, … (docs/register.md) */
+  readonly state: string;
+  /** Milliseconds since the epoch; null when it cannot be read. */
+  readonly notAfterMs: number | null;
 }
 
 /** Whether something could be asked. */

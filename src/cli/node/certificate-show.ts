@@ -1,15 +1,11 @@
 /** Handler of `slapos node certificate show`. */
 import { requireValue } from '../../config/values.ts';
-import { createHostFiles } from '../../host/host-files.ts';
-import {
-  isUsable,
-  type KnownCertificate,
-  observeCertificates,
-} from '../../pki/node-certificates.ts';
+import { isUsable, type KnownCertificate } from '../../pki/node-certificates.ts';
 import { boundedText } from '../../slap/bounded-text.ts';
 import type { CommandContext } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { renderTable } from '../table.ts';
+import { readCertificates } from './certificate-paths.ts';
 
 const DAY_MS = 86_400_000;
 const TITLES = ['name', 'common name', 'valid from', 'valid until', 'days left', 'state'];
@@ -17,12 +13,9 @@ const TITLES = ['name', 'common name', 'valid from', 'valid until', 'days left',
 export async function run(context: CommandContext): Promise<number> {
   const { config, options, output } = context;
   const nowMs = Date.now();
-  const paths = {
-    certFile: requireValue(config, 'slapos', 'cert_file'),
-    keyFile: requireValue(config, 'slapos', 'key_file'),
-    repository: config.get('slapos', 'certificate_repository_path') || undefined,
-  };
-  const known = await observeCertificates(paths, createHostFiles(), nowMs);
+  // Tells which key is missing, where one is.
+  for (const key of ['cert_file', 'key_file']) requireValue(config, 'slapos', key);
+  const known = await readCertificates(context);
   if (options['format'] === 'json') output.line(JSON.stringify(known.map(toJson), undefined, 2));
   else
     for (const line of renderTable(

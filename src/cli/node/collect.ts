@@ -2,9 +2,8 @@
 import { parseInterval, parseListen } from '../../collect/daemon/interval.ts';
 import { runCollect } from '../../collect/run.ts';
 import { parseCollectSettings } from '../../collect/settings.ts';
-import type { Config } from '../../config/config.ts';
-import { createHostFiles } from '../../host/host-files.ts';
 import type { CommandContext } from '../command.ts';
+import { readCertificates } from './certificate-paths.ts';
 import { createCollectHost } from './collect-host.ts';
 
 /** Exit 0, or 1 when a mandatory part failed (spec/collect.md 1). */
@@ -16,9 +15,10 @@ export async function run(context: CommandContext): Promise<number> {
 }
 
 async function startDaemon(
-  { options, config }: CommandContext,
+  context: CommandContext,
   input: Parameters<typeof runCollect>[0],
 ): Promise<number> {
+  const { options } = context;
   const intervalMs = parseInterval(String(options['interval'] ?? '1s'));
   const listen =
     options['listen'] === undefined ? undefined : parseListen(String(options['listen']));
@@ -26,21 +26,13 @@ async function startDaemon(
   const { openProcessReader } = await import('../../host/process-reader.ts');
   const kind = options['reader'] as 'auto' | 'bpf' | 'procfs' | undefined;
   const reader = await openProcessReader({ kind: kind ?? 'auto', isAccounting: true });
-  const readExpiries = () => readExpiriesOf(config);
-  return runDaemon({ ...input, intervalMs, listen, reader, ownCost, readExpiries });
+  const look = () => readExpiries(context);
+  return runDaemon({ ...input, intervalMs, listen, reader, ownCost, readExpiries: look });
 }
 
 /** Those that can be read; what is wrong with the others, `node certificate show` tells. */
-async function readExpiriesOf(config: Config) {
-  const [certFile, keyFile, repository] = [
-    'cert_file',
-    'key_file',
-    'certificate_repository_path',
-  ].map((key) => config.get('slapos', key) || undefined);
-  if (certFile === undefined || keyFile === undefined) return [];
-  const { observeCertificates } = await import('../../pki/node-certificates.ts');
-  const paths = { certFile, keyFile, repository };
-  const known = await observeCertificates(paths, createHostFiles(), Date.now());
+async function readExpiries(context: CommandContext) {
+  const known = await readCertificates(context);
   return known.flatMap(({ name, facts }) =>
     facts === undefined ? [] : [{ name, notAfterMs: facts.notAfterMs }],
   );

@@ -1,6 +1,8 @@
 /** `slapos node status --format json`: the model of the node (docs/status.md); looks only. */
+import { errorMessage } from '../../errors/slapos-error.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { makeJsonPrintable, makePrintable } from '../../log/printable.ts';
+import type { NodeStatus } from '../../status/model.ts';
 import { readNodeStatus } from '../../status/read-status.ts';
 import { judgeNames, selectStatus } from '../../status/select-status.ts';
 import { parseStatusSettings } from '../../status/settings.ts';
@@ -8,6 +10,7 @@ import { openStatusSources, type StatusSources } from '../../status/sources.ts';
 import { EXIT } from '../../supervisor/ctl/session.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
 import type { CommandContext } from '../command.ts';
+import { readCertificates } from './certificate-paths.ts';
 
 /** Resolves to the exit status that the same words without `--format json` end with. */
 export async function showStatusJson(
@@ -16,7 +19,7 @@ export async function showStatusJson(
 ): Promise<number> {
   const sources = openStatusSources(parseStatusSettings(context.config, context.cwd));
   try {
-    const status = await readNodeStatus(sources);
+    const status = await withCertificates(await readNodeStatus(sources), context);
     context.output.line(makeJsonPrintable(JSON.stringify(selectStatus(status, names), null, 2)));
     if (!status.supervisor.isAvailable) {
       process.stderr.write(`${makePrintable(status.supervisor.reason)}\n`);
@@ -29,6 +32,19 @@ export async function showStatusJson(
     return errors.length > 0 ? EXIT.UNKNOWN : 0;
   } finally {
     sources.close();
+  }
+}
+
+/** Nobody but root can read the keys: others see the node without them. */
+async function withCertificates(status: NodeStatus, context: CommandContext): Promise<NodeStatus> {
+  try {
+    const certificates = (await readCertificates(context)).map(({ name, state, facts }) => {
+      return { name, state, notAfterMs: facts?.notAfterMs ?? null };
+    });
+    return certificates.length === 0 ? status : { ...status, certificates };
+  } catch (error) {
+    const problem = `Cannot look at the certificates: ${errorMessage(error)}`;
+    return { ...status, problems: [...(status.problems ?? []), problem] };
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { NodeStatus } from '../../../src/status/model.ts';
 import { RegistrationScene } from '../../support/registration-scene.ts';
 import { runSlapos } from '../../support/run-slapos.ts';
 
@@ -61,6 +62,13 @@ test('what is valid, expires, has expired, and is broken', async () => {
     slappart5: 'unreadable',
     slappart10: 'expires soon',
   });
+});
+
+test('the model of the node has them', async () => {
+  const { stdout } = await runSlapos(['node', 'status', '--format', 'json', ...cfg]);
+  const { certificates } = JSON.parse(stdout) as NodeStatus;
+  const notAfterMs = expect.any(Number);
+  expect(certificates).toEqual([{ name: 'node', state: 'valid', notAfterMs }]);
 });
 
 test('a person renews the certificate of the node', async () => {
