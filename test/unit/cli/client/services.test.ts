@@ -60,7 +60,11 @@ describe('services and computers', () => {
       ['connection-parameters', { url: 'http://x/' }],
       ['status', 'unsupported'],
     ]);
-    expect(JSON.parse((await slapos('info', 's')).stdout)).toMatchObject({ shared: true });
+    const shared = JSON.parse((await slapos('info', 's')).stdout);
+    expect(shared).toMatchObject({ shared: true });
+    // No partition of this machine.
+    const told = JSON.parse((await slapos('service', 'info', 's', '--format', 'json')).stdout);
+    expect(told).toEqual({ ...shared, partition: null });
   });
 
   test('what does not exist', async () => {
