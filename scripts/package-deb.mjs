@@ -152,7 +152,8 @@ function addWants(folder) {
   const wants = join(system, 'slapos-node.target.wants');
   mkdirSync(wants);
   const units = readdirSync(system).filter((name) => name.endsWith('.timer'));
-  for (const name of [...units, 'slapos-supervisord.service', 'slapos-collect.service']) {
+  const services = ['boot', 'collect', 'supervisord'].map((name) => `slapos-${name}.service`);
+  for (const name of [...units, ...services]) {
     symlinkSync(`../${name}`, join(wants, name));
   }
 }

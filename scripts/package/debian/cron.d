@@ -8,4 +8,4 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 0 0 * * * root slapos node report --maximal_delay=3600 --verbose --logfile=/var/log/slapos-node/report.log >/dev/null 2>&1
 0 * * * * root slapos node format --verbose --logfile=/var/log/slapos-node/format.log >/dev/null 2>&1
 * * * * * root slapos node collect --logfile=/var/log/slapos-node/collect.log >/dev/null 2>&1
-@reboot root slapos node format --now --verbose --logfile=/var/log/slapos-node/format.log >/dev/null 2>&1
+@reboot root slapos node boot --verbose --logfile=/var/log/slapos-node/boot.log >/dev/null 2>&1
