@@ -1,5 +1,4 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { listGroupWords } from './completion-words.ts';
 
 /** A word in single quotes as zsh reads it. */
 function quote(text: string): string {
@@ -38,10 +37,20 @@ function argumentsLine(command: CommandSpec): string {
   return `_arguments ${specs.join(' ')} '*: :_files'`;
 }
 
-function groupCase(group: string, commands: readonly CommandSpec[]): string {
-  const members = commands.filter((command) => command.words.startsWith(`${group} `));
-  const pairs = members.map((each) => [each.words.slice(group.length + 1), each.summary] as const);
-  return `    ${quote(group)}) ${describeLine('command', pairs)} ;;\n`;
+/** Words that may follow each path of words that names no command yet, with what they are. */
+function listPrefixes(commands: readonly CommandSpec[]): Map<string, Map<string, string>> {
+  const prefixes = new Map<string, Map<string, string>>();
+  for (const { words, summary } of commands) {
+    const path = words.split(' ');
+    for (const [index, word] of path.entries()) {
+      const before = path.slice(0, index).join(' ');
+      const next = prefixes.get(before) ?? new Map<string, string>();
+      const isCommand = index === path.length - 1;
+      if (isCommand || !next.has(word)) next.set(word, isCommand ? summary : `${word} commands`);
+      prefixes.set(before, next);
+    }
+  }
+  return prefixes;
 }
 
 /**
@@ -49,26 +58,23 @@ function groupCase(group: string, commands: readonly CommandSpec[]): string {
  * @param name command to complete, made of letters, digits, `.`, `_`, `+` and `-`
  */
 export function renderZshCompletion(name: string, commands: readonly CommandSpec[]): string {
-  const groups = listGroupWords(commands);
-  const single = commands.filter((command) => !command.words.includes(' '));
-  const first = [
-    ...groups.map((group) => [group, `${group} commands`] as const),
-    ...single.map((command) => [command.words, command.summary] as const),
-  ];
-  const cases = commands
-    .map((command) => `    ${quote(command.words)}) ${argumentsLine(command)} ;;\n`)
-    .join('');
+  const prefixes = listPrefixes(commands);
+  const known = [...prefixes.keys(), ...commands.map(({ words }) => words)].filter(Boolean);
+  const nodes = [...prefixes].map(
+    ([path, next]) => `    ${quote(path)}) ${describeLine('command', [...next])} ;;\n`,
+  );
+  const leaves = commands.map((each) => `    ${quote(each.words)}) ${argumentsLine(each)} ;;\n`);
   return `#compdef ${name}
-# The words before the cursor that name a command, without options.
-local -a list typed
-local at
-typed=( \${\${words[2,CURRENT-1]}:#-*} )
-at="\${typed[1]}"
+# The words before the cursor that name a command, whatever options stand between them.
+local -a list
+local at word
+for word in \${\${words[2,CURRENT-1]}:#-*}; do
+    case "\${at:+$at }$word" in
+        ${known.map(quote).join('|')}) at="\${at:+$at }$word" ;;
+        *) break ;;
+    esac
+done
 case "$at" in
-    ${groups.map(quote).join('|')}) [[ -z "\${typed[2]}" ]] || at="$at \${typed[2]}" ;;
-esac
-case "$at" in
-    '') ${describeLine('command', first)} ;;
-${groups.map((group) => groupCase(group, commands)).join('')}${cases}esac
+${nodes.join('')}${leaves.join('')}esac
 `;
 }

@@ -83,6 +83,15 @@ describe('completion', () => {
   }
 });
 
+it('completion for zsh follows commands of three words', () => {
+  const [three] = registry.COMMANDS.map(({ words }) => words.split(' ')).filter(
+    (words) => words.length === 3,
+  );
+  const text = documents.renderCompletions(registry)['zsh/vendor-completions/_slapos'] ?? '';
+  const prefix = three?.slice(0, 2).join(' ') ?? '';
+  expect(text).toMatch(new RegExp(`^ {4}'${prefix}'\\) list=\\(.*'${three?.[2]}:`, 'm'));
+});
+
 it('the udev rule of the package gives way to the one that format installs', () => {
   expect(UDEV_RULE_PATH.split('/').at(-1)).toBe('10-slapos-node.rules');
   expect(registry.renderUdevRule({ tapBaseName: 'slaptap' })).toMatch(/^ACTION=="add".*\n$/);
