@@ -1,6 +1,6 @@
 /** The archive of a release from the cache into a file, with its progress. */
 import { renderByteSize } from '../config/byte-size.ts';
-import { errorCode, SlaposError } from '../errors/slapos-error.ts';
+import { SlaposError } from '../errors/slapos-error.ts';
 import { ownedBy } from '../grid/owner.ts';
 import type { PartFile } from '../host/grid-host.ts';
 import type { CacheClient } from '../networkcache/client.ts';
@@ -57,8 +57,8 @@ async function openPart({ context, owner, root }: Build, path: string): Promise<
   const options = ownedBy(context.host, owner, 0o600);
   try {
     return await root.openPart(path, options);
-  } catch (error) {
-    if (errorCode(error) !== 'SLAPOS_ERR_UNSAFE_PATH') throw error;
+  } catch {
+    // Something else than a file of ours stands there.
     await root.remove(path);
     return await root.openPart(path, options);
   }

@@ -1,6 +1,7 @@
 /** A shacache and shadir server in memory (spec/networkcache.md 2), with faults on demand. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface CacheFaults {
@@ -8,6 +9,11 @@ export interface CacheFaults {
   cutAfter: number[];
   /** Whether a cut blob can be asked for from where it stopped. */
   hasRanges: boolean;
+  /** Answered to each question about a key, and about a blob. */
+  dirStatus: number | undefined;
+  cacheStatus: number | undefined;
+  /** No length of blobs is told. */
+  hasNoLength: boolean;
   /** Of every blob; a part is given only to who names this one. */
   etag: string | undefined;
   /** Called when a connection is closed in the middle. */
@@ -18,7 +24,8 @@ export interface CacheFaults {
   wrongDigest: string | undefined;
 }
 
-export async function startCacheServer() {
+/** @param tls makes it a server of https */
+export async function startCacheServer(tls?: ServerOptions) {
   const blobs = new Map<string, Buffer>();
   const entries = new Map<string, Array<readonly [string, string]>>();
   const seen: string[] = [];
@@ -26,12 +33,15 @@ export async function startCacheServer() {
   const faults: CacheFaults = {
     cutAfter: [],
     hasRanges: false,
+    dirStatus: undefined,
+    cacheStatus: undefined,
+    hasNoLength: false,
     etag: undefined,
     onCut: undefined,
     uploadStatuses: [],
     wrongDigest: undefined,
   };
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await readAll(request);
     const target = request.url ?? '';
     const { 'if-range': condition, range } = request.headers;
@@ -39,11 +49,16 @@ export async function startCacheServer() {
     seen.push([request.method, target, ...asked].join(' ').trimEnd());
     authorizations.push(request.headers.authorization);
     const [, service = '', name = ''] = target.split('/');
-    const failed = request.method === 'GET' ? undefined : faults.uploadStatuses.shift();
-    if (failed !== undefined) return void response.writeHead(failed).end();
+    const status = service === 'dir' ? faults.dirStatus : faults.cacheStatus;
+    const failed = request.method === 'GET' ? status : faults.uploadStatuses.shift();
+    // Whoever follows it finds what was asked for.
+    const location = `/${service}/${name}?again`;
+    if (failed !== undefined && !target.endsWith('?again')) {
+      return void response.writeHead(failed, { location }).end();
+    }
     if (service === 'dir') return void answerDir(request, response, name, body);
     return void answerCache(request, response, name, body);
-  });
+  };
   const answerDir = (
     request: IncomingMessage,
     response: ServerResponse,
@@ -75,11 +90,13 @@ export async function startCacheServer() {
     if (blob === undefined) return response.writeHead(404).end();
     return sendBlob(request, response, blob, faults);
   };
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const scheme = tls === undefined ? 'http' : 'https';
   return {
-    cacheUrl: `http://127.0.0.1:${port}/cache`,
-    dirUrl: `http://127.0.0.1:${port}/dir/`,
+    cacheUrl: `${scheme}://127.0.0.1:${port}/cache`,
+    dirUrl: `${scheme}://127.0.0.1:${port}/dir/`,
     blobs,
     entries,
     /** `GET /dir/<key>`, with the range if there is one. */
@@ -115,7 +132,7 @@ function sendBlob(
   const rest = blob.subarray(from);
   const cut = faults.cutAfter.shift();
   response.writeHead(from > 0 ? 206 : 200, {
-    'content-length': String(rest.length),
+    ...(faults.hasNoLength ? {} : { 'content-length': String(rest.length) }),
     ...(from > 0 ? { 'content-range': `bytes ${from}-${blob.length - 1}/${blob.length}` } : {}),
     ...(faults.hasRanges ? { 'accept-ranges': 'bytes' } : {}),
     ...(faults.etag === undefined ? {} : { etag: faults.etag }),
