@@ -115,9 +115,9 @@ function parseMachine(values: Readonly<Record<string, unknown>>): Machine | unde
 
 /** `('debian', '8.10', '')` */
 function parseTuple(text: string): readonly string[] | undefined {
-  const match = /^\(\s*(.*?),?\s*\)$/.exec(text.trim());
-  if (match === null) return undefined;
-  const items = (match[1] ?? '').match(/'[^']*'|"[^"]*"/g) ?? [];
+  const tuple = text.length <= MAX_SHOWN ? text.trim() : '';
+  if (!tuple.startsWith('(') || !tuple.endsWith(')')) return undefined;
+  const items = tuple.match(/'[^']*'|"[^"]*"/g) ?? [];
   return items.map((item) => item.slice(1, -1));
 }
 

@@ -12,6 +12,8 @@ export interface CacheFaults {
   /** Answered to each question about a key, and about a blob. */
   dirStatus: number | undefined;
   cacheStatus: number | undefined;
+  /** How much too late the parts begin that it gives. */
+  rangeShiftBytes: number;
   /** No length of blobs is told. */
   hasNoLength: boolean;
   /** Of every blob; a part is given only to who names this one. */
@@ -35,6 +37,7 @@ export async function startCacheServer(tls?: ServerOptions) {
     hasRanges: false,
     dirStatus: undefined,
     cacheStatus: undefined,
+    rangeShiftBytes: 0,
     hasNoLength: false,
     etag: undefined,
     onCut: undefined,
@@ -127,7 +130,7 @@ function sendBlob(
   const { 'if-range': condition, range = '' } = request.headers;
   const isSame = condition === undefined || condition === faults.etag;
   const asked = faults.hasRanges && isSame ? /^bytes=(\d+)-$/.exec(range)?.[1] : undefined;
-  const from = Number(asked ?? 0);
+  const from = asked === undefined ? 0 : Number(asked) + faults.rangeShiftBytes;
   if (from >= blob.length && from > 0) return void response.writeHead(416).end();
   const rest = blob.subarray(from);
   const cut = faults.cutAfter.shift();

@@ -39,6 +39,12 @@ describe('an archive of a release', () => {
     ['an absolute name', [file('/etc/x')], 'is not below'],
     ['another top', [top, file('other/x')], 'is not below'],
     ['a dot', [file(`./${TOP}/x`)], 'is not below'],
+    ['an empty part of a name', [file(`${TOP}//x`)], 'is not below'],
+    [
+      'an endless extension',
+      [{ name: 'L', type: 'L', content: 'x'.repeat(2 << 20) }],
+      'extension is too long',
+    ],
     ['a file for a top', [file(TOP)], 'is no folder'],
     ['a link for a top', [link(TOP, '/etc')], 'is no folder'],
     [

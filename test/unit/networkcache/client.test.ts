@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { type AddressInfo, createServer } from 'node:net';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCacheClient } from '../../../src/networkcache/client.ts';
-import { PATIENCE } from '../../../src/networkcache/http.ts';
+import { PATIENCE, type Patience } from '../../../src/networkcache/http.ts';
 import { type CacheServer, startCacheServer } from '../../support/cache-server.ts';
 import { startScriptedServer } from '../../support/scripted-server.ts';
 
@@ -139,25 +140,23 @@ it('asks for the rest of the same content only', async () => {
   ]);
 });
 
-it('does not believe a range that begins elsewhere', async () => {
-  const answers = [
-    { body: CONTENT.subarray(0, 10).toString('latin1'), headers: { 'accept-ranges': 'bytes' } },
-  ];
-  const told: string[] = [];
-  const scripted = await startScriptedServer((request) => {
-    told.push(request.headers['range'] ?? 'whole');
-    const isPart = request.headers['range'] !== undefined;
-    if (!isPart && told.length === 1) return { ...answers[0], headers: { 'content-length': '20' } };
-    return isPart
-      ? { status: 206, headers: { 'content-range': 'bytes 5-19/20' }, body: 'x' }
-      : { isCut: true };
+it('does not take a part that begins elsewhere', async () => {
+  server.blobs.set(SHA512, CONTENT);
+  Object.assign(server.faults, { hasRanges: true, rangeShiftBytes: 50, cutAfter: [100_000] });
+  let takenBytes = 0;
+  let content = Buffer.alloc(0);
+  await open().download(SHA512, {
+    append: async (chunk) => {
+      takenBytes += chunk.length;
+      content = Buffer.concat([content, chunk]);
+    },
+    clear: async () => {
+      content = Buffer.alloc(0);
+    },
   });
-  const target = { append: async () => {}, clear: async () => {} };
-  await expect(open(scripted.url).download(SHA512, target)).rejects.toMatchObject({
-    code: 'SLAPOS_ERR_CACHE',
-  });
-  expect(told[0]).toBe('whole');
-  await scripted.close();
+  expect(content.equals(CONTENT)).toBe(true);
+  expect(takenBytes).toBe(100_000 + 300_000);
+  expect(ranges()).toEqual([undefined, 'bytes=100000-', undefined]);
 });
 
 it.each<[string, number]>([
@@ -250,4 +249,60 @@ it('stops when it is told', async () => {
   const running = open(server.cacheUrl, scripted.url, abort).lookUp('k');
   await expect(running).rejects.toMatchObject({ code: 'SLAPOS_ERR_CANCELLED' });
   await scripted.close();
+});
+
+describe('a server without end', () => {
+  const servers: Array<ReturnType<typeof createServer>> = [];
+  afterEach(() => {
+    for (const each of servers.splice(0)) each.close();
+  });
+
+  /** Sends a text, then a byte every few milliseconds for as long as somebody listens. */
+  async function startDripping(head: string, byte: string): Promise<string> {
+    const dripping = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write(head);
+      const timer = setInterval(() => socket.write(byte), 5);
+      socket.on('close', () => clearInterval(timer));
+    });
+    servers.push(dripping);
+    await new Promise<void>((resolve) => dripping.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(dripping.address() as AddressInfo).port}`;
+  }
+  const openHasty = (url: string, patience: Partial<Patience>) => {
+    const servers = { cacheUrl: url, dirUrl: url, cacheTls: {}, dirTls: {} };
+    return createCacheClient(servers, new AbortController().signal, { ...HASTY, ...patience });
+  };
+
+  it('is given up when its body comes too slowly', async () => {
+    const url = await startDripping('HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n', 'x');
+    const client = openHasty(url, { spanMs: 60, leastBytes: 1000 });
+    await expect(client.lookUp('k')).rejects.toThrow(/only \d+ bytes came in/);
+    const target = { append: async () => {} };
+    await expect(client.download(SHA512, target)).rejects.toThrow(/only \d+ bytes came in/);
+  });
+
+  it('is given up when its head does not end', async () => {
+    const url = await startDripping('HTTP/1.1 200 OK\r\nX: ', 'x');
+    const client = openHasty(url, { answerMs: 60 });
+    await expect(client.lookUp('k')).rejects.toThrow('no answer for 0.06 s');
+  });
+
+  it('is given up when it says nothing', async () => {
+    const url = await startDripping('', '');
+    const client = openHasty(url, { getIdleMs: 60, sendIdleMs: 60 });
+    await expect(client.lookUp('k')).rejects.toThrow('no answer for 0.06 s');
+    const entry = { text: '', signature: '' };
+    await expect(client.sendEntry('k', entry)).rejects.toThrow('no answer for 0.06 s');
+  });
+
+  it('does not fill the memory with entries', async () => {
+    const scripted = await startScriptedServer(({ target }) => {
+      if (target === '/many') return { body: `[${'["",""],'.repeat(5000)}["",""]]` };
+      return { body: ' '.repeat(17 << 20) };
+    });
+    await expect(open('', scripted.url).lookUp('many')).rejects.toThrow('more than 5000 entries');
+    await expect(open('', scripted.url).lookUp('long')).rejects.toThrow('answer is too long');
+    await scripted.close();
+  });
 });
