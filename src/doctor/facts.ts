@@ -83,6 +83,8 @@ export interface DoctorFacts {
   readonly folders: readonly FolderFacts[];
   /** Programs that were found, by name. */
   readonly programs: ReadonlyMap<string, string | undefined>;
+  /** Why software cannot be built; empty when it can, undefined when nobody could try. */
+  readonly buildoutProblem: string | undefined;
   readonly limits: { readonly openFiles: number; readonly pids: number; readonly allFiles: number };
   readonly certificate: CertificateFacts | undefined;
   readonly master: MasterFacts | undefined;

@@ -62,10 +62,17 @@ export function judgeKernel({ kernel, settings, isRoot }: DoctorFacts): Finding[
   ];
 }
 
+function judgeBuildout(why: string | undefined): Finding[] {
+  if (why === undefined) return [];
+  if (why === '') return [fine('buildout', 'The software user can run zc.buildout.')];
+  const fix = '`apt install python3-zc.buildout`, or give buildout_python in [slapos].';
+  return [problem('buildout', why, fix)];
+}
+
 /** What builds of software from source want. */
 const BUILD_PROGRAMS = ['gcc', 'g++', 'make', 'patch'];
 
-export function judgePrograms({ programs, settings }: DoctorFacts): Finding[] {
+export function judgePrograms({ programs, settings, buildoutProblem }: DoctorFacts): Finding[] {
   const isMissing = (name: string) => programs.get(name) === undefined;
   const missing = BUILD_PROGRAMS.filter(isMissing);
   const { firewallCommand } = settings;
@@ -76,7 +83,8 @@ export function judgePrograms({ programs, settings }: DoctorFacts): Finding[] {
           'There is no python3, which buildout needs.',
           '`apt install python3-venv`',
         )
-      : fine('python3', `${programs.get('python3')} runs buildout.`),
+      : fine('python3', `It is ${programs.get('python3')}.`),
+    ...judgeBuildout(buildoutProblem),
     ...(missing.length === 0
       ? []
       : [

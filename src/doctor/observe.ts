@@ -23,6 +23,8 @@ export interface DoctorPorts {
   freeSpace(path: string): Promise<{ readonly bytes: number; readonly files: number } | undefined>;
   /** Why there is no BPF reader; empty when there is one. */
   probeBpf(): Promise<string>;
+  /** Why no build could start; undefined where the software's user is not known. */
+  probeBuildout(): Promise<string | undefined>;
   askMaster(): Promise<DoctorFacts['master']>;
   findSupervisor(): Promise<DoctorFacts['supervisor']['state']>;
 }
@@ -32,7 +34,7 @@ export async function observeFacts(
   configurationProblems: readonly string[],
   ports: DoctorPorts,
 ): Promise<DoctorFacts> {
-  const [kernel, network, folders, programs, limits, certificate, master, state] =
+  const [kernel, network, folders, programs, limits, certificate, master, state, buildoutProblem] =
     await Promise.all([
       observeKernel(ports),
       observeNetwork(settings, ports),
@@ -42,6 +44,7 @@ export async function observeFacts(
       observeCertificate(settings, ports),
       ports.askMaster(),
       ports.findSupervisor(),
+      ports.probeBuildout(),
     ]);
   return {
     nowMs: ports.nowMs,
@@ -51,6 +54,7 @@ export async function observeFacts(
     network,
     folders,
     programs,
+    buildoutProblem,
     limits,
     certificate,
     master,

@@ -107,13 +107,25 @@ async function runInFolder(
  * @throws HostError SLAPOS_ERR_UNSAFE_PATH when a link stands below the root.
  */
 export async function readShebang(
-  { host }: GridContext,
+  { host }: Pick<GridContext, 'host'>,
   { path, root }: ScriptPlace,
 ): Promise<readonly string[]> {
   return shebangWords((await host.openFolder(root).readText(path)) ?? '');
 }
 
-async function searchBootstrap(context: GridContext, run: BuildoutRun): Promise<BootstrapCommand> {
+/** What a search for buildout needs of a run. */
+export type BootstrapContext = Pick<GridContext, 'env' | 'host' | 'signal'> & {
+  readonly options: Pick<GridContext['options'], 'buildoutPython' | 'buildoutScript'>;
+};
+
+/**
+ * Finds what bootstraps a build of this user.
+ * @throws SlaposError SLAPOS_ERR_BUILDOUT_MISSING
+ */
+export async function searchBootstrap(
+  context: BootstrapContext,
+  run: Pick<BuildoutRun, 'folder' | 'owner'>,
+): Promise<BootstrapCommand> {
   const { buildoutPython, buildoutScript } = context.options;
   const search = {
     buildoutPython,
@@ -124,7 +136,10 @@ async function searchBootstrap(context: GridContext, run: BuildoutRun): Promise<
   return findBootstrap(search, createProbe(context, run));
 }
 
-function createProbe(context: GridContext, run: BuildoutRun): PythonProbe {
+function createProbe(
+  context: BootstrapContext,
+  run: Pick<BuildoutRun, 'folder' | 'owner'>,
+): PythonProbe {
   return {
     exists: async (path) => (await context.host.stat(path))?.kind === 'file',
     readShebang: (script) =>

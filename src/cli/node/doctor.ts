@@ -11,6 +11,7 @@ import { judge } from '../../doctor/judge.ts';
 import { type DoctorPorts, observeFacts } from '../../doctor/observe.ts';
 import { renderFindings } from '../../doctor/render.ts';
 import { errorMessage, isSlaposError } from '../../errors/slapos-error.ts';
+import { createGridHost } from '../../host/create-grid-host.ts';
 import { findProgram } from '../../host/find-program.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { loadNative } from '../../host/native.ts';
@@ -20,6 +21,7 @@ import { parseMasterOptions } from '../../slap/client-options.ts';
 import type { SlapClientOptions } from '../../slap/connection.ts';
 import { openHttpTransport } from '../../slap/http-transport.ts';
 import { createSlapClient } from '../../slap/slap-client.ts';
+import { searchBootstrap } from '../../software/run-buildout.ts';
 import { findForeignSupervisor } from '../../supervisor/launch.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
@@ -89,11 +91,8 @@ function parseSettings(config: Config, cwd: string): NodeSettings {
   };
 }
 
-function createPorts(
-  context: CommandContext,
-  config: Config,
-  { instanceRoot }: NodeSettings,
-): DoctorPorts {
+function createPorts(context: CommandContext, config: Config, settings: NodeSettings): DoctorPorts {
+  const { instanceRoot } = settings;
   return {
     files: createHostFiles(),
     isRoot: process.geteuid?.() === 0,
@@ -104,6 +103,7 @@ function createPorts(
     findProgram: (name) => findProgram(name, context.env),
     freeSpace,
     probeBpf,
+    probeBuildout: () => probeBuildout(config, settings, context),
     askMaster: () => askMaster(config, context),
     findSupervisor: () => findSupervisor(instanceRoot),
   };
@@ -116,6 +116,28 @@ async function freeSpace(path: string) {
     return { bytes: bavail * bsize, files: files === 0 ? Number.POSITIVE_INFINITY : ffree };
   } catch {
     return undefined;
+  }
+}
+
+/** As `node software` looks for it, as the user whom the root belongs to. */
+async function probeBuildout(
+  config: Config,
+  { softwareRoot }: NodeSettings,
+  { env, signal }: CommandContext,
+): Promise<string | undefined> {
+  const host = createGridHost();
+  if (softwareRoot === undefined || !host.isRoot) return undefined;
+  const owner = await host.ownerOf(softwareRoot).catch(() => undefined);
+  if (owner === undefined) return undefined;
+  const options = {
+    buildoutPython: config.get('slapos', 'buildout_python'),
+    buildoutScript: config.get('slapos', 'buildout'),
+  };
+  try {
+    await searchBootstrap({ host, env, signal, options }, { folder: '/', owner });
+    return '';
+  } catch (error) {
+    return errorMessage(error);
   }
 }
 

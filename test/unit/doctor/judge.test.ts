@@ -70,6 +70,7 @@ const WELL = {
   programs: new Map(
     ['python3', 'gcc', 'g++', 'make', 'patch'].map((name) => [name, `/usr/bin/${name}`]),
   ),
+  buildoutProblem: '',
   limits: { openFiles: 1_048_576, pids: 4_194_304, allFiles: 9e15 },
   certificate: {
     certFile: '/etc/cert',
@@ -108,6 +109,7 @@ describe('a machine that is well', () => {
 });
 
 const CASES: ReadonlyArray<readonly [string, Change]> = [
+  ['problem buildout: No Python', (f) => (f.buildoutProblem = 'No Python.')],
   ['problem user: Not run as root', (f) => (f.isRoot = false)],
   ['problem kernel: Linux 6.1.0 has no openat2', (f) => (f.kernel.hasOpenat2 = false)],
   ['problem kernel: There is no /dev/net/tun', (f) => (f.kernel.hasTun = false)],
