@@ -76,6 +76,7 @@ function renderPage(note: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Panel of a SlapOS node</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="login.css">
 <main>
 <h1>Panel</h1>${alert}

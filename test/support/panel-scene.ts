@@ -16,7 +16,7 @@ export const TOKEN = 'VGhlIHRva2VuIG9mIGEgcGFuZWwgaW4gYSB0ZXN0ISE';
 export const OWN_UID = 4000;
 /** Whose partition is slappart0 under `peer_check`. */
 export const PARTITION_UID = 1000;
-const PAGE = '<!doctype html><title>panel</title>';
+const PAGE = '<!doctype html><title>panel</title><link rel="icon" href="data:,">';
 
 export interface PanelSceneOptions {
   readonly proxy?: Partial<ProxyServerOptions>;

@@ -48,11 +48,11 @@ export function preparePanel(settings: PanelSettings): LazyPanel {
   };
   return {
     announce(address) {
-      const place = token === null ? 'there is none' : `it is in ${tokenFile}`;
-      log.info(`Panel: ${address}/panel/ (who needs its token: ${place})`, {
+      const place = token === null ? 'nobody has a token for it' : `its token is in ${tokenFile}`;
+      log.info(`Panel: ${address}/panel/ (${place})`, {
         event: 'proxy.panel',
         address,
-        tokenFile,
+        file: tokenFile,
       });
     },
     async answer(request, reply, environment) {

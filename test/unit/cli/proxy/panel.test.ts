@@ -51,7 +51,7 @@ test('the token is made once, and told to nobody', async () => {
     const token = readFileSync(tokenFile(), 'utf8').trim();
     expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(statSync(tokenFile()).mode & 0o777).toBe(0o600);
-    expect(said).toContain(`Panel: ${url}/panel/ (who needs its token: it is in ${tokenFile()})`);
+    expect(said).toContain(`Panel: ${url}/panel/ (its token is in ${tokenFile()})`);
     const passed = { via: '1.1 other' };
     expect((await overviewOf(url, passed)).status).toBe(401);
     const bearer = { ...passed, authorization: `Bearer ${token}` };
