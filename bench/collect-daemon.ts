@@ -6,9 +6,10 @@
  *     npm run bench -- collect-daemon [--json] [--processes 5000] [--partitions 500] [--seconds 60]
  *
  * Everything is in private namespaces; needs root. A minute holds exactly one writing of the rows
- * and reports; other lengths hold none or too many. An hour at one second would take an hour: for
- * the memory the same daemon runs in a process of the benchmark, without pauses between samples (of
- * the real processes) until it has as many as it keeps, then every 250 ms with the same readers.
+ * and reports, the first one, which also measures every folder; other lengths hold none or too many.
+ * An hour at one second would take an hour: for the memory the same daemon runs in a process of the
+ * benchmark, without pauses between samples (of the real processes) until it has as many as it keeps,
+ * then for more than a minute every second with the same scraper and dashboard.
  */
 import { spawnSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
@@ -45,8 +46,8 @@ const NODE_OPTIONS = ['--max-semi-space-size=8'];
 /** The ring of the daemon. */
 const KEPT_SAMPLES = 3600;
 const WARM_UP_MS = 5000;
-/** How long a daemon is looked at whose ring is full. */
-const FULL_MS = 15_000;
+/** How long a daemon is looked at whose ring is full: the rows of one minute are written meanwhile. */
+const FULL_MS = 65_000;
 
 type Kind = 'bpf' | 'procfs';
 const CASES: ReadonlyArray<readonly [Kind, string, wantedPercent: number | undefined]> = [
@@ -126,13 +127,14 @@ async function measureFull(node: CollectNode, reader: Kind): Promise<Memory> {
     reader,
   ]);
   let taken = 0;
-  while (taken < KEPT_SAMPLES) {
+  while (!(taken >= KEPT_SAMPLES)) {
     taken = Number(/^slapos_collector_samples_total (\d+)/m.exec(await daemon.scrape())?.[1]);
     await sleep(1000);
   }
   await daemon.follow();
   const stop = new AbortController();
   const scraping = scrapeUntil(daemon, stop.signal);
+  daemon.forgetPeak();
   await sleep(FULL_MS);
   const rssMb = megabytes(daemon.memoryBytes('VmRSS'));
   stop.abort();
@@ -150,7 +152,9 @@ async function fill(cfg: string): Promise<void> {
   let taken = 0;
   const pause = async (_: number, signal: AbortSignal) => {
     taken += 1;
-    await (taken > KEPT_SAMPLES ? host.sleep(250, signal) : turn());
+    // What the filling left behind is not the daemon's.
+    if (taken === KEPT_SAMPLES) host.releaseMemory();
+    await (taken < KEPT_SAMPLES ? turn() : host.sleep(1000, signal));
   };
   const tell = (text: string, _?: LogFields) => void process.stderr.write(`${text}\n`);
   await runDaemon({
@@ -166,18 +170,20 @@ async function fill(cfg: string): Promise<void> {
 }
 
 function render(costs: readonly Cost[], full: readonly Memory[]): string {
-  const lines = costs.map(({ what, percent, wantedPercent, rssMb, scrapes, events }) =>
-    [
-      what.padEnd(14),
-      `${percent.toFixed(2).padStart(6)} % of a core (wanted ≤ ${wantedPercent})`,
-      `${rssMb} MB, ${scrapes} scrapes, ${events} events`,
-    ].join('  '),
-  );
-  const memory = full.map(
-    ({ reader, rssMb, peakMb }) =>
-      `${reader}, ${KEPT_SAMPLES} samples kept: ${rssMb} MB resident, ${peakMb} MB at most (wanted < 150)`,
-  );
-  return [...lines, ...memory, ''].join('\n');
+  return [...costs.map(renderCost), ...full.map(renderMemory), ''].join('\n');
+}
+
+function renderCost({ what, percent, wantedPercent, rssMb, scrapes, events }: Cost): string {
+  return [
+    what.padEnd(14),
+    `${percent.toFixed(2).padStart(6)} % of a core (wanted ≤ ${wantedPercent})`,
+    `${rssMb} MB, ${scrapes} scrapes, ${events} events`,
+  ].join('  ');
+}
+
+function renderMemory({ reader, rssMb, peakMb }: Memory): string {
+  const title = `${reader}, ${KEPT_SAMPLES} samples kept`;
+  return `${title}: ${rssMb} MB resident, ${peakMb} MB at most (wanted < 150)`;
 }
 
 async function main(): Promise<void> {
@@ -186,9 +192,13 @@ async function main(): Promise<void> {
   const costs: Cost[] = [];
   for (const each of CASES) {
     costs.push(await measure(node, each));
-    process.stderr.write(`${JSON.stringify(costs.at(-1))}\n`);
+    process.stderr.write(`${costs.slice(-1).map(renderCost)}\n`);
   }
-  const full = [await measureFull(node, 'bpf'), await measureFull(node, 'procfs')];
+  const full: Memory[] = [];
+  for (const reader of ['bpf', 'procfs'] as const) {
+    full.push(await measureFull(node, reader));
+    process.stderr.write(`${full.slice(-1).map(renderMemory)}\n`);
+  }
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() };
   const facts = { ...machine, node: process.version, processes, partitions, seconds };
   const title = Object.entries(facts).map(([key, value]) => `${key} ${value}`);

@@ -1,22 +1,25 @@
 /**
  * One sample of all processes: ours through both readers, JavaScript included; plain C loops that do
- * the same; ours up to the rows of the database; and the loop over psutil that upstream runs, in the
- * same run.
+ * the same; ours up to the rows of the database; the loop over psutil that upstream runs, and the
+ * list of npm's systeminformation, in the same run.
  *
- *     npm run bench -- collect [--json] [--processes 500,2000] [--runs 21] [--python /path/python3]
+ *     npm run bench -- collect [--json] [--processes 500,2000] [--runs 21] [--python /path/python3] [--peers DIR]
  *
  * The processes sleep, under 100 users when root, else under the caller. psutil is left out where
- * the Python given (or SLAPOS_PEER_PYTHON, or python3) does not have it.
+ * the Python given (or SLAPOS_PEER_PYTHON, or python3) does not have it, systeminformation without a
+ * folder into which `npm install --prefix DIR systeminformation` put it.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { cpus, release, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { processRows } from '../src/collect/process-values.ts';
 import { decodeReadings } from '../src/collect/sampler.ts';
+import { errorMessage } from '../src/errors/slapos-error.ts';
 import { packageRoot } from '../src/host/native.ts';
 import type { ProcTable } from '../src/host/proc.ts';
 import { openProcessReader, type ProcessReader } from '../src/host/process-reader.ts';
@@ -27,6 +30,8 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '500,2000,5000' },
     runs: { type: 'string', default: '21' },
     python: { type: 'string', default: process.env['SLAPOS_PEER_PYTHON'] ?? 'python3' },
+    /** Folder with the node_modules of systeminformation. */
+    peers: { type: 'string' },
   },
 });
 
@@ -170,10 +175,46 @@ class Floor {
 function timePsutil(count: number): Row | undefined {
   const args = ['-c', PSUTIL_LOOP, String(FIRST_UID), String(uids.length), String(RUNS)];
   const run = spawnSync(values.python, args, { encoding: 'utf8' });
-  if (run.status !== 0) return undefined;
+  if (run.status !== 0) {
+    tellOnce(`psutil is left out: ${values.python} does not have it (--python)`);
+    return undefined;
+  }
   const [seen, timesMs] = JSON.parse(run.stdout) as [number, number[]];
   if (seen < count) throw new Error(`psutil saw ${seen} of ${count} processes`);
   return summarise('loop over psutil', count, timesMs);
+}
+
+/** The part of systeminformation that lists processes, which it has ps(1) do. */
+interface SystemInformation {
+  processes(): Promise<{ readonly list: readonly unknown[] }>;
+}
+
+function loadSystemInformation(): SystemInformation | undefined {
+  const { peers } = values;
+  if (peers === undefined) {
+    tellOnce('systeminformation is left out: no folder that has it was given (--peers)');
+    return undefined;
+  }
+  try {
+    return createRequire(join(resolve(peers), 'index.js'))('systeminformation');
+  } catch (error) {
+    tellOnce(`systeminformation is left out: ${errorMessage(error).split('\n')[0]}`);
+    return undefined;
+  }
+}
+
+async function timeSystemInformation(count: number): Promise<Row | undefined> {
+  const peer = loadSystemInformation();
+  if (peer === undefined) return undefined;
+  const list = ours('npm systeminformation', async () => (await peer.processes()).list.length);
+  return (await timeInTurns([list], count))[0];
+}
+
+const told = new Set<string>();
+
+function tellOnce(line: string): void {
+  if (!told.has(line)) process.stderr.write(`${line}\n`);
+  told.add(line);
 }
 
 interface Programs {
@@ -194,8 +235,8 @@ async function measure(
       rows.push(...(await timeInTurns([loop.contender, ...contendersOf(reader)], count)));
       loop.close();
     }
-    const psutil = timePsutil(count);
-    return psutil === undefined ? rows : [...rows, psutil];
+    const peers = [timePsutil(count), await timeSystemInformation(count)];
+    return [...rows, ...peers.filter((row) => row !== undefined)];
   } finally {
     const ended = once(sleepers, 'exit');
     sleepers.stdin?.end();

@@ -15,6 +15,7 @@ Napi::Object Register(Napi::Env env, Napi::Object exports) {
   slapos::binding::RegisterFile(env, exports);
   slapos::binding::RegisterLook(env, exports);
   slapos::binding::RegisterLog(env, exports);
+  slapos::binding::RegisterMemory(env, exports);
   slapos::binding::RegisterProc(env, exports);
   slapos::binding::RegisterKeeper(env, exports);
   slapos::binding::RegisterSocket(env, exports);

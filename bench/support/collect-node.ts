@@ -82,6 +82,11 @@ export class RunningDaemon {
     return Number(new RegExp(`^${which}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
   }
 
+  /** The highest memory is counted anew from now on (proc_pid_clear_refs(5)). */
+  forgetPeak(): void {
+    writeFileSync(`/proc/${this.#child.pid}/clear_refs`, '5');
+  }
+
   async scrape(): Promise<string> {
     return (await fetch(`${this.address}/metrics`)).text();
   }

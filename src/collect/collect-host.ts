@@ -65,6 +65,8 @@ export interface CollectHost {
   /** What cgroup v2 tells; undefined where there is none. */
   openCgroups(): Promise<CgroupFacts | undefined>;
   openStore(path: string): Promise<CollectStore>;
+  /** Gives memory that work left behind back to the system. */
+  releaseMemory(): void;
   /** Milliseconds since the epoch. */
   nowMs(): number;
   /** Milliseconds of a clock that is never set and that all processes of one boot share. */

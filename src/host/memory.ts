@@ -1,6 +1,7 @@
 /** Gives memory back that a burst of work left behind. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { loadNative, type NativeAddon } from './native.ts';
 
 /**
  * The heap shrinks by steps: its young part only when little was allocated in the last 5 s (V8 11,
@@ -58,6 +59,18 @@ export class MemoryRelease {
     if (times > 1) setTimeout(() => this.#collectAgain(times - 1), PAUSE_MS).unref();
   }
 }
+
+/**
+ * Collects garbage and gives what is free back to the system, at once: for what comes again and again,
+ * with pauses that are too short for V8 to do it by itself. Takes milliseconds.
+ */
+export function releaseMemory(addon: Pick<NativeAddon, 'memoryTrim'> = loadNative()): void {
+  collectGarbage ??= garbageCollector();
+  collectGarbage();
+  addon.memoryTrim();
+}
+
+let collectGarbage: (() => void) | undefined;
 
 function heapBytes(): number {
   return process.memoryUsage().heapTotal;

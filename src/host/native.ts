@@ -169,6 +169,11 @@ export interface NativeAddon
     NativeNetwork,
     NativeSockets {
   capabilities(): NativeCapabilities;
+  /**
+   * Gives free memory of malloc back to the kernel, and large blocks as soon as they are free from
+   * now on; whether there was some (malloc_trim(3), mallopt(3)).
+   */
+  memoryTrim(): boolean;
 
   /** Applies one account transaction under lckpwdf(3). Rejects without any change on failure. */
   accountApply(transaction: AccountTransaction): Promise<void>;
@@ -276,6 +281,7 @@ export interface NativeAddon
 
 export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'capabilities',
+  'memoryTrim',
   'netlinkDump',
   'netlinkApply',
   'netlinkAwaitAddress',

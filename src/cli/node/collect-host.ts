@@ -19,6 +19,7 @@ import { overwriteEnd } from '../../host/file-end.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { KernelTexts } from '../../host/kernel-texts.ts';
 import { tryLock } from '../../host/lock.ts';
+import { releaseMemory } from '../../host/memory.ts';
 import { loadNative } from '../../host/native.ts';
 import { callNative } from '../../host/native-failure.ts';
 import { observeProcesses } from '../../host/proc.ts';
@@ -49,6 +50,7 @@ export function createCollectHost(): CollectHost {
     ...diskMeasures(),
     openCgroups,
     openStore: openSqliteStore,
+    releaseMemory: () => releaseMemory(),
     nowMs: Date.now,
     monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
     sleep: pause,

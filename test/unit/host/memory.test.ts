@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MemoryRelease } from '../../../src/host/memory.ts';
+import { MemoryRelease, releaseMemory } from '../../../src/host/memory.ts';
 
 describe('giving memory back', () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -61,4 +61,14 @@ describe('giving memory back', () => {
     expect(before - usedBytes()).toBeGreaterThan(20 * 1024 * 1024);
     expect('gc' in globalThis).toBe(false);
   });
+});
+
+it('what nobody holds is gone at once, and free memory trimmed', async () => {
+  const memoryTrim = vi.fn(() => true);
+  const left = new WeakRef({ text: 'left' });
+  await new Promise((done) => setImmediate(done));
+  releaseMemory({ memoryTrim });
+  expect(left.deref()).toBeUndefined();
+  expect(memoryTrim).toHaveBeenCalledOnce();
+  releaseMemory();
 });

@@ -28,3 +28,17 @@ it('a ring gives back the newest samples of each partition, in their order', () 
     ),
   );
 });
+
+it('counts beyond what is kept are the largest, others as they are', () => {
+  const ring = new SeriesRing(1, 2);
+  const values = { cpu: 1e6, rssBytes: 2 ** 40, processes: 65_535, threads: 65_536 };
+  ring.push(1, Float64Array.from([...Object.values(values), 1, 2, 3, 4, 5, 6]));
+  expect(ring.read(0, 0).values).toMatchObject({
+    cpu: [1e6],
+    rssBytes: [2 ** 40],
+    processes: [65_535],
+    threads: [65_535],
+    readBytesPerS: [1],
+    netOutBytesPerS: [6],
+  });
+});
