@@ -4,6 +4,7 @@
  * the document; texts enter it as text nodes only.
  */
 import type { ElementNode, PageNode, Props } from './element.ts';
+import { isSafeLink } from './safe-link.ts';
 import { visibleText } from './visible-text.ts';
 
 interface Mounted {
@@ -124,11 +125,6 @@ function writeAttribute(element: HTMLElement, name: string, value: unknown): voi
     // An address is not shown, and has to stay the one that it is.
     element.setAttribute(name, name === 'href' ? text : visibleText(text));
   }
-}
-
-/** Links lead into the page or to web pages: a `javascript:` address would run here. */
-export function isSafeLink(address: string): boolean {
-  return /^(#|\.\/|https?:\/\/)/i.test(address);
 }
 
 type Handlers = Record<string, ((event: Event) => void) | undefined>;

@@ -8,50 +8,79 @@ import { isObject, type Json, joinPointer, type Schema } from './schema.ts';
 /** What is wrong by JSON pointer. */
 export type Mistakes = ReadonlyMap<string, string>;
 
-export function checkValue(schema: Schema, value: Json, pointer = ''): Mistakes {
-  const mistakes = new Map<string, string>();
-  check(schema, value, pointer, mistakes);
-  return mistakes;
+/** What a form of reasonable size needs many times over; what is left then is the server's. */
+const MAX_STEPS = 3_000;
+
+interface Check {
+  readonly mistakes: Map<string, string>;
+  /** Shared with the looks at alternatives. */
+  readonly budget: { left: number };
 }
 
-function check(schema: Schema, value: Json, pointer: string, mistakes: Map<string, string>): void {
-  if (value === undefined) return;
+export function checkValue(schema: Schema, value: Json): Mistakes {
+  return run(schema, value, '', { left: MAX_STEPS });
+}
+
+function run(schema: Schema, value: Json, pointer: string, budget: Check['budget']): Mistakes {
+  const check: Check = { mistakes: new Map(), budget };
+  look(schema, value, pointer, check);
+  return check.mistakes;
+}
+
+function look(schema: Schema, value: Json, pointer: string, check: Check): void {
+  const { mistakes, budget } = check;
+  if (value === undefined || budget.left <= 0) return;
+  budget.left -= 1;
   const mistake = mistakeOf(schema, value);
   if (mistake !== undefined) {
     mistakes.set(pointer, mistake);
     return;
   }
-  if (isObject(value)) checkObject(schema, value, pointer, mistakes);
+  if (isObject(value)) lookInside(schema, value, pointer, check);
   if (Array.isArray(value) && schema.items !== undefined) {
     for (const [index, item] of value.entries()) {
-      check(schema.items, item, joinPointer(pointer, index), mistakes);
+      look(schema.items, item, joinPointer(pointer, index), check);
     }
   }
-  const variant = schema.variants[fittingVariant(schema, value)];
-  if (variant !== undefined) check(variant, value, pointer, mistakes);
+  for (const [place, found] of bestVariant(schema, value, pointer, budget).mistakes) {
+    mistakes.set(place, found);
+  }
 }
 
-function checkObject(
+function lookInside(
   schema: Schema,
   value: Readonly<Record<string, Json>>,
   pointer: string,
-  mistakes: Map<string, string>,
+  check: Check,
 ): void {
+  const { mistakes } = check;
   for (const name of schema.required) {
     if (!Object.hasOwn(value, name)) mistakes.set(joinPointer(pointer, name), 'This is required.');
   }
   for (const [name, inner] of Object.entries(value)) {
     const place = joinPointer(pointer, name);
     const part = schema.properties.get(name) ?? schema.others;
-    if (part !== undefined) check(part, inner, place, mistakes);
+    if (part !== undefined) look(part, inner, place, check);
     else if (schema.variants.length === 0) mistakes.set(place, 'The software does not know this.');
   }
 }
 
-/** Index of the variant that fits best, with the fewest mistakes; -1 where there is none. */
+/** The variant with the fewest mistakes; -1 where there is none. */
+function bestVariant(
+  { variants }: Schema,
+  value: Json,
+  pointer: string,
+  budget: Check['budget'],
+): { readonly index: number; readonly mistakes: Mistakes } {
+  const tried = variants.map((variant) => run(variant, value, pointer, budget));
+  const least = Math.min(...tried.map(({ size }) => size));
+  const index = tried.findIndex(({ size }) => size === least);
+  return { index, mistakes: tried[index] ?? new Map() };
+}
+
+/** Index of the variant that fits best; -1 where there is none. */
 export function fittingVariant(schema: Schema, value: Json): number {
-  const counts = schema.variants.map((variant) => checkValue(variant, value).size);
-  return counts.indexOf(Math.min(...counts));
+  return bestVariant(schema, value, '', { left: MAX_STEPS }).index;
 }
 
 const TYPE_WORDS: Readonly<Record<Schema['kind'], string>> = {
@@ -72,7 +101,8 @@ function mistakeOf(schema: Schema, value: Json): string | undefined {
   }
   const types = [schema.bounds['type']].flat();
   if (value === null && types.includes('null')) return undefined;
-  const isKind = types.length > 1 || hasKind(schema.kind, value);
+  // The kind may be a guess, of which nobody says that it must be so.
+  const isKind = types.length > 1 || types[0] === undefined || hasKind(schema.kind, value);
   return isKind ? boundMistake(schema.bounds, value) : TYPE_WORDS[schema.kind];
 }
 

@@ -24,7 +24,7 @@ export interface Schema {
 }
 
 /** Of references and `allOf` within one another. */
-const MAX_MERGES = 12;
+const MAX_MERGES = 8;
 /** Of alternatives within alternatives: each level multiplies the work. */
 const MAX_ALTERNATIVES = 3;
 const MAX_VARIANTS = 20;
@@ -39,12 +39,27 @@ export function readSchema(source: Json): Schema {
   return read(source, source, 0);
 }
 
-/** What is inside is read when it is asked for: a schema may hold itself. */
+/** What is inside is read when it is asked for, once: a schema may hold itself. */
 function read(source: Json, document: Json, alternatives: number): Schema {
   const raw = merge(source, document, 0);
   const inner = (part: Json) => read(part, document, 0);
-  const variants =
-    alternatives < MAX_ALTERNATIVES ? [raw['oneOf'], raw['anyOf']].find(Array.isArray) : [];
+  const variants = once(() => {
+    const parts = [raw['oneOf'], raw['anyOf']].find(Array.isArray) ?? [];
+    const isTooMuch = alternatives >= MAX_ALTERNATIVES || parts.length > MAX_VARIANTS;
+    const known: Json[] = isTooMuch ? [] : parts;
+    return known.map((part) => read(part, document, alternatives + 1));
+  });
+  const properties = once(() => {
+    const entries = Object.entries(objectOf(raw['properties'])).slice(0, MAX_PROPERTIES);
+    return new Map(entries.map(([name, part]) => [name, inner(part)]));
+  });
+  const isClosed =
+    raw['additionalProperties'] === false &&
+    raw['patternProperties'] === undefined &&
+    Object.keys(objectOf(raw['properties'])).length <= MAX_PROPERTIES;
+  const isPlain = raw['patternProperties'] === undefined;
+  const others = once(() => inner(isPlain ? raw['additionalProperties'] : {}));
+  const items = once(() => inner(raw['items']));
   return {
     kind: kindOf(raw),
     title: textOf(raw['title']),
@@ -52,21 +67,27 @@ function read(source: Json, document: Json, alternatives: number): Schema {
     default: raw['default'],
     choices: 'const' in raw ? [raw['const']] : arrayOf(raw['enum']),
     get variants() {
-      const parts = (variants ?? []).slice(0, MAX_VARIANTS);
-      return parts.map((part: Json) => read(part, document, alternatives + 1));
+      return variants();
     },
     get properties() {
-      const entries = Object.entries(objectOf(raw['properties'])).slice(0, MAX_PROPERTIES);
-      return new Map(entries.map(([name, part]) => [name, inner(part)]));
+      return properties();
     },
     required: new Set((arrayOf(raw['required']) ?? []).map(String)),
     get others() {
-      return raw['additionalProperties'] === false ? undefined : inner(raw['additionalProperties']);
+      return isClosed ? undefined : others();
     },
     get items() {
-      return inner(raw['items']);
+      return items();
     },
     bounds: raw,
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
@@ -82,14 +103,19 @@ function arrayOf(value: Json): readonly Json[] | undefined {
   return Array.isArray(value) ? (value as readonly Json[]) : undefined;
 }
 
-/** One schema of what `$ref` and `allOf` put together. */
-function merge(source: Json, document: Json, depth: number): JsonObject {
-  if (!isObject(source) || depth > MAX_MERGES) return {};
+/** One schema of what `$ref` and `allOf` put together; a ring is cut. */
+function merge(
+  source: Json,
+  document: Json,
+  depth: number,
+  within: readonly Json[] = [],
+): JsonObject {
+  if (!isObject(source) || depth > MAX_MERGES || within.includes(source)) return {};
   const { $ref: reference, allOf, ...own } = source;
   const parts = [
     ...(typeof reference === 'string' ? [followReference(reference, document)] : []),
     ...(arrayOf(allOf) ?? []).slice(0, 50),
-  ].map((part) => merge(part, document, depth + 1));
+  ].map((part) => merge(part, document, depth + 1, [...within, source]));
   return [...parts, own].reduce<JsonObject>(join, {});
 }
 
