@@ -69,7 +69,7 @@ function showTitle(state: RequestState, changed: Change): ElementNode {
 
 function showSoftware(state: RequestState, changed: Change): ElementNode {
   const urls = [...new Set(state.overview.software.map(({ url }) => url))];
-  const help = 'One that is supplied, or the address of another.';
+  const help = 'One that is supplied to a node.';
   return field(state, 'softwareUrl', { label: 'Software', help, isRequired: true }, (aria) => [
     h('input', {
       ...aria,

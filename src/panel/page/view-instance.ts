@@ -68,7 +68,7 @@ function showHead(
 }
 
 function showActions(instance: PanelInstance, overview: PanelOverview): ElementNode {
-  const { requestedState, requestedBy } = instance;
+  const { requestedState, requestedBy, isShared } = instance;
   const isGone = requestedState === 'destroyed';
   return h(
     'div',
@@ -77,7 +77,10 @@ function showActions(instance: PanelInstance, overview: PanelOverview): ElementN
       requestedBy === '' &&
       button('Edit parameters…', () => openParameterDialog(instance, overview)),
     requestedState === 'stopped' && button('Start…', () => openStateDialog(instance, 'started')),
-    requestedState === 'started' && button('Stop…', () => openStateDialog(instance, 'stopped')),
+    requestedState === 'started' &&
+      // It runs as long as it is there.
+      !isShared &&
+      button('Stop…', () => openStateDialog(instance, 'stopped')),
     !isGone && button('Destroy…', () => openStateDialog(instance, 'destroyed'), 'danger'),
   );
 }
