@@ -80,6 +80,8 @@ export async function lookBeneath(
   };
 }
 
-function toTarget({ mode, ...rest }: NativeStatus): SeenTarget {
-  return { ...rest, kind: KINDS.get(mode & constants.S_IFMT) ?? 'other', mode: mode & 0o7777 };
+/** Field by field: there are thousands of them every second or two. */
+function toTarget({ gid, mode, modifiedMs, uid }: NativeStatus): SeenTarget {
+  const kind = KINDS.get(mode & constants.S_IFMT) ?? 'other';
+  return { kind, mode: mode & 0o7777, uid, gid, modifiedMs };
 }
