@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { renderNodeConfig } from '../config/render-node-config.ts';
 import { BusyError } from '../errors/slapos-error.ts';
 import type { FileLock, LockAttempt } from '../host/lock.ts';
+import { type CertificateFacts, parseCertificate } from '../pki/certificate.ts';
 import { applyRegister, type RegisterPort } from './apply.ts';
 import { findComputerId } from './computer-id.ts';
 import { type Credentials, checkCredentials } from './credentials.ts';
@@ -25,6 +26,11 @@ export type RegisterOutside = Omit<RegisterPort, 'inspect' | 'render'> & {
   isMasterUnknown(): boolean;
 };
 
+export interface Registered {
+  readonly computerId: string;
+  readonly facts: CertificateFacts;
+}
+
 /** What would be done, with the state of the machine as it is. */
 export async function planOnMachine(
   options: RegisterOptions,
@@ -35,13 +41,13 @@ export async function planOnMachine(
 
 /**
  * Registers the machine, or goes on with what an earlier run was given.
- * @returns the id of the computer
+ * @returns the computer that it is now, and what its certificate says
  * @throws SlaposError as {@link planRegister} and {@link applyRegister}; BusyError
  */
 export async function registerNode(
   options: RegisterOptions,
   outside: RegisterOutside,
-): Promise<string> {
+): Promise<Registered> {
   const { files, log, ownUid } = outside;
   // First without touching anything: most mistakes show here.
   for (const warning of (await planOnMachine(options, outside)).warnings) log.warning(warning);
@@ -57,7 +63,11 @@ export async function registerNode(
       inspect: (given) => void inspectNode(given, outside.nowMs()),
       render: (content, given) => renderFile(content, given, options, outside),
     });
-    return findComputerId(credentials.certificate, credentials.reference);
+    const { certificate, reference } = credentials;
+    return {
+      computerId: findComputerId(certificate, reference),
+      facts: parseCertificate(certificate),
+    };
   });
 }
 

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseRegisterOptions } from '../../register/options.ts';
 import { planOnMachine, registerNode } from '../../register/register.ts';
 import { renderStep } from '../../register/step.ts';
+import { boundedText } from '../../slap/bounded-text.ts';
 import type { CommandContext } from '../command.ts';
 import { authorityPath, createOutside, readAuthority } from '../registration.ts';
 
@@ -22,7 +23,9 @@ export async function run(context: CommandContext): Promise<number> {
     log.info('Nothing was sent and nothing was changed.');
     return 0;
   }
-  const computerId = await registerNode(options, outside);
+  const { computerId, facts } = await registerNode(options, outside);
+  const end = new Date(facts.notAfterMs).toISOString().slice(0, 10);
+  log.info(`Certificate ${boundedText(facts.commonName)} is valid until ${end}.`);
   log.info(`Node has successfully been configured as ${computerId}.`);
   log.info('Now please invoke slapos node boot on your site.');
   return 0;

@@ -41,6 +41,7 @@ test('a token gives a configuration, with its keys to root only', async () => {
     "INFO Copying to '/F/slapos/ssl/master_ca.crt', and setting minimum privileges",
     'INFO Creating directory: /F/slapos/ssl/partition_pki',
     'INFO SlapOS configuration written to /F/slapos/slapos.cfg',
+    expect.stringMatching(/^INFO Certificate CERTLOGIN-1-x7-COMP-1234 is valid until [\d-]{10}\.$/),
     'INFO Node has successfully been configured as COMP-1234.',
     'INFO Now please invoke slapos node boot on your site.',
   ]);

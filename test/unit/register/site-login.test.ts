@@ -56,3 +56,20 @@ test('the token may come from a file or the environment', async () => {
   const env = { SLAPOS_TOKEN: scene.master.createToken() };
   expect((await scene.register(['b'], { env })).status).toBe(0);
 });
+
+test('no log holds a token or a password', async () => {
+  const logFile = join(scene.folder, 'log');
+  const verbose = ['--verbose', '--verbose', '--debug', '--log-file', logFile];
+  const { login, password } = scene.master.account;
+  const good = scene.master.createToken();
+  const runs = [
+    await scene.register([...verbose, '--token', 'token-that-nobody-gave', 'n']),
+    await scene.register([...verbose, '--token', good, 'n']),
+    await scene.register([...verbose, '--login', login, '--password', password, 'm']),
+  ];
+  expect(runs.map(({ status }) => status)).toEqual([1, 0, 0]);
+  const told = runs.map(({ stdout, stderr }) => stdout + stderr).join('') + scene.read('log');
+  for (const secret of ['token-that-nobody-gave', good, password])
+    expect(told).not.toContain(secret);
+  expect(told).not.toMatch(/PRIVATE KEY|Basic /);
+});
