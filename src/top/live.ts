@@ -36,6 +36,8 @@ class LiveTop {
   #node: NodeView;
   #focusView: FocusView = { processes: null, log: null };
   #state: TopState;
+  /** Why what is shown is old. */
+  #failure = '';
   #unfinished = '';
   #escapeTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -100,7 +102,8 @@ class LiveTop {
     const { terminal } = this.#options;
     const size = terminal.size();
     const { isAscii } = terminal;
-    this.#screen.show(renderFrame({ state: this.#state, data: this.#data, size, isAscii }));
+    const state = { ...this.#state, notice: this.#state.notice || this.#failure };
+    this.#screen.show(renderFrame({ state, data: this.#data, size, isAscii }));
   }
 
   async #look(): Promise<void> {
@@ -108,8 +111,9 @@ class LiveTop {
     const beganMs = performance.now();
     try {
       await this.#refresh();
+      this.#failure = '';
     } catch (error) {
-      this.#state = { ...this.#state, notice: `Looking failed: ${errorMessage(error)}` };
+      this.#failure = `Looking failed: ${errorMessage(error)}`;
     }
     if (signal.aborted) return;
     this.#draw();
