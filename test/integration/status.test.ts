@@ -1,6 +1,10 @@
 /** The model of a real node: services, promises, logs and consumption, as they come and go. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { packageRoot } from '../../src/host/native.ts';
 import { listLogs, readLog } from '../../src/status/logs.ts';
 import type { NodeStatus, PartitionStatus } from '../../src/status/model.ts';
 import { readPromiseHistory } from '../../src/status/promise-history.ts';
@@ -163,6 +167,32 @@ user_base_name = siteuser
     });
   });
 
+  it('takes what partitions use from the daemon of the collector while it runs', async () => {
+    const words = ['node', 'collect', '--daemon', '--cfg', node.configuration];
+    const daemon = spawn(join(packageRoot(), 'bin', 'slapos'), words, { stdio: 'ignore' });
+    const ended = once(daemon, 'exit');
+    try {
+      const status = await until(
+        async () => {
+          const found = await read();
+          return found.consumption.source === 'daemon' ? found : undefined;
+        },
+        'the daemon',
+        60_000,
+      );
+      expect(first(status).consumption).toMatchObject({
+        processes: expect.any(Number),
+        diskBytes: expect.any(Number),
+      });
+      expect(status.partitions[1]?.consumption).toMatchObject({ processes: 0 });
+      expect((await readSeries(sources, 'slappart0'))?.resolution).toBe('sample');
+    } finally {
+      daemon.kill('SIGTERM');
+      await ended;
+    }
+    expect((await read()).consumption.source).toBe('database');
+  }, 90_000);
+
   it('ends as without --format json', async () => {
     expect((await showJson()).status).toBe(3);
     const one = await showJson('slappart0:broken', 'nobody:');
@@ -179,5 +209,5 @@ user_base_name = siteuser
     expect(stderr).toContain('The supervisor does not run');
     expect(first(model).promises).toHaveLength(1);
     expect(first(await read()).services).toEqual([]);
-  }, 30_000);
+  }, 60_000);
 });
