@@ -1,10 +1,11 @@
 /**
  * Makes the packages and installs them in a minimal Debian without compilers and without network:
  *
- *     npm run campaign -- packages [--keep]
+ *     npm run campaign -- packages [--as-made] [--keep]
  *
  * the npm package by `npm install --global` under every Node that it brings SQLite for, the Debian
  * package through its whole life (installed, used, removed, installed again, upgraded, purged).
+ * With --as-made the packages are those of the last time, --keep leaves the Debian in build/package.
  * Needs root and mmdebstrap. Ends with 1 when anything is not as it should be.
  */
 import { spawnSync } from 'node:child_process';
@@ -21,7 +22,12 @@ const system = join(work, 'system');
 const SYSTEM = ['ca-certificates', 'iproute2', 'python3', 'python3-venv', 'libbpf1', 'libatomic1'];
 const QUICKSTART_S = 180;
 
-const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    keep: { type: 'boolean', default: false },
+    'as-made': { type: 'boolean', default: false },
+  },
+});
 let failures = 0;
 
 function print(line: string): void {
@@ -66,7 +72,8 @@ function makeSystem(): void {
   if (!existsSync(archive)) {
     const suite = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
     const include = `--include=${SYSTEM.join(',')}`;
-    must('mmdebstrap', ['--variant=minbase', include, suite ?? 'bookworm', `${archive}.part`]);
+    const words = ['--variant=minbase', '--format=tar', include, suite ?? 'bookworm'];
+    must('mmdebstrap', [...words, `${archive}.part`]);
     must('mv', [`${archive}.part`, archive]);
   }
   rmSync(system, { recursive: true, force: true });
@@ -98,7 +105,7 @@ function tryNpmPackage(file: string, nodes: readonly string[]): void {
     expect(`${name}: npm install --global`, `npm install --global --offline /root/${file}`);
     expect(`${name}: slapos --version`, 'slapos --version', /^slapos \d/);
     expect(`${name}: quickstart`, `cd ${HOME} && npm run quickstart`, WORKED);
-    expect(`${name}: npm uninstall`, 'npm uninstall --global slapos-node && ! test -e ' + HOME);
+    expect(`${name}: npm uninstall`, `npm uninstall --global slapos-node && ! test -e ${HOME}`);
   }
 }
 
@@ -152,7 +159,7 @@ function findPackage(pattern: RegExp): string {
   return found;
 }
 
-for (const script of ['package-npm.mjs', 'package-deb.mjs']) {
+for (const script of values['as-made'] ? [] : ['package-npm.mjs', 'package-deb.mjs']) {
   print(`making: ${script}`);
   must(process.execPath, [join(root, 'scripts', script)]);
 }
