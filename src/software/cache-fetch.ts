@@ -6,13 +6,10 @@ import type { PartFile } from '../host/grid-host.ts';
 import type { CacheClient } from '../networkcache/client.ts';
 import type { BlobTarget } from '../networkcache/transfer.ts';
 import type { Build } from './build.ts';
+import { createTeller } from './cache-progress.ts';
 
-/** Between the first two lines about a download; it doubles up to the second. */
-const FIRST_LINE_MS = 10_000;
-const LAST_LINE_MS = 300_000;
 /** The disk is looked at each time so much has come. */
 const SPACE_STEP_BYTES = 64 * 1024 * 1024;
-const MEBIBYTE = 1024 * 1024;
 
 /**
  * Brings an archive into the work folder; what an interrupted run left of it there is not asked for
@@ -65,7 +62,7 @@ async function openPart({ context, owner, root }: Build, path: string): Promise<
 }
 
 function createTarget(build: Build, part: PartFile): BlobTarget {
-  const tell = createTeller(build);
+  const tell = createTeller(build, 'Downloaded', 'from');
   let checkedBytes: number | undefined;
   return {
     read: () => part.read(),
@@ -93,23 +90,4 @@ async function checkSpace({ context, root, url }: Build, restBytes: number): Pro
     'SLAPOS_ERR_NO_SPACE',
     `Not enough space in ${root.path} for the archive of ${url}: ${renderByteSize(restBytes)} to come, ${renderByteSize(freeBytes)} free, of which ${kept} are to stay (option 'software_min_free_space')`,
   );
-}
-
-/** The bar of a terminal hears of every piece; the log gets a line now and then. */
-function createTeller({ context, log, url }: Build) {
-  let toldMs = performance.now();
-  let pauseMs = FIRST_LINE_MS;
-  return (doneBytes: number, totalBytes: number | undefined) => {
-    const [done, total] = [doneBytes, totalBytes ?? doneBytes].map(inMebibytes);
-    context.progress({ done: done ?? 0, total: total ?? 0, label: `MiB of ${url}` });
-    if (performance.now() - toldMs < pauseMs) return;
-    toldMs = performance.now();
-    pauseMs = Math.min(2 * pauseMs, LAST_LINE_MS);
-    const of = totalBytes === undefined ? '' : ` of ${renderByteSize(totalBytes)}`;
-    log.info(`Downloaded ${renderByteSize(doneBytes)}${of} of ${url} from network cache.`);
-  };
-}
-
-function inMebibytes(bytes: number): number {
-  return Math.round(bytes / MEBIBYTE);
 }

@@ -11,6 +11,7 @@ import { isKeyTrusted, signText } from '../networkcache/signature.ts';
 import type { Build } from './build.ts';
 import { packArchive } from './cache-archive.ts';
 import { findMachine, readKeys } from './cache-machine.ts';
+import { tellSent } from './cache-progress.ts';
 
 /** Before the second and the third try: a server may still be digesting the first. */
 const PAUSES_MS = [10_000, 60_000];
@@ -76,14 +77,16 @@ async function readSigningKey(build: Build): Promise<string | undefined | null> 
   return null;
 }
 
-async function describeBlob({ root }: Build, path: string): Promise<Blob> {
+async function describeBlob(build: Build, path: string): Promise<Blob> {
+  const { root } = build;
   const hash = createHash('sha512');
   let sizeBytes = 0;
   for await (const chunk of root.readStream(path)) {
     hash.update(chunk);
     sizeBytes += chunk.length;
   }
-  return { sha512: hash.digest('hex'), sizeBytes, open: () => root.readStream(path) };
+  const open = () => tellSent(build, root.readStream(path), sizeBytes);
+  return { sha512: hash.digest('hex'), sizeBytes, open };
 }
 
 async function signEntry(
