@@ -24,7 +24,7 @@ export interface HubLimits {
 export const HUB_LIMITS: HubLimits = {
   streams: 256,
   refreshMs: 2000,
-  wakeMs: 100,
+  wakeMs: 250,
   heartbeatMs: 15_000,
   stallMs: 60_000,
 };

@@ -1,5 +1,5 @@
 /** Who gets into the panel, over real connections whose other end the test names. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSession, sessionCookieName } from '../../../src/panel/session.ts';
 import { parseAllowRule } from '../../../src/proxy/web/allow-list.ts';
 import { NO_WEB } from '../../../src/proxy/web/web-options.ts';
@@ -12,11 +12,16 @@ import {
 } from '../../support/panel-scene.ts';
 import { rawRequest } from '../../support/raw-request.ts';
 
+let shared: PanelScene;
 let scene: PanelScene;
-beforeEach(async () => {
-  scene = await startPanelScene();
+beforeAll(async () => {
+  shared = await startPanelScene();
 });
-afterEach(() => scene.close());
+afterAll(() => shared.close());
+beforeEach(() => {
+  scene = shared;
+  scene.peer({ kind: 'local', uid: 0 });
+});
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const NOW_MS = Date.UTC(2026, 0, 2);
@@ -100,7 +105,12 @@ describe('without a token', () => {
 });
 
 describe('with the token', () => {
-  beforeEach(stranger);
+  // Who tried wrong ones is remembered, and time passes.
+  beforeEach(async () => {
+    scene = await startPanelScene();
+    stranger();
+  });
+  afterEach(() => scene.close());
 
   test('a session begins, and carries only what was derived from it', async () => {
     const answer = await logIn(TOKEN);
