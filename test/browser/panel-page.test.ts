@@ -264,6 +264,7 @@ requires('chromium')('the page of the panel', () => {
     await server.stop();
     await page.getByText(/^not live since \d\d:\d\d:\d\d$/).waitFor();
     expect(await page.locator('.partitions').count()).toBe(2);
+    expect(await page.locator('.verdict h2').textContent()).toMatch(/^Something was wrong/);
     await takePicture(page, 'not-live');
     server.overview = { ...server.overview, nodes: server.overview.nodes.slice(0, 1) };
     await server.start();

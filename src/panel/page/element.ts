@@ -72,7 +72,9 @@ export type PageNode = ElementNode | string;
 
 export type Child = PageNode | number | null | undefined | false | readonly Child[];
 
-export function h(tag: Tag, props: Props = {}, ...children: readonly Child[]): ElementNode {
+const NO_PROPS: Props = {};
+
+export function h(tag: Tag, props: Props = NO_PROPS, ...children: readonly Child[]): ElementNode {
   return { tag, props, children: flatten(children) };
 }
 

@@ -37,6 +37,10 @@ function patchChildren(
   before: readonly Mounted[],
   wanted: readonly PageNode[],
 ): Mounted[] {
+  // Nearly always: the same elements with other texts.
+  if (isAlike(before, wanted)) {
+    return wanted.map((node, index) => update(before[index] as Mounted, node));
+  }
   const take = matcher(before);
   const matched = wanted.map((node) => ({ node, old: take(node) }));
   const kept = new Set(matched.map(({ old }) => old));
@@ -47,6 +51,18 @@ function patchChildren(
     if (place !== mounted.dom) parent.insertBefore(mounted.dom, place);
     return mounted;
   });
+}
+
+function isAlike(before: readonly Mounted[], wanted: readonly PageNode[]): boolean {
+  return (
+    before.length === wanted.length &&
+    before.every(({ node }, index) => isSameKind(node, wanted[index] as PageNode))
+  );
+}
+
+function isSameKind(a: PageNode, b: PageNode): boolean {
+  if (typeof a === 'string' || typeof b === 'string') return typeof a === typeof b;
+  return a.tag === b.tag && a.props.key === b.props.key;
 }
 
 /** Gives for each wanted node what shows it already: by key, else the next one of its kind. */
@@ -98,9 +114,13 @@ function update(mounted: Mounted, node: PageNode): Mounted {
 const NO_ATTRIBUTES = new Set(['key', 'on', 'own', 'value', 'checked']);
 
 function writeProps(element: HTMLElement, before: Props, props: Props): void {
+  if (before === props) return;
   const old = before as Readonly<Record<string, unknown>>;
   const wanted = props as Readonly<Record<string, unknown>>;
-  for (const name of new Set([...Object.keys(old), ...Object.keys(wanted)])) {
+  for (const name of Object.keys(old)) {
+    if (!(name in wanted) && !NO_ATTRIBUTES.has(name)) element.removeAttribute(name);
+  }
+  for (const name of Object.keys(wanted)) {
     if (NO_ATTRIBUTES.has(name) || old[name] === wanted[name]) continue;
     writeAttribute(element, name, wanted[name]);
   }

@@ -36,7 +36,7 @@ export function showNodes(state: PageState, overview: PanelOverview): readonly P
   const titles = titlesOf(overview);
   return [
     h('h1', { key: 'title', tabindex: -1, id: 'view' }, 'Nodes'),
-    showTroubles(overview),
+    showTroubles(overview, state.trouble === undefined),
     showFilter(state),
     ...overview.nodes.map((node) => showNode(state, node, titles, overview.takenAtMs)),
     overview.nodes.length === 0 &&
@@ -48,14 +48,16 @@ export function showNodes(state: PageState, overview: PanelOverview): readonly P
   ].filter((part) => part !== false);
 }
 
-function showTroubles(overview: PanelOverview): ElementNode {
+/** @param isLive otherwise it is what was seen last */
+function showTroubles(overview: PanelOverview, isLive: boolean): ElementNode {
+  const is = isLive ? 'is' : 'was';
   const places = byPlace(listTroubles(overview, overview.takenAtMs));
   if (places.length === 0) {
-    return h('section', { key: 'troubles', class: 'verdict' }, h('h2', {}, 'Nothing is wrong'));
+    return h('section', { key: 'troubles', class: 'verdict' }, h('h2', {}, `Nothing ${is} wrong`));
   }
   const shown = places.slice(0, TROUBLES_SHOWN);
   const rest = places.length - shown.length;
-  const title = `Something is wrong in ${renderCount(places.length, 'place')}`;
+  const title = `Something ${is} wrong in ${renderCount(places.length, 'place')}`;
   return h(
     'section',
     { key: 'troubles', class: 'verdict bad' },
@@ -168,7 +170,8 @@ function showNodeFacts(node: PanelNode, used: number, nowMs: number): ElementNod
     lastContactMs === null
       ? h('span', {}, 'never seen')
       : h('span', {}, 'seen ', moment(lastContactMs, renderAgo(lastContactMs, nowMs))),
-    node.report !== '' &&
+    // It reports its own name when there is nothing else to say.
+    ![node.computerId, ''].includes(reportText(node.report)) &&
       !isErrorReport(node.report) &&
       h('span', { class: 'report' }, reportText(node.report)),
   );
