@@ -30,7 +30,7 @@ requires(
     [browser] = await Promise.all([launchChromium(), scene.prepare()]);
     watched = await openPage(browser, scene.url);
     page = watched.page;
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(40_000);
   });
   afterAll(async () => {
     await browser?.close();

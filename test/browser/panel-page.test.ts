@@ -82,7 +82,7 @@ requires('chromium')('the page of the panel', () => {
     );
     await page.getByRole('link', { name: 'database' }).click();
     await page.getByRole('heading', { level: 1, name: 'database' }).waitFor();
-    expect(await page.evaluate('document.activeElement.id')).toBe('view');
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('view');
   });
 
   it('shows 500 partitions without laying out those out of sight', async () => {
@@ -99,7 +99,9 @@ requires('chromium')('the page of the panel', () => {
           row.firstElementChild as unknown as { checkVisibility(o: object): boolean }
         ).checkVisibility(options);
       });
-    expect([await isRendered(0), await isRendered(499)]).toEqual([true, false]);
+    await expect
+      .poll(async () => [await isRendered(0), await isRendered(499)])
+      .toEqual([true, false]);
     await rows.nth(499).scrollIntoViewIfNeeded();
     await expect
       .poll(async () => [await isRendered(0), await isRendered(499)])
@@ -139,7 +141,7 @@ requires('chromium')('the page of the panel', () => {
     }));
     server.publish({ nodes: [{ ...local, partitions }, ...others] });
     await page.locator('.partitions tr', { hasText: 'slappart150' }).getByText('777 MiB').waitFor();
-    expect(await top()).toBe(before);
+    await expect.poll(top).toBe(before);
     expect(await page.evaluate('document.activeElement.textContent')).toBe('slappart150');
     expect(await page.getByLabel('Filter').inputValue()).toBe('slappart');
     // Those before it go: the focus stays with what had it.
@@ -158,7 +160,7 @@ requires('chromium')('the page of the panel', () => {
     server.publish({ nodes: [{ ...local, partitions }, ...others] });
     const live = page.locator('[aria-live=polite]');
     await expect.poll(() => live.textContent()).toBe('instance 7: 1 promise failed');
-    expect(await page.title()).toMatch(/^\(7\) Nodes/);
+    await expect.poll(() => page.title()).toMatch(/^\(7\) Nodes/);
   });
 
   it('shows hostile texts harmlessly in every view', async () => {

@@ -57,8 +57,8 @@ function showNav(route: Route): PageNode {
 
 function showStatus({ trouble, overview }: PageState): readonly PageNode[] {
   if (trouble === undefined) {
-    const text = overview === undefined ? 'connecting…' : 'live';
-    return [h('span', { class: 'live' }, text)];
+    const isFirst = overview === undefined;
+    return [h('span', { class: isFirst ? 'muted' : 'live' }, isFirst ? 'connecting…' : 'live')];
   }
   if (trouble.mustSignIn) {
     return [
