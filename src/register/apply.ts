@@ -34,6 +34,8 @@ export interface RegisterRun {
   readonly steps: readonly Step[];
   /** Of an earlier run. */
   readonly kept: KeptAnswer | undefined;
+  /** An earlier run sent a request that was not answered. */
+  readonly isNoted: boolean;
   /** Told when the former configuration is moved. */
   readonly occupied: readonly string[];
 }
@@ -222,12 +224,13 @@ function credentialsOf({ credentials }: State): Credentials {
 /** Clears what is of no use to a later run, and tells where what is of use was kept. */
 async function settle(
   error: unknown,
-  { work }: RegisterRun,
+  { work, isNoted }: RegisterRun,
   state: State,
   { files }: RegisterPort,
 ): Promise<unknown> {
   if (state.kept === undefined) {
-    if (!state.isPending) await files.remove(work, { isRecursive: true });
+    const isNoteNeeded = state.isPending || (isNoted && state.answer === undefined);
+    if (!isNoteNeeded) await files.remove(work, { isRecursive: true });
     return error;
   }
   if (!isSlaposError(error)) return error;

@@ -64,10 +64,11 @@ export async function configureClient(
   const work = workOf(options);
   await withLock(work, outside, async () => {
     const facts = await observe(options, files, ownUid);
-    const { kept } = facts.work;
+    const { kept, note } = facts.work;
     if (kept !== undefined) log.info(`Going on with the answer kept in ${work}.`);
     const purpose = { nodeName: '', site: options.site };
-    const run = { purpose, work, steps: plan(options, facts), kept, occupied: [] };
+    const steps = plan(options, facts);
+    const run = { purpose, work, steps, kept, occupied: [], isNoted: note !== undefined };
     await applyRegister(run, {
       ...outside,
       inspect: (credentials) => checkCredentials(credentials, outside.nowMs()),

@@ -56,8 +56,9 @@ export async function registerNode(
     const facts = await observeRegister(options, files, ownUid);
     const { steps, occupied } = planRegister(options, facts);
     const purpose = { nodeName: options.nodeName, site: options.site };
-    const run = { purpose, work, steps, occupied, kept: facts.work.kept };
-    if (facts.work.kept !== undefined) log.info(`Going on with the answer kept in ${work}.`);
+    const { kept, note } = facts.work;
+    const run = { purpose, work, steps, occupied, kept, isNoted: note !== undefined };
+    if (kept !== undefined) log.info(`Going on with the answer kept in ${work}.`);
     const credentials = await applyRegister(run, {
       ...outside,
       inspect: (given) => void inspectNode(given, outside.nowMs()),

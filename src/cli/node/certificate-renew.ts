@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { chooseConfigPath } from '../../config/path.ts';
 import { readConfig } from '../../config/read.ts';
 import { requireValue } from '../../config/values.ts';
+import { ConfigError } from '../../errors/slapos-error.ts';
 import { homeOf } from '../../host/home-of.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { tryLock } from '../../host/lock.ts';
@@ -20,6 +21,7 @@ import {
   renewalWork,
 } from '../../register/renew.ts';
 import { parseClientOptions, parseMasterOptions } from '../../slap/client-options.ts';
+import { parseMasterUrl } from '../../slap/master-url.ts';
 import { createSlapClient, type SlapUserMaster } from '../../slap/slap-client.ts';
 import type { CommandContext } from '../command.ts';
 
@@ -70,8 +72,11 @@ async function checkHere(
   checkWork(work, renewalWork(await files.stat(work)), NOBODY, process.geteuid?.() ?? 0);
 }
 
-/** The Master, as the person of the client configuration. */
-function openPerson({ options, env }: CommandContext): SlapUserMaster {
+/**
+ * The Master, as the person of the client configuration.
+ * @throws ConfigError SLAPOS_ERR_CONFIG_VALUE when that is for another Master
+ */
+function openPerson({ config, options, env }: CommandContext): SlapUserMaster {
   const option = options['client_cfg'];
   const path = chooseConfigPath({
     family: 'client',
@@ -79,7 +84,16 @@ function openPerson({ options, env }: CommandContext): SlapUserMaster {
     env,
     homeOf,
   });
-  return createSlapClient(parseClientOptions(readConfig(path), env));
+  const person = parseClientOptions(readConfig(path), env);
+  const own = parseMasterUrl(requireValue(config, 'slapos', 'master_url')).href;
+  if (parseMasterUrl(person.masterUrl).href === own) return createSlapClient(person);
+  throw new ConfigError(
+    'SLAPOS_ERR_CONFIG_VALUE',
+    `The Master of ${path} is ${person.masterUrl}, and that of the node ${own}.`,
+    {
+      hint: 'Another Master may have another computer of this id; name a client configuration of the same one with --client-cfg.',
+    },
+  );
 }
 
 function createPort(

@@ -100,6 +100,17 @@ test('a person renews the certificate of the node', async () => {
   expect(await states()).toEqual({ node: 'valid' });
 });
 
+test('a person of another Master revokes nothing', async () => {
+  const path = join(scene.folder, 'client/slapos-client.cfg');
+  writeFileSync(
+    path,
+    scene.read('client/slapos-client.cfg').replace(scene.url, 'https://h.example'),
+  );
+  const { status, stderr } = await renew();
+  expect(stderr).toMatch(/The Master of .* is https:\/\/h.example\/, and that of the node/);
+  expect([status, slapCalls()]).toEqual([1, []]);
+});
+
 test('nothing is revoked where the authority allows two', async () => {
   scene.master.allowsOverlap = true;
   expect((await renew()).status).toBe(0);

@@ -260,6 +260,8 @@ describe('an answer that is of no use', () => {
     expect(stderr).toMatch(/after the request was sent\..*token may be used up/);
     expect(scene.tree('.slapos.registration')[0]).toBe('.slapos.registration 700');
     scene.master.misbehaviour = undefined;
+    const unready = await scene.register(['--token', 'no token', 'n']);
+    expect([unready.status, scene.names]).toEqual([2, ['.slapos.registration']]);
     const next = await scene.register(['--token', scene.master.createToken(), 'n']);
     expect(next.stderr).toMatch(/WARNING A request for node "n" was sent to/);
     expect([next.status, scene.names]).toEqual([0, ['slapos']]);
