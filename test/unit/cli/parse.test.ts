@@ -183,7 +183,15 @@ describe('options of commands', () => {
 
 describe('the registry', () => {
   /** Those that upstream does not have, sorted. */
-  const OURS = ['config show', 'node doctor', 'node top', 'proxy backup', 'proxy restore'];
+  const OURS = [
+    'config show',
+    'node certificate renew',
+    'node certificate show',
+    'node doctor',
+    'node top',
+    'proxy backup',
+    'proxy restore',
+  ];
 
   test('has the 35 commands of upstream, and ours', () => {
     const names = COMMANDS.map((command) => command.words);
