@@ -36,6 +36,8 @@ interface Ended {
 export class ProcessAccountant {
   #last: ProcTable | undefined;
   #lastTicks = 0;
+  /** When the sample before the last one began. */
+  #formerTicks = 0;
   /** {@link USAGE_LENGTH} numbers for each user; the time is in ticks. */
   #sums = new Float64Array(64 * USAGE_LENGTH);
   /** Where those of a user begin. */
@@ -53,6 +55,7 @@ export class ProcessAccountant {
       this.#count(round, cgroups.covered);
     }
     for (const [uid, cpuS] of cgroups.cpuS) this.#add(uid, USAGE.cpuS, cpuS * TICKS_PER_SECOND);
+    this.#formerTicks = this.#last === undefined ? nowTicks : this.#lastTicks;
     this.#last = table;
     this.#lastTicks = nowTicks;
     return this.#usage();
@@ -77,8 +80,9 @@ export class ProcessAccountant {
       const uid = now.u32(index, 'uid');
       const before = round.before[index] ?? NOBODY;
       const isSame = before !== NOBODY && last.u32(before, 'uid') === uid;
-      // Older processes came to this user with what they had used before.
-      const isNew = now.f64(index, 'startTicks') >= this.#lastTicks - 1;
+      // Older processes came to this user with what they had used before. Those that root starts for
+      // a user may be root's still when the last sample is taken.
+      const isNew = before === NOBODY && now.f64(index, 'startTicks') >= this.#formerTicks - 1;
       if (!isSame && !isNew) continue;
       const from = isSame ? before : NOBODY;
       const inherited = ended.get(index);

@@ -131,6 +131,21 @@ describe('counters of a user', () => {
     ]);
   });
 
+  it('have all of a process that another user started for this one a moment ago', () => {
+    const accountant = new ProcessAccountant();
+    for (const nowTicks of [1000, 1100, 1200]) accountant.add(scriptedTable([]), nowTicks);
+    const young = { pid: 7, ppid: 1, startTicks: 1150, uid: 5000, writeBytes: 4096 };
+    const old = { pid: 8, ppid: 1, startTicks: 1050, uid: 5001, writeBytes: 4096 };
+    const usage = listUsage(accountant.add(scriptedTable([young, old]), 1300));
+    expect(usage.map(({ uid, writeBytes }) => [uid, writeBytes])).toEqual([
+      [5000, 4096],
+      [5001, 0],
+    ]);
+    const moved = scriptedTable([{ ...young, uid: 5001, writeBytes: 4100 }]);
+    const [, second] = listUsage(accountant.add(moved, 1400));
+    expect(second).toMatchObject({ uid: 5001, writeBytes: 0 });
+  });
+
   it('keep what a process had used that nobody waited for', () => {
     const accountant = new ProcessAccountant();
     accountant.add(scriptedTable([]), 1000);
