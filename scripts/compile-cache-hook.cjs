@@ -1,14 +1,8 @@
 // Loaded before a command by compile-cache.mjs: writes, when it ends, the compiled form of each
 // bundle that it loaded, with the functions that it called.
 const { writeFileSync } = require('node:fs');
-const { dirname, join, relative } = require('node:path');
 const v8 = require('node:v8');
 const vm = require('node:vm');
-
-/** Where the package will stand, when that is not where it is: the name is kept inside. */
-const home = process.env['SLAPOS_COMPILE_HOME'];
-const nameOf = (filename) =>
-  home === undefined ? filename : join(home, relative(dirname(__dirname), filename));
 
 /** Scripts by path, and whether they were compiled after `loadHttp` changed V8's flags. */
 const kept = new Map();
@@ -21,9 +15,8 @@ v8.setFlagsFromString = (flags) => {
 };
 vm.Script = class extends vm.Script {
   constructor(text, options) {
-    const isBundle = options.filename?.endsWith('.code.js');
-    super(text, isBundle ? { ...options, filename: nameOf(options.filename) } : options);
-    if (isBundle) kept.set(options.filename, [this, isFlagged]);
+    super(text, options);
+    if (options.filename?.endsWith('.code.js')) kept.set(options.filename, [this, isFlagged]);
   }
 };
 process.on('exit', () => {

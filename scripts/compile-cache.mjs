@@ -2,6 +2,7 @@
 // Keeps V8's compiled form of each lazily loaded bundle beside it (src/bin/load-compiled.ts): first
 // of what loading compiles, then, by running `node format` on a folder of its own as an ordinary
 // user could, of the functions that a run of it calls.
+//   compile-cache.mjs --without-runs    the first only: what the Debian package does on the host
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import nodeModule from 'node:module';
@@ -13,8 +14,6 @@ import { Script } from 'node:vm';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-/** Where the package will stand, when that is not where it is. */
-const home = process.env['SLAPOS_COMPILE_HOME'] ?? root;
 
 /** A failure costs a few milliseconds of each later start, and nothing else. */
 async function learnFromRuns() {
@@ -90,8 +89,7 @@ setFlagsFromString('--max-semi-space-size=8');
 for (const name of readdirSync(dist, { recursive: true })) {
   if (!name.endsWith('.code.js')) continue;
   const filename = join(dist, name);
-  const text = nodeModule.wrap(readFileSync(filename, 'utf8'));
-  const script = new Script(text, { filename: join(home, 'dist', name) });
+  const script = new Script(nodeModule.wrap(readFileSync(filename, 'utf8')), { filename });
   writeFileSync(filename.replace(/\.js$/, '.bin'), script.createCachedData());
 }
-await learnFromRuns();
+if (!process.argv.includes('--without-runs')) await learnFromRuns();

@@ -3,7 +3,6 @@
 // Node of long-term support inside, so that it needs none of the host. The same sources and
 // SOURCE_DATE_EPOCH give the same file.
 import {
-  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -65,23 +64,13 @@ function useOwnNode(folder) {
   symlinkSync(`..${HOME.slice('/usr'.length)}/bin/slapos`, join(folder, 'usr/bin/slapos'));
 }
 
-/** Only the Node of this package runs here: SQLite for it, and V8's compiled form of the bundles. */
+/** Only the Node of this package runs here: SQLite for no other. */
 function fitToNode(folder, arch, node) {
   const prebuilt = join(folder, HOME, 'prebuilt', `linux-${arch}`);
   const own = `better_sqlite3-${abiOf(node)}.node`;
   for (const name of readdirSync(prebuilt)) {
     if (name.startsWith('better_sqlite3-') && name !== own) rmSync(join(prebuilt, name));
   }
-  if (arch !== process.arch) return;
-  const scripts = ['compile-cache.mjs', 'compile-cache-hook.cjs'];
-  const at = (name) => join(folder, HOME, 'scripts', name);
-  for (const name of scripts) copyFileSync(join(root, 'scripts', name), at(name));
-  const program = join(folder, NODE);
-  const PATH = `${dirname(program)}:${process.env['PATH']}`;
-  const env = { ...process.env, PATH, SLAPOS_COMPILE_HOME: HOME };
-  delete env['NODE_EXTRA_CA_CERTS'];
-  process.stdout.write(run(program, [at('compile-cache.mjs')], { env }));
-  for (const name of scripts) rmSync(at(name));
 }
 
 function bundleNode(folder, node) {
