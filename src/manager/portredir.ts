@@ -66,6 +66,6 @@ function describe(
   redirection: Redirection,
 ): GroupProgram {
   const name = redirectionName(redirection);
-  const command = renderRedirection(socat, redirection);
+  const command = renderRedirection(socat, redirection, owner.name);
   return { name, command, processName: name, user: needsRoot(redirection) ? ROOT : owner };
 }

@@ -104,12 +104,16 @@ export function needsRoot({ sourcePort }: Redirection): boolean {
   return sourcePort < FIRST_FREE_PORT;
 }
 
-/** The command line: socat(1) with two addresses. */
-export function renderRedirection(socat: string, redirection: Redirection): string {
+/**
+ * The command line: socat(1) with two addresses. What listens as root connects as the partition's
+ * user (`su`): a destination on this machine, whoever listens there, must not take it for root.
+ */
+export function renderRedirection(socat: string, redirection: Redirection, user: string): string {
   const { destinationAddress, destinationPort, sourceAddress, sourcePort } = redirection;
   const type = redirection.type.toUpperCase();
   const bind = sourceAddress === undefined ? '' : `,bind=${bracketed(sourceAddress)}`;
-  const source = `${type}${sourceAddress?.version ?? 4}-LISTEN:${sourcePort}${bind},fork`;
+  const drop = needsRoot(redirection) ? `,su=${user}` : '';
+  const source = `${type}${sourceAddress?.version ?? 4}-LISTEN:${sourcePort}${bind},fork${drop}`;
   const address = bracketed(destinationAddress);
   return `${socat} ${source} ${type}${destinationAddress.version}:${address}:${destinationPort}`;
 }

@@ -13,6 +13,7 @@ import {
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lookAtTcpPeer } from '../../../src/host/tcp-peer.ts';
 import { MarshalTuple, type MarshalValue } from '../../../src/slap/marshal-value.ts';
 import type { ProcessInfo } from '../../../src/supervisor/client.ts';
 import { createFirewallStandIn } from '../../support/firewall-stand-in.ts';
@@ -95,7 +96,11 @@ requires('root', 'netns')('managers of the real node', () => {
       );
 
     it('leads into a partition through socat, whose pid outlives full passes', async () => {
-      const server = createServer((socket) => socket.end('hello'));
+      // Who connects, as the kernel tells: never root, whoever listens on the port of the host.
+      const server = createServer((socket) => {
+        const peer = lookAtTcpPeer(socket);
+        socket.end(peer.kind === 'local' ? String(peer.uid) : peer.kind);
+      });
       await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
       const { port } = server.address() as { readonly port: number };
       await open(ALL);
@@ -110,7 +115,8 @@ requires('root', 'netns')('managers of the real node', () => {
       const first = await pass('instance');
       expect(first.status).toBe(0);
       expect(first.stderr).toContain('entry 3: destPort is no port: ignoring it.');
-      expect([await greet(8080), await greet(80)]).toEqual(['hello', 'hello']);
+      const own = String(partitionUid(0));
+      expect([await greet(8080), await greet(80)]).toEqual([own, own]);
       const before = await processes('slappart0-socat');
       const pids = [...before].map(([name, { pid }]) => [name, uidOf(pid)]);
       expect(Object.fromEntries(pids)).toEqual({

@@ -159,7 +159,7 @@ describe('portredir', () => {
     expect(calls).toEqual(['update', 'startUnstarted part1-socat', 'startUnstarted part1-socat']);
     const text = read(group);
     expect(text).toContain(
-      `command=${root}/bin/socat TCP4-LISTEN:80,fork TCP6:[2001:db8::7]:80\nprocess_name=socat-tcp-80\n`,
+      `command=${root}/bin/socat TCP4-LISTEN:80,fork,su=user1 TCP6:[2001:db8::7]:80\nprocess_name=socat-tcp-80\n`,
     );
     expect(text.match(/^(user|group|environment)=.*$/gm)).toEqual([
       'user=0',

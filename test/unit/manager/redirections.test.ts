@@ -10,14 +10,16 @@ import {
 const OWN = '2001:db8::5';
 const ADDRESSES = ['10.0.0.1', OWN, '2001:db8::6'];
 const commands = (entries: readonly unknown[], own: readonly string[] = ADDRESSES) =>
-  parseRedirections(entries, own).redirections.map((each) => renderRedirection('socat', each));
+  parseRedirections(entries, own).redirections.map((each) =>
+    renderRedirection('socat', each, 'slapuser0'),
+  );
 
 describe('parseRedirections', () => {
   it.each([
     [{ srcPort: 1234, destPort: 4321 }, `TCP4-LISTEN:1234,fork TCP6:[${OWN}]:4321`],
     [
       { srcPort: '80', destPort: ' 443 ', srcAddress: '10.0.0.1', destAddress: '::1', type: 'TCP' },
-      'TCP4-LISTEN:80,bind=10.0.0.1,fork TCP6:[::1]:443',
+      'TCP4-LISTEN:80,bind=10.0.0.1,fork,su=slapuser0 TCP6:[::1]:443',
     ],
     [
       { srcPort: 5353, destPort: 53, srcAddress: '::', destAddress: '10.0.0.2', type: 'udp' },
@@ -25,7 +27,7 @@ describe('parseRedirections', () => {
     ],
     [
       { srcPort: 1, destPort: 65535, srcAddress: null, destAddress: '2001:DB8:0:0::5' },
-      `TCP4-LISTEN:1,fork TCP6:[${OWN}]:65535`,
+      `TCP4-LISTEN:1,fork,su=slapuser0 TCP6:[${OWN}]:65535`,
     ],
   ])('%j', (entry, command) => expect(commands([entry])).toEqual([`socat ${command}`]));
 
@@ -82,7 +84,7 @@ describe('parseRedirections', () => {
         { srcPort: 9, destPort: 1 },
         { srcPort: 9, destPort: 2 },
       ]),
-    ).toEqual([`socat TCP4-LISTEN:9,fork TCP6:[${OWN}]:2`]);
+    ).toEqual([`socat TCP4-LISTEN:9,fork,su=slapuser0 TCP6:[${OWN}]:2`]);
     const many = Array.from({ length: 300 }, (_, index) => ({ srcPort: index + 1, destPort: 1 }));
     const { problems, redirections } = parseRedirections(many, ADDRESSES);
     expect(redirections).toHaveLength(256);
@@ -101,7 +103,7 @@ describe('parseRedirections', () => {
     fc.assert(
       fc.property(fc.array(entry), (entries) =>
         commands(entries).every((text) =>
-          /^socat (TCP|UDP)[46]-LISTEN:\d+(,bind=[\d.]+|,bind=\[[\da-f:.]+\])?,fork \1[46]:[\da-f:.[\]]+:\d+$/.test(
+          /^socat (TCP|UDP)[46]-LISTEN:\d+(,bind=[\d.]+|,bind=\[[\da-f:.]+\])?,fork(,su=slapuser0)? \1[46]:[\da-f:.[\]]+:\d+$/.test(
             text,
           ),
         ),
