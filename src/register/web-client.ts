@@ -10,7 +10,7 @@ import type { WebAnswer } from './answer.ts';
 import type { WebRequest } from './web-request.ts';
 
 export interface SiteTrust {
-  /** Authorities in PEM, instead of the system's. */
+  /** Authorities in PEM, instead of Node's. */
   readonly authorities: string | undefined;
   /** True: any certificate of the site is accepted. */
   readonly isInsecure: boolean;
