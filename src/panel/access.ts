@@ -4,7 +4,8 @@
  *
  * - Root and the user of the proxy, told by the kernel, over loopback and by an address that no name
  *   server tells (`localhost`, `127.0.0.1`, `[::1]`), need nothing more.
- * - Everybody else needs the token: in a session that was begun with it, or as a bearer.
+ * - Everybody else needs the token: in a session that the same user or address began with it, or as a
+ *   bearer.
  * - What was passed on by a reverse proxy is somebody else's, whatever user the latter has.
  */
 import type { Socket } from 'node:net';
@@ -73,7 +74,7 @@ export class PanelAccess {
     return false;
   }
 
-  /** Who asks, for the log: a user of this machine, or an address. */
+  /** Who asks, for sessions and the log: a user of this machine, or an address. */
   nameOf({ raw }: FastifyRequest): string {
     const look = this.#look(raw.socket);
     return look.kind === 'local' ? `uid ${look.uid}` : (raw.socket.remoteAddress ?? 'nobody');
@@ -87,11 +88,13 @@ export class PanelAccess {
     return look.kind === 'local' && (look.uid === 0 || look.uid === this.#options.ownUid);
   }
 
-  #hasSession({ headers }: FastifyRequest): boolean {
+  #hasSession(request: FastifyRequest): boolean {
     const { token, now } = this.#options;
     if (token === null) return false;
-    const values = findCookies(headers.cookie, sessionCookieName(token));
-    return values.some((value) => isSession(value, token, now()));
+    const values = findCookies(request.headers.cookie, sessionCookieName(token));
+    if (values.length === 0) return false;
+    const who = this.nameOf(request);
+    return values.some((value) => isSession(value, token, who, now()));
   }
 
   #look(socket: Socket): PeerLook {

@@ -37,7 +37,7 @@ export async function logIn(
   }
   const path = `${forwardedPrefix(request)}/panel`;
   const isSecure = addressesOf(request).baseUrl.startsWith('https:');
-  const session = createSession(token, now());
+  const session = createSession(token, access.nameOf(request), now());
   const cookie = renderCookie(sessionCookieName(token), session, path, isSecure);
   return reply
     .code(303)

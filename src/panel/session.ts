@@ -1,6 +1,8 @@
 /**
  * Who knows the token of the panel. A browser keeps a value that was derived from it, not the token:
- * its time, and a code over that which only who has the token can make. Pure.
+ * its time, and a code over that and over whose browser it is, which only who has the token can make.
+ * Browsers show cookies to every port of a host, so that whoever listens on one gets to see the
+ * value; from somebody else it is worth nothing. Pure.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
@@ -24,16 +26,17 @@ export function isSameText(given: string, expected: string): boolean {
   return timingSafeEqual(digest(given), digest(expected));
 }
 
-export function createSession(token: string, nowMs: number): string {
+/** @param who the user or address that asks; the session counts for no other */
+export function createSession(token: string, who: string, nowMs: number): string {
   const issued = Math.floor(nowMs / 1000).toString(36);
-  return `${issued}.${sign(token, issued)}`;
+  return `${issued}.${sign(token, issued, who)}`;
 }
 
-/** Whether this token made the session, not too long ago. */
-export function isSession(value: string, token: string, nowMs: number): boolean {
+/** Whether this token made the session, for who asks and not too long ago. */
+export function isSession(value: string, token: string, who: string, nowMs: number): boolean {
   const [, issued, code] = SESSION.exec(value) ?? [];
   if (issued === undefined || code === undefined) return false;
-  if (!isSameText(code, sign(token, issued))) return false;
+  if (!isSameText(code, sign(token, issued, who))) return false;
   const ageS = nowMs / 1000 - Number.parseInt(issued, 36);
   return ageS > -SLACK_S && ageS < SESSION_S;
 }
@@ -57,6 +60,6 @@ export function renderCookie(name: string, value: string, path: string, isSecure
   return `${name}=${value}; Path=${path}; Max-Age=${SESSION_S}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-function sign(token: string, issued: string): string {
-  return createHmac('sha256', token).update(`${PURPOSE} ${issued}`).digest('base64url');
+function sign(token: string, issued: string, who: string): string {
+  return createHmac('sha256', token).update(`${PURPOSE} ${issued} ${who}`).digest('base64url');
 }

@@ -1,5 +1,6 @@
 /** Who gets into the panel, over real connections whose other end the test names. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { PeerLook } from '../../../src/host/tcp-peer.ts';
 import { createSession, sessionCookieName } from '../../../src/panel/session.ts';
 import { parseAllowRule } from '../../../src/proxy/web/allow-list.ts';
 import { NO_WEB } from '../../../src/proxy/web/web-options.ts';
@@ -26,6 +27,7 @@ beforeEach(() => {
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const NOW_MS = Date.UTC(2026, 0, 2);
 const NAME = sessionCookieName(TOKEN);
+const WHO = 'uid 1234';
 const OTHER_TOKEN = 'A'.repeat(43);
 
 const overview = (headers: Record<string, string> = {}) => scene.ask('api/overview', { headers });
@@ -143,18 +145,39 @@ describe('with the token', () => {
   });
 
   test.each([
-    ['of another token', createSession(OTHER_TOKEN, NOW_MS)],
+    ['of another token', createSession(OTHER_TOKEN, WHO, NOW_MS)],
     ['that is the token itself', TOKEN],
-    ['without code', createSession(TOKEN, NOW_MS).split('.')[0]],
-    ['with another time', `zzzzzz.${createSession(TOKEN, NOW_MS).split('.')[1]}`],
-    ['of next week', createSession(TOKEN, NOW_MS + 8 * 24 * 3600_000)],
+    ['without code', createSession(TOKEN, WHO, NOW_MS).split('.')[0]],
+    ['with another time', `zzzzzz.${createSession(TOKEN, WHO, NOW_MS).split('.')[1]}`],
+    ['of next week', createSession(TOKEN, WHO, NOW_MS + 8 * 24 * 3600_000)],
     ['that is empty', ''],
   ])('a session %s is none', async (_, value) => {
     expect(await statusOf({ cookie: `${NAME}=${value}` })).toBe(401);
   });
 
+  test.each<[PeerLook, readonly PeerLook[]]>([
+    [
+      { kind: 'local', uid: 1234 },
+      [{ kind: 'local', uid: 12345 }, { kind: 'local', uid: PARTITION_UID }, { kind: 'elsewhere' }],
+    ],
+    [{ kind: 'elsewhere' }, [{ kind: 'local', uid: PARTITION_UID }]],
+  ])('a session of %j is none of somebody else who saw it', async (operator, others) => {
+    scene.peer(operator);
+    const [cookie = ''] = (await logIn(TOKEN)).headers['set-cookie'] ?? [];
+    const headers = { cookie: cookie.split(';')[0] ?? '' };
+    for (const other of others) {
+      scene.peer(other);
+      expect(await overview(headers)).toMatchObject({ status: 401 });
+      expect((await scene.ask('api/events', { headers })).status).toBe(401);
+      const change = { reference: 'a', state: 'destroyed' };
+      expect((await scene.post('state', change, headers)).status).toBe(401);
+    }
+    scene.peer(operator);
+    expect(await statusOf(headers)).toBe(200);
+  });
+
   test('a session ends', async () => {
-    const cookie = `${NAME}=${createSession(TOKEN, NOW_MS)}`;
+    const cookie = `${NAME}=${createSession(TOKEN, WHO, NOW_MS)}`;
     scene.pass(6.9 * 24 * 3600_000);
     expect(await statusOf({ cookie })).toBe(200);
     scene.pass(0.2 * 24 * 3600_000);
