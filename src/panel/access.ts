@@ -44,7 +44,7 @@ export class PanelAccess {
 
   /**
    * Lets a request pass.
-   * @throws PanelError 401 without a token, or 429 for one of too many wrong ones.
+   * @throws PanelError 401 without a token, or 429 after too many wrong ones.
    */
   expect(request: FastifyRequest): void {
     if (this.#isTrusted(request) || this.#hasSession(request)) return;
@@ -57,10 +57,14 @@ export class PanelAccess {
   }
 
   /**
-   * Whether a token is the right one. Wrong ones are counted.
-   * @throws PanelError 429 after too many.
+   * Whether a token is the right one. Only wrong ones are counted and refused: behind a reverse
+   * proxy all are one, and somebody's guesses must not lock the others out. 32 random bytes are not
+   * guessed, however often one may try.
+   * @throws PanelError 429 for a wrong one after too many.
    */
   tries(request: FastifyRequest, given: string): boolean {
+    const { token } = this.#options;
+    if (token !== null && isSameText(given, token)) return true;
     const who = this.nameOf(request);
     const waitS = this.#attempts.waitS(who);
     if (waitS > 0) {
@@ -68,8 +72,6 @@ export class PanelAccess {
         headers: { 'retry-after': String(waitS) },
       });
     }
-    const { token } = this.#options;
-    if (token !== null && isSameText(given, token)) return true;
     this.#attempts.fail(who);
     return false;
   }

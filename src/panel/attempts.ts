@@ -1,4 +1,4 @@
-/** How often somebody may try a wrong token. */
+/** How often somebody may try a wrong token; the right one is never refused. */
 
 const WINDOW_MS = 60_000;
 const MAX_FAILURES = 10;
