@@ -3,6 +3,7 @@
 import type { SeriesRow } from '../collect/daemon/series.ts';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
+import type { ProcessReader } from '../host/process-reader.ts';
 import { readLog } from '../status/logs.ts';
 import type { Consumption, NodeStatus, PartitionStatus } from '../status/model.ts';
 import { readNodeStatus } from '../status/read-status.ts';
@@ -18,6 +19,8 @@ export interface FeedOptions extends OwnSamplerOptions {
   readonly sources: StatusSources;
   readonly isRoot: boolean;
   readonly files: Pick<HostFiles, 'readText'>;
+  /** For lists of processes: that of {@link OwnSampler} goes on with the same users. */
+  readonly openListReader: () => Promise<ProcessReader>;
 }
 
 /** What of the node is looked at more closely. */
@@ -51,6 +54,7 @@ export class TopFeed {
   readonly #shown = new Map<string, boolean>();
   readonly #options: FeedOptions;
   readonly #sampler: OwnSampler;
+  #listReader: Promise<ProcessReader> | undefined;
   #processes: { readonly partition: string; readonly reader: ProcessListReader } | undefined;
 
   constructor(options: FeedOptions) {
@@ -123,12 +127,21 @@ export class TopFeed {
       this.#processes = { partition: reference, reader: new ProcessListReader() };
     }
     try {
-      const table = await (await this.#sampler.reader()).observe([uid]);
+      const table = await (await this.#openListReader()).observe([uid]);
       const rows = this.#processes.reader.add(table, this.#options.monotonicMs());
       return { partition: reference, rows, problem: '' };
     } catch (error) {
       return { partition: reference, rows: [], problem: errorMessage(error) };
     }
+  }
+
+  /** Opened when a partition is looked into for the first time. */
+  #openListReader(): Promise<ProcessReader> {
+    this.#listReader ??= this.#options.openListReader().catch((error: unknown) => {
+      this.#listReader = undefined;
+      throw error;
+    });
+    return this.#listReader;
   }
 
   async #readLog(

@@ -1,5 +1,6 @@
 /** Both readers of processes against the text of /proc, and against each other. */
 import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listSamples, type ProcessSample } from '../../src/host/proc.ts';
 import { listUsage, openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
@@ -140,5 +141,35 @@ requires(
     const ticks = total('utimeTicks') + total('stimeTicks');
     // Each time is cut to whole ticks, and children that ended are counted too.
     expect(sums?.[0]?.cpuS).toBeGreaterThanOrEqual(ticks / 100);
+  });
+
+  it('goes on counting the ends of all users when processes of one are listed', async () => {
+    const scenes = new ProcessScenes();
+    const open = () => openProcessReader({ kind: 'bpf', isAccounting: true });
+    const [reader, witness] = [await open(), await open()];
+    const usageOf = async (one: ProcessReader) => {
+      const usage = (await one.observeUsage?.([USER + 10, USER + 11])) ?? new Float64Array();
+      const { cpuS = 0, processes = 0 } =
+        listUsage(usage).find(({ uid }) => uid === USER + 10) ?? {};
+      return { cpuS, processes };
+    };
+    const other = await scenes.startStopped(USER + 10);
+    const listed = await scenes.startStopped(USER + 11);
+    const before = await usageOf(reader);
+    expect(before).toMatchObject({ cpuS: expect.any(Number), processes: 1 });
+    expect((await usageOf(witness)).cpuS).toBe(before.cpuS);
+    const samples = listSamples(await reader.observe([USER + 11]));
+    expect(samples.map(({ pid }) => pid)).toEqual([listed]);
+    process.kill(other, 'SIGKILL');
+    // The kernel lets go of a process a moment after it was waited for.
+    for (;;) {
+      const { cpuS, processes } = await usageOf(witness);
+      if (processes === 0 && cpuS >= before.cpuS) break;
+      await setImmediate();
+    }
+    const after = await usageOf(reader);
+    scenes.end();
+    expect(after.processes).toBe(0);
+    expect(after.cpuS).toBeGreaterThanOrEqual(before.cpuS);
   });
 });

@@ -147,7 +147,9 @@ struct TaskReader::Program {
   size_t process_count = 0;  // of the last sample
 
   void LearnCpuOffsets();
-  void SetWanted(const std::vector<uid_t>* uids);
+  void SetWanted(std::set<uid_t> now);
+  void Filter(const std::vector<uid_t>* uids);
+  void FilterAtLeast(const std::vector<uid_t>* uids);
   void CountEnded();
   Sums ReadEnded() const;
   template <typename Take>
@@ -171,11 +173,8 @@ void TaskReader::Program::LearnCpuOffsets() {
   }
 }
 
-// Changes the kernel's set of users to `uids`; usually it is what it was.
-void TaskReader::Program::SetWanted(const std::vector<uid_t>* uids) {
-  settings->is_filtered = uids != nullptr ? 1 : 0;
-  if (uids == nullptr) return;
-  std::set<uid_t> now(uids->begin(), uids->end());
+// Changes the kernel's set of users to `now`; usually it is what it was.
+void TaskReader::Program::SetWanted(std::set<uid_t> now) {
   if (now == wanted) return;
   for (uid_t uid : wanted) {
     if (now.count(uid) == 0) bpf_map_delete_elem(wanted_uids, &uid);
@@ -185,6 +184,22 @@ void TaskReader::Program::SetWanted(const std::vector<uid_t>* uids) {
     if (bpf_map_update_elem(wanted_uids, &uid, &yes, BPF_ANY) != 0) Refuse("name the users");
   }
   wanted = std::move(now);
+}
+
+// The users that are told of, and whose threads are counted when they end.
+void TaskReader::Program::Filter(const std::vector<uid_t>* uids) {
+  if (uids != nullptr) SetWanted(std::set<uid_t>(uids->begin(), uids->end()));
+  settings->is_filtered = uids != nullptr ? 1 : 0;
+}
+
+// The same, and those from before: a user that is left out for a moment would lose for good what
+// threads used that end meanwhile.
+void TaskReader::Program::FilterAtLeast(const std::vector<uid_t>* uids) {
+  if (uids == nullptr) settings->is_filtered = 0;
+  if (settings->is_filtered == 0) return;
+  std::set<uid_t> all = wanted;
+  all.insert(uids->begin(), uids->end());
+  SetWanted(std::move(all));
 }
 
 // From now on what ends is counted.
@@ -229,16 +244,26 @@ TaskReader::TaskReader(const std::string& object_path, bool is_accounting) : pro
 TaskReader::~TaskReader() = default;
 
 std::vector<ProcessRecord> TaskReader::Sample(const std::vector<uid_t>* uids) {
-  program_->SetWanted(uids);
+  bool is_accounting = program_->ended != nullptr;
+  if (is_accounting) {
+    program_->FilterAtLeast(uids);
+  } else {
+    program_->Filter(uids);
+  }
+  std::set<uid_t> told;
+  if (is_accounting && uids != nullptr) told.insert(uids->begin(), uids->end());
   ProcessGathering gathering(program_->process_count);
-  program_->ReadTasks([&](const TaskRecord& task) { gathering.Add(task); });
+  program_->ReadTasks([&](const TaskRecord& task) {
+    if (is_accounting && uids != nullptr && told.count(task.uid) == 0) return;
+    gathering.Add(task);
+  });
   std::vector<ProcessRecord> processes = gathering.Finish();
   program_->process_count = processes.size();
   return processes;
 }
 
 std::vector<UserUsage> TaskReader::SampleUsage(const std::vector<uid_t>* uids) {
-  program_->SetWanted(uids);
+  program_->Filter(uids);
   Sums sums = program_->ReadEnded();
   program_->ReadTasks([&](const TaskRecord& task) {
     Sum& sum = sums[task.uid];

@@ -39,12 +39,12 @@ class TaskReader {
   TaskReader& operator=(const TaskReader&) = delete;
 
   // Every process of the caller's pid namespace, or those of the real users `uids`, in the order of
-  // their pids. With accounting the users are to stay the same. One call at a time. Throws
+  // their pids. With accounting, whose ends are counted stays as it is. One call at a time. Throws
   // SysError.
   std::vector<ProcessRecord> Sample(const std::vector<uid_t>* uids);
 
   // The sums of the same processes by user, in the order of their uids: for readers with
-  // accounting.
+  // accounting, with the same users at every call.
   std::vector<UserUsage> SampleUsage(const std::vector<uid_t>* uids);
 
  private:

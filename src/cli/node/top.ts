@@ -36,14 +36,16 @@ export async function run(context: CommandContext): Promise<number> {
 
 function createFeed({ config }: CommandContext, sources: StatusSources): TopFeed {
   const base = config.get('slapformat', 'tap_base_name')?.trim() || TAP_BASE;
+  const openReader = async (isAccounting: boolean) => {
+    const { openProcessReader } = await import('../../host/process-reader.ts');
+    return openProcessReader({ isAccounting });
+  };
   return new TopFeed({
     sources,
     isRoot: sources.host.isRoot,
     files: createHostFiles(),
-    openReader: async () => {
-      const { openProcessReader } = await import('../../host/process-reader.ts');
-      return openProcessReader({ isAccounting: true });
-    },
+    openReader: () => openReader(true),
+    openListReader: () => openReader(false),
     monotonicMs: () => performance.now(),
     tapOf: (reference) => {
       const number = /\d+$/.exec(reference)?.[0];

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SERIES_FIELDS, type SeriesView } from '../../../src/collect/daemon/series.ts';
+import { observeProcesses } from '../../../src/host/proc.ts';
 import { USAGE, USAGE_LENGTH } from '../../../src/host/process-reader.ts';
 import {
   createStatusHost,
@@ -20,12 +21,13 @@ describe('TopFeed', () => {
   let cpuS = 0;
   let clockMs = 0;
   let openedReaders = 0;
+  let openedLists = 0;
   let readerFailure: Error | undefined;
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'slapos-top-'));
     for (const name of ['slappart0', 'slappart1']) mkdirSync(join(root, name));
-    [cpuS, clockMs, openedReaders] = [0, 0, 0];
+    [cpuS, clockMs, openedReaders, openedLists] = [0, 0, 0, 0];
     readerFailure = undefined;
   });
   afterEach(() => {
@@ -48,6 +50,14 @@ describe('TopFeed', () => {
       files: { readText: async () => '' },
       monotonicMs: () => clockMs,
       tapOf: () => undefined,
+      openListReader: async () => {
+        openedLists += 1;
+        return {
+          kind: 'bpf',
+          reason: '',
+          observe: async (uids = []) => observeProcesses({ uids }),
+        };
+      },
       openReader: async () => {
         openedReaders += 1;
         if (readerFailure !== undefined) throw readerFailure;
@@ -96,6 +106,18 @@ describe('TopFeed', () => {
     expect(view.isSettled).toBe(true);
     expect(view.status.partitions.length).toBe(3);
     expect(openedReaders).toBe(2);
+  });
+
+  it('lists processes with another reader than the one that sums them up', async () => {
+    const feed = open(nobody);
+    const { status } = await feed.readNode();
+    expect(openedLists).toBe(0);
+    for (const partition of ['slappart0', 'slappart1', 'slappart0']) {
+      const { processes } = await feed.readFocus(status, { partition, log: null });
+      expect(processes?.problem).toBe('');
+      expect(processes?.rows.map(({ pid }) => pid)).toContain(process.pid);
+    }
+    expect(openedLists).toBe(1);
   });
 
   it('tells when its own samples fail, and what else is known', async () => {
