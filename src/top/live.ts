@@ -7,6 +7,7 @@ import type { TopData } from './data.ts';
 import type { Focus, FocusView, NodeView, TopFeed } from './feed.ts';
 import { renderFrame } from './frame.ts';
 import { parseKeys, splitUnfinished } from './keys.ts';
+import { harmless } from './line.ts';
 import { pressKey } from './press-key.ts';
 import { Screen } from './screen.ts';
 import type { Effect, TopState } from './state.ts';
@@ -42,6 +43,13 @@ class LiveTop {
   #escapeTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
+  /** Restarts under way: a service that this program stopped is not left so. */
+  readonly #restarts = new Map<Promise<string>, string>();
+  /** What quitting waits for, or waited for. */
+  #farewell = '';
+  /** Whether quitting was asked for twice. */
+  #isHurried = false;
+  #isOver = false;
   #end: () => void = () => {};
 
   constructor(options: LiveOptions, node: NodeView) {
@@ -73,9 +81,32 @@ class LiveTop {
     } finally {
       clearTimeout(this.#lookTimer);
       clearTimeout(this.#escapeTimer);
+      this.#isOver = true;
       this.#screen.leave();
       terminal.close();
     }
+    await this.#takeLeave();
+  }
+
+  /** On the usual screen. A key may leave restarts alone; a signal or a lost terminal waits. */
+  async #takeLeave(): Promise<void> {
+    const { terminal } = this.#options;
+    const names = this.#namesOfRestarts();
+    if (this.#isHurried && names !== '') {
+      this.#farewell = `Did not wait for the restart of ${names}: see \`slapos node status\`.`;
+    }
+    if (names === '' || this.#isHurried) {
+      if (this.#farewell !== '') terminal.write(`${harmless(this.#farewell)}\n`);
+      return;
+    }
+    terminal.write(`${harmless(`Ends when ${names} is started again.`)}\n`);
+    for (const notice of await Promise.all(this.#restarts.keys())) {
+      terminal.write(`${harmless(notice)}\n`);
+    }
+  }
+
+  #namesOfRestarts(): string {
+    return [...this.#restarts.values()].join(', ');
   }
 
   #enter(): void {
@@ -99,10 +130,12 @@ class LiveTop {
   }
 
   #draw(): void {
+    if (this.#isOver) return;
     const { terminal } = this.#options;
     const size = terminal.size();
     const { isAscii } = terminal;
-    const state = { ...this.#state, notice: this.#state.notice || this.#failure };
+    const notice = this.#farewell || this.#state.notice || this.#failure;
+    const state = { ...this.#state, notice };
     this.#screen.show(renderFrame({ state, data: this.#data, size, isAscii }));
   }
 
@@ -156,15 +189,30 @@ class LiveTop {
   }
 
   #obey(effect: Effect): void {
-    if (effect.kind === 'quit') this.#end();
+    if (effect.kind === 'quit') this.#quit();
     else if (effect.kind === 'suspend') this.#options.terminal.suspend();
     else if (effect.kind === 'redraw') this.#screen.forget();
     else void this.#restart(`${effect.partition}:${effect.service}`);
   }
 
+  /** The second time whatever is under way. */
+  #quit(): void {
+    const names = this.#namesOfRestarts();
+    this.#isHurried = this.#farewell !== '';
+    if (names === '' || this.#isHurried) this.#end();
+    else this.#farewell = `Ends when ${names} is started again; once more ends now.`;
+  }
+
   async #restart(name: string): Promise<void> {
     this.#tell(`Restarting ${name}…`);
-    const notice = await this.#options.restart(name);
+    const restart = this.#options.restart(name);
+    this.#restarts.set(restart, name);
+    const notice = await restart;
+    this.#restarts.delete(restart);
+    if (this.#farewell !== '' && this.#restarts.size === 0) {
+      this.#farewell = notice;
+      return this.#end();
+    }
     // What the last look saw is no longer so.
     await this.#refresh().catch(() => undefined);
     this.#tell(notice);

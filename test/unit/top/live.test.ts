@@ -137,6 +137,69 @@ describe('runLive', () => {
     expect(restarted).toEqual(['slappart0:web']);
   });
 
+  describe('while a service is restarted', () => {
+    let finish: (notice: string) => void;
+    let written: string;
+
+    async function startRestart(): Promise<{ readonly ended: Promise<void> }> {
+      written = '';
+      const write = terminal.screen.write.bind(terminal.screen);
+      terminal.write = (text) => {
+        if (!terminal.screen.isAlternate) written += text;
+        write(text);
+      };
+      const restart = () =>
+        new Promise<string>((done) => {
+          finish = done;
+        });
+      const ended = start({ restart });
+      await sees(/slappart0/);
+      type('\rRy');
+      await sees(/^Restarting slappart0:web…$/m);
+      return { ended };
+    }
+
+    it('waits for it before it ends, and says what became of it', async () => {
+      const { ended } = await startRestart();
+      type('\x03');
+      await sees(/^Ends when slappart0:web is started again/m);
+      type('?');
+      await sees(/^Help$/m);
+      await sees(/^Ends when slappart0:web is started again/m);
+      finish('slappart0:web was not restarted: no such file');
+      await ended;
+      expect(written).toContain('slappart0:web was not restarted: no such file\n');
+      expect(terminal.events).toBeUndefined();
+    });
+
+    it('ends at once the second time, and says that it did not wait', async () => {
+      const { ended } = await startRestart();
+      type('\x03\x03');
+      await ended;
+      expect(written).toMatch(/Did not wait for the restart of slappart0:web: .*\n$/);
+    });
+
+    it('gives the terminal back at a signal, and waits', async () => {
+      const { ended } = await startRestart();
+      controller.abort();
+      await until(
+        () => (terminal.events === undefined ? true : undefined),
+        'the end of the screen',
+      );
+      let isEnded = false;
+      const noted = ended.then(() => {
+        isEnded = true;
+      });
+      await until(() => (written.includes('Ends when') ? true : undefined), 'the farewell');
+      expect(isEnded).toBe(false);
+      finish('slappart0:web was restarted.');
+      await noted;
+      expect(written).toMatch(
+        /Ends when slappart0:web is started again\.\nslappart0:web was restarted\.\n$/,
+      );
+    });
+  });
+
   it('leaves the screen when it is suspended, and draws everything when it goes on', async () => {
     const ended = start();
     await sees(/slappart0/);
