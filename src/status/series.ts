@@ -1,4 +1,7 @@
-/** What a partition has used, for charts: from the collector's daemon, else by minute. */
+/**
+ * What a partition has used, for charts: from the collector's daemon, which keeps its last samples,
+ * or by minute from the database, which keeps a day.
+ */
 import { daemonSocket, readSeries as readSamples } from '../collect/daemon/daemon-client.ts';
 import type { SeriesField, SeriesView } from '../collect/daemon/series.ts';
 import { reasonOf } from './availability.ts';
@@ -22,7 +25,11 @@ const FIELDS: ReadonlyArray<SeriesField & keyof Consumption> = [
   'netOutBytesPerS',
 ];
 
+/** What may be missing before the first sample; minutes are not told apart more finely. */
+const MAX_GAP_MS = 2 * 60_000;
+
 /**
+ * Samples of the daemon where they reach back far enough, else minutes.
  * @param sinceMs only what is newer, milliseconds since the epoch
  * @returns undefined for a name that is no partition's.
  */
@@ -32,11 +39,33 @@ export async function readSeries(
   sinceMs = 0,
 ): Promise<PartitionSeries | undefined> {
   if (!isPartitionName(sources.settings, reference)) return undefined;
-  const { host, settings } = sources;
+  const samples = await readSampleSeries(sources, reference, sinceMs);
+  const nowMs = sources.host.nowMs();
+  if (samples !== undefined && beginOf(samples, nowMs) - sinceMs <= MAX_GAP_MS) return samples;
+  const minutes = await readMinutes(sources, reference, sinceMs);
+  if (samples === undefined) return minutes;
+  const isFurther = beginOf(minutes, Infinity) < beginOf(samples, nowMs) - MAX_GAP_MS;
+  return isFurther ? minutes : samples;
+}
+
+/**
+ * @param sinceMs only what is newer, milliseconds since the epoch
+ * @returns undefined without a daemon, and for a name that is no partition's.
+ */
+export async function readSampleSeries(
+  { host, settings }: StatusSources,
+  reference: string,
+  sinceMs: number,
+): Promise<PartitionSeries | undefined> {
+  if (!isPartitionName(settings, reference)) return undefined;
   const read = host.readSamplesOf ?? readSamples;
   const socket = daemonSocket(settings.instanceRoot);
   const view = await read(socket, reference, sinceMs, DAEMON_PATIENCE);
-  return view === undefined ? readMinutes(sources, reference, sinceMs) : toSeries(reference, view);
+  return view === undefined ? undefined : toSeries(reference, view);
+}
+
+function beginOf({ timesMs }: PartitionSeries, otherwiseMs: number): number {
+  return timesMs[0] ?? otherwiseMs;
 }
 
 function toSeries(partition: string, { timesMs, values }: SeriesView): PartitionSeries {

@@ -7,7 +7,7 @@ import type { ProcessReader } from '../host/process-reader.ts';
 import { readLog } from '../status/logs.ts';
 import type { Consumption, NodeStatus, PartitionStatus } from '../status/model.ts';
 import { readNodeStatus } from '../status/read-status.ts';
-import { readSeries } from '../status/series.ts';
+import { readSampleSeries } from '../status/series.ts';
 import type { StatusSources } from '../status/sources.ts';
 import type { LogChannel, ProcessList, ServiceLog } from './data.ts';
 import { History, type PartitionHistory } from './history.ts';
@@ -89,8 +89,8 @@ export class TopFeed {
     const wanted = [...this.#shown].flatMap(([name, isAsked]) => (isAsked ? [] : name));
     for (const reference of wanted.slice(0, PASTS_AT_ONCE)) {
       this.#shown.set(reference, true);
-      const series = await readSeries(this.#options.sources, reference, sinceMs);
-      if (series?.resolution !== 'sample') continue;
+      const series = await readSampleSeries(this.#options.sources, reference, sinceMs);
+      if (series === undefined) continue;
       const { timesMs, values } = series;
       const { cpu = [], rssBytes = [] } = values;
       this.#history.addPast(reference, { timesMs, cpu, rssBytes });

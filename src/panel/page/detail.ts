@@ -4,6 +4,7 @@
  */
 import type { PanelInstanceDetail, PanelLog, PanelPartitionDetail, PanelSeries } from '../api.ts';
 import { type Route, renderRoute } from './route.ts';
+import { type HeldSeries, joinSeries, planQuestion } from './series-parts.ts';
 import { ServerProblem, server } from './server.ts';
 import { currentState, refreshPage } from './store.ts';
 
@@ -16,6 +17,8 @@ export interface Detail {
   logName?: string;
   isFollowing: boolean;
   series?: PanelSeries;
+  /** What `series` is, until something of it does not go together. */
+  heldSeries?: HeldSeries;
   seriesProblem?: string;
   rangeMs: number;
   isChartOpen: boolean;
@@ -118,14 +121,29 @@ async function loadLog(target: Detail): Promise<void> {
 
 async function loadSeries(target: Detail): Promise<void> {
   if (!target.isChartOpen || target.partition === undefined) return;
-  const { rangeMs } = target;
+  const { heldSeries: held, rangeMs } = target;
+  const nowMs = Date.now();
+  const partition = target.partition.partition.reference;
+  const question = planQuestion(held, { partition, rangeMs, nowMs });
+  if (question === undefined) return;
   try {
-    const series = await server.series(target.partition.partition.reference, Date.now() - rangeMs);
-    if (target.rangeMs === rangeMs) target.series = series;
+    const answer = await server.series(partition, question.sinceMs);
     delete target.seriesProblem;
+    if (target.rangeMs === rangeMs) keepSeries(target, answer, question.isWhole, nowMs);
   } catch (error) {
     target.seriesProblem = error instanceof Error ? error.message : 'They cannot be read.';
   }
+}
+
+function keepSeries(target: Detail, answer: PanelSeries, isWhole: boolean, nowMs: number): void {
+  const { heldSeries: held, rangeMs } = target;
+  if (isWhole) target.heldSeries = { series: answer, rangeMs, wholeAtMs: nowMs };
+  else {
+    const series = held && joinSeries(held, answer, nowMs);
+    if (held === undefined || series === undefined) return void delete target.heldSeries;
+    target.heldSeries = { ...held, series };
+  }
+  target.series = target.heldSeries.series;
 }
 
 /** Changes what is looked at within the view and asks for it at once. */

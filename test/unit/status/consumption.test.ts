@@ -210,15 +210,43 @@ describe('consumption', () => {
     for (const name of ['slappart0; DROP', '../slappart0', 'slapuser0']) {
       expect(await readSeries(sources, name)).toBeUndefined();
     }
-    const values = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, [value]]));
-    const view = { partition: 'slappart0', timesMs: [NOW], values: values as never };
-    const live = site.open(host({ readSamplesOf: async () => view }));
-    expect(await readSeries(live, 'slappart0')).toEqual({
+  });
+
+  it('has samples of the daemon as far back as they reach, and minutes beyond', async () => {
+    const values = Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, [value, value]]),
+    ) as never;
+    let timesMs = [NOW - 1000, NOW];
+    const readSamplesOf = async () => ({ partition: 'slappart0', timesMs, values });
+    const sources = site.open(host({ readSamplesOf }));
+    const told = async (sinceMs?: number) => {
+      const series = await readSeries(sources, 'slappart0', sinceMs);
+      return [series?.resolution, series?.timesMs];
+    };
+    // Without a database there is nothing better.
+    expect(await told()).toEqual(['sample', timesMs]);
+    const database = openDatabase();
+    expect(await told(NOW - 60 * MINUTE)).toEqual(['sample', timesMs]);
+    fill(database);
+    database.close();
+    const minutes = [NOW - 3 * MINUTE, NOW - 2 * MINUTE, NOW - MINUTE];
+    expect(await told()).toEqual(['minute', minutes]);
+    expect(await told(NOW - 6 * 60 * MINUTE)).toEqual(['minute', minutes]);
+    expect(await told(NOW - 2 * MINUTE - 1000)).toEqual(['sample', timesMs]);
+    expect(await readSeries(sources, 'slappart0', NOW - MINUTE)).toEqual({
       partition: 'slappart0',
       resolution: 'sample',
-      timesMs: [NOW],
-      values: expect.objectContaining({ cpu: [1.5], netOutBytesPerS: [10] }),
+      timesMs,
+      values: expect.objectContaining({ cpu: [1.5, 1.5], netOutBytesPerS: [10, 10] }),
       reason: '',
     });
+    // A young daemon has a minute behind it, whose second began before the first sample.
+    timesMs = [NOW - 3 * MINUTE + 500, NOW];
+    expect(await told(NOW - 20 * MINUTE)).toEqual(['sample', timesMs]);
+    timesMs = [NOW - 10 * MINUTE, NOW];
+    expect(await told(NOW - 20 * MINUTE)).toEqual(['sample', timesMs]);
+    timesMs = [];
+    expect(await told(NOW - MINUTE)).toEqual(['sample', []]);
+    expect(await told(NOW - 6 * 60 * MINUTE)).toEqual(['minute', minutes]);
   });
 });
