@@ -40,6 +40,19 @@ export async function readCollectedMinute(path: string): Promise<CollectedMinute
   }
 }
 
+/**
+ * Sizes of folders alone, for who knows the rest.
+ * @throws Error of SQLite
+ */
+export async function readCollectedFolders(path: string): Promise<CollectedMinute> {
+  const database = await openCollected(path);
+  try {
+    return { atMs: null, consumption: new Map(), diskBytes: readFolders(database) };
+  } finally {
+    database.close();
+  }
+}
+
 interface Minute {
   readonly atMs: number;
   /** Of its rows. */
@@ -106,16 +119,24 @@ function readMinute(
   );
 }
 
+/**
+ * Growth between two moments, each given by its first and its last row. Left to itself the planner
+ * walks through an index over the whole table, most of a day's rows, to have them grouped.
+ */
+export const GROWTH_QUERY = `WITH
+  now AS MATERIALIZED (
+    SELECT partition, process, io_rw_counter FROM user NOT INDEXED WHERE rowid BETWEEN ? AND ?),
+  old AS MATERIALIZED (
+    SELECT process, io_rw_counter FROM user NOT INDEXED WHERE rowid BETWEEN ? AND ?)
+  SELECT now.partition AS user, TOTAL(max(0, now.io_rw_counter - old.io_rw_counter)) AS bytes
+  FROM now JOIN old ON old.process = now.process GROUP BY now.partition`;
+
 /** Bytes a second by user since the moment before, of the processes that were there at both. */
 function readRates(database: Database.Database, newest: Minute): ReadonlyMap<string, number> {
   const before = readStampBefore(database, newest.first);
   if (before === undefined || newest.atMs <= before.atMs) return new Map();
   const growth = database
-    .prepare<number[], { user: string; bytes: number }>(
-      `SELECT now.partition AS user, TOTAL(max(0, now.io_rw_counter - old.io_rw_counter)) AS bytes
-       FROM user AS now JOIN user AS old ON old.process = now.process
-       WHERE now.rowid BETWEEN ? AND ? AND old.rowid BETWEEN ? AND ? GROUP BY now.partition`,
-    )
+    .prepare<number[], { user: string; bytes: number }>(GROWTH_QUERY)
     .all(newest.first, newest.last, before.first, before.last);
   const elapsedS = (newest.atMs - before.atMs) / 1000;
   return new Map(growth.map(({ bytes, user }) => [user, bytes / elapsedS]));

@@ -9,7 +9,11 @@ import {
 import { errorCode } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
 import { AVAILABLE, reasonOf, unavailable } from './availability.ts';
-import { type CollectedMinute, readCollectedMinute } from './collector-database.ts';
+import {
+  type CollectedMinute,
+  readCollectedFolders,
+  readCollectedMinute,
+} from './collector-database.ts';
 import type { Availability, Consumption, NodeStatus } from './model.ts';
 
 export interface ConsumptionOfNode {
@@ -38,9 +42,12 @@ export interface ConsumptionReaderOptions {
   readonly readSamples?: typeof readPartitions;
 }
 
+type DatabasePart = 'folders' | 'all';
+
 export class ConsumptionReader {
   readonly #options: ConsumptionReaderOptions;
   readonly #path: string;
+  #part: DatabasePart = 'folders';
   #version = '';
   #readAtMs = Number.NEGATIVE_INFINITY;
   #minute: CollectedMinute = EMPTY;
@@ -53,10 +60,8 @@ export class ConsumptionReader {
 
   async read(): Promise<ConsumptionOfNode> {
     const { instanceRoot, readSamples = readPartitions } = this.#options;
-    const [sample] = await Promise.all([
-      readSamples(daemonSocket(instanceRoot), DAEMON_PATIENCE),
-      this.#readDatabase(),
-    ]);
+    const sample = await readSamples(daemonSocket(instanceRoot), DAEMON_PATIENCE);
+    await this.#readDatabase(sample === undefined ? 'all' : 'folders');
     return sample === undefined ? this.#fromDatabase() : this.#fromDaemon(sample);
   }
 
@@ -91,26 +96,29 @@ export class ConsumptionReader {
     };
   }
 
-  /** Reads it again when it has changed. */
-  async #readDatabase(): Promise<void> {
+  /** Reads it again when it has changed, or more of it is wanted. */
+  async #readDatabase(part: DatabasePart): Promise<void> {
     const nowMs = this.#options.nowMs();
-    if (Math.abs(nowMs - this.#readAtMs) < DATABASE_INTERVAL_MS) return;
+    const hasPart = this.#part === 'all' || part === 'folders';
+    if (hasPart && Math.abs(nowMs - this.#readAtMs) < DATABASE_INTERVAL_MS) return;
     this.#readAtMs = nowMs;
+    this.#part = part;
     try {
       const status = await this.#options.files.stat(this.#path);
       const version = status === undefined ? 'none' : `${status.modifiedMs} ${status.sizeBytes}`;
-      if (version === this.#version) return;
+      if (hasPart && version === this.#version) return;
       if (status === undefined) {
         this.#minute = EMPTY;
         this.#database = unavailable(`${this.#path} does not exist.`);
       } else {
-        this.#minute = await readCollectedMinute(this.#path);
+        const read = part === 'all' ? readCollectedMinute : readCollectedFolders;
+        this.#minute = await read(this.#path);
         this.#database = AVAILABLE;
       }
       this.#version = version;
     } catch (error) {
       // A moment's lock leaves what was read before; its age tells when that is of no use.
-      if (errorCode(error) === 'SQLITE_BUSY' && this.#minute !== EMPTY) return;
+      if (hasPart && errorCode(error) === 'SQLITE_BUSY' && this.#minute !== EMPTY) return;
       this.#minute = EMPTY;
       this.#version = '';
       this.#database = unavailable(`${this.#path}: ${reasonOf(error)}.`);

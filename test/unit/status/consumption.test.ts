@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeSample } from '../../../src/collect/daemon/daemon-client.ts';
 import { renderInsert, renderSchema } from '../../../src/collect/schema.ts';
+import { GROWTH_QUERY } from '../../../src/status/collector-database.ts';
 import { readNodeStatus } from '../../../src/status/read-status.ts';
 import { readSeries } from '../../../src/status/series.ts';
 import type { StatusHost } from '../../../src/status/sources.ts';
@@ -120,6 +121,52 @@ describe('consumption', () => {
     fill(database);
     database.close();
     expect((await consumptionOf({ readSamples })).of).toMatchObject({ diskBytes: 60 * 1024 });
+  });
+
+  it('reads of the database no more than what the daemon does not tell', async () => {
+    const database = openDatabase();
+    fill(database);
+    database.exec('ALTER TABLE user RENAME TO elsewhere');
+    let told: NodeSample | undefined = sample;
+    const sources = site.open(host({ readSamples: async () => told }));
+    const read = async () => {
+      const { consumption, partitions } = await readNodeStatus(sources);
+      return { source: consumption.source, of: partitions[0]?.consumption };
+    };
+    expect(await read()).toMatchObject({ source: 'daemon', of: { diskBytes: 60 * 1024 } });
+    database.exec('ALTER TABLE elsewhere RENAME TO user');
+    // The rest is read as soon as it is wanted, if nobody writes.
+    told = undefined;
+    database.exec('BEGIN EXCLUSIVE');
+    expect(await read()).toMatchObject({ source: 'none', of: null });
+    database.exec('COMMIT');
+    nowMs += 6000;
+    expect(await read()).toMatchObject({ source: 'database', of: { processes: 2 } });
+    told = sample;
+    await read();
+    told = undefined;
+    expect(await read()).toMatchObject({ source: 'database', of: { processes: 2 } });
+    nowMs += 6000;
+    told = sample;
+    await read();
+    told = undefined;
+    expect(await read()).toMatchObject({ source: 'database', of: { processes: 2 } });
+    database.close();
+  });
+
+  it('looks at the rows of two minutes alone for rates', () => {
+    const database = openDatabase();
+    fill(database);
+    for (const statement of ['SELECT 1', 'ANALYZE']) {
+      database.exec(statement);
+      const plan = database
+        .prepare<number[], { detail: string }>(`EXPLAIN QUERY PLAN ${GROWTH_QUERY}`)
+        .all(7, 9, 4, 6);
+      const byRow = 'SEARCH user USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)';
+      const looks = plan.map(({ detail }) => detail).filter((detail) => detail.includes('user'));
+      expect(looks).toEqual([byRow, byRow]);
+    }
+    database.close();
   });
 
   it('is none with the reason, and makes no file', async () => {
