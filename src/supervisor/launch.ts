@@ -238,6 +238,17 @@ async function launch(
   });
 }
 
+/** A unit that ends at once with 0 would look as if it had nothing to run. */
+async function warnOfRunning(client: SupervisorClient, log: Logger): Promise<void> {
+  const pid = await client.callWithin<number>(ANSWER_MS, 'supervisor.getPID');
+  log.warning(
+    `The supervisor runs already, as process ${pid}, outside of this unit, and goes on doing so. ` +
+      'To run it here, which stops its services once: `slapos node supervisorctl shutdown`, then ' +
+      'start the unit again.',
+    { event: 'supervisor.outside' },
+  );
+}
+
 /**
  * Makes sure that the supervisor runs: starts it when nothing answers on its socket, waits while
  * an old one shuts down, and starts the watchdog again when it does not run. The main file must
@@ -254,6 +265,7 @@ export async function ensureSupervisor(options: EnsureSupervisorOptions): Promis
     const exists = (await options.files.stat(socket)) !== undefined;
     if (exists && (await isRunning(client, options.log))) {
       await reviveWatchdog(client, options.log);
+      if (options.isForeground === true) await warnOfRunning(client, options.log);
       return socket;
     }
     await requireMainFile(options.files, paths);

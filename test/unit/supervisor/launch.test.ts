@@ -159,6 +159,21 @@ describe('ensureSupervisor', () => {
     expect(calls).toEqual(['getState', 'getProcessInfo watchdog']);
   });
 
+  it('warns when it is to run in the foreground and runs elsewhere already', async () => {
+    await serve({ getState: () => UP, getProcessInfo: () => ({ state: 20 }), getPID: () => 4711 });
+    const warnings: string[] = [];
+    const log = { ...silentLogger, warning: (message: string) => void warnings.push(message) };
+    const options = { files: createHostFiles(), instanceRoot: root, log, program: '/x/keeper' };
+    const launch = () => Promise.reject(new Error('launched'));
+    await ensureSupervisor({ ...options, launch });
+    expect(warnings).toEqual([]);
+    await ensureSupervisor({ ...options, launch, isForeground: true });
+    expect(warnings).toEqual([
+      expect.stringContaining('runs already, as process 4711, outside of this unit'),
+    ]);
+    expect(warnings[0]).toContain('`slapos node supervisorctl shutdown`');
+  });
+
   it('starts a watchdog that does not run', async () => {
     await serve({ getState: () => UP, getProcessInfo: () => ({ state: 200 }) });
     await ensure();
