@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { writeChecksums } from './package/checksums.mjs';
-import { finishDebianFolder, writeControl } from './package/debian-control.mjs';
+import { debianVersion, finishDebianFolder, writeControl } from './package/debian-control.mjs';
 import { renderCompletions, renderPages } from './package/documents.mjs';
 import { buildPrebuilt } from './package/native.mjs';
 import { abiOf, fetchNode, nodes } from './package/node.mjs';
@@ -101,7 +101,7 @@ Copyright: the authors of slapos-node; written after the behaviour of slapos.cor
     rmSync(join(home, name));
   }
   const when = new Date(dateS * 1000).toUTCString().replace('GMT', '+0000');
-  const entry = `slapos-node (${manifest.version}) unstable; urgency=medium
+  const entry = `slapos-node (${debianVersion}) unstable; urgency=medium
 
   * What changed is in /usr/share/doc/slapos-node/CHANGELOG.md.gz.
 

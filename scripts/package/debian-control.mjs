@@ -6,16 +6,23 @@ import { join } from 'node:path';
 import { filesBelow, manifest, run } from './work.mjs';
 
 const CONFFILES = ['/etc/default/slapos-node', '/etc/logrotate.d/slapos-node'];
-const SCRIPTS = ['postinst', 'prerm', 'postrm'];
+const SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm'];
 /** libc as new as Debian 12's, which the compiled files are linked with. */
 const DEPENDS = [
   ...['libc6 (>= 2.36)', 'libstdc++6 (>= 12)', 'libgcc-s1', 'libatomic1'],
   ...['python3 (>= 3.10)', 'python3-venv'],
 ];
 
-function control(architecture, installedKib) {
+/**
+ * Upstream's package has the same name and higher versions. With an epoch ours is newer than any of
+ * them, so that it is installed over it: a removal of upstream's deletes /opt/slapos, a purge also
+ * /etc/opt/slapos.
+ */
+export const debianVersion = `1:${manifest.version}`;
+
+export function renderControl(architecture, installedKib) {
   return `Package: slapos-node
-Version: ${manifest.version}
+Version: ${debianVersion}
 Architecture: ${architecture}
 Maintainer: slapos-node maintainers <maintainers@slapos-node.example>
 Installed-Size: ${installedKib}
@@ -42,7 +49,7 @@ export function writeControl(folder, architecture, data) {
   const [installedKib] = run('du', ['-sk', '--apparent-size', '--exclude=DEBIAN', folder]).split(
     '\t',
   );
-  writeFileSync(join(debian, 'control'), control(architecture, installedKib));
+  writeFileSync(join(debian, 'control'), renderControl(architecture, installedKib));
   writeFileSync(join(debian, 'conffiles'), CONFFILES.map((path) => `${path}\n`).join(''));
   cpSync(join(data, 'triggers'), join(debian, 'triggers'));
   for (const name of SCRIPTS) cpSync(join(data, name), join(debian, name));

@@ -32,6 +32,8 @@ interface Scripts {
   loadRegistry(): Promise<Registry>;
   renderSbom(subject: Component, components: readonly Component[], dateS: number): string;
   renderLicences(components: readonly Component[]): string;
+  readonly debianVersion: string;
+  renderControl(architecture: string, installedKib: string): string;
   packedManifest(architectures: readonly string[]): Readonly<Record<string, unknown>>;
   stagePackage(
     folder: string,

@@ -14,8 +14,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GLOBAL_OPTIONS } from '../../../src/cli/global-options.ts';
 import { COMMANDS, findCommand } from '../../../src/cli/registry.ts';
-import { repository } from '../../support/package-scripts.ts';
+import { loadScript, repository } from '../../support/package-scripts.ts';
 
+const { debianVersion, renderControl } = await loadScript<'debianVersion' | 'renderControl'>(
+  'debian-control.mjs',
+);
 const data = join(repository, 'scripts/package/debian');
 const units = readdirSync(join(data, 'units'));
 const read = (name: string) => readFileSync(join(data, name), 'utf8');
@@ -84,6 +87,16 @@ describe('units', () => {
     expect(text).toContain('ExecReload=/usr/bin/slapos node supervisord --upgrade\n');
   });
 
+  it('do not fail where a run says what is no fault of the host', () => {
+    const statuses = (name: string) =>
+      [...read(`units/${name}`).matchAll(/^SuccessExitStatus=(.*)$/gm)].flatMap(([, words = '']) =>
+        words.split(' '),
+      );
+    expect(statuses('slapos-format.service')).toEqual(['10', '2']);
+    expect(statuses('slapos-instance.service')).toEqual(['10', '2', '3']);
+    expect(statuses('slapos-report.service')).toEqual(['10', '3']);
+  });
+
   it('have a timer with a random delay for each command that cron would run', () => {
     const timers = units.filter((name) => name.endsWith('.timer'));
     expect(timers).toEqual(
@@ -106,9 +119,33 @@ it('the lines of the example for cron are commands that there are', () => {
   expect(COMMANDS.length).toBeGreaterThan(lines.length);
 });
 
+const SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm'];
+
+describe('the version of the Debian package', () => {
+  const isNewer = (one: string, other: string) =>
+    spawnSync('dpkg', ['--compare-versions', one, 'gt', other]).status === 0;
+
+  it('is newer than any of upstream', () => {
+    expect(renderControl('amd64', '1')).toContain(`\nVersion: ${debianVersion}\n`);
+    expect(debianVersion).toMatch(/^1:\d+\.\d+\.\d+/);
+    expect(isNewer(debianVersion, '1.4.0+1.20.0+1')).toBe(true);
+    expect(isNewer(debianVersion.slice(2), '1.4.0+1.20.0+1')).toBe(false);
+  });
+
+  it("is later than those at which upstream's lines for cron are removed", () => {
+    const line = /^dpkg-maintscript-helper rm_conffile (\S+) (\S+) slapos-node -- "\$@"$/m;
+    for (const name of ['preinst', 'postinst', 'postrm']) {
+      const [, path, last = ''] = line.exec(read(name)) ?? [];
+      expect({ name, path }).toEqual({ name, path: '/etc/cron.d/slapos-node' });
+      expect(isNewer(last, '999.0+1')).toBe(true);
+      expect(isNewer('1:0.0.1', last)).toBe(true);
+    }
+  });
+});
+
 describe('maintainer scripts', () => {
   it('are what sh can read', () => {
-    for (const name of ['postinst', 'prerm', 'postrm']) {
+    for (const name of SCRIPTS) {
       const { status, stderr } = spawnSync('sh', ['-n', join(data, name)], { encoding: 'utf8' });
       expect({ name, status, stderr }).toEqual({ name, status: 0, stderr: '' });
     }
@@ -117,6 +154,20 @@ describe('maintainer scripts', () => {
   it('neither configure, format nor enable anything', () => {
     const commands = read('postinst').replace(/^\s*(#|echo).*$/gm, '');
     expect(commands).not.toMatch(/\b(format|configure local|register|enable|restart slapos-sup)/);
+  });
+
+  it('stop every unit before a removal, and the supervisor that no unit started', () => {
+    const [, stop = ''] = /systemctl stop ((?:.*\\\n)*.*)/.exec(read('prerm')) ?? [];
+    const stopped = stop.match(/slapos-\S+/g);
+    expect(stopped).toEqual(expect.arrayContaining([...units]));
+    expect(read('prerm')).toMatch(/= remove \]; then\n\tstop_units\n\tstop_supervisor\nfi\n/);
+  });
+
+  it('replace the supervisor in an upgrade, whoever started it', () => {
+    const postinst = read('postinst');
+    expect(postinst).toContain('\t/usr/bin/slapos node supervisord --upgrade || return 0\n');
+    expect(postinst).toMatch(/\tif \[ -n "\$2" \]; then\n\t\treplace_supervisor\n/);
+    expect(postinst).not.toContain('is-active');
   });
 
   it('remove only what is of the package itself', () => {
