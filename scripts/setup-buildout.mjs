@@ -1,17 +1,32 @@
 #!/usr/bin/env node
 // Prepares the Python environment with zc.buildout that software releases are built with, in
 // .venv/buildout of the package: from the wheels that a package brings along, else from PyPI, else
-// from Debian. Does nothing when it is there and works.
+// from Debian. Does nothing when it is there, works, and is of the wheels that the package has now.
+// A newer one is made beside it and takes its place when it works.
 //   setup-buildout.mjs --offline    from the wheels only, without a change to the system
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { aptInstall, canInstallPackages } from './setup-system.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, '.venv', 'buildout');
+/** Where it is made. */
+const beside = `${folder}.new`;
 const wheels = join(root, 'wheels');
+/** In the environment: which wheels it was made of. */
+const STAMP = 'slapos-wheels';
 const PACKAGES = ['zc.buildout', 'setuptools', 'wheel'];
 
 function run(command, args, env = process.env) {
@@ -19,29 +34,64 @@ function run(command, args, env = process.env) {
   return spawnSync(command, args, { cwd: root, stdio, env }).status === 0;
 }
 
-function canImportBuildout() {
-  const python = join(folder, 'bin', 'python');
+function canImportBuildout(environment) {
+  const python = join(environment, 'bin', 'python');
   const words = ['-c', 'import zc.buildout.buildout'];
   return spawnSync(python, words, { stdio: 'ignore', cwd: '/' }).status === 0;
 }
 
 function createVenv(options) {
-  rmSync(folder, { recursive: true, force: true });
-  return run('/usr/bin/python3', ['-m', 'venv', ...options, folder]);
+  rmSync(beside, { recursive: true, force: true });
+  return run('/usr/bin/python3', ['-m', 'venv', ...options, beside]);
+}
+
+/** Names of wheels have versions; undefined when the package has none. */
+function digestOfWheels() {
+  if (!existsSync(wheels)) return undefined;
+  return createHash('sha256').update(readdirSync(wheels).sort().join('\n')).digest('hex');
+}
+
+function isOfWheels(digest) {
+  const stamp = join(folder, STAMP);
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+}
+
+/** First lines of scripts, and what activates the environment, name its folder. */
+function renameInside() {
+  const names = readdirSync(join(beside, 'bin')).map((name) => join('bin', name));
+  for (const path of ['pyvenv.cfg', ...names].map((name) => join(beside, name))) {
+    if (!lstatSync(path).isFile()) continue;
+    const text = readFileSync(path, 'latin1');
+    writeFileSync(path, text.replaceAll(beside, folder), 'latin1');
+  }
+}
+
+/** @param digest of the wheels that it was made of, or undefined */
+function takePlace(digest) {
+  if (!canImportBuildout(beside)) return false;
+  renameInside();
+  if (digest !== undefined) writeFileSync(join(beside, STAMP), digest);
+  const former = `${folder}.old`;
+  rmSync(former, { recursive: true, force: true });
+  if (existsSync(folder)) renameSync(folder, former);
+  renameSync(beside, folder);
+  rmSync(former, { recursive: true, force: true });
+  return canImportBuildout(folder);
 }
 
 /** @param source options of pip that say where from; none: PyPI */
-function installByPip(source, env) {
+function installByPip(source, env, digest) {
   if (!createVenv([])) return false;
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...source];
-  return run(join(folder, 'bin', 'python'), [...pip, ...PACKAGES], env) && canImportBuildout();
+  return run(join(beside, 'bin', 'python'), [...pip, ...PACKAGES], env) && takePlace(digest);
 }
 
-function installFromWheels() {
-  if (!existsSync(wheels)) return false;
+function installFromWheels(digest) {
+  if (digest === undefined) return false;
   // What pip's configuration says of indexes and folders does not matter here.
   const env = { ...process.env, PIP_CONFIG_FILE: '/dev/null' };
-  return installByPip(['--no-index', '--no-cache-dir', '--isolated', '--find-links', wheels], env);
+  const source = ['--no-index', '--no-cache-dir', '--isolated', '--find-links', wheels];
+  return installByPip(source, env, digest);
 }
 
 /**
@@ -52,12 +102,12 @@ function installFromDebian() {
   if (!canInstallPackages()) return false;
   if (!aptInstall(['python3-zc.buildout', 'python3-setuptools'])) return false;
   if (!createVenv(['--system-site-packages'])) return false;
-  const lib = join(folder, 'lib');
+  const lib = join(beside, 'lib');
   const version = readdirSync(lib).find((name) => name.startsWith('python3'));
   const line =
     'import collections, collections.abc; collections.MutableMapping = collections.abc.MutableMapping\n';
   writeFileSync(join(lib, version, 'site-packages', 'slapos-buildout.pth'), line);
-  return canImportBuildout();
+  return takePlace();
 }
 
 /**
@@ -65,9 +115,15 @@ function installFromDebian() {
  * @returns whether there is an environment that works now
  */
 export function prepareBuildout({ isOffline, say }) {
-  if (canImportBuildout()) return true;
+  const works = canImportBuildout(folder);
+  const digest = digestOfWheels();
+  if (works && (digest === undefined || isOfWheels(digest))) return true;
   say('buildout environment');
-  if (installFromWheels()) return true;
+  if (installFromWheels(digest)) return true;
+  if (works) {
+    say('the wheels of this package cannot be installed: the former environment is kept');
+    return true;
+  }
   if (isOffline) return false;
   if (installByPip([])) return true;
   say('PyPI did not give zc.buildout, trying the Debian package');
