@@ -14,6 +14,8 @@ export interface LogEnd {
   readonly bytes: Buffer;
   /** Whether they are all of the file. */
   readonly isWhole: boolean;
+  /** Another one when the file was changed or replaced. */
+  readonly version: string;
 }
 
 /**
@@ -27,6 +29,20 @@ export async function readLogEnd(
   path: string,
   maxBytes: number,
 ): Promise<LogEnd | undefined> {
+  const end = await readChangedLogEnd(root, path, maxBytes, '');
+  return end === 'unchanged' ? undefined : end;
+}
+
+/**
+ * As {@link readLogEnd}, and reads nothing of a file that has still the version that is known.
+ * @throws HostError SLAPOS_ERR_UNSAFE_PATH or SLAPOS_ERR_FILE
+ */
+export async function readChangedLogEnd(
+  root: string,
+  path: string,
+  maxBytes: number,
+  knownVersion: string,
+): Promise<LogEnd | 'unchanged' | undefined> {
   let fd: number;
   try {
     fd = await openEntry(root, path, constants.O_RDONLY);
@@ -38,9 +54,12 @@ export async function readLogEnd(
     const status = await fstatFd(fd);
     if (!status.isFile()) throw unsafeEntry(join(root, path), 'it is not a regular file');
     if (status.nlink > 1) throw unsafeEntry(join(root, path), 'it has another name');
-    const buffer = Buffer.alloc(Math.min(status.size, maxBytes));
-    const { bytesRead } = await readFd(fd, buffer, 0, buffer.length, status.size - buffer.length);
-    return { bytes: buffer.subarray(0, bytesRead), isWhole: status.size <= maxBytes };
+    const { ctimeMs, ino, mtimeMs, size } = status;
+    const version = `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+    if (version === knownVersion) return 'unchanged';
+    const buffer = Buffer.alloc(Math.min(size, maxBytes));
+    const { bytesRead } = await readFd(fd, buffer, 0, buffer.length, size - buffer.length);
+    return { bytes: buffer.subarray(0, bytesRead), isWhole: size <= maxBytes, version };
   } finally {
     await closeFd(fd);
   }

@@ -4,10 +4,11 @@ import { createGridHost } from '../host/create-grid-host.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { HostFiles } from '../host/host.ts';
 import { createHostFiles } from '../host/host-files.ts';
-import { readLogEnd } from '../host/log-end.ts';
+import { readChangedLogEnd, readLogEnd } from '../host/log-end.ts';
 import { UserDirectory } from '../host/user-directory.ts';
 import { InstanceReader } from './assigned-instances.ts';
 import { ConsumptionReader } from './consumption.ts';
+import { HistoryCache } from './history-cache.ts';
 import { PromiseReader } from './promise-results.ts';
 import type { StatusSettings } from './settings.ts';
 import { ServiceReader, type SupervisorCaller } from './supervised-services.ts';
@@ -15,6 +16,7 @@ import { ServiceReader, type SupervisorCaller } from './supervised-services.ts';
 /** The machine; tests may give another one. */
 export interface StatusHost extends Pick<GridHost, 'isRoot' | 'look' | 'openFolder'> {
   readonly readLogEnd: typeof readLogEnd;
+  readonly readChangedLogEnd: typeof readChangedLogEnd;
   readonly files: Pick<HostFiles, 'stat'>;
   /** Name of a user; undefined when nobody knows him. */
   readonly findUserName: (uid: number) => string | undefined;
@@ -31,6 +33,7 @@ export interface StatusSources {
   readonly instances: InstanceReader;
   readonly services: ServiceReader;
   readonly promises: PromiseReader;
+  readonly histories: HistoryCache;
   readonly consumption: ConsumptionReader;
   close(): void;
 }
@@ -43,6 +46,7 @@ export function createStatusHost(): StatusHost {
     look,
     openFolder,
     readLogEnd,
+    readChangedLogEnd,
     files: createHostFiles(),
     findUserName: rememberNames(directory),
     nowMs: Date.now,
@@ -67,6 +71,7 @@ export function openStatusSources(
     instances: new InstanceReader(host, settings),
     services,
     promises: new PromiseReader(host, instanceRoot, nowMs),
+    histories: new HistoryCache(),
     consumption: new ConsumptionReader({
       files,
       instanceRoot,

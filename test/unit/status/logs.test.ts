@@ -1,7 +1,18 @@
 /** Logs by name, in folders whose owner may have put anything there. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, linkSync, mkdirSync, symlinkSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readChangedLogEnd } from '../../../src/host/log-end.ts';
 import { listLogs, readLog } from '../../../src/status/logs.ts';
 import { readPromiseHistory } from '../../../src/status/promise-history.ts';
 import type { StatusSources } from '../../../src/status/sources.ts';
@@ -12,6 +23,7 @@ import {
   StatusSite,
 } from '../../support/status-site.ts';
 
+const DATE = '2026-11-20 23:32:12';
 const FOLDER = `slappart0/${PROMISE_LOGS}`;
 
 describe('logs of a partition', () => {
@@ -172,5 +184,61 @@ describe('logs of a partition', () => {
       },
     ]);
     expect(await readPromiseHistory(sources, '../slappart0')).toEqual({});
+  });
+
+  it('of promises tell no more than 256 Ki characters, the newest of all', async () => {
+    const write = (title: string, texts: readonly string[]) => {
+      const lines = texts.map(
+        (text, run) => `${DATE} - ERROR - ${1_795_000_000 + run}-123 - ${text}`,
+      );
+      site.write(`${FOLDER}/${title}.log`, `${lines.join('\n')}\n`);
+    };
+    const long = Array.from({ length: 50 }, (_, run) => `${run} ${'\u0001'.repeat(500)}`);
+    for (let index = 100; index < 180; index += 1) write(`long-${index}`, long);
+    write('short', ['1', '2', '3']);
+    write('too-long', [`1 ${'\u0001'.repeat(5000)}`]);
+    const history = await readPromiseHistory(sources, 'slappart0');
+    const length = JSON.stringify(Object.values(history).flat()).length;
+    expect(length).toBeGreaterThan(250 * 1024);
+    expect(length).toBeLessThan(257 * 1024);
+    expect(Object.keys(history)).toHaveLength(81);
+    expect(history['long-100']?.at(-1)?.message).toMatch(/^49 /);
+    expect(history['short']?.at(-1)?.message).toBe('3');
+    expect(history['too-long']).toBeUndefined();
+  });
+
+  it('of promises are read again when they have changed', async () => {
+    const line = (text: string) => `${DATE} - INFO - 1795000000-123 - ${text}\n`;
+    const read: string[] = [];
+    const counting = site.open({
+      readChangedLogEnd: async (root, path, ...more) => {
+        const end = await readChangedLogEnd(root, path, ...more);
+        if (end !== 'unchanged') read.push(path.slice(FOLDER.length + 1));
+        return end;
+      },
+    });
+    const messages = async () => {
+      const history = await readPromiseHistory(counting, 'slappart0');
+      return Object.values(history).map((runs) => runs.at(-1)?.message);
+    };
+    site.write(`${FOLDER}/a.log`, line('one'));
+    site.write(`${FOLDER}/b.log`, line('two'));
+    expect(await messages()).toEqual(['one', 'two']);
+    expect(await messages()).toEqual(['one', 'two']);
+    expect(read.sort()).toEqual(['a.log', 'b.log']);
+    // Replaced by one of the same size and time.
+    const { atime, mtime } = statSync(site.path(FOLDER, 'a.log'));
+    utimesSync(site.write(`${FOLDER}/other`, line('six')), atime, mtime);
+    renameSync(site.path(FOLDER, 'other'), site.path(FOLDER, 'a.log'));
+    appendFileSync(site.path(FOLDER, 'b.log'), line('three').replace('000-', '001-'));
+    expect(await messages()).toEqual(['six', 'three']);
+    expect(read.slice(2).sort()).toEqual(['a.log', 'b.log']);
+    rmSync(site.path(FOLDER, 'a.log'));
+    expect(await messages()).toEqual(['three']);
+    // What is remembered is of a few partitions.
+    for (const index of [1, 2, 3, 4]) await readPromiseHistory(counting, `slappart${index}`);
+    read.length = 0;
+    expect(await messages()).toEqual(['three']);
+    expect(read).toEqual(['b.log']);
   });
 });
