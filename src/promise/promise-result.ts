@@ -94,7 +94,7 @@ export function parseToldResult(text: string): ToldResult | undefined {
       hasFailed: result['failed'] === true,
       message: typeof message === 'string' ? limitMessage(message) : '',
       atMs: parseResultDate(result['date']),
-      executionS: typeof seconds === 'number' && seconds >= 0 ? seconds : 0,
+      executionS: Number.isFinite(seconds) && Number(seconds) >= 0 ? Number(seconds) : 0,
     };
   } catch {
     return undefined;

@@ -8,6 +8,7 @@ import { limitMessage } from '../promise/promise-result.ts';
 import type { KnownRuns } from './history-cache.ts';
 import { decodeEnd, listPromiseTitles } from './logs.ts';
 import type { PromiseStatus } from './model.ts';
+import { parseMoment } from './moment.ts';
 import { isPartitionName } from './partition-folders.ts';
 import type { StatusSources } from './sources.ts';
 
@@ -96,7 +97,7 @@ function toStatus(title: string, run: LogRun): PromiseStatus {
     hasFailed: isFailedRun(run),
     message: limitMessage(text.trim()),
     // The dates are local time; the transaction begins with the seconds since the epoch.
-    atMs: Number.parseInt(run[0]?.transaction ?? '0', 10) * 1000,
+    atMs: parseMoment(Number.parseInt(run[0]?.transaction ?? '0', 10) * 1000),
     executionS: 0,
   };
 }

@@ -7,6 +7,7 @@ import type { GridHost } from '../host/grid-host.ts';
 import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
 import { parseToldResult } from '../promise/promise-result.ts';
 import type { PromiseStatus } from './model.ts';
+import { parseMoment } from './moment.ts';
 
 export interface PartitionPromises {
   readonly promises: readonly PromiseStatus[];
@@ -189,7 +190,7 @@ function parseResults(
       title,
       hasFailed: saved.hasFailed,
       message,
-      atMs: saved.atMs ?? seen.modifiedMs,
+      atMs: parseMoment(saved.atMs ?? seen.modifiedMs),
       executionS: saved.executionS,
     });
   }

@@ -178,6 +178,7 @@ export function makePartitionDetail(reference: string): PanelPartitionDetail {
     promise('check-url', false, 20_000, 'https://[2001:db8:5a::2]:8443/ answers 200'),
     promise('disk-space', true, 60_000, `3 % left of 20 GiB\n${HOSTILE}`),
     promise(`long-${LONG_WORD}`, false, 60_000, LONG_WORD),
+    promise('of-no-time', true, -9e18, 'its clock is beyond all dates'),
   ];
   const history = Array.from({ length: 24 }, (_, index) =>
     promise('disk-space', index > 17, (24 - index) * 60_000, index > 17 ? '3 % left' : 'all right'),
@@ -219,7 +220,7 @@ export function makePartitionDetail(reference: string): PanelPartitionDetail {
       consumption: consumptionOf(3),
     },
     history: {
-      'disk-space': history,
+      'disk-space': [...history, promise('disk-space', true, -9e18, 'beyond all dates')],
       'check-url': history.map((one) => ({ ...one, hasFailed: false })),
     },
     logs: ['nginx-on-watch.log', 'mariadb.log', 'promise.log'],

@@ -9,8 +9,11 @@ export function badge(mood: Mood, word: string): ElementNode {
   return h('span', { class: `badge ${mood}` }, word);
 }
 
+/** What is no moment, which a partition may tell, is a mere text. */
 export function moment(atMs: number, text: string): ElementNode {
-  return h('time', { datetime: new Date(atMs).toISOString(), title: renderMoment(atMs) }, text);
+  const date = new Date(atMs);
+  const datetime = Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  return h('time', { datetime, title: renderMoment(atMs) }, text);
 }
 
 /** An address that leads out of the page, where it is one of the web. */

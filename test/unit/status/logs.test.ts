@@ -170,8 +170,11 @@ describe('logs of a partition', () => {
     );
     site.write(`${FOLDER}/empty.log`, 'nothing of a run\n');
     site.write(`${FOLDER}/large.log`, `${'x'.repeat(100_000)}\n${line(1_795_217_532, 'INFO', '')}`);
+    site.write(`${FOLDER}/odd.log`, line(9_000_000_000_000, 'ERROR', 'beyond all dates'));
+    site.write(`${FOLDER}/odder.log`, line(1, 'INFO', '').replace(' 1-', ` ${'9'.repeat(400)}-`));
     const history = await readPromiseHistory(sources, 'slappart0');
-    expect(Object.keys(history)).toEqual(['check', 'large']);
+    expect(Object.keys(history)).toEqual(['check', 'large', 'odd', 'odder']);
+    for (const name of ['odd', 'odder']) expect(history[name]).toMatchObject([{ atMs: 0 }]);
     expect(history['check']).toHaveLength(50);
     expect(history['check']?.slice(-2)).toEqual([
       { title: 'check', hasFailed: false, message: 'ok', atMs: 1_795_000_059_000, executionS: 0 },

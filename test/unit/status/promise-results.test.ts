@@ -95,6 +95,24 @@ describe('PromiseReader', () => {
     expect(problem).toContain('cannot be read');
   });
 
+  it('takes times that are none for no time', async () => {
+    const told = { type: 'Test Result', failed: true, message: 'odd' };
+    const odd = `{"execution-time":1e999,"result":${JSON.stringify(told)}}`;
+    const look = async (_: string, { targets, folders, texts }: LookRequest) => ({
+      targets: targets?.map(() => ({ modifiedMs: 1 })) ?? [],
+      folders: folders?.map(() => ['a.status.json', 'b.status.json']) ?? [],
+      texts:
+        texts?.map((name) => ({ text: odd, modifiedMs: /a\./.test(name) ? 9e15 : -1e308 })) ?? [],
+    });
+    const host = { look } as unknown as ConstructorParameters<typeof PromiseReader>[0];
+    const reader = new PromiseReader(host, site.root, () => nowMs);
+    const found = (await reader.read(['slappart0'])).get('slappart0')?.promises;
+    expect(found).toMatchObject([
+      { title: 'a', atMs: 0, executionS: 0 },
+      { title: 'b', atMs: 0, executionS: 0 },
+    ]);
+  });
+
   it('takes broken, deep and senseless JSON for no result', async () => {
     const texts = ['', '{', 'null', '[]', '{"result": null}', '['.repeat(60_000), '{"result": 5}'];
     const wrong = JSON.stringify({ result: { type: 'Test Result', message: { a: 1 }, date: 7 } });
