@@ -1,6 +1,7 @@
 /** What `node collect` needs of the machine: the port that the command line wires. */
 import type { DaemonSocket } from '../host/daemon-socket.ts';
 import type { BeneathFiles } from '../host/file.ts';
+import type { GridHost } from '../host/grid-host.ts';
 import type { HostAccounts, HostFiles } from '../host/host.ts';
 import type { NativeDiskQuota, NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
 import type { ProcTable } from '../host/proc.ts';
@@ -20,6 +21,8 @@ export interface CollectHost {
   readonly accounts: Pick<HostAccounts, 'read'>;
   /** For everything inside a partition. */
   readonly beneath: BeneathFiles;
+  /** For many files of many partitions. */
+  readonly look: GridHost['look'];
   /**
    * Writes `text` over the end of a file beneath `root`, if it ends with `end` and is ours alone
    * (regular, owned by us, one name).

@@ -3,12 +3,12 @@
  * owns these files, so what is read of each is bounded, and what is told of all. The panel asks every
  * two seconds for each page that shows them.
  */
+import { parseMoment } from '../promise/moment.ts';
 import { isFailedRun, type LogRun, parseLogRuns } from '../promise/promise-log.ts';
 import { limitMessage } from '../promise/promise-result.ts';
 import type { KnownRuns } from './history-cache.ts';
 import { decodeEnd, listPromiseTitles } from './logs.ts';
 import type { PromiseStatus } from './model.ts';
-import { parseMoment } from './moment.ts';
 import { isPartitionName } from './partition-folders.ts';
 import type { StatusSources } from './sources.ts';
 

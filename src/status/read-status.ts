@@ -1,9 +1,9 @@
 /** Reads the whole model of a node; what cannot be read is told as such. */
+import type { PartitionPromises } from '../promise/result-reader.ts';
 import { reasonOf } from './availability.ts';
 import type { ConsumptionOfNode } from './consumption.ts';
 import type { InstanceStatus, NodeStatus, PartitionStatus } from './model.ts';
 import { listPartitionFolders, type PartitionFolder } from './partition-folders.ts';
-import type { PartitionPromises } from './promise-results.ts';
 import type { StatusSources } from './sources.ts';
 import type { SupervisedServices } from './supervised-services.ts';
 

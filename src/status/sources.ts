@@ -1,4 +1,5 @@
 /** What the status of a node is read from: readers that keep what has not changed. */
+
 import type { readPartitions, readSeries } from '../collect/daemon/daemon-client.ts';
 import { createGridHost } from '../host/create-grid-host.ts';
 import type { GridHost } from '../host/grid-host.ts';
@@ -6,10 +7,10 @@ import type { HostFiles } from '../host/host.ts';
 import { createHostFiles } from '../host/host-files.ts';
 import { readChangedLogEnd, readLogEnd } from '../host/log-end.ts';
 import { UserDirectory } from '../host/user-directory.ts';
+import { PromiseReader } from '../promise/result-reader.ts';
 import { InstanceReader } from './assigned-instances.ts';
 import { ConsumptionReader } from './consumption.ts';
 import { HistoryCache } from './history-cache.ts';
-import { PromiseReader } from './promise-results.ts';
 import type { StatusSettings } from './settings.ts';
 import { ServiceReader, type SupervisorCaller } from './supervised-services.ts';
 
@@ -70,7 +71,7 @@ export function openStatusSources(
     host,
     instances: new InstanceReader(host, settings),
     services,
-    promises: new PromiseReader(host, instanceRoot, nowMs),
+    promises: new PromiseReader({ host, instanceRoot, nowMs }),
     histories: new HistoryCache(),
     consumption: new ConsumptionReader({
       files,

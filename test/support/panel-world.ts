@@ -220,7 +220,7 @@ export function makePartitionDetail(reference: string): PanelPartitionDetail {
       consumption: consumptionOf(3),
     },
     history: {
-      'disk-space': [...history, promise('disk-space', true, -9e18, 'beyond all dates')],
+      'disk-space': [promise('disk-space', true, -9e18, 'beyond all dates'), ...history.slice(1)],
       'check-url': history.map((one) => ({ ...one, hasFailed: false })),
     },
     logs: ['nginx-on-watch.log', 'mariadb.log', 'promise.log'],

@@ -19,6 +19,7 @@ import { overwriteEnd } from '../../host/file-end.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { KernelTexts } from '../../host/kernel-texts.ts';
 import { tryLock } from '../../host/lock.ts';
+import { lookBeneath } from '../../host/look.ts';
 import { releaseMemory } from '../../host/memory.ts';
 import { loadNative } from '../../host/native.ts';
 import { callNative } from '../../host/native-failure.ts';
@@ -33,6 +34,7 @@ export function createCollectHost(): CollectHost {
     files: createHostFiles(),
     accounts: createAccounts(),
     beneath: createBeneathFiles(),
+    look: (root, request) => lookBeneath(root, request),
     overwriteEnd,
     replaceFile,
     writeStream,

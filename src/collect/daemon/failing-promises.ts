@@ -1,32 +1,37 @@
-/** How many promises of a partition fail by their last results (spec/promise.md 3). */
-import type { BeneathFiles } from '../../host/file.ts';
-import { parsePromiseResult } from '../../promise/promise-result.ts';
+/** How many promises of each partition fail by their last results (spec/promise.md 3). */
+import { basename } from 'node:path';
+import type { GridHost } from '../../host/grid-host.ts';
+import { PromiseReader } from '../../promise/result-reader.ts';
 
-const FOLDER = '.slapgrid/promise/result';
-const SUFFIX = '.status.json';
-/** A partition may write there: what is beyond is not read. */
-const MAX_FILES = 1000;
-const MAX_BYTES = 64 * 1024;
+/** A result replaces the one before by renaming, which its folder shows. */
+const REREAD_MS = 600_000;
 
-/**
- * @param path folder of the partition
- * @returns undefined when it has no results, or none that can be read
- */
-export async function countFailingPromises(
-  files: Pick<BeneathFiles, 'list' | 'readTexts'>,
-  path: string,
-): Promise<number | undefined> {
-  try {
-    const entries = await files.list(path, FOLDER, { maxEntries: MAX_FILES });
-    const names = (entries ?? []).map(({ name }) => name).filter((name) => name.endsWith(SUFFIX));
-    if (names.length === 0) return undefined;
-    const paths = names.map((name) => `${FOLDER}/${name}`);
-    const texts = await files.readTexts(path, paths, { maxBytes: MAX_BYTES });
-    return texts.filter(
-      (text) => typeof text === 'string' && parsePromiseResult(text)?.hasFailed === true,
-    ).length;
-  } catch {
-    // Something else stands there: the partition's own business.
-    return undefined;
+export interface FailingPromisesOptions {
+  readonly host: Pick<GridHost, 'look'>;
+  readonly instanceRoot: string;
+  readonly nowMs: () => number;
+}
+
+/** Reads a partition again when the folder of its results has changed. */
+export class FailingPromises {
+  readonly #reader: PromiseReader;
+
+  constructor(options: FailingPromisesOptions) {
+    this.#reader = new PromiseReader({ ...options, rereadMs: REREAD_MS, hasMessages: false });
+  }
+
+  /**
+   * @param paths folders of partitions in the root of the instances
+   * @returns in their order; undefined for one without results, or with none that can be read
+   */
+  async count(paths: readonly string[]): Promise<ReadonlyArray<number | undefined>> {
+    const references = paths.map((path) => basename(path));
+    // Without a root to read there are no results: format makes it.
+    const found = await this.#reader.read(references).catch(() => undefined);
+    return references.map((reference) => {
+      const promises = found?.get(reference)?.promises ?? [];
+      if (promises.length === 0) return undefined;
+      return promises.filter(({ hasFailed }) => hasFailed).length;
+    });
   }
 }

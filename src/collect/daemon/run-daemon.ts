@@ -8,7 +8,7 @@ import type { Logger } from '../../log/logger.ts';
 import { quietLogger } from '../../log/quiet-logger.ts';
 import { collectNow, type RunInput, withCollectLock } from '../run.ts';
 import { DAEMON_SOCKET, daemonSocket } from './daemon-client.ts';
-import { countFailingPromises } from './failing-promises.ts';
+import { FailingPromises } from './failing-promises.ts';
 import { LiveSampler, type LiveSamplerOptions } from './live-sampler.ts';
 import type { CertificateExpiry } from './metrics.ts';
 import { CollectServer, type ListenAddress } from './server.ts';
@@ -127,10 +127,14 @@ class Minutes {
   #minute: number;
   #running: Promise<void> | undefined;
   readonly #smallFolders = new Map<string, number>();
+  readonly #promises: FailingPromises;
 
   constructor(input: DaemonInput, sampler: LiveSampler) {
     this.#input = input;
     this.#sampler = sampler;
+    const { host, settings } = input;
+    const { instanceRoot } = settings;
+    this.#promises = new FailingPromises({ host, instanceRoot, nowMs: () => host.nowMs() });
     this.#minute = Math.floor(input.host.nowMs() / MINUTE_MS);
   }
 
@@ -145,12 +149,8 @@ class Minutes {
 
   /** Looks up which promises fail: their results are files of the partitions. */
   async readPromises(): Promise<void> {
-    const { host, settings } = this.#input;
-    const counts: Array<number | undefined> = [];
-    for (const { path } of settings.users) {
-      counts.push(await countFailingPromises(host.beneath, path));
-    }
-    this.#sampler.noteFailingPromises(counts);
+    const paths = this.#input.settings.users.map(({ path }) => path);
+    this.#sampler.noteFailingPromises(await this.#promises.count(paths));
   }
 
   async readCertificates(): Promise<void> {

@@ -12,7 +12,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGridHost } from '../../../src/host/create-grid-host.ts';
 import type { LookRequest } from '../../../src/host/look.ts';
-import { PromiseReader } from '../../../src/status/promise-results.ts';
+import { PromiseReader, type PromiseReaderOptions } from '../../../src/promise/result-reader.ts';
 import { RESULTS, renderResult, StatusSite } from '../../support/status-site.ts';
 
 const FOLDER = `slappart0/${RESULTS}`;
@@ -32,7 +32,7 @@ describe('PromiseReader', () => {
       looks.push(request);
       return host.look(root, request);
     };
-    reader = new PromiseReader({ look }, site.root, () => nowMs);
+    reader = new PromiseReader({ host: { look }, instanceRoot: site.root, nowMs: () => nowMs });
   });
   afterEach(() => site.remove());
 
@@ -104,8 +104,8 @@ describe('PromiseReader', () => {
       texts:
         texts?.map((name) => ({ text: odd, modifiedMs: /a\./.test(name) ? 9e15 : -1e308 })) ?? [],
     });
-    const host = { look } as unknown as ConstructorParameters<typeof PromiseReader>[0];
-    const reader = new PromiseReader(host, site.root, () => nowMs);
+    const host = { look } as unknown as PromiseReaderOptions['host'];
+    const reader = new PromiseReader({ host, instanceRoot: site.root, nowMs: () => nowMs });
     const found = (await reader.read(['slappart0'])).get('slappart0')?.promises;
     expect(found).toMatchObject([
       { title: 'a', atMs: 0, executionS: 0 },
@@ -176,6 +176,40 @@ describe('PromiseReader', () => {
     expect((await read()).promises).toMatchObject([{ message: 'two' }]);
   });
 
+  it('has the texts of few files in memory, and stops between them when it takes too long', async () => {
+    const references = ['slappart0', 'slappart1', 'slappart2'];
+    for (const one of references) {
+      for (let index = 0; index < 100; index += 1) {
+        site.write(`${one}/${RESULTS}/${index}.status.json`, renderResult(one));
+      }
+    }
+    const host = createGridHost();
+    const most: number[] = [];
+    const slow = {
+      look: (root: string, request: LookRequest) => {
+        const { length } = request.texts ?? [];
+        if (length > 0) [nowMs] = [nowMs + 1500, most.push(length)];
+        return host.look(root, request);
+      },
+    };
+    const patient = new PromiseReader({
+      host: slow,
+      instanceRoot: site.root,
+      nowMs: () => nowMs,
+    });
+    const readCounts = async () => {
+      const found = await patient.read(references);
+      return references.map((one) => found.get(one)?.problem || found.get(one)?.promises.length);
+    };
+    const late = expect.stringContaining('not read in time');
+    expect(await readCounts()).toEqual([100, late, late]);
+    expect(most).toEqual([64, 64]);
+    nowMs += 60_000;
+    // Those that were left out come first now.
+    expect(await readCounts()).toEqual([late, 100, late]);
+    expect(await readCounts()).toEqual([late, 100, 100]);
+  });
+
   it('leaves what takes too long for the next time', async () => {
     const references = Array.from({ length: 130 }, (_, index) => `slappart${index}`);
     for (const one of references) site.write(`${one}/${RESULTS}/a.status.json`, renderResult(one));
@@ -186,7 +220,11 @@ describe('PromiseReader', () => {
         return host.look(root, request);
       },
     };
-    const patient = new PromiseReader(slow, site.root, () => nowMs);
+    const patient = new PromiseReader({
+      host: slow,
+      instanceRoot: site.root,
+      nowMs: () => nowMs,
+    });
     const countRead = async () =>
       [...(await patient.read(references)).values()].filter(({ problem }) => problem === '').length;
     expect(await countRead()).toBe(64);
