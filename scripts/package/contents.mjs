@@ -63,29 +63,47 @@ function compilerComponent() {
   };
 }
 
+/**
+ * Of each wheel, and of what it carries of others in a folder _vendor: with metadata (setuptools), or
+ * as lines of a list (pip, which has their licences among its own).
+ */
 const READ_WHEELS = `
 import email, json, os, sys, zipfile
 found = []
+def licence(head):
+    kinds = [c.split(" :: ")[-1] for c in head.get_all("Classifier", []) if c.startswith("License :: ")]
+    return head["License-Expression"] or head["License"] or " AND ".join(kinds) or "unknown"
 for name in sorted(os.listdir(sys.argv[1])):
     wheel = zipfile.ZipFile(os.path.join(sys.argv[1], name))
-    inside = [n for n in wheel.namelist() if n.split("/")[0].endswith(".dist-info")]
-    head = email.message_from_bytes(wheel.read([n for n in inside if n.endswith("/METADATA")][0]))
-    texts = [wheel.read(n).decode("utf-8", "replace").rstrip()
-             for n in inside if "licen" in n.lower() and not n.endswith("/")]
-    found.append({"name": head["Name"], "version": head["Version"], "texts": texts,
-                  "licence": head["License-Expression"] or head["License"] or "unknown"})
+    names = wheel.namelist()
+    infos = [n[:-len("METADATA")] for n in names if n.endswith(".dist-info/METADATA")]
+    for info in sorted(infos, key=lambda n: (n.count("/"), n)):
+        head = email.message_from_bytes(wheel.read(info + "METADATA"))
+        texts = [wheel.read(n).decode("utf-8", "replace").rstrip() for n in names
+                 if n.startswith(info) and "licen" in n[len(info):].lower() and not n.endswith("/")]
+        found.append({"name": head["Name"], "version": head["Version"], "texts": texts,
+                      "licence": licence(head)})
+    for each in [n for n in names if n.endswith("/_vendor/vendor.txt")]:
+        for line in wheel.read(each).decode().split():
+            name, _, version = line.partition("==")
+            if version: found.append({"name": name, "version": version, "texts": []})
 print(json.dumps(found))`;
 
 /** Names that SPDX gives to licences which a package spells its own way. */
-const SPDX = { 'ZPL 2.1': 'ZPL-2.1' };
+const SPDX = { 'ZPL 2.1': 'ZPL-2.1', LGPLv3: 'LGPL-3.0-only', 'MIT License': 'MIT' };
 
-function wheelComponents(wheels) {
+/** What several carry in one version is one component, with the licence of who tells it. */
+export function wheelComponents(wheels) {
   if (!existsSync(wheels)) return [];
-  return JSON.parse(run('/usr/bin/python3', ['-c', READ_WHEELS, wheels])).map((wheel) => ({
-    ...wheel,
-    licence: SPDX[wheel.licence] ?? wheel.licence,
-    purl: `pkg:pypi/${wheel.name.toLowerCase()}@${wheel.version}`,
-  }));
+  const components = new Map();
+  for (const wheel of JSON.parse(run('/usr/bin/python3', ['-c', READ_WHEELS, wheels]))) {
+    const purl = `pkg:pypi/${wheel.name.toLowerCase().replaceAll('_', '-')}@${wheel.version}`;
+    const known = components.get(purl);
+    const licence = known?.licence ?? SPDX[wheel.licence] ?? wheel.licence;
+    const texts = [...new Set([...(known?.texts ?? []), ...wheel.texts])];
+    components.set(purl, { ...wheel, ...known, licence, texts, purl });
+  }
+  return [...components.values()];
 }
 
 /** Node and what is compiled into it, which its own licence file covers. */

@@ -31,6 +31,7 @@ interface Scripts {
   renderCompletions(registry: Registry): Readonly<Record<string, string>>;
   loadRegistry(): Promise<Registry>;
   renderSbom(subject: Component, components: readonly Component[], dateS: number): string;
+  wheelComponents(folder: string): readonly Component[];
   renderLicences(components: readonly Component[]): string;
   readonly debianVersion: string;
   renderControl(architecture: string, installedKib: string): string;

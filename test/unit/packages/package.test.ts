@@ -17,7 +17,9 @@ import { sqliteAddonPath } from '../../../src/host/sqlite-addon.ts';
 import { loadScript, repository } from '../../support/package-scripts.ts';
 
 const { renderSbom } = await loadScript<'renderSbom'>('sbom.mjs');
-const { renderLicences } = await loadScript<'renderLicences'>('contents.mjs');
+const { renderLicences, wheelComponents } = await loadScript<'renderLicences' | 'wheelComponents'>(
+  'contents.mjs',
+);
 const { packedManifest, stagePackage } = await loadScript<'packedManifest' | 'stagePackage'>(
   'stage.mjs',
 );
@@ -69,6 +71,39 @@ it('the list of licences has each text once', () => {
   const list = renderLicences([of('a'), of('b')]);
   expect(list.match(/Text\./g)).toHaveLength(1);
   expect(list).toContain('a 1, b 1');
+});
+
+const MAKE_WHEELS = `
+import os, sys, zipfile
+def put(name, files):
+    with zipfile.ZipFile(os.path.join(sys.argv[1], name + "-1-py3-none-any.whl"), "w") as wheel:
+        for path, text in files.items(): wheel.writestr(path, text)
+def head(name, version, *lines):
+    return "\\n".join([f"Name: {name}", f"Version: {version}", *lines, "", "About."])
+put("alone", {"alone-1.dist-info/METADATA": head("alone", 1, "License: ZPL 2.1")})
+put("tools", {
+    "tools-1.dist-info/METADATA": head("Tools", 1, "License-Expression: MIT"),
+    "tools-1.dist-info/licenses/LICENSE": "Of tools.\\n",
+    "tools/_vendor/in_side-2.dist-info/METADATA":
+        head("in_side", 2, "Classifier: License :: OSI Approved :: MIT License"),
+    "tools/_vendor/in_side-2.dist-info/LICENSE": "Of inside.\\n",
+    "tools/_vendor/alone-1.dist-info/METADATA": head("alone", 1, "License: ZPL 2.1"),
+    "tools/_vendor/vendor.txt": "listed==3\\n    in-side==2\\n"})`;
+
+it('what a wheel carries of others is listed too, with its text, and once', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slapos-wheels-'));
+  try {
+    execFileSync('/usr/bin/python3', ['-c', MAKE_WHEELS, folder]);
+    const seen = wheelComponents(folder).map(({ purl, licence, texts }) => [purl, licence, texts]);
+    expect(seen).toEqual([
+      ['pkg:pypi/alone@1', 'ZPL-2.1', []],
+      ['pkg:pypi/tools@1', 'MIT', ['Of tools.']],
+      ['pkg:pypi/in-side@2', 'MIT', ['Of inside.']],
+      ['pkg:pypi/listed@3', undefined, []],
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 it('npm has nothing to build or to fetch for the packed manifest', () => {
