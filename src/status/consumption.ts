@@ -31,6 +31,8 @@ export const DAEMON_PATIENCE: Patience = { answerMs: 1500, silenceMs: 1500 };
 
 /** Rows come once a minute; a writer may be in the middle of them. */
 const DATABASE_INTERVAL_MS = 5000;
+/** Twice the longest interval: a daemon that takes no samples any more says nothing of now. */
+const MAX_SAMPLE_AGE_MS = 130_000;
 /** Rows that are older say nothing of now. */
 const MAX_AGE_MS = 15 * 60_000;
 const EMPTY: CollectedMinute = { atMs: null, consumption: new Map(), diskBytes: new Map() };
@@ -58,36 +60,49 @@ export class ConsumptionReader {
     this.#path = collectorDatabase(options.instanceRoot);
   }
 
-  async read(): Promise<ConsumptionOfNode> {
-    const { instanceRoot, readSamples = readPartitions } = this.#options;
+  /** @param references of the partitions that are asked for */
+  async read(references: readonly string[]): Promise<ConsumptionOfNode> {
+    const { instanceRoot, nowMs, readSamples = readPartitions } = this.#options;
     const sample = await readSamples(daemonSocket(instanceRoot), DAEMON_PATIENCE);
-    await this.#readDatabase(sample === undefined ? 'all' : 'folders');
-    return sample === undefined ? this.#fromDatabase() : this.#fromDaemon(sample);
+    if (sample === undefined || nowMs() - sample.atMs > MAX_SAMPLE_AGE_MS) {
+      await this.#readDatabase('all');
+      return this.#fromDatabase(sample);
+    }
+    const samples = new Map(sample.partitions.map((one) => [one.partition, one]));
+    const isWhole = references.every((reference) => samples.has(reference));
+    await this.#readDatabase(isWhole ? 'folders' : 'all');
+    return this.#fromDaemon(sample.atMs, samples);
   }
 
-  /** How full a folder is only the database knows. */
-  #fromDaemon({ atMs, partitions }: NodeSample): ConsumptionOfNode {
-    const { diskBytes } = this.#minute;
-    const samples = new Map(partitions.map((one) => [one.partition, one]));
+  /** How full a folder is only the database knows, and perhaps partitions that the daemon does not. */
+  #fromDaemon(atMs: number, samples: ReadonlyMap<string, PartitionSample>): ConsumptionOfNode {
+    const { consumption, diskBytes } = this.#minute;
+    const isOld = this.#isOld();
     return {
       consumption: { ...AVAILABLE, source: 'daemon' },
       find(reference, user) {
         const sample = samples.get(reference);
-        return sample === undefined ? null : toConsumption(sample, atMs, diskBytes.get(user));
+        if (sample !== undefined) return toConsumption(sample, atMs, diskBytes.get(user));
+        return isOld ? null : (consumption.get(user) ?? null);
       },
     };
   }
 
-  #fromDatabase(): ConsumptionOfNode {
-    const { atMs, consumption } = this.#minute;
-    const isOld = atMs === null || this.#options.nowMs() - atMs > MAX_AGE_MS;
+  #isOld(): boolean {
+    const { atMs } = this.#minute;
+    return atMs === null || this.#options.nowMs() - atMs > MAX_AGE_MS;
+  }
+
+  /** @param last sample of a daemon that takes no more */
+  #fromDatabase(last: NodeSample | undefined): ConsumptionOfNode {
+    const { consumption } = this.#minute;
     const reason = !this.#database.isAvailable
       ? this.#database.reason
-      : isOld
+      : this.#isOld()
         ? `${this.#path} has no row of the last minutes.`
         : '';
     if (reason !== '') {
-      const both = `No daemon of \`slapos node collect\` answers, and ${reason}`;
+      const both = `${withoutDaemon(last, this.#options.nowMs())}, and ${reason}`;
       return { consumption: { ...unavailable(both), source: 'none' }, find: () => null };
     }
     return {
@@ -124,6 +139,12 @@ export class ConsumptionReader {
       this.#database = unavailable(`${this.#path}: ${reasonOf(error)}.`);
     }
   }
+}
+
+function withoutDaemon(last: NodeSample | undefined, nowMs: number): string {
+  if (last === undefined) return 'No daemon of `slapos node collect` answers';
+  const ageS = Math.round((nowMs - last.atMs) / 1000);
+  return `The daemon of \`slapos node collect\` has taken no sample for ${ageS} s (see its log)`;
 }
 
 function toConsumption(

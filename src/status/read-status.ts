@@ -22,7 +22,7 @@ export async function readNodeStatus(sources: StatusSources): Promise<NodeStatus
       new Map(),
       problems,
     ),
-    sources.consumption.read(),
+    sources.consumption.read(references),
   ]);
   const found = { instances: assigned.instances, groups: supervised.groups, promises, consumption };
   return {

@@ -123,11 +123,47 @@ describe('consumption', () => {
     expect((await consumptionOf({ readSamples })).of).toMatchObject({ diskBytes: 60 * 1024 });
   });
 
+  it('is not what a daemon said that takes no samples any more', async () => {
+    const readSamples = async () => sample;
+    nowMs = sample.atMs + 130_000;
+    expect(await consumptionOf({ readSamples })).toMatchObject({ source: 'daemon' });
+    nowMs += 1000;
+    const { of, reason, source } = await consumptionOf({ readSamples });
+    expect([source, of]).toEqual(['none', null]);
+    expect(reason).toMatch(
+      /^The daemon of `slapos node collect` has taken no sample for 131 s .*exist\.$/,
+    );
+    const database = openDatabase();
+    fill(database);
+    database.close();
+    const found = await consumptionOf({ readSamples });
+    expect(found).toMatchObject({ source: 'database', reason: '', of: { processes: 2 } });
+  });
+
+  it('is that of the database for a partition that the daemon does not know', async () => {
+    const database = openDatabase();
+    fill(database);
+    database.close();
+    const readSamples = async () => ({ ...sample, partitions: [] });
+    const sources = site.open(host({ readSamples }));
+    const read = async () => (await readNodeStatus(sources)).partitions[0]?.consumption;
+    expect(await read()).toMatchObject({ atMs: NOW - MINUTE, processes: 2 });
+    nowMs += 20 * MINUTE;
+    const late = { ...sample, atMs: nowMs, partitions: [] };
+    expect((await consumptionOf({ readSamples: async () => late })).of).toBeNull();
+  });
+
   it('reads of the database no more than what the daemon does not tell', async () => {
     const database = openDatabase();
     fill(database);
     database.exec('ALTER TABLE user RENAME TO elsewhere');
-    let told: NodeSample | undefined = sample;
+    const partitions = ['slappart0', 'slappart1'].map((partition) => ({
+      partition,
+      ...row,
+      counters,
+    }));
+    const whole = { ...sample, partitions };
+    let told: NodeSample | undefined = whole;
     const sources = site.open(host({ readSamples: async () => told }));
     const read = async () => {
       const { consumption, partitions } = await readNodeStatus(sources);
@@ -142,12 +178,12 @@ describe('consumption', () => {
     database.exec('COMMIT');
     nowMs += 6000;
     expect(await read()).toMatchObject({ source: 'database', of: { processes: 2 } });
-    told = sample;
+    told = whole;
     await read();
     told = undefined;
     expect(await read()).toMatchObject({ source: 'database', of: { processes: 2 } });
     nowMs += 6000;
-    told = sample;
+    told = whole;
     await read();
     told = undefined;
     expect(await read()).toMatchObject({ source: 'database', of: { processes: 2 } });
