@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
-  appendFileSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -14,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../src/host/native.ts';
+import { appendToEtc } from '../support/private-etc.ts';
 import { requires } from '../support/requires.ts';
 import { until } from '../support/supervisor-run.ts';
 
@@ -74,7 +74,7 @@ requires('root', 'netns')('node collect on a node with busy partitions', () => {
     for (let index = 0; index < 3; index += 1) {
       const id = FIRST_UID + index;
       const home = join(ROOT, `collectpart${index}`);
-      appendFileSync('/etc/passwd', `collectuser${index}:x:${id}:${id}::${home}:/bin/false\n`);
+      appendToEtc('passwd', `collectuser${index}:x:${id}:${id}::${home}:/bin/false\n`);
       mkdirSync(home, { mode: 0o750 });
       mkdirSync(join(home, '.slapgrid'), { mode: 0o755 });
       for (const path of [join(home, '.slapgrid'), home]) chownSync(path, id, id);

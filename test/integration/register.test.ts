@@ -6,9 +6,9 @@ import { type SpawnSyncReturns, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { packageRoot } from '../../src/host/native.ts';
-import { createInteropBridge } from '../support/interop-release.ts';
+import { createInteropBridge, removeInteropBridge } from '../support/interop-release.ts';
 import { RegistrationScene } from '../support/registration-scene.ts';
 import { requires } from '../support/requires.ts';
 import { Terminal } from '../support/terminal.ts';
@@ -42,6 +42,7 @@ const registerWords = () => [
 
 requires('root', 'netns')('joining a Master', () => {
   beforeAll(createInteropBridge);
+  afterAll(removeInteropBridge);
   beforeEach(async () => {
     scene = await RegistrationScene.open();
   });

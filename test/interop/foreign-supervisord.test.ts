@@ -20,7 +20,7 @@ const reason = whyNot();
 describe.skipIf(reason !== undefined)(
   `a stock supervisord${reason === undefined ? '' : ` [skipped: ${reason}]`}`,
   () => {
-    const run = new SupervisorRun();
+    let run: SupervisorRun;
     let cfg: string;
 
     const slapos = (...words: string[]) => {
@@ -36,6 +36,7 @@ describe.skipIf(reason !== undefined)(
     };
 
     beforeAll(async () => {
+      run = new SupervisorRun();
       cfg = join(run.root, 'slapos.cfg');
       const lines = ['[slapos]', `instance_root = ${run.root}`, 'computer_id = COMP-1'];
       writeFileSync(cfg, [...lines, 'master_url = http://127.0.0.1:1/', ''].join('\n'));

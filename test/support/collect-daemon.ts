@@ -1,10 +1,11 @@
 /** A node of a few users and the collector's daemon on it, as a user starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonSocket, readPartitions } from '../../src/collect/daemon/daemon-client.ts';
 import { packageRoot } from '../../src/host/native.ts';
+import { appendToEtc } from './private-etc.ts';
 import { until } from './supervisor-run.ts';
 
 const FIRST_UID = 43_000;
@@ -24,7 +25,7 @@ export class CollectDaemon {
     });
     this.#writeResults(1, [true, false, true, 'broken']);
     this.#writeResults(2, [false]);
-    appendFileSync('/etc/passwd', users.join(''));
+    appendToEtc('passwd', users.join(''));
     writeFileSync(
       join(this.root, 'slapos.cfg'),
       `[slapos]\ninstance_root = ${this.root}\ncomputer_id = C\n` +

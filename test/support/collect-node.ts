@@ -1,7 +1,6 @@
 /** A node whose consumption is collected by ours and by upstream's program in turns. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
-  appendFileSync,
   chownSync,
   mkdirSync,
   mkdtempSync,
@@ -15,6 +14,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { packageRoot } from '../../src/host/native.ts';
 import { findPublicPeerPython } from './peer-python.ts';
+import { appendToEtc } from './private-etc.ts';
 import { missingFacilities } from './requires.ts';
 
 const FIRST_UID = 44_000;
@@ -107,7 +107,7 @@ export class CollectNode {
     for (let index = 0; index < this.#count; index += 1) {
       const home = join(this.root, `turnpart${index}`);
       const id = this.uid(index);
-      appendFileSync('/etc/passwd', `turnuser${index}:x:${id}:${id}::${home}:/bin/false\n`);
+      appendToEtc('passwd', `turnuser${index}:x:${id}:${id}::${home}:/bin/false\n`);
       mkdirSync(join(home, '.slapgrid'), { recursive: true });
       for (const path of [join(home, '.slapgrid'), home]) chownSync(path, id, id);
     }

@@ -4,7 +4,6 @@
  * `plan` says, so that passes take milliseconds.
  */
 import {
-  appendFileSync,
   chmodSync,
   chownSync,
   existsSync,
@@ -24,6 +23,7 @@ import type { Logger } from '../../src/log/logger.ts';
 import type { SlapMaster, SlapPartition } from '../../src/slap/master.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { createFakeMaster } from './fake-master.ts';
+import { appendToEtc, writeToEtc } from './private-etc.ts';
 import { slapPartition } from './slap-partition.ts';
 import { createStandInSupervisor } from './stand-in-supervisor.ts';
 
@@ -174,8 +174,8 @@ export type GridSite = ReturnType<typeof createGridSite>;
 
 function addUser(name: string, id: number): void {
   if (readFileSync('/etc/passwd', 'utf8').includes(`\n${name}:`)) return;
-  appendFileSync('/etc/passwd', `${name}:x:${id}:${id}::/srv:/bin/false\n`);
-  appendFileSync('/etc/group', `${name}:x:${id}:\n`);
+  appendToEtc('passwd', `${name}:x:${id}:${id}::/srv:/bin/false\n`);
+  appendToEtc('group', `${name}:x:${id}:\n`);
 }
 
 /** Partitions read the software through its group, as `node format` arranges it. */
@@ -185,7 +185,7 @@ function joinGroup(group: string, partitions: number): void {
   const changed = lines.map((line) =>
     line.startsWith(`${group}:`) ? `${group}:x:${SOFTWARE_UID}:${users.join(',')}` : line,
   );
-  writeFileSync('/etc/group', changed.join('\n'));
+  writeToEtc('group', changed.join('\n'));
 }
 
 function installSoftware(softwareRoot: string): void {

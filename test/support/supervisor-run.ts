@@ -1,7 +1,6 @@
 /** A real keeper, controller and services below a folder of the private namespace. */
 import { execFile } from 'node:child_process';
 import {
-  appendFileSync,
   chmodSync,
   chownSync,
   existsSync,
@@ -22,6 +21,7 @@ import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/lau
 import { supervisorPaths } from '../../src/supervisor/layout.ts';
 import { type SupervisorUpgrade, upgradeSupervisor } from '../../src/supervisor/upgrade.ts';
 import { isAlive } from './keeper-run.ts';
+import { appendToEtc } from './private-etc.ts';
 
 export interface CommandResult {
   readonly status: number;
@@ -75,7 +75,7 @@ export class SupervisorRun {
     chownSync(this.home, SERVICE_UID, SERVICE_UID);
     const passwd = readFileSync('/etc/passwd', 'utf8');
     if (!passwd.includes(`:${SERVICE_UID}:`)) {
-      appendFileSync('/etc/passwd', `slapsv:x:${SERVICE_UID}:${SERVICE_UID}::/:/bin/sh\n`);
+      appendToEtc('passwd', `slapsv:x:${SERVICE_UID}:${SERVICE_UID}::/:/bin/sh\n`);
     }
   }
 

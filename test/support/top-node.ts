@@ -1,11 +1,12 @@
 /** A node with partitions, services under a real supervisor, promises and a Master's document. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderKeptDocument } from '../../src/grid/kept-document.ts';
 import { packageRoot } from '../../src/host/native.ts';
 import type { SlapPartition } from '../../src/slap/master.ts';
 import { FullScreen } from './full-screen.ts';
+import { appendToEtc } from './private-etc.ts';
 import { SERVICE_UID, SupervisorRun } from './supervisor-run.ts';
 import { Terminal } from './terminal.ts';
 
@@ -49,7 +50,7 @@ export class TopNode {
     const home = join(this.run.root, `slappart${index}`);
     const uid = index === 0 ? SERVICE_UID : FIRST_UID + index;
     mkdirSync(join(home, '.slapgrid/promise/result'), { recursive: true });
-    if (index > 0) appendFileSync('/etc/passwd', `topuser${index}:x:${uid}:${uid}::/:/bin/sh\n`);
+    if (index > 0) appendToEtc('passwd', `topuser${index}:x:${uid}:${uid}::/:/bin/sh\n`);
     chownSync(home, uid, uid);
   }
 
