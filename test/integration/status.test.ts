@@ -185,7 +185,8 @@ user_base_name = siteuser
         diskBytes: expect.any(Number),
       });
       expect(status.partitions[1]?.consumption).toMatchObject({ processes: 0 });
-      expect((await readSeries(sources, 'slappart0'))?.resolution).toBe('sample');
+      const series = await readSeries(sources, 'slappart0', Date.now() - 60_000);
+      expect(series?.resolution).toBe('sample');
     } finally {
       daemon.kill('SIGTERM');
       await ended;
