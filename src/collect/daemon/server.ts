@@ -18,7 +18,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Dashboards that may follow at a time. */
+/** Dashboards that may follow at a time, at each address. */
 const MAX_FOLLOWERS = 32;
 /** A follower that reads no more is dropped when this much waits for it. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -26,20 +26,38 @@ const EVENT_START = Buffer.from('event: sample\ndata: ');
 const EVENT_END = Buffer.from('\n\n');
 const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000 };
 
+export interface Endurance {
+  /** For an answer that nobody takes. */
+  readonly answerMs: number;
+  /** For a follower that takes nothing of what waits for it. */
+  readonly followerMs: number;
+  readonly monotonicMs: () => number;
+}
+
+const ENDURANCE: Endurance = {
+  answerMs: 30_000,
+  followerMs: 60_000,
+  monotonicMs: () => performance.now(),
+};
+
+/** When each follower last took all, or a whole sample. */
+type Followers = Map<ServerResponse, number>;
+
 export class CollectServer {
-  /** One for each address; they share the followers. */
-  readonly #servers: Server[] = [];
+  /** One for each address, with its followers: those of one leave no room for those of another. */
+  readonly #servers = new Map<Server, Followers>();
   readonly #state: ServedState;
-  readonly #followers = new Set<ServerResponse>();
+  readonly #endurance: Endurance;
   readonly #routes: Readonly<Record<string, Answer>> = {
     '/metrics': (request, reply) => this.#sendMetrics(request, reply),
     '/partitions': (_, reply) => sendJson(reply, this.#state.sampleJson()),
     '/series': (_, reply, query) => this.#sendSeries(query, reply),
-    '/events': (request, reply) => this.#follow(request, reply),
+    '/events': (request, reply, _, followers) => this.#follow(request, reply, followers),
   };
 
-  constructor(state: ServedState) {
+  constructor(state: ServedState, endurance = ENDURANCE) {
     this.#state = state;
+    this.#endurance = endurance;
   }
 
   /**
@@ -68,18 +86,33 @@ export class CollectServer {
 
   /** Sends the newest sample to whoever follows. */
   publish(): void {
-    if (this.#followers.size === 0) return;
+    const all = [...this.#servers.values()].filter(({ size }) => size > 0);
+    if (all.length === 0) return;
     const event = Buffer.concat([EVENT_START, this.#state.sampleJson(), EVENT_END]);
-    for (const follower of this.#followers) {
-      if (follower.writableLength > MAX_WAITING_BYTES) follower.destroy();
-      else follower.write(event);
+    for (const followers of all) this.#sendEvent(event, followers);
+  }
+
+  #sendEvent(event: Buffer, followers: Followers): void {
+    const { followerMs, monotonicMs } = this.#endurance;
+    const nowMs = monotonicMs();
+    for (const [follower, tookAtMs] of followers) {
+      const { writableLength } = follower;
+      const isStalled = writableLength > 0 && nowMs - tookAtMs > followerMs;
+      if (isStalled || writableLength > MAX_WAITING_BYTES) {
+        follower.destroy();
+        continue;
+      }
+      if (writableLength === 0) followers.set(follower, nowMs);
+      follower.write(event, () => {
+        if (followers.has(follower)) followers.set(follower, monotonicMs());
+      });
     }
   }
 
   async close(): Promise<void> {
-    for (const follower of this.#followers) follower.end();
     await Promise.all(
-      this.#servers.map((server) => {
+      [...this.#servers].map(([server, followers]) => {
+        for (const follower of followers.keys()) follower.end();
         server.closeAllConnections();
         return new Promise<void>((done) => server.close(() => done()));
       }),
@@ -87,24 +120,29 @@ export class CollectServer {
   }
 
   async #serve(place: ListenAddress | { readonly fd: number }): Promise<Server> {
-    const server = createServer(LIMITS, (request, reply) => this.#answer(request, reply));
+    const followers: Followers = new Map();
+    const server = createServer(LIMITS, (request, reply) =>
+      this.#answer(request, reply, followers),
+    );
     server.maxConnections = 256;
+    // Of silence, or of an answer that does not go on.
+    server.timeout = this.#endurance.answerMs;
     await new Promise<void>((done, fail) => {
       server.once('error', fail);
       server.listen(place, done);
     });
-    this.#servers.push(server);
+    this.#servers.set(server, followers);
     return server;
   }
 
-  #answer(request: IncomingMessage, reply: ServerResponse): void {
+  #answer(request: IncomingMessage, reply: ServerResponse, followers: Followers): void {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       refuse(reply, 405, 'GET or HEAD only', { allow: 'GET, HEAD' });
       return;
     }
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     const answer = this.#routes[path];
-    if (answer !== undefined) answer(request, reply, new URLSearchParams(query));
+    if (answer !== undefined) answer(request, reply, new URLSearchParams(query), followers);
     else refuse(reply, 404, 'try /metrics, /partitions, /series?partition=NAME or /events');
   }
 
@@ -123,8 +161,8 @@ export class CollectServer {
     else sendJson(reply, JSON.stringify({ partition: name, ...view }));
   }
 
-  #follow(request: IncomingMessage, reply: ServerResponse): void {
-    if (this.#followers.size >= MAX_FOLLOWERS) {
+  #follow(request: IncomingMessage, reply: ServerResponse, followers: Followers): void {
+    if (followers.size >= MAX_FOLLOWERS) {
       refuse(reply, 503, 'too many followers');
       return;
     }
@@ -133,13 +171,20 @@ export class CollectServer {
       reply.end();
       return;
     }
+    // It hears nothing between two samples.
+    request.socket.setTimeout(0);
     reply.write('retry: 2000\n\n');
-    this.#followers.add(reply);
-    reply.on('close', () => this.#followers.delete(reply));
+    followers.set(reply, this.#endurance.monotonicMs());
+    reply.on('close', () => followers.delete(reply));
   }
 }
 
-type Answer = (request: IncomingMessage, reply: ServerResponse, query: URLSearchParams) => void;
+type Answer = (
+  request: IncomingMessage,
+  reply: ServerResponse,
+  query: URLSearchParams,
+  followers: Followers,
+) => void;
 
 function sendJson(reply: ServerResponse, json: string | Buffer): void {
   reply.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
