@@ -27,7 +27,7 @@ export function collectorDatabase(instanceRoot: string): string {
 }
 
 /** The daemon has its answer in memory. */
-export const DAEMON_PATIENCE: Patience = { answerMs: 1500, silenceMs: 1500 };
+export const DAEMON_PATIENCE: Patience = { answerMs: 1500 };
 
 /** Rows come once a minute; a writer may be in the middle of them. */
 const DATABASE_INTERVAL_MS = 5000;

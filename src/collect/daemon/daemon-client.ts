@@ -33,19 +33,15 @@ export interface PartitionSeries extends SeriesView {
   readonly partition: string;
 }
 
-/** How long to wait, in milliseconds. */
+/** How long to wait. */
 export interface Patience {
-  /** For a whole answer, and for the begin of a stream. */
+  /** For a whole answer. */
   readonly answerMs: number;
-  /** For the next sample of a stream. */
-  readonly silenceMs: number;
 }
 
-/** A minute is the longest interval between two samples. */
-const PATIENCE: Patience = { answerMs: 5000, silenceMs: 130_000 };
+const PATIENCE: Patience = { answerMs: 5000 };
 /** Ten thousand partitions, or an hour of one every second, take a few megabytes. */
 const MAX_BYTES = 32 * 1024 * 1024;
-const DATA = 'data: ';
 
 /** The last sample; undefined when there is no daemon. */
 export async function readPartitions(
@@ -73,27 +69,6 @@ export async function readSeries(
   return Array.isArray(series?.timesMs) ? series : undefined;
 }
 
-/**
- * Hears of every sample as it is taken, until the signal is aborted or the daemon is gone.
- * @returns whether there was a daemon
- * @throws what `onSample` throws
- */
-export async function followSamples(
-  socketPath: string,
-  onSample: (sample: NodeSample) => void,
-  signal: AbortSignal,
-  patience: Patience = PATIENCE,
-): Promise<boolean> {
-  const reply = await ask(socketPath, '/events', patience.answerMs, signal);
-  if (reply === undefined) return false;
-  reply.socket.setTimeout(patience.silenceMs);
-  for await (const line of linesOf(reply)) {
-    const sample = line.startsWith(DATA) ? parseSample(line.slice(DATA.length)) : undefined;
-    if (sample !== undefined && !signal.aborted) onSample(sample);
-  }
-  return true;
-}
-
 function parseSample(json: string): NodeSample | undefined {
   const sample = parseObject<NodeSample>(json);
   return Array.isArray(sample?.partitions) ? sample : undefined;
@@ -113,8 +88,7 @@ async function readText(
   path: string,
   { answerMs }: Patience,
 ): Promise<string | undefined> {
-  const limit = AbortSignal.timeout(answerMs);
-  const reply = await ask(socketPath, path, answerMs, limit);
+  const reply = await ask(socketPath, path, AbortSignal.timeout(answerMs));
   if (reply === undefined) return undefined;
   const pieces: string[] = [];
   let length = 0;
@@ -130,38 +104,15 @@ async function readText(
   }
 }
 
-/** The lines of a stream up to its end, whichever way it ends, or up to one that is too long. */
-async function* linesOf(reply: IncomingMessage): AsyncGenerator<string> {
-  try {
-    let begun: string[] = [];
-    let length = 0;
-    for await (const piece of reply.setEncoding('utf8')) {
-      const [first, ...more] = (piece as string).split('\n');
-      begun.push(first ?? '');
-      length += first?.length ?? 0;
-      if (length > MAX_BYTES) return;
-      if (more.length === 0) continue;
-      yield begun.join('');
-      yield* more.slice(0, -1);
-      begun = more.slice(-1);
-      length = begun[0]?.length ?? 0;
-    }
-  } catch {
-    // The daemon ended, or fell silent, or nobody wants to hear more.
-  }
-}
-
 /** Resolves to undefined when nobody listens, or answers with another status than 200. */
 function ask(
   socketPath: string,
   path: string,
-  silenceMs: number,
   signal: AbortSignal,
 ): Promise<IncomingMessage | undefined> {
   return new Promise((resolve) => {
     const headers = { host: 'localhost' };
     const outgoing = request({ socketPath, path, headers, signal, agent: false });
-    outgoing.setTimeout(silenceMs, () => outgoing.destroy());
     outgoing.on('error', () => resolve(undefined));
     outgoing.on('response', (reply) => {
       if (reply.statusCode === 200) resolve(reply);

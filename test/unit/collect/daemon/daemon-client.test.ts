@@ -3,12 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  followSamples,
-  type NodeSample,
-  readPartitions,
-  readSeries,
-} from '../../../../src/collect/daemon/daemon-client.ts';
+import { readPartitions, readSeries } from '../../../../src/collect/daemon/daemon-client.ts';
 import { CollectServer, type ServedState } from '../../../../src/collect/daemon/server.ts';
 import { openDaemonSocket } from '../../../../src/host/daemon-socket.ts';
 
@@ -28,9 +23,8 @@ afterEach(async () => {
 });
 
 /** Of who need not wait for what never comes, and of who must not run out of it under load. */
-const short = { answerMs: 100, silenceMs: 100 };
-const long = { answerMs: 60_000, silenceMs: 60_000 };
-const never = new AbortController().signal;
+const short = { answerMs: 100 };
+const long = { answerMs: 60_000 };
 
 /** A daemon that has taken `atMs` samples. */
 function daemonState(): ServedState & { atMs: number } {
@@ -87,42 +81,6 @@ describe('a daemon', () => {
     });
     expect(await readSeries(socket, 'slappart1', 7)).toBeUndefined();
   });
-
-  it('tells every sample as it is taken, until nobody wants to hear more', async () => {
-    const state = daemonState();
-    const server = await startDaemon(state);
-    const stop = new AbortController();
-    const heard: number[] = [];
-    const hear = ({ atMs }: NodeSample) => {
-      heard.push(atMs);
-      state.atMs += 1;
-      if (state.atMs < 4) server.publish();
-      else stop.abort();
-    };
-    const ended = followSamples(socket, hear, stop.signal);
-    const first = setInterval(() => heard.length === 0 && server.publish(), 5);
-    expect(await ended).toBe(true);
-    clearInterval(first);
-    expect(heard).toEqual([1, 2, 3]);
-  });
-
-  it('ends a stream when it ends itself', async () => {
-    const server = await startDaemon(daemonState());
-    const publishing = setInterval(() => server.publish(), 5);
-    const ended = followSamples(socket, () => void server.close(), never);
-    expect(await ended).toBe(true);
-    clearInterval(publishing);
-  });
-
-  it('hands on what the listener throws', async () => {
-    const server = await startDaemon(daemonState());
-    const publishing = setInterval(() => server.publish(), 5);
-    const fail = () => {
-      throw new Error('mine');
-    };
-    await expect(followSamples(socket, fail, never)).rejects.toThrow('mine');
-    clearInterval(publishing);
-  });
 });
 
 describe('without a daemon', () => {
@@ -133,32 +91,23 @@ describe('without a daemon', () => {
 
   it('nothing is told where there is no socket, or nobody behind it', async () => {
     await expectNothing();
-    expect(await followSamples(socket, () => undefined, never)).toBe(false);
     closeSync((await openDaemonSocket(folder, 'var/d.sock')).fd);
     await expectNothing();
-    expect(await followSamples(socket, () => undefined, never)).toBe(false);
   });
 
   it('nor by who says nothing', async () => {
     await startStranger(createServer(() => undefined));
     await expectNothing();
-    expect(await followSamples(socket, () => undefined, never, short)).toBe(false);
   });
 
   it('nor by who begins to speak and stops', async () => {
     await startStranger(createServer((_, reply) => void reply.write('{"partitions": [')));
     await expectNothing();
-    expect(await followSamples(socket, () => undefined, never, { ...long, silenceMs: 100 })).toBe(
-      true,
-    );
   });
 
   it.each(['{"partitions"', 'null', '[]', '{"partitions": 1}', ''])('nor by %j', async (text) => {
     await startStranger(createServer((_, reply) => void reply.end(`data: ${text}\n`)));
-    const heard: NodeSample[] = [];
     await expectNothing();
-    expect(await followSamples(socket, (sample) => heard.push(sample), never)).toBe(true);
-    expect(heard).toEqual([]);
   });
 
   it('nor by who never stops to speak', async () => {
@@ -172,6 +121,5 @@ describe('without a daemon', () => {
     });
     await startStranger(flood);
     expect(await readPartitions(socket, long)).toBeUndefined();
-    expect(await followSamples(socket, () => undefined, never, long)).toBe(true);
   }, 60_000);
 });
