@@ -66,9 +66,9 @@ describe.skipIf(reason !== undefined)(
       // It does not tell why.
       const { stdout, status } = await slapos('status', '--why', 'g:b');
       expect([stdout.trimEnd().split('\n').length, status]).toEqual([1, 3]);
-      expect(JSON.parse((await slapos('status', '--format', 'json', 'g:b')).stdout)).toMatchObject([
-        { name: 'b', exitstatus: 3 },
-      ]);
+      expect(
+        JSON.parse((await slapos('supervisorctl', 'status', '--format', 'json', 'g:b')).stdout),
+      ).toMatchObject([{ name: 'b', exitstatus: 3 }]);
     });
 
     it('stays, and node supervisord says so', async () => {
