@@ -8,9 +8,12 @@ import { type DocumentBlock, joinBlocks, readShellBlocks } from '../support/docu
 import { requires } from '../support/requires.ts';
 
 const BIN = '/srv/tutorial-bin';
-/** The namespace has its own /etc and /srv; /opt and /var of the host are not to be touched either. */
-const PREPARE =
-  'for folder in /opt /var/log /var/backups; do mount -t tmpfs -o mode=0755 tutorial $folder; done';
+const HOME = '/srv/tutorial-home';
+/** Beside /etc and /srv, which are private already: /opt, /var and the network. */
+const PREPARE = `
+ip link set lo up
+for folder in /opt /var/log /var/backups; do mount -t tmpfs -o mode=0755 tutorial $folder; done
+`;
 /** All that is not in the backup. */
 const LOSE = `
 slapos node supervisorctl shutdown
@@ -20,7 +23,7 @@ for number in 0 1 2; do userdel slapuser$number; done
 userdel slapsoft
 ip address flush dev br0 scope global && ip address add fd5a:1e:0:1::1/64 dev br0 nodad
 `;
-const CLEAN = 'slapos node supervisorctl shutdown; ip link del br0; rm -rf /srv/slapgrid';
+const CLEAN = 'slapos node supervisorctl shutdown; rm -rf /srv/slapgrid';
 const TELL = 'slapos service info greeter; stat -c "%n %U %a" /srv/slapgrid/slappart*';
 const ANSWER = 'curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 "$url"';
 
@@ -48,16 +51,20 @@ function writeScript(): string {
 
 requires('root', 'netns')('tutorial and backup', () => {
   it('work as they stand', () => {
-    mkdirSync(BIN);
+    for (const folder of [BIN, HOME]) mkdirSync(folder);
     const origin = process.env['SLAPOS_PACKAGE'] ?? packageRoot();
     symlinkSync(join(origin, 'bin', 'slapos'), join(BIN, 'slapos'));
     const script = `${PREPARE}\n(${writeScript()})\nstatus=$?\n${CLEAN}\nexit $status`;
-    const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'bash', '-c', script], {
-      encoding: 'utf8',
-      timeout: 240_000,
-      env: { PATH: `${BIN}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: '/root', LANG: 'C.UTF-8' },
-    });
-    rmSync(BIN, { recursive: true });
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['--mount', '--net', 'bash', '-c', script],
+      {
+        encoding: 'utf8',
+        timeout: 240_000,
+        env: { PATH: `${BIN}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME, LANG: 'C.UTF-8' },
+      },
+    );
+    for (const folder of [BIN, HOME]) rmSync(folder, { recursive: true });
     expect(stdout, stderr).toContain('== done');
     expect(status, `${stdout}\n${stderr}`).toBe(0);
   }, 300_000);
