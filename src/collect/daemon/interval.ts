@@ -1,6 +1,6 @@
 /** The options of `node collect --daemon`. */
 import { isIP } from 'node:net';
-import { SlaposError } from '../../errors/slapos-error.ts';
+import { UsageError } from '../../errors/slapos-error.ts';
 import type { ListenAddress } from './server.ts';
 
 const SHORTEST_MS = 250;
@@ -9,7 +9,7 @@ const LONGEST_MS = 60_000;
 /**
  * Parses `250ms`, `1s`, `1.5s` or a number of seconds.
  * @returns milliseconds
- * @throws SlaposError SLAPOS_ERR_USAGE
+ * @throws UsageError SLAPOS_ERR_USAGE
  */
 export function parseInterval(text: string): number {
   const [, number = '', unit] = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text.trim()) ?? [];
@@ -20,7 +20,7 @@ export function parseInterval(text: string): number {
 
 /**
  * Parses `127.0.0.1:9101` or `[::1]:9101`; port 0 takes a free one.
- * @throws SlaposError SLAPOS_ERR_USAGE
+ * @throws UsageError SLAPOS_ERR_USAGE
  */
 export function parseListen(text: string): ListenAddress {
   const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
@@ -30,6 +30,6 @@ export function parseListen(text: string): ListenAddress {
   throw refusal(`--listen ${text}: ADDRESS:PORT is wanted, such as 127.0.0.1:9101 or [::1]:9101.`);
 }
 
-function refusal(message: string): SlaposError {
-  return new SlaposError('SLAPOS_ERR_USAGE', message);
+function refusal(message: string): UsageError {
+  return new UsageError('SLAPOS_ERR_USAGE', message);
 }

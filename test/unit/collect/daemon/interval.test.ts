@@ -14,7 +14,12 @@ it.each([
 it.each(['', 's', '249ms', '61s', '0', '-1s', '1m', '1e3', 'NaN', '1s1s'])(
   'the interval "%s" is refused',
   (text) => {
-    expect(() => parseInterval(text)).toThrow(/--interval .*250ms to 60s/);
+    expect(() => parseInterval(text)).toThrow(
+      expect.objectContaining({
+        exitCode: 2,
+        message: expect.stringMatching(/--interval .*250ms to 60s/),
+      }),
+    );
   },
 );
 
