@@ -284,7 +284,7 @@ requires('root', 'netns')('node top', () => {
 
     it('refuses what it does not know', () => {
       expect(run(['--sort', 'colour']).status).toBe(2);
-      expect(run(['--interval', '1h']).status).toBe(1);
+      expect(run(['--interval', '1h']).status).toBe(2);
     });
   });
 
