@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installExample } from './install-example.mjs';
 import { prepareBuildout } from './setup-buildout.mjs';
+import { installPostgres } from './setup-postgres.mjs';
 import { aptInstall, canInstallPackages, hasProgram } from './setup-system.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -205,4 +206,5 @@ if (!prepareBuildout({ isOffline: false, say })) {
 }
 await installExample();
 if (process.argv.includes('--browser')) installBrowser();
+if (process.argv.includes('--postgres')) installPostgres({ say, fail });
 if (process.argv.includes('--peers')) installPeers();

@@ -119,6 +119,12 @@ function canUseNamespaces() {
   };
 }
 
+/** What CI has to have in every lane: a missing one fails there. `.ci/run` installs PostgreSQL. */
+function owned(...facilities) {
+  const list = ['postgres', ...facilities].join(',');
+  return process.env['CI'] === 'true' ? { SLAPOS_REQUIRE: list } : {};
+}
+
 function runRootLane() {
   const { isPossible, reason } = canUseNamespaces();
   if (!isPossible) {
@@ -127,8 +133,8 @@ function runRootLane() {
     );
     return runVitest('root', [], {});
   }
-  const owned = process.env['CI'] === 'true' ? { SLAPOS_REQUIRE: 'root,netns,tun' } : {};
-  return runVitest('root', [join(root, 'scripts', 'in-namespace.sh')], owned);
+  const prefix = [join(root, 'scripts', 'in-namespace.sh')];
+  return runVitest('root', prefix, owned('root', 'netns', 'tun'));
 }
 
 /** Where Chromium is: `npm run setup -- --browser` installs it. CI, which does that, has to use it. */
@@ -137,9 +143,9 @@ function runBrowserLane() {
   if (!existsSync('/usr/bin/chromium')) {
     process.stdout.write('browser lane: there is no /usr/bin/chromium; its tests skip\n');
   }
-  const isOwned = process.env['CI'] === 'true' && existsSync('/usr/bin/chromium');
-  const owned = isOwned && isPossible ? { SLAPOS_REQUIRE: 'root,netns,buildout,chromium' } : {};
-  return runVitest('browser', isPossible ? [join(root, 'scripts', 'in-namespace.sh')] : [], owned);
+  const isOwned = isPossible && existsSync('/usr/bin/chromium');
+  const env = isOwned ? owned('root', 'netns', 'buildout', 'chromium') : {};
+  return runVitest('browser', isPossible ? [join(root, 'scripts', 'in-namespace.sh')] : [], env);
 }
 
 /** Against the real peers of `npm run setup -- --peers`; without them each test skips and says so. */
@@ -152,7 +158,7 @@ function runInteropLane() {
       }
     : {};
   const prefix = canUseNamespaces().isPossible ? [join(root, 'scripts', 'in-namespace.sh')] : [];
-  return runVitest('interop', prefix, { ...peers, ...process.env });
+  return runVitest('interop', prefix, { ...owned(), ...peers, ...process.env });
 }
 
 function runNativeLane() {
@@ -169,7 +175,7 @@ function runNativeLane() {
 
 const lanes = {
   check: () => countCommand(run(process.execPath, ['scripts/check.mjs']), 'check'),
-  unit: () => runVitest('unit', [], {}),
+  unit: () => runVitest('unit', [], owned()),
   native: runNativeLane,
   root: runRootLane,
   browser: runBrowserLane,

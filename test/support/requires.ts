@@ -8,6 +8,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { packageRoot } from '../../src/host/native.ts';
+import { findPostgres } from './postgres-server.ts';
 
 /** Each probe gives the reason why the facility is missing, or undefined when it is there. */
 const PROBES = {
@@ -18,6 +19,7 @@ const PROBES = {
   buildout: probeBuildout,
   bpf: probeBpf,
   chromium: () => probeProgram('/usr/bin/chromium', ['--version']),
+  postgres: () => (findPostgres() === undefined ? 'no PostgreSQL server' : undefined),
   prometheus: () => probeProgram('promtool', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 
