@@ -136,9 +136,9 @@ function checkedStore(store: ProxyStore, check: StoreCheck): ProxyStore {
         return work(tables);
       }),
     read: (work) =>
-      store.read(async (tables, version) => {
+      store.read(async (tables) => {
         await check(tables);
-        return work(tables, version);
+        return work(tables);
       }),
     dump: () => store.dump(),
     close: () => store.close(),

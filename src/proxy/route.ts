@@ -30,7 +30,6 @@ export interface ProxyEnvironment {
 /** What was rendered from one state of the store. */
 export interface CachedDocument {
   readonly version: string;
-  /** Entity tag: that of the first state from which the same was rendered. */
   readonly tag: string;
   readonly body: Buffer;
 }

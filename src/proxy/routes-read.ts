@@ -1,7 +1,7 @@
 /** GET endpoints of the XML protocol (spec/slap-protocol.md 4.1, spec/proxy.md 8). */
 import { encodeMarshal } from '../slap/marshal.ts';
 import { renderAddresses, renderComputer, renderPartition } from './documents.ts';
-import { matchesTag } from './entity-tag.ts';
+import { entityTagOf, matchesTag } from './entity-tag.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { expectPartition, listTreeAddresses } from './lifecycle.ts';
 import type { PartitionScope } from './peer-scope.ts';
@@ -32,8 +32,8 @@ const MAX_CACHED_COMPUTERS = 32;
 const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   const computerId = form.value('computer_id');
   if (environment.scope !== undefined) return getOwnPartitions(environment.scope, environment);
-  const { body, tag } = await environment.store.read(async (tables, version) => {
-    return cachedDocument(computerId, version, tables, environment);
+  const { body, tag } = await environment.store.read((tables) => {
+    return cachedDocument(computerId, tables, environment);
   });
   environment.contacts.set(computerId, environment.clock());
   const headers = { etag: tag, 'cache-control': 'private, max-age=0' };
@@ -56,20 +56,16 @@ async function getOwnPartitions(
 
 async function cachedDocument(
   computerId: string,
-  version: string,
   tables: ProxyTables,
   environment: ProxyEnvironment,
 ): Promise<CachedDocument> {
   const { documents } = environment;
+  const version = await tables.getVersion(computerId);
   const known = documents.get(computerId);
   if (known?.version === version) return known;
   if (documents.size >= MAX_CACHED_COMPUTERS) documents.clear();
   const body = Buffer.from(await readComputer(computerId, tables, environment), 'latin1');
-  // What changed may be another computer, or nothing that the document tells.
-  const isSame = known?.body.equals(body) === true;
-  const fresh = isSame
-    ? { ...known, version }
-    : { version, body, tag: `"${environment.runId}-${version}"` };
+  const fresh = { version, body, tag: entityTagOf(body) };
   documents.set(computerId, fresh);
   return fresh;
 }

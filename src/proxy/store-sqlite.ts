@@ -124,10 +124,8 @@ class SqliteStore implements ProxyStore {
     });
   }
 
-  read<T>(work: (tables: ProxyTables, version: string) => Promise<T>): Promise<T> {
-    return this.#queue(() => {
-      return this.#transact('read', () => work(this.#tables, this.#version()));
-    });
+  read<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T> {
+    return this.#queue(() => this.#transact('read', () => work(this.#tables)));
   }
 
   dump(): Promise<string> {
@@ -172,12 +170,6 @@ class SqliteStore implements ProxyStore {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
       throw errorCode(cause).startsWith('SQLITE_') ? problem(this.#path, cause) : cause;
     }
-  }
-
-  /** data_version counts the commits of other connections. */
-  #version(): string {
-    const others = this.#database.pragma('data_version', { simple: true });
-    return `${others}.${this.#tables.countChanges()}`;
   }
 }
 

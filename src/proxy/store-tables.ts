@@ -76,16 +76,18 @@ export class SqliteTables implements ProxyTables {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
   readonly #dialect: Dialect;
-  #configChanges = 0;
+  /** How often rows of each computer were written here, undone writes too. */
+  readonly #writes = new Map<string, number>();
 
   constructor(database: Database, version: SchemaVersion) {
     this.#database = database;
     this.#dialect = createDialect(version);
   }
 
-  /** Rows that this connection ever changed in tables other than `config`, undone ones too. */
-  countChanges(): number {
-    return this.#totalChanges() - this.#configChanges;
+  /** data_version counts the commits of other connections, whatever they wrote. */
+  async getVersion(computerReference: string) {
+    const others = this.#prepare('PRAGMA data_version').pluck().get();
+    return `${others}.${this.#writes.get(computerReference) ?? 0}`;
   }
 
   async getConfig(name: string) {
@@ -98,11 +100,11 @@ export class SqliteTables implements ProxyTables {
 
   async putConfig(name: string, value: string) {
     const query = `INSERT OR REPLACE INTO ${this.#dialect.names.config} VALUES (?, ?)`;
-    this.#runOnConfig(query, name, value);
+    this.#run(query, name, value);
   }
 
   async deleteConfig(name: string) {
-    this.#runOnConfig(`DELETE FROM ${this.#dialect.names.config} WHERE name = ?`, name);
+    this.#run(`DELETE FROM ${this.#dialect.names.config} WHERE name = ?`, name);
   }
 
   async listConfig(prefix: string) {
@@ -135,17 +137,17 @@ export class SqliteTables implements ProxyTables {
 
   async putSoftware(row: SoftwareRow) {
     const query = `INSERT OR REPLACE INTO ${this.#dialect.names.software} VALUES (?, ?, ?)`;
-    this.#run(query, row.url, row.computerReference, row.requestedState);
+    this.#change(row.computerReference, query, row.url, row.computerReference, row.requestedState);
   }
 
   async deleteSoftware(url: string, computerReference: string) {
     const query = `DELETE FROM ${this.#dialect.names.software} WHERE url = ? AND computer_reference = ?`;
-    this.#run(query, url, computerReference);
+    this.#change(computerReference, query, url, computerReference);
   }
 
   async renameSoftware(row: SoftwareRow, url: string) {
     const query = `UPDATE OR REPLACE ${this.#dialect.names.software} SET url = ? WHERE url = ? AND computer_reference = ?`;
-    this.#run(query, url, row.url, row.computerReference);
+    this.#change(row.computerReference, query, url, row.url, row.computerReference);
   }
 
   async listPartitions(computerReference: string | null) {
@@ -181,7 +183,7 @@ export class SqliteTables implements ProxyTables {
 
   async insertPartition(key: PartitionKey) {
     const query = `INSERT INTO ${this.#dialect.names.partition} (reference, computer_reference) VALUES (?, ?)`;
-    this.#run(query, key.reference, key.computerReference);
+    this.#change(key.computerReference, query, key.reference, key.computerReference);
   }
 
   async updatePartition(key: PartitionKey, changes: Partial<PartitionState>) {
@@ -189,7 +191,8 @@ export class SqliteTables implements ProxyTables {
   }
 
   async deletePartition(key: PartitionKey) {
-    this.#run(
+    this.#change(
+      key.computerReference,
       `DELETE FROM ${this.#dialect.names.partition} WHERE ${KEY}`,
       key.reference,
       key.computerReference,
@@ -209,12 +212,20 @@ export class SqliteTables implements ProxyTables {
   async insertAddress(row: AddressRow) {
     const { partitionReference, computerReference, reference, address, netmask } = row;
     const query = `INSERT INTO ${this.#dialect.names.partition_network} VALUES (?, ?, ?, ?, ?)`;
-    this.#run(query, partitionReference, computerReference, reference, address, netmask);
+    this.#change(
+      computerReference,
+      query,
+      partitionReference,
+      computerReference,
+      reference,
+      address,
+      netmask,
+    );
   }
 
   async deleteAddresses(key: PartitionKey) {
     const query = `DELETE FROM ${this.#dialect.names.partition_network} WHERE partition_reference = ? AND computer_reference = ?`;
-    this.#run(query, key.reference, key.computerReference);
+    this.#change(key.computerReference, query, key.reference, key.computerReference);
   }
 
   async listSlaves() {
@@ -293,7 +304,7 @@ export class SqliteTables implements ProxyTables {
     const assignments = entries.map(([name]) => `${columns[name]} = ?`).join(', ');
     const values = entries.map(([, value]) => value);
     const query = `UPDATE ${this.#dialect.names[table]} SET ${assignments} WHERE ${KEY}`;
-    this.#run(query, ...values, key.reference, key.computerReference);
+    this.#change(key.computerReference, query, ...values, key.reference, key.computerReference);
   }
 
   #ofComputer<T>(select: string, computerReference: string | null): T[] {
@@ -314,14 +325,10 @@ export class SqliteTables implements ProxyTables {
     this.#prepare(query).run(...values);
   }
 
-  #runOnConfig(query: string, ...values: Value[]): void {
-    const before = this.#totalChanges();
+  /** Runs what changes the document of a computer. */
+  #change(computerReference: string, query: string, ...values: Value[]): void {
+    this.#writes.set(computerReference, (this.#writes.get(computerReference) ?? 0) + 1);
     this.#run(query, ...values);
-    this.#configChanges += this.#totalChanges() - before;
-  }
-
-  #totalChanges(): number {
-    return this.#prepare('SELECT total_changes()').pluck().get() as number;
   }
 
   #prepare(query: string): Statement {

@@ -74,6 +74,14 @@ export interface AddressRow {
 
 /** Lists come in insertion order, which clients see. */
 export interface ProxyTables {
+  /**
+   * Changes whenever `software`, `partition` or `partition_network` of that computer may have
+   * changed, whoever wrote; writes to other computers and tables should leave it as it is, since
+   * each change has the document of the computer rendered anew. Two reads of the same state give
+   * the same.
+   */
+  getVersion(computerReference: string): Promise<string>;
+
   getConfig(name: string): Promise<string | null>;
   putConfig(name: string, value: string): Promise<void>;
   deleteConfig(name: string): Promise<void>;
@@ -128,11 +136,8 @@ export interface ProxyStore {
   readonly schemaVersion: SchemaVersion;
   /** Runs work in one transaction that others see whole or not at all; a throw undoes it. */
   write<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T>;
-  /**
-   * Runs work on one consistent state. `version` changes whenever anything was written, by others
-   * or, other than configuration, by us.
-   */
-  read<T>(work: (tables: ProxyTables, version: string) => Promise<T>): Promise<T>;
+  /** Runs work on one consistent state. */
+  read<T>(work: (tables: ProxyTables) => Promise<T>): Promise<T>;
   /** Writes the whole content as SQL text beside the database and returns the path. */
   dump(): Promise<string>;
   /** Waits for the work under way, then closes. */

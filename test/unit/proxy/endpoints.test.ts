@@ -101,7 +101,7 @@ describe('the computer', () => {
     await master.loadComputerConfiguration(computerDocument(2));
     expect(await isKnown()).toBe(false);
     await master.loadComputerConfiguration(computerDocument(1));
-    expect(await isKnown()).toBe(false);
+    expect(await isKnown()).toBe(true);
   });
 
   test('described again, it keeps used partitions and forgets free ones', async () => {
