@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installExample } from './install-example.mjs';
+import { needsOtherHeader, objectWrapHeader } from './object-wrap-header.mjs';
 import { prepareBuildout } from './setup-buildout.mjs';
 import { installPostgres } from './setup-postgres.mjs';
 import { aptInstall, canInstallPackages, hasProgram } from './setup-system.mjs';
@@ -106,10 +107,26 @@ function whenChanged(name, inputs, outputs, work) {
   writeFileSync(stamp, digest);
 }
 
+/** Environment in which npm compiles better-sqlite3 for the running Node. */
+function environmentOfBuild() {
+  const prefix = dirname(dirname(process.execPath));
+  const env = { ...process.env, npm_config_nodedir: prefix };
+  // Without headers the next step says what is missing.
+  const hasHeaders = existsSync(join(prefix, 'include/node/node_api.h'));
+  if (!hasHeaders || !needsOtherHeader(prefix)) return env;
+  const header = join(root, 'build', 'node_object_wrap.h');
+  mkdirSync(dirname(header), { recursive: true });
+  writeFileSync(header, objectWrapHeader(prefix));
+  // What others compiled may hold the calls that are left out here.
+  env['npm_config_build_from_source'] = 'true';
+  env['CXXFLAGS'] = `${env['CXXFLAGS'] ?? ''} -include ${header}`.trim();
+  return env;
+}
+
 function installNpmPackages() {
   const npm = process.env['npm_execpath'];
   const command = npm === undefined ? ['npm'] : [process.execPath, npm];
-  const env = { ...process.env, npm_config_nodedir: dirname(dirname(process.execPath)) };
+  const env = environmentOfBuild();
   const isDone = run(
     command[0],
     [...command.slice(1), 'ci', '--no-audit', '--no-fund', '--loglevel=error'],

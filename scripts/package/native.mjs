@@ -6,12 +6,12 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { objectWrapHeader } from '../object-wrap-header.mjs';
 import { abiOf, fetchNode, nodes } from './node.mjs';
 import {
   digestOf,
@@ -100,16 +100,6 @@ function sqliteOptions() {
     .map((line) => `-D${line}`);
 }
 
-/**
- * The class that wraps objects, without what Node 24.19 added to it: it asks for the environment
- * when the collector destroys a statement, where there may be none, and aborts. better-sqlite3
- * closes its databases itself when the environment ends.
- */
-function objectWrapHeader(headers) {
-  const text = readFileSync(join(headers, 'include/node/node_object_wrap.h'), 'utf8');
-  return text.replace(/^\s*(Add|Remove)CleanupHook\(\);\n/gm, '');
-}
-
 /** One module for each ABI; SQLite itself, which takes longest, is compiled once. */
 function buildSqlite(arch, prefix, target) {
   const folder = freshFolder(`work-sqlite-${arch}`);
@@ -154,6 +144,7 @@ export function buildPrebuilt(arch) {
   const target = join(packageFolder, 'prebuilt', `linux-${arch}`);
   const inputs = ['native', 'binding.gyp', 'scripts/package/nodes.json'];
   inputs.push('scripts/package/native.mjs', 'scripts/package/sqlite.gyp');
+  inputs.push('scripts/object-wrap-header.mjs');
   const paths = inputs.map((name) => join(root, name)).filter((path) => existsSync(path));
   const tools = [
     manifest.version,
