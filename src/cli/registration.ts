@@ -13,6 +13,7 @@ import type { Step } from '../register/step.ts';
 import { contactServer, type SiteTrust, sendOnce } from '../register/web-client.ts';
 import { authorizationOf } from '../register/web-request.ts';
 import type { CommandContext } from './command.ts';
+import { openGivenSecrets } from './given-secrets.ts';
 import { findLogin } from './site-login.ts';
 
 const MAX_AUTHORITY_BYTES = 1024 * 1024;
@@ -43,6 +44,7 @@ export function createOutside(
   question: string,
 ): RegisterOutside {
   let isMasterUnknown = false;
+  const secrets = openGivenSecrets(context);
   return {
     files: createHostFiles(),
     log: context.log,
@@ -57,7 +59,8 @@ export function createOutside(
       if (step.role === 'site') return contactServer(step.url, trust);
       isMasterUnknown = await contactMaster(step, context, trust);
     },
-    login: (step) => findLogin(context, step, question, trust),
+    lookAtLogin: ({ login }) => void (login === 'token' ? secrets.token() : secrets.password()),
+    login: (step) => findLogin(context, step, question, secrets, trust),
     send: (request, login) => sendOnce(request, authorizationOf(login), trust),
   };
 }

@@ -1,6 +1,5 @@
 /** Who asks a Master's web site: token, or login and password, from wherever they were given. */
-import { readBounded } from '../config/read.ts';
-import { errorMessage, isMasterError, MasterError, UsageError } from '../errors/slapos-error.ts';
+import { isMasterError, MasterError, UsageError } from '../errors/slapos-error.ts';
 import type { RegisterPort } from '../register/apply.ts';
 import { type SiteTrust, sendOnce } from '../register/web-client.ts';
 import {
@@ -9,46 +8,43 @@ import {
   parseToken,
   type SiteLogin,
 } from '../register/web-request.ts';
-import type { CommandContext, OptionValue } from './command.ts';
+import type { CommandContext } from './command.ts';
+import { type GivenSecrets, textOf } from './given-secrets.ts';
 import { openQuestions, type Questions } from './questions.ts';
 
-const MAX_SECRET_BYTES = 64 * 1024;
 const ACCEPTED = 'Logout';
 
 type LoginStep = Parameters<RegisterPort['login']>[0];
 
-/** @param question shown when the token has to be typed */
+/**
+ * @param question shown when the token has to be typed
+ * @param secrets what was given of it
+ */
 export async function findLogin(
   context: CommandContext,
   step: LoginStep,
   question: string,
+  secrets: GivenSecrets,
   trust: SiteTrust,
 ): Promise<SiteLogin> {
   const questions = openQuestions(context);
   try {
-    if (step.login === 'token') return await findToken(context, questions, question);
-    return await findPassword(context, questions, step.site, trust);
+    if (step.login === 'token') return await findToken(questions, question, secrets);
+    return await findPassword(context, questions, step.site, secrets, trust);
   } finally {
     questions.close();
   }
 }
 
-/** `--token`, else its file, else `$SLAPOS_TOKEN`, else the answer to a question. */
 async function findToken(
-  { options, env }: CommandContext,
   questions: Questions,
   question: string,
+  secrets: GivenSecrets,
 ): Promise<SiteLogin> {
-  const given = textOf(options['token']);
-  const file = textOf(options['token_file']);
-  if (given !== undefined && given !== 'ask') return token(given);
-  if (given === undefined && file !== undefined) return token(readSecret(file));
-  if (given === undefined && env['SLAPOS_TOKEN']) return token(env['SLAPOS_TOKEN']);
-  return token(expectAnswer(await questions.ask(question, true)));
-}
-
-function token(text: string): SiteLogin {
-  return { kind: 'token', token: parseToken(text) };
+  const given = secrets.token();
+  if (given !== undefined) return { kind: 'token', token: given };
+  const typed = expectAnswer(await questions.ask(question, true));
+  return { kind: 'token', token: parseToken(typed, 'The token') };
 }
 
 /** What was given is tried once when it is complete; what is typed, until the site takes it. */
@@ -56,13 +52,11 @@ async function findPassword(
   context: CommandContext,
   questions: Questions,
   site: string,
+  secrets: GivenSecrets,
   trust: SiteTrust,
 ): Promise<SiteLogin> {
-  const { options, env, log } = context;
-  const file = textOf(options['password_file']);
-  const password =
-    textOf(options['password']) ??
-    (file === undefined ? env['SLAPOS_PASSWORD'] || undefined : readSecret(file));
+  const { options, log } = context;
+  const password = secrets.password();
   let login = textOf(options['login']);
   const isGiven = login !== undefined && password !== undefined;
   for (let typed = password; ; typed = undefined) {
@@ -107,19 +101,4 @@ function expectAnswer(answer: string | undefined): string {
       hint: 'give --token-file, or run the command on a terminal',
     },
   );
-}
-
-/** A secret from a file, or from standard input for `-`. */
-function readSecret(path: string): string {
-  try {
-    const bytes = readBounded(path === '-' ? 0 : path, MAX_SECRET_BYTES);
-    return new TextDecoder().decode(bytes).trim();
-  } catch (cause) {
-    const message = `The secret in ${path} cannot be read: ${errorMessage(cause)}.`;
-    throw new UsageError('SLAPOS_ERR_USAGE', message, { cause, exitCode: 1 });
-  }
-}
-
-function textOf(value: OptionValue | undefined): string | undefined {
-  return value === undefined ? undefined : String(value);
 }

@@ -10,7 +10,7 @@ import { checkCredentials } from './credentials.ts';
 import type { WorkFacts } from './facts.ts';
 import { observeWork } from './observe.ts';
 import { checkPlace, checkWork, planRequest } from './plan-work.ts';
-import { type RegisterOutside, withLock } from './register.ts';
+import { lookAtLogins, type RegisterOutside, withLock } from './register.ts';
 import type { Step } from './step.ts';
 import { personRequest } from './web-request.ts';
 
@@ -37,12 +37,14 @@ interface ClientFacts {
 
 type ClientFile = 'certificate' | 'configuration' | 'key';
 
-/** The steps, printable. */
+/** The steps, printable; what was given of a login is looked at. */
 export async function planClient(
   options: ClientRegistration,
-  { files, ownUid }: Pick<RegisterOutside, 'files' | 'ownUid'>,
+  outside: Pick<RegisterOutside, 'files' | 'lookAtLogin' | 'ownUid'>,
 ): Promise<readonly Step[]> {
-  return plan(options, await observe(options, files, ownUid));
+  const steps = plan(options, await observe(options, outside.files, outside.ownUid));
+  lookAtLogins(steps, outside);
+  return steps;
 }
 
 /**

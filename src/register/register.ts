@@ -10,7 +10,7 @@ import { type Credentials, checkCredentials } from './credentials.ts';
 import { observeRegister } from './observe.ts';
 import { type RegisterOptions, workFolderOf } from './options.ts';
 import { planRegister, type RegisterPlan } from './plan-register.ts';
-import type { FileContent } from './step.ts';
+import type { FileContent, Step } from './step.ts';
 
 /** Home of the state file and the logs of a registered node, as upstream has it. */
 const HOME = '/opt/slapos';
@@ -20,29 +20,50 @@ export type RegisterOutside = Omit<RegisterPort, 'inspect' | 'render'> & {
   readonly ownUid: number;
   /** Takes the lock of a file if it is free. */
   tryLock(path: string): LockAttempt;
+  /**
+   * Looks at what was given of a login, before anybody is asked.
+   * @throws UsageError SLAPOS_ERR_USAGE for what is of no use
+   */
+  lookAtLogin(step: Extract<Step, { kind: 'login' }>): void;
   /** Text of `--master-ca-file`. */
   readonly authority: string | undefined;
   /** Whether the Master itself shows a certificate that nobody vouches for, as was found out. */
   isMasterUnknown(): boolean;
 };
 
+type Lookers = Pick<RegisterOutside, 'files' | 'lookAtLogin' | 'ownUid'>;
+
 export interface Registered {
   readonly computerId: string;
   readonly facts: CertificateFacts;
 }
 
-/** What would be done, with the state of the machine as it is. */
+/**
+ * What would be done, with the state of the machine as it is.
+ * @throws SlaposError as {@link planRegister}; UsageError for a login that is of no use
+ */
 export async function planOnMachine(
   options: RegisterOptions,
-  { files, ownUid }: Pick<RegisterOutside, 'files' | 'ownUid'>,
+  outside: Lookers,
 ): Promise<RegisterPlan> {
-  return planRegister(options, await observeRegister(options, files, ownUid));
+  const facts = await observeRegister(options, outside.files, outside.ownUid);
+  const plan = planRegister(options, facts);
+  lookAtLogins(plan.steps, outside);
+  return plan;
+}
+
+/** An answer that is kept needs no login: what was given of one may be gone. */
+export function lookAtLogins(
+  steps: readonly Step[],
+  { lookAtLogin }: Pick<RegisterOutside, 'lookAtLogin'>,
+): void {
+  for (const step of steps) if (step.kind === 'login') lookAtLogin(step);
 }
 
 /**
  * Registers the machine, or goes on with what an earlier run was given.
  * @returns the computer that it is now, and what its certificate says
- * @throws SlaposError as {@link planRegister} and {@link applyRegister}; BusyError
+ * @throws SlaposError as {@link planOnMachine} and {@link applyRegister}; BusyError
  */
 export async function registerNode(
   options: RegisterOptions,

@@ -66,14 +66,24 @@ function wrongSite(message: string, hint: string): UsageError {
   return new UsageError('SLAPOS_ERR_USAGE', message, { hint });
 }
 
+/** Those of Masters have some 25; servers take headers of 8 KiB. */
+const MAX_TOKEN_LENGTH = 4096;
+
 /**
  * A token as it may stand in a header.
+ * @param what what the text is, for the message
  * @throws UsageError SLAPOS_ERR_USAGE
  */
-export function parseToken(text: string): string {
+export function parseToken(text: string, what: string): string {
   const token = text.trim();
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new UsageError('SLAPOS_ERR_USAGE', 'The token is empty or holds characters of no token.', {
+  if (/^[\x21-\x7e]+$/.test(token) && token.length <= MAX_TOKEN_LENGTH) return token;
+  throw new UsageError('SLAPOS_ERR_USAGE', `${what} ${faultOf(token)}.`, {
     hint: 'copy it whole, without line breaks',
   });
+}
+
+function faultOf(token: string): string {
+  if (token === '') return 'is empty';
+  if (token.length > MAX_TOKEN_LENGTH) return `is longer than ${MAX_TOKEN_LENGTH} characters`;
+  return 'holds characters of no token';
 }

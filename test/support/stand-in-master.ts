@@ -50,6 +50,8 @@ const DAY_MS = 86_400_000;
 
 export class StandInMaster {
   readonly heard: HeardRequest[] = [];
+  /** Connections, whatever was sent over them. */
+  connections = 0;
   readonly authority: TestAuthority;
   readonly account = { login: 'joe', password: 'secret: word' };
   misbehaviour: Misbehaviour | undefined;
@@ -88,6 +90,9 @@ export class StandInMaster {
       rejectUnauthorized: false,
     };
     const server = createServer(tls, (request, response) => void this.#serve(request, response));
+    server.on('connection', () => {
+      this.connections += 1;
+    });
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;

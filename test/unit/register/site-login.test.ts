@@ -1,8 +1,9 @@
 /** Who asks: login and password, tokens from files, the environment and questions. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RegistrationScene } from '../../support/registration-scene.ts';
+import type { RunResult } from '../../support/run-slapos.ts';
 
 let scene: RegistrationScene;
 beforeEach(async () => {
@@ -55,6 +56,90 @@ test('the token may come from a file or the environment', async () => {
   expect((await scene.register(['--token-file', file, 'a'])).status).toBe(0);
   const env = { SLAPOS_TOKEN: scene.master.createToken() };
   expect((await scene.register(['b'], { env })).status).toBe(0);
+});
+
+describe('what was given is looked at before anybody is asked:', () => {
+  const fill = (content: string): string => {
+    const file = join(scene.folder, 'secret');
+    writeFileSync(file, content);
+    return file;
+  };
+  const expectUnasked = (result: RunResult, message: string, status: number) => {
+    expect(messages(result.stderr)).toEqual([`ERROR ${message} [SLAPOS_ERR_USAGE]`]);
+    expect(result.status).toBe(status);
+    // Not even a connection: a name that is looked up, a certificate that is shown.
+    expect([scene.master.connections, scene.names.filter((name) => name !== 'secret')]).toEqual([
+      0,
+      [],
+    ]);
+  };
+  const copyIt = ' (copy it whole, without line breaks)';
+
+  test.each([
+    ['an empty one', ' \n', 'is empty'],
+    ['two words', 'to ken\n', 'holds characters of no token'],
+    ['bytes that are no text', '\u0000\u0001', 'holds characters of no token'],
+  ])('a token file with %s', async (_title, content, fault) => {
+    const words = ['--token-file', fill(content)];
+    for (const run of [scene.register([...words, 'n']), scene.configureClient(words)]) {
+      expectUnasked(await run, `The token in /F/secret ${fault}.${copyIt}`, 2);
+    }
+  });
+
+  test.each(['token', 'password'])('a %s file that is too long', async (name) => {
+    const login = name === 'password' ? ['--login', 'joe'] : [];
+    const words = [...login, `--${name}-file`, fill('x'.repeat(4097)), 'n'];
+    const message = `The ${name} in /F/secret cannot be read: it is more than 4096 bytes.`;
+    expectUnasked(await scene.register(words), message, 1);
+  });
+
+  test('a file without an end', async () => {
+    const message = 'The token in /dev/zero cannot be read: it is more than 4096 bytes.';
+    expectUnasked(await scene.register(['--token-file', '/dev/zero', 'n']), message, 1);
+  });
+
+  test('a file that is not there, and a folder', async () => {
+    const absent = join(scene.folder, 'absent');
+    const none = `The token in /F/absent cannot be read: ENOENT: no such file or directory, open '/F/absent'.`;
+    expectUnasked(await scene.register(['--token-file', absent, 'n']), none, 1);
+    expectUnasked(await scene.configureClient(['--token-file', absent]), none, 1);
+    const isFolder =
+      'The token in /F cannot be read: EISDIR: illegal operation on a directory, read.';
+    expectUnasked(await scene.register(['--token-file', scene.folder, 'n']), isFolder, 1);
+  });
+
+  test('a password file that is empty', async () => {
+    const words = ['--login', 'joe', '--password-file', fill('\n'), 'n'];
+    expectUnasked(await scene.register(words), 'The password in /F/secret is empty.', 1);
+  });
+
+  test('a token of the command line and of the environment', async () => {
+    const given = await scene.register(['--token', 'to ken', 'n']);
+    expectUnasked(given, `The token holds characters of no token.${copyIt}`, 2);
+    const env = { SLAPOS_TOKEN: 'to ken' };
+    const message = `The token in $SLAPOS_TOKEN holds characters of no token.${copyIt}`;
+    expectUnasked(await scene.register(['n'], { env }), message, 2);
+  });
+
+  test('in a dry run too, but for standard input, which is left alone', async () => {
+    const words = ['--dry-run', '--token-file'];
+    const long = await scene.register([...words, fill('x'.repeat(5000)), 'n']);
+    expectUnasked(long, 'The token in /F/secret cannot be read: it is more than 4096 bytes.', 1);
+    expect((await scene.register([...words, '-', 'n'])).status).toBe(0);
+  });
+});
+
+test('who goes on with an answer that is kept needs no token file any more', async () => {
+  const file = join(scene.folder, 'token');
+  writeFileSync(file, scene.master.createToken());
+  scene.master.misbehaviour = 'future-certificate';
+  expect((await scene.register(['--token-file', file, 'n'])).status).toBe(1);
+  rmSync(file);
+  const again = await scene.register(['--token-file', file, 'n']);
+  expect(messages(again.stderr)[0]).toBe(
+    'INFO Going on with the answer kept in /F/.slapos.registration.',
+  );
+  expect(scene.master.asked).toHaveLength(1);
 });
 
 test('no log holds a token or a password', async () => {
