@@ -46,7 +46,7 @@ const VERB_MAY_USE = {
 };
 const PROCESS_LAYERS = new Set(['host', 'cli', 'bin']);
 
-function importsOf(file, text) {
+export function importsOf(file, text) {
   const { module } = parseSync(file, text);
   const found = module.staticImports.map((entry) => entry.moduleRequest.value);
   for (const entry of module.staticExports) {

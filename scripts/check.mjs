@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { importCircles } from './check-circles.mjs';
 import { layerViolations } from './check-layers.mjs';
 import { sizeViolations } from './check-sizes.mjs';
 import { tidyProblems } from './check-tidy.mjs';
@@ -62,6 +63,7 @@ runTool('types', bin('tsc'), ['-p', '.']);
 runTool('types of the page', bin('tsc'), ['-p', join('src', 'panel', 'page')]);
 runTool('lint and format', bin('biome'), ['check', '--diagnostic-level=error', '.']);
 report('layers', await layerViolations(files, read));
+report('circles', importCircles(files, read));
 report('sizes', sizeViolations(files, read));
 if (spawnSync('clang-format', ['--version'], { stdio: 'ignore' }).status === 0) {
   const sources = files.filter((file) => /^(native|test\/native)\/.*\.(cc|h)$/.test(file));

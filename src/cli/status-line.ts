@@ -1,5 +1,4 @@
 /** One line at the end of a terminal that changes in place, below the log. */
-import type { GlobalSettings } from './global-options.ts';
 import type { TextStream } from './stream.ts';
 
 /** Standard error: what is written goes above the status line, if there is one just now. */
@@ -53,7 +52,7 @@ export function withStatusLine(stream: TextStream): StatusStream {
 export function statusLineOf(
   stream: StatusStream,
   env: Readonly<Record<string, string | undefined>>,
-  { verbosity, logFormat }: Pick<GlobalSettings, 'verbosity' | 'logFormat'>,
+  { verbosity, logFormat }: { readonly verbosity: number; readonly logFormat: 'text' | 'json' },
 ): StatusLine | undefined {
   if (verbosity !== 1 || logFormat !== 'text' || env['TERM'] === 'dumb') return undefined;
   if (!stream.isTerminal()) return undefined;

@@ -1,15 +1,8 @@
 /**
  * What the run before saw, kept so that CPU use is that since then and nobody waits for a measure.
  */
-import type { ProcessReading } from './process-values.ts';
+import type { ProcessReading, ProcessTicks } from './process-values.ts';
 import type { CpuTicks } from './system-values.ts';
-
-/** Counters of one process: what CPU use is the growth of. */
-export interface ProcessTicks {
-  readonly startTicks: number;
-  readonly userTicks: number;
-  readonly systemTicks: number;
-}
 
 /** One look at the machine, at an instant of the monotonic clock of one boot. */
 export interface LastLook {

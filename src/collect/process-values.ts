@@ -1,7 +1,13 @@
 /** The values of table `user` from two readings of the same processes (spec/collect.md 5.1). */
 import { pythonFloat, pythonRound } from '../model/python-number.ts';
-import type { ProcessTicks } from './last-look.ts';
 import type { UserRow } from './sample.ts';
+
+/** Counters of one process: what CPU use is the growth of. */
+export interface ProcessTicks {
+  readonly startTicks: number;
+  readonly userTicks: number;
+  readonly systemTicks: number;
+}
 
 /** What the sampler reads of one process (proc_pid_stat(5), proc_pid_status(5), proc_pid_io(5)). */
 export interface ProcessReading {

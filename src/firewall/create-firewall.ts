@@ -1,9 +1,7 @@
 /** Keeps the rules of partitions in firewalld (spec/grid.md 7.6). */
 import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { coalesce } from '../grid/coalesce.ts';
-import type { GridContext } from '../grid/context.ts';
-import type { Firewall } from '../grid/firewall.ts';
-import type { ManagedPartition } from '../grid/manager.ts';
+import type { Firewall, GridContext, ManagedPartition } from '../grid/context.ts';
 import type { InTurn } from '../grid/queue.ts';
 import { findRuleFacts, listRoutedAddresses } from './facts.ts';
 import { DirectRules, refusal, runFirewallProgram } from './firewall-command.ts';

@@ -3,8 +3,7 @@
  * have written as well, and a record of our own, where only root writes.
  */
 import { errorMessage } from '../errors/slapos-error.ts';
-import type { GridContext } from '../grid/context.ts';
-import type { ManagedPartition } from '../grid/manager.ts';
+import type { GridContext, ManagedPartition } from '../grid/context.ts';
 import { readPartitionList, writePartitionText } from '../grid/partition-json.ts';
 import { readRecord, recordPath, writeRecord } from './records.ts';
 import { type FirewallRule, parseStoredRule, renderStoredRule } from './rules.ts';

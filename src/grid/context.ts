@@ -1,9 +1,9 @@
+/** What a pass of a grid command works with, and what plugs into it: managers and the firewall. */
 import type { ComputerCertificate, GridOptions } from '../config/grid-options.ts';
-import type { GridHost } from '../host/grid-host.ts';
+import type { GridHost, OwnedFolder } from '../host/grid-host.ts';
+import type { UserIdentity } from '../host/user.ts';
 import type { Logger } from '../log/logger.ts';
-import type { SlapMaster } from '../slap/master.ts';
-import type { Firewall } from './firewall.ts';
-import type { Manager } from './manager.ts';
+import type { SlapMaster, SlapPartition } from '../slap/master.ts';
 
 /** How far a pass is. */
 export interface GridProgress {
@@ -50,4 +50,61 @@ export interface GridContext {
   readonly isDebug?: boolean;
   /** Absent in commands that tell the Master nothing about partitions. */
   readonly told?: ToldStates;
+}
+
+/** A partition as managers see it. */
+export interface ManagedPartition {
+  readonly id: string;
+  readonly wish: SlapPartition;
+  readonly folder: OwnedFolder;
+  readonly owner: UserIdentity;
+  readonly log: Logger;
+}
+
+/** A software release as managers see it. */
+export interface ManagedRelease {
+  readonly url: string;
+  /** Its folder, which need not exist. */
+  readonly path: string;
+}
+
+/**
+ * A plug-in of `[slapos] manager_list` (spec/grid.md 12); `src/manager/` has them.
+ *
+ * Every hook may be called again after a pass that was cut off, and alone. A hook that rejects makes
+ * the release or partition fail; the other managers are called all the same.
+ */
+export interface Manager {
+  readonly name: string;
+  /**
+   * Paths in a partition by which it asks: for a partition that is up to date, and has neither one of
+   * them nor a group of the manager, the hooks of `node instance` are not called.
+   */
+  readonly asksBy: readonly string[];
+  /**
+   * The manager's own group of services of a partition is `<id>-<groupSuffix>`: it outlives a
+   * regeneration of the partition's services.
+   */
+  readonly groupSuffix?: string;
+  /** Before a software release is looked at. */
+  software?(context: GridContext, release: ManagedRelease): Promise<void>;
+  /** After a software release was processed without an error. */
+  softwareTearDown?(context: GridContext, release: ManagedRelease): Promise<void>;
+  /** Before it is decided whether a partition is up to date. */
+  instance?(context: GridContext, partition: ManagedPartition): Promise<void>;
+  /** After a partition was processed or found up to date, whatever came of it. */
+  instanceTearDown?(context: GridContext, partition: ManagedPartition): Promise<void>;
+  /**
+   * A destroyed partition whose services were stopped, in every pass until it is free.
+   * @param isRetained true when it may not be emptied yet
+   */
+  report?(context: GridContext, partition: ManagedPartition, isRetained: boolean): Promise<void>;
+}
+
+/** Rules of partitions in the firewall (spec/grid.md 7.6); `src/firewall/` has the one for firewalld. */
+export interface Firewall {
+  /** Makes the rules of a partition what the Master asks for. @throws SlaposError SLAPOS_ERR_FIREWALL */
+  apply(context: GridContext, partition: ManagedPartition): Promise<void>;
+  /** Removes the rules of a partition. @throws SlaposError SLAPOS_ERR_FIREWALL */
+  remove(context: GridContext, partition: ManagedPartition): Promise<void>;
 }

@@ -1,60 +1,6 @@
-/**
- * Managers: plug-ins of `[slapos] manager_list` (spec/grid.md 12). The commands call the hooks below;
- * `src/manager/` has the managers.
- */
+/** Calls managers, the plug-ins of `[slapos] manager_list` (spec/grid.md 12), from commands. */
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
-import type { OwnedFolder } from '../host/grid-host.ts';
-import type { UserIdentity } from '../host/user.ts';
-import type { Logger } from '../log/logger.ts';
-import type { SlapPartition } from '../slap/master.ts';
-import type { GridContext } from './context.ts';
-
-/** A partition as managers see it. */
-export interface ManagedPartition {
-  readonly id: string;
-  readonly wish: SlapPartition;
-  readonly folder: OwnedFolder;
-  readonly owner: UserIdentity;
-  readonly log: Logger;
-}
-
-/** A software release as managers see it. */
-export interface ManagedRelease {
-  readonly url: string;
-  /** Its folder, which need not exist. */
-  readonly path: string;
-}
-
-/**
- * Every hook may be called again after a pass that was cut off, and alone. A hook that rejects makes
- * the release or partition fail; the other managers are called all the same.
- */
-export interface Manager {
-  readonly name: string;
-  /**
-   * Paths in a partition by which it asks: for a partition that is up to date, and has neither one of
-   * them nor a group of the manager, the hooks of `node instance` are not called.
-   */
-  readonly asksBy: readonly string[];
-  /**
-   * The manager's own group of services of a partition is `<id>-<groupSuffix>`: it outlives a
-   * regeneration of the partition's services.
-   */
-  readonly groupSuffix?: string;
-  /** Before a software release is looked at. */
-  software?(context: GridContext, release: ManagedRelease): Promise<void>;
-  /** After a software release was processed without an error. */
-  softwareTearDown?(context: GridContext, release: ManagedRelease): Promise<void>;
-  /** Before it is decided whether a partition is up to date. */
-  instance?(context: GridContext, partition: ManagedPartition): Promise<void>;
-  /** After a partition was processed or found up to date, whatever came of it. */
-  instanceTearDown?(context: GridContext, partition: ManagedPartition): Promise<void>;
-  /**
-   * A destroyed partition whose services were stopped, in every pass until it is free.
-   * @param isRetained true when it may not be emptied yet
-   */
-  report?(context: GridContext, partition: ManagedPartition, isRetained: boolean): Promise<void>;
-}
+import type { GridContext, ManagedPartition, Manager } from './context.ts';
 
 /** Calls a hook of every manager, in the order of `manager_list`. @throws the first failure. */
 export async function eachManager(

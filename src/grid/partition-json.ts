@@ -1,7 +1,7 @@
 /** Files in which a partition asks a manager for something: bounded, and never trusted. */
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { WriteOptions } from '../host/host.ts';
-import type { ManagedPartition } from './manager.ts';
+import type { ManagedPartition } from './context.ts';
 
 /** A thousand entries fit many times. */
 const MAX_BYTES = 256 * 1024;

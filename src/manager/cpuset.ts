@@ -4,13 +4,12 @@
  */
 import { join } from 'node:path';
 import { errorMessage } from '../errors/slapos-error.ts';
-import type { GridContext } from '../grid/context.ts';
-import type { ManagedPartition, Manager } from '../grid/manager.ts';
+import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { readPartitionText } from '../grid/partition-json.ts';
 import type { HostFiles } from '../host/host.ts';
 import { parseCpuList } from '../model/cpu-list.ts';
-import type { ManagerParts } from './registry.ts';
+import type { ManagerParts } from './parts.ts';
 
 const REQUESTS = '.slapos-cpu-exclusive';
 const MAX_REQUESTS = 256;

@@ -5,15 +5,14 @@
  */
 import { errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
-import type { GridContext } from '../grid/context.ts';
+import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { warnOfFirst } from '../grid/entry-warnings.ts';
-import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
 import { type BlockDevice, findBlockDevice, giveBlockDevice } from '../host/block-device.ts';
 import { findProgram } from '../host/find-program.ts';
 import { UserDirectory } from '../host/user-directory.ts';
 import { parseBlockDevices, parseDiskRequests } from './disks.ts';
-import type { ManagerParts } from './registry.ts';
+import type { ManagerParts } from './parts.ts';
 
 const FILE = '.slapos-disk-permission';
 const GROUP = 'disk';

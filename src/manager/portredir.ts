@@ -1,14 +1,14 @@
 /** Manager `portredir`: ports of the host that lead into a partition, through socat (spec/grid.md 12). */
 import { SlaposError } from '../errors/slapos-error.ts';
 import { partitionAddresses } from '../grid/addresses.ts';
-import type { GridContext } from '../grid/context.ts';
+import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { warnOfFirst } from '../grid/entry-warnings.ts';
-import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
 import { findProgram } from '../host/find-program.ts';
 import { writeManagerGroup } from '../instance/service-files.ts';
 import type { GroupProgram } from '../instance/services.ts';
 import { SOCAT_SUFFIX } from '../model/manager-group.ts';
+import type { ManagerParts } from './parts.ts';
 import {
   needsRoot,
   parseRedirections,
@@ -16,7 +16,6 @@ import {
   redirectionName,
   renderRedirection,
 } from './redirections.ts';
-import type { ManagerParts } from './registry.ts';
 import { startManagerGroup } from './start-group.ts';
 
 const FILE = '.slapos-port-redirect';

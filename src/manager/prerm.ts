@@ -3,15 +3,14 @@
  * (spec/grid.md 12). The destruction waits for them.
  */
 import { errorMessage } from '../errors/slapos-error.ts';
-import type { GridContext } from '../grid/context.ts';
+import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { warnOfFirst } from '../grid/entry-warnings.ts';
-import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
 import { writePartitionText } from '../grid/partition-json.ts';
 import { type ManagerGroup, MOST_SERVICES, writeManagerGroup } from '../instance/service-files.ts';
 import { refusedServiceNames } from '../instance/services.ts';
 import { PRERM_SUFFIX } from '../model/manager-group.ts';
-import type { ManagerParts } from './registry.ts';
+import type { ManagerParts } from './parts.ts';
 import { startManagerGroup } from './start-group.ts';
 
 const SCRIPTS = 'etc/prerm';

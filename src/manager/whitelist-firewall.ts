@@ -4,9 +4,8 @@ import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { refusal, runFirewallProgram } from '../firewall/firewall-command.ts';
 import { readRecord, removeRecord, writeRecord } from '../firewall/records.ts';
 import { coalesce } from '../grid/coalesce.ts';
-import type { GridContext } from '../grid/context.ts';
+import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { quoteEntry, warnOfFirst } from '../grid/entry-warnings.ts';
-import type { ManagedPartition, Manager } from '../grid/manager.ts';
 import { ownedBy } from '../grid/owner.ts';
 import {
   parsePartitionList,
@@ -14,7 +13,7 @@ import {
   writePartitionText,
 } from '../grid/partition-json.ts';
 import { parseIpv4, renderIpv4 } from '../model/ip-address.ts';
-import type { ManagerParts } from './registry.ts';
+import type { ManagerParts } from './parts.ts';
 
 const FILE = '.slapos-whitelist-firewall';
 const DIGEST_FILE = '.slapos-whitelist-firewall.md5sum';

@@ -10,7 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { BeneathFiles } from '../host/file.ts';
 import { isManagerGroup } from '../model/manager-group.ts';
-import { mustBang, type ProcessEnd } from './watchdog.ts';
+
+/** Event that the watchdog acts upon. */
+export interface ProcessEnd {
+  readonly processName: string;
+  readonly groupName: string;
+}
 
 export interface WatchdogSettings {
   readonly masterUrl: string;
@@ -202,4 +207,15 @@ export class BangQueue {
     if (next === undefined) this.#active -= 1;
     else next();
   }
+}
+
+/**
+ * True when the partition was processed since the last bang: without it the Master knows already.
+ * @param timestamp content of `.timestamp`, `latestBang` that of the bang file.
+ */
+export function mustBang(timestamp: string | undefined, latestBang: string | undefined): boolean {
+  if (latestBang === undefined) return true;
+  if (timestamp === undefined || timestamp === latestBang) return false;
+  // What is no number can only have come from elsewhere: better one bang too many than none.
+  return !(Number(timestamp) <= Number(latestBang));
 }

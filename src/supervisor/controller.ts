@@ -19,7 +19,6 @@ import { isStoppedState } from './process-state.ts';
 import type { GroupConfig, ProcessConfig } from './program-config.ts';
 import { type ServiceOutputPorts, ServiceOutputs } from './service-output.ts';
 import type { ProcessSpawner, SpawnOutcome } from './spawner.ts';
-import type { MachineContext, ProcessEffect } from './state-machine.ts';
 import {
   configKey,
   encodeConfigNote,
@@ -30,6 +29,7 @@ import {
   restoredConfig,
   statusKey,
 } from './state-notes.ts';
+import type { MachineContext, ProcessEffect } from './state-transition.ts';
 import { type LivingProcess, renewStop, settleProcesses } from './take-over.ts';
 import { Ticks } from './ticks.ts';
 

@@ -1,6 +1,6 @@
 /** Events and their payloads (spec/supervisor.md 6.2). Pure. */
 import { STATE_CODES } from './process-state.ts';
-import type { StateEvent } from './state-machine.ts';
+import type { StateEvent } from './state-transition.ts';
 
 export interface SupervisorEvent {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** The daemon's own log (spec/supervisor.md 7): `2026-11-20 23:34:14,285 WARN stopped: x`. */
 import type { RotatingFile } from '../host/rotating-file.ts';
-import type { LogLevel } from './state-machine.ts';
+import type { LogLevel } from './state-transition.ts';
 
 const RANK: Readonly<Record<LogLevel, number>> = {
   CRIT: 50,

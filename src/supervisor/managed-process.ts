@@ -3,12 +3,8 @@
 import { INITIAL_STATUS, type ProcessStatus } from './process-state.ts';
 import type { ProcessConfig } from './program-config.ts';
 import { namespec } from './spawn-plan.ts';
-import {
-  type MachineContext,
-  type ProcessEffect,
-  type ProcessInput,
-  transition,
-} from './state-machine.ts';
+import { transition } from './state-machine.ts';
+import type { MachineContext, ProcessEffect, ProcessInput } from './state-transition.ts';
 
 /** Where the output of a process goes; '' for nowhere. */
 export interface LogPaths {

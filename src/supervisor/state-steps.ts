@@ -1,7 +1,12 @@
 /** The steps of the state machine's table: each changes one status and adds effects. Pure. */
 import type { LastExit, ProcessState, ProcessStatus } from './process-state.ts';
 import type { ProcessConfig } from './program-config.ts';
-import type { LogLevel, MachineContext, ProcessEffect, ProcessExitInput } from './state-machine.ts';
+import type {
+  LogLevel,
+  MachineContext,
+  ProcessEffect,
+  ProcessExitInput,
+} from './state-transition.ts';
 import { signalName } from './value-types.ts';
 
 /** Lifetime in milliseconds under which an exit counts as quick. */

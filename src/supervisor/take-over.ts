@@ -4,7 +4,7 @@ import { type ManagedProcess, startTag } from './managed-process.ts';
 import type { ProcessStatus } from './process-state.ts';
 import type { ProcessConfig } from './program-config.ts';
 import type { OutputFds } from './service-output.ts';
-import type { ProcessExitInput } from './state-machine.ts';
+import type { ProcessExitInput } from './state-transition.ts';
 
 /** A process that lives, as the keeper tells at the start of a controller. */
 export interface LivingProcess {

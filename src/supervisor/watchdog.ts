@@ -4,13 +4,7 @@
  */
 import { StringDecoder } from 'node:string_decoder';
 import { isManagerGroup } from '../model/manager-group.ts';
-import type { BangQueue } from './bang-queue.ts';
-
-/** Event that the watchdog acts upon. */
-export interface ProcessEnd {
-  readonly processName: string;
-  readonly groupName: string;
-}
+import type { BangQueue, ProcessEnd } from './bang-queue.ts';
 
 const WATCHED_EVENTS: ReadonlySet<string> = new Set([
   'PROCESS_STATE_EXITED',
@@ -41,17 +35,6 @@ export function selectEnd(eventName: string, payload: string): ProcessEnd | unde
 
 function isFolderName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !name.includes('/');
-}
-
-/**
- * True when the partition was processed since the last bang: without it the Master knows already.
- * @param timestamp content of `.timestamp`, `latestBang` that of the bang file.
- */
-export function mustBang(timestamp: string | undefined, latestBang: string | undefined): boolean {
-  if (latestBang === undefined) return true;
-  if (timestamp === undefined || timestamp === latestBang) return false;
-  // What is no number can only have come from elsewhere: better one bang too many than none.
-  return !(Number(timestamp) <= Number(latestBang));
 }
 
 /** Reads header and payload of events from a listener's standard input. */

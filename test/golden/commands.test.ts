@@ -1,4 +1,7 @@
-/** `docs/commands.md` says what the registry says. Write it anew: `npx vitest run FILE -u`. */
+/**
+ * `docs/commands.md` says what the registry says. Write it anew:
+ * `npx vitest run --project unit FILE -u`.
+ */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CommandSpec, OptionSpec } from '../../src/cli/command.ts';

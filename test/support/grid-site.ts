@@ -15,9 +15,7 @@ import {
 import { join } from 'node:path';
 import { readGridOptions } from '../../src/config/grid-options.ts';
 import { parseConfig } from '../../src/config/read.ts';
-import type { GridContext, GridProgress } from '../../src/grid/context.ts';
-import type { Firewall } from '../../src/grid/firewall.ts';
-import type { Manager } from '../../src/grid/manager.ts';
+import type { Firewall, GridContext, GridProgress, Manager } from '../../src/grid/context.ts';
 import { createGridHost } from '../../src/host/create-grid-host.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { SlapMaster, SlapPartition } from '../../src/slap/master.ts';

@@ -7,31 +7,10 @@ import { type ElementNode, h } from './element.ts';
 import { createParameterEditor, type ParameterEditor } from './parameter-editor.ts';
 import { button, emptyNote } from './parts.ts';
 import { showRequestFields } from './request-fields.ts';
+import type { RequestState, Wish } from './request-state.ts';
 import { renderRoute } from './route.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { ServerProblem, server } from './server.ts';
-
-/** What is asked for, as far as it has been said. */
-export interface Wish {
-  title: string;
-  softwareUrl: string;
-  softwareType: string;
-  isShared: boolean;
-  state: 'started' | 'stopped';
-  computerId: string;
-}
-
-export interface RequestState {
-  readonly wish: Wish;
-  readonly overview: PanelOverview;
-  /** Of an instance that exists only its parameters are changed. */
-  readonly isNew: boolean;
-  softwareTypes: readonly string[];
-  readonly mistakes: Map<string, string>;
-  problem: string;
-  hint: string;
-  isBusy: boolean;
-}
 
 export function openRequestDialog(overview: PanelOverview, softwareUrl = ''): void {
   const only = new Set(overview.software.map(({ url }) => url));

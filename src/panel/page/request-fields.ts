@@ -1,7 +1,7 @@
 /** The fields of a request besides its parameters. */
-import type { RequestState, Wish } from './dialog-request.ts';
 import { type Child, type ElementNode, h } from './element.ts';
 import { showMistake } from './form-frame.ts';
+import type { RequestState, Wish } from './request-state.ts';
 
 export function showRequestFields(
   state: RequestState,

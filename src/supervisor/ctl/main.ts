@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type LineHistory, openLineHistory } from '../../host/line-history.ts';
 import { type CtlOptions, CtlUsageError, readCtlOptions } from './options.ts';
-import type { CtlStreams } from './session.ts';
+import type { CtlRun } from './session.ts';
 import { Shell } from './shell.ts';
 
 const USAGE_STATUS = 2;
@@ -22,15 +22,6 @@ Options:
 
 action [arguments] -- see "help" of the shell
 `;
-
-export interface CtlRun extends CtlStreams {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  readonly input: NodeJS.ReadableStream;
-  readonly output: NodeJS.WritableStream;
-  /** True when a person sits at both ends. */
-  readonly isTerminal: boolean;
-}
 
 /** Where typed lines are kept when no file is configured; undefined for nowhere. */
 function defaultHistoryFile(env: CtlRun['env']): string | undefined {

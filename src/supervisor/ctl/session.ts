@@ -12,6 +12,16 @@ export interface CtlStreams {
   readonly signal: AbortSignal;
 }
 
+/** What one run of supervisorctl is given. */
+export interface CtlRun extends CtlStreams {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+  /** True when a person sits at both ends. */
+  readonly isTerminal: boolean;
+}
+
 export interface CtlSession extends CtlStreams {
   /** Another one after `open`. */
   client: SupervisorClient;

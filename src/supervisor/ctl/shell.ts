@@ -9,9 +9,8 @@ import { SupervisorClient } from '../client.ts';
 import { actionNames, runLine } from './actions.ts';
 import { completeLine, NameSource, needsNames } from './completion.ts';
 import { LineReader } from './line-reader.ts';
-import type { CtlRun } from './main.ts';
 import type { CtlOptions } from './options.ts';
-import type { CtlSession } from './session.ts';
+import type { CtlRun, CtlSession } from './session.ts';
 
 export class Shell implements CtlSession {
   readonly isInteractive: boolean;

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Firewall } from '../../../src/grid/firewall.ts';
+import type { Firewall } from '../../../src/grid/context.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import { masterUnavailable } from '../../support/fake-master.ts';

@@ -1,12 +1,7 @@
 import { expect, it } from 'vitest';
 import { CancelledError } from '../../../src/errors/slapos-error.ts';
-import type { GridContext } from '../../../src/grid/context.ts';
-import {
-  eachManager,
-  type ManagedPartition,
-  type Manager,
-  withTearDown,
-} from '../../../src/grid/manager.ts';
+import type { GridContext, ManagedPartition, Manager } from '../../../src/grid/context.ts';
+import { eachManager, withTearDown } from '../../../src/grid/manager.ts';
 
 function scene(...managers: Manager[]) {
   const warnings: string[] = [];

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { INITIAL_STATUS, type ProcessStatus } from '../../../src/supervisor/process-state.ts';
 import type { ProcessConfig } from '../../../src/supervisor/program-config.ts';
-import {
-  type ProcessEffect,
-  type ProcessInput,
-  type StateEvent,
-  transition,
-} from '../../../src/supervisor/state-machine.ts';
+import { transition } from '../../../src/supervisor/state-machine.ts';
 import { encodeStatusNote } from '../../../src/supervisor/state-notes.ts';
+import type {
+  ProcessEffect,
+  ProcessInput,
+  StateEvent,
+} from '../../../src/supervisor/state-transition.ts';
 import { type ReferenceConfig, ReferenceProcess } from '../../support/reference-process.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
 

@@ -4,12 +4,11 @@ import type { ProcessConfig } from '../../../src/supervisor/program-config.ts';
 import {
   type InputKind,
   type MachineRow,
-  type ProcessEffect,
-  type ProcessInput,
   rowOf,
   TABLE,
   transition,
 } from '../../../src/supervisor/state-machine.ts';
+import type { ProcessEffect, ProcessInput } from '../../../src/supervisor/state-transition.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
 
 const NOW = 100_000;
