@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { BusyError, errorCode, SlaposError } from '../errors/slapos-error.ts';
+import { readProcessText } from '../host/command-line.ts';
 import { loadNative, type NativeAddon } from '../host/native.ts';
 import type { Logger } from '../log/logger.ts';
 
@@ -26,15 +27,6 @@ export interface Pidfile {
   release(): void;
 }
 
-/** Command line of a process with spaces between the words; '' when there is no such process. */
-function readCommandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
-}
-
 /** The pid on the first line of a pid file; undefined when there is none. */
 export function parsePid(text: string): number | undefined {
   const line = (text.split('\n')[0] as string).trim();
@@ -43,7 +35,7 @@ export function parsePid(text: string): number | undefined {
 
 /** Whether this pid is a running slapos process other than this one, of root or of our user. */
 function isOtherSlapos(pid: number): boolean {
-  if (pid === process.pid || !readCommandLine(pid).includes('slapos')) return false;
+  if (pid === process.pid || !readProcessText(pid, 'cmdline')?.includes('slapos')) return false;
   // Anybody can call a program slapos and wait for the pid of a run that was killed.
   const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
   return uid === 0 || uid === process.geteuid?.();

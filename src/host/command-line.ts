@@ -1,6 +1,7 @@
 /** Command lines of processes, one after the other: a synchronous read of procfs takes 16 µs. */
 import { closeSync, openSync, readSync } from 'node:fs';
 
+/** A process can claim terabytes for either text, PR_SET_MM_MAP of prctl(2). */
 const LARGEST_BYTES = 128 * 1024;
 
 let buffer: Buffer | undefined;
@@ -10,15 +11,28 @@ let buffer: Buffer | undefined;
  * it is gone or hidden. A program that rewrote its title has it split at blanks, as psutil does.
  */
 export function readCommandLine(pid: number, procRoot = '/proc'): readonly string[] | undefined {
+  const text = readProcessText(pid, 'cmdline', procRoot);
+  return text === undefined ? undefined : parseCommandLine(text);
+}
+
+/**
+ * The first 128 KiB of what a process says of itself, each word closed by a NUL; undefined when it
+ * is gone or hidden.
+ */
+export function readProcessText(
+  pid: number,
+  name: 'cmdline' | 'environ',
+  procRoot = '/proc',
+): string | undefined {
   let fd: number;
   try {
-    fd = openSync(`${procRoot}/${pid}/cmdline`, 'r');
+    fd = openSync(`${procRoot}/${pid}/${name}`, 'r');
   } catch {
     return undefined;
   }
   try {
     buffer ??= Buffer.alloc(LARGEST_BYTES);
-    return parseCommandLine(buffer.toString('utf8', 0, readWhole(fd, buffer)));
+    return buffer.toString('utf8', 0, readWhole(fd, buffer));
   } catch {
     return undefined;
   } finally {

@@ -1,5 +1,5 @@
 /** Processes of a run of ours that was killed: those who work for it know nothing of its end. */
-import { readFile } from 'node:fs/promises';
+import { readProcessText } from './command-line.ts';
 import { loadNative, type NativeAddon } from './native.ts';
 import { decodeProcTable } from './proc.ts';
 import { killProcesses, type ProcessIdentity } from './process-tree.ts';
@@ -25,25 +25,20 @@ export async function endProcessesOf(
   const found: ProcessIdentity[] = [];
   for (let index = 0; index < table.length; index += 1) {
     const pid = table.u32(index, 'pid');
-    if (pid === process.pid || !(await hasMark(pid, mark))) continue;
+    if (pid === process.pid || !hasMark(pid, mark)) continue;
     found.push({ pid, startTicks: table.f64(index, 'startTicks') });
   }
   await killProcesses(found, addon);
   return found.length;
 }
 
-async function hasMark(pid: number, { home, word }: CommandMark): Promise<boolean> {
+function hasMark(pid: number, { home, word }: CommandMark): boolean {
   return (
-    (await readWords(`/proc/${pid}/environ`)).includes(`HOME=${home}`) ||
-    (await readWords(`/proc/${pid}/cmdline`)).includes(word)
+    readWords(pid, 'environ').includes(`HOME=${home}`) || readWords(pid, 'cmdline').includes(word)
   );
 }
 
 /** By proc_pid_environ(5) and proc_pid_cmdline(5); empty when the process has gone. */
-async function readWords(path: string): Promise<readonly string[]> {
-  try {
-    return (await readFile(path, 'utf8')).split('\0');
-  } catch {
-    return [];
-  }
+function readWords(pid: number, name: 'cmdline' | 'environ'): readonly string[] {
+  return readProcessText(pid, name)?.split('\0') ?? [];
 }

@@ -1,5 +1,12 @@
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseCommandLine, readCommandLine } from '../../../src/host/command-line.ts';
+import {
+  parseCommandLine,
+  readCommandLine,
+  readProcessText,
+} from '../../../src/host/command-line.ts';
 
 test.each([
   ['', []],
@@ -15,4 +22,17 @@ test.each([
 test('readCommandLine reads ours, and nothing of a process that is gone', () => {
   expect(readCommandLine(process.pid)?.[0]).toBe(process.argv0);
   expect(readCommandLine(999_999_999)).toBeUndefined();
+});
+
+test('readProcessText reads a bounded part of a text that claims a terabyte', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slapos-proc-'));
+  mkdirSync(join(folder, '7'));
+  for (const name of ['cmdline', 'environ'] as const) {
+    const file = join(folder, '7', name);
+    writeFileSync(file, 'word\0');
+    truncateSync(file, 2 ** 40);
+    expect(readProcessText(7, name, folder)).toHaveLength(128 * 1024);
+  }
+  expect(readCommandLine(7, folder)?.[0]).toBe('word');
+  rmSync(folder, { recursive: true });
 });
