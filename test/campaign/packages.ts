@@ -4,15 +4,24 @@
  *     npm run campaign -- packages [--as-made] [--keep]
  *
  * the npm package by `npm install --global` under every Node that it brings SQLite for, the Debian
- * package through its whole life (installed, used, removed, installed again, upgraded, purged).
+ * package through its whole life (installed, used, removed, installed again, upgraded, by apt
+ * reinstalled, downgraded to an older one and back, purged).
  * With --as-made the packages are those of the last time, --keep leaves the Debian in build/package.
  * Needs root and mmdebstrap. Ends with 1 when anything is not as it should be.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 
 const root = packageRoot();
 const work = join(root, 'build', 'package');
@@ -114,7 +123,39 @@ const OURS = ['/usr/bin/slapos', '/usr/lib/slapos-node', '/etc/default/slapos-no
   ...['/etc/logrotate.d/slapos-node', '/var/lib/slapos-node', '/var/log/slapos-node'],
   '/usr/lib/systemd/system/slapos-node.target.wants',
 ]);
+const OLDER = '1:0.0.1';
 const DATA = ['/etc/opt/slapos/slapos.cfg', '/srv/slapgrid/slappart0/data', '/opt/slapos/log/x'];
+
+/** The same package with a version that is older than any of ours. */
+function makeOlder(file: string): string {
+  const folder = join(work, 'older');
+  rmSync(folder, { recursive: true, force: true });
+  must('dpkg-deb', ['--raw-extract', join(output, file), folder]);
+  const control = join(folder, 'DEBIAN', 'control');
+  const text = readFileSync(control, 'utf8').replace(/^Version: .*$/m, `Version: ${OLDER}`);
+  writeFileSync(control, text);
+  const name = `older-${file}`;
+  const target = join(system, 'root', name);
+  must('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', folder, target]);
+  rmSync(folder, { recursive: true });
+  return name;
+}
+
+/** What an operator does with apt, without any list of packages. */
+function tryApt(file: string): void {
+  const older = makeOlder(file);
+  const apt = (words: string) => `DEBIAN_FRONTEND=noninteractive apt-get install -y ${words}`;
+  const works = `slapos --version && grep mine /etc/default/slapos-node`;
+  const kept = DATA.map((path) => `grep -q kept ${path}`).join(' && ');
+  const version = `dpkg-query -W -f '\${Version}' slapos-node`;
+  const isOlder = `test "$(${version})" = ${OLDER}`;
+  expect('apt: reinstall', `${apt(`--reinstall /root/${file}`)} && ${works} && ${kept}`);
+  expect('apt: no older one unless told', `! ${apt(`/root/${older}`)} && ! ${isOlder}`);
+  const downgrade = apt(`--allow-downgrades /root/${older}`);
+  expect('apt: downgrade', `${downgrade} && ${isOlder} && ${works} && ${kept}`);
+  expect('apt: files are as packed', '! dpkg --verify slapos-node | grep -v /etc/default/');
+  expect('apt: upgrade', `${apt(`/root/${file}`)} && ! ${isOlder} && ${works} && ${kept}`);
+}
 
 function tryDebianPackage(file: string): void {
   copyFileSync(join(output, file), join(system, 'root', file));
@@ -142,6 +183,7 @@ function tryDebianPackage(file: string): void {
     'deb: upgrade',
     `echo '# mine' >> /etc/default/slapos-node && ${install} && grep mine /etc/default/slapos-node`,
   );
+  tryApt(file);
   expect('deb: purge', 'dpkg --purge slapos-node');
   const left = OURS.map((path) => `test -e ${path} && echo ${path}`).join('; ');
   const seen = inside(left).output;
