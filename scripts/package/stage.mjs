@@ -24,7 +24,7 @@ import {
 const SCRIPTS = [
   ...['setup.mjs', 'setup-buildout.mjs', 'setup-system.mjs', 'install-example.mjs'],
   ...['quickstart.mjs', 'quickstart-tour.mjs', 'quickstart-steps.mjs', 'quickstart-run.mjs'],
-  ...['compile-cache.mjs', 'in-namespace.sh'],
+  ...['setup-postgres.mjs', 'object-wrap-header.mjs', 'compile-cache.mjs', 'in-namespace.sh'],
 ];
 const TEXTS = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'];
 const FOLDERS = ['bin', 'dist', 'docs', 'examples', 'promise-runner'];

@@ -158,6 +158,18 @@ describe('what is packed', () => {
     expect(bad).toEqual([]);
   });
 
+  it('has what its scripts import', () => {
+    const folder = join(staged, 'scripts');
+    const scripts = readdirSync(folder).filter((name) => name.endsWith('.mjs'));
+    const imported = scripts.flatMap((name) =>
+      [...readFileSync(join(folder, name), 'utf8').matchAll(/from '\.\/(.+?)'/g)].map(
+        ([, to]) => to,
+      ),
+    );
+    expect(imported).toContain('setup-system.mjs');
+    expect(imported.filter((name) => !scripts.includes(String(name)))).toEqual([]);
+  });
+
   it('lets everybody read and nobody but the owner write', () => {
     for (const name of files()) {
       const mode = statSync(join(staged, name)).mode & 0o7777;
