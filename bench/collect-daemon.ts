@@ -11,7 +11,6 @@
  * benchmark, without pauses between samples (of the real processes) until it has as many as it keeps,
  * then for more than a minute every second with the same scraper and dashboard.
  */
-import { spawnSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
@@ -24,6 +23,7 @@ import { packageRoot } from '../src/host/native.ts';
 import { openProcessReader } from '../src/host/process-reader.ts';
 import { type LogFields, silentLogger } from '../src/log/logger.ts';
 import { CollectNode, RunningDaemon } from './support/collect-node.ts';
+import { runInNamespaces } from './support/namespace-run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -209,22 +209,8 @@ async function main(): Promise<void> {
   );
 }
 
-function runInNamespace(): number {
-  const script = join(packageRoot(), 'scripts/in-namespace.sh');
-  const words = [process.execPath, ...process.argv.slice(1)];
-  return spawnSync(script, words, { stdio: 'inherit' }).status ?? 1;
-}
-
 function start(): Promise<void> {
   return values.fill === undefined ? main() : fill(values.fill);
 }
 
-if (process.env['SLAPOS_TEST_NAMESPACE'] === '1') {
-  start().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-      process.exit(1);
-    },
-  );
-} else process.exit(runInNamespace());
+runInNamespaces('collect-daemon', start);

@@ -8,7 +8,7 @@
  * started, `warm` one of the later ones; `followed` is an event after a change, at 200 followers
  * that do not read.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
@@ -20,7 +20,7 @@ import { encodeMarshal } from '../src/slap/marshal.ts';
 import { createSlapClient } from '../src/slap/slap-client.ts';
 import { Ours } from './supervisor/daemons.ts';
 import { addServiceUser, Site } from './supervisor/site.ts';
-import { describeMachine } from './support/namespace-run.ts';
+import { describeMachine, runInNamespaces } from './support/namespace-run.ts';
 import { addSample, type Samples, summarise } from './support/statistics.ts';
 
 const { values } = parseArgs({
@@ -196,17 +196,4 @@ async function main(): Promise<void> {
   process.stdout.write(values.json ? `${JSON.stringify({ machine, bytes, rows })}\n` : text);
 }
 
-/** Everything happens in private namespaces, which end with the benchmark. */
-function enterNamespace(): never {
-  const script = join(packageRoot(), 'scripts', 'in-namespace.sh');
-  const bundle = join(packageRoot(), 'build', 'bench', 'panel.js');
-  const args = [script, process.execPath, bundle, ...process.argv.slice(2)];
-  const run = spawnSync('sh', args, { stdio: 'inherit', cwd: packageRoot() });
-  process.exit(run.status ?? 1);
-}
-
-if (process.env['SLAPOS_TEST_NAMESPACE'] !== '1') enterNamespace();
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-  process.exit(1);
-});
+runInNamespaces('panel', main);

@@ -8,7 +8,6 @@
  * Everything is in private namespaces; needs root. `changed` is a reading after the promises of a
  * fiftieth of the partitions were run.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,12 +15,11 @@ import { parseArgs } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { renderInsert, renderSchema } from '../src/collect/schema.ts';
 import { KEPT_DOCUMENT, renderKeptDocument } from '../src/grid/kept-document.ts';
-import { packageRoot } from '../src/host/native.ts';
 import { readNodeStatus } from '../src/status/read-status.ts';
 import { openStatusSources, type StatusSources } from '../src/status/sources.ts';
 import { Ours } from './supervisor/daemons.ts';
 import { addServiceUser, SERVICE_UID, Site } from './supervisor/site.ts';
-import { describeMachine } from './support/namespace-run.ts';
+import { describeMachine, runInNamespaces } from './support/namespace-run.ts';
 import { addSample, type Row, type Samples, summarise } from './support/statistics.ts';
 
 const { values } = parseArgs({
@@ -186,17 +184,4 @@ async function main(): Promise<void> {
   process.stdout.write(values.json ? `${JSON.stringify({ machine, rows })}\n` : text);
 }
 
-/** Everything happens in private namespaces, which end with the benchmark. */
-function enterNamespace(): never {
-  const script = join(packageRoot(), 'scripts', 'in-namespace.sh');
-  const bundle = join(packageRoot(), 'build', 'bench', 'status.js');
-  const args = [script, process.execPath, '--expose-gc', bundle, ...process.argv.slice(2)];
-  const run = spawnSync('sh', args, { stdio: 'inherit', cwd: packageRoot() });
-  process.exit(run.status ?? 1);
-}
-
-if (process.env['SLAPOS_TEST_NAMESPACE'] !== '1') enterNamespace();
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-  process.exit(1);
-});
+runInNamespaces('status', main, ['--expose-gc']);

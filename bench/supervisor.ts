@@ -34,7 +34,7 @@ import {
 } from './supervisor/scenarios.ts';
 import { addServiceUser } from './supervisor/site.ts';
 import { renderFigures } from './supervisor/tables.ts';
-import { describeMachine } from './support/namespace-run.ts';
+import { describeMachine, runInNamespaces } from './support/namespace-run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -140,17 +140,4 @@ async function main(): Promise<void> {
   process.stdout.write(values.json ? `${JSON.stringify({ machine, figures })}\n` : text);
 }
 
-/** Everything happens in private namespaces, which end with the benchmark. */
-function enterNamespace(): never {
-  const script = join(packageRoot(), 'scripts', 'in-namespace.sh');
-  const bundle = join(packageRoot(), 'build', 'bench', 'supervisor.js');
-  const args = [script, process.execPath, bundle, ...process.argv.slice(2)];
-  const run = spawnSync('sh', args, { stdio: 'inherit', cwd: packageRoot() });
-  process.exit(run.status ?? 1);
-}
-
-if (process.env['SLAPOS_TEST_NAMESPACE'] !== '1') enterNamespace();
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-  process.exit(1);
-});
+runInNamespaces('supervisor', main);

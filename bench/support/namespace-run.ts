@@ -57,3 +57,30 @@ export function describeMachine(peers: Readonly<Record<string, string>>): Record
 export function firstLineOf(program: string, ...args: readonly string[]): string {
   return execFileSync(program, args, { encoding: 'utf8' }).split('\n')[0] ?? '';
 }
+
+/**
+ * Runs a benchmark, which calls this last, in private namespaces that end with it: outside of them
+ * it starts itself once more inside.
+ * @param name of the bundle of the benchmark in outputFolder
+ * @param nodeOptions such as `--expose-gc`
+ */
+export function runInNamespaces(
+  name: string,
+  main: () => Promise<void>,
+  nodeOptions: readonly string[] = [],
+): void {
+  if (process.env['SLAPOS_TEST_NAMESPACE'] !== '1') {
+    const script = join(packageFolder, 'scripts', 'in-namespace.sh');
+    const bundle = join(outputFolder, `${name}.js`);
+    const args = [script, process.execPath, ...nodeOptions, bundle, ...process.argv.slice(2)];
+    const run = spawnSync('sh', args, { stdio: 'inherit', cwd: packageFolder });
+    process.exit(run.status ?? 1);
+  }
+  main().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+      process.exit(1);
+    },
+  );
+}
