@@ -9,7 +9,6 @@ import {
   DOCUMENT_CALLS,
   listInstances,
   parseOutcome,
-  parseSlots,
   plainOutcome,
   renderCall,
   START_COMMANDS,
@@ -17,6 +16,7 @@ import {
 import { startProxy } from '../support/proxy-fixture.ts';
 import { type Command, ProxyModel } from '../support/proxy-model.ts';
 import { askOurs } from '../support/proxy-peers.ts';
+import { parseSlots } from '../support/proxy-slots.ts';
 
 test('any commands do what the model does', { timeout: 120_000 }, async () => {
   await fc.assert(

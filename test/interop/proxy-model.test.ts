@@ -16,12 +16,12 @@ import {
   commandLists,
   DOCUMENT_CALLS,
   parseOutcome,
-  parseSlots,
   renderCall,
   START_COMMANDS,
 } from '../support/proxy-commands.ts';
 import { type Command, ProxyModel } from '../support/proxy-model.ts';
 import { type Answer, askOurs, askUpstream, type Call } from '../support/proxy-peers.ts';
+import { parseSlots } from '../support/proxy-slots.ts';
 
 const peer = findPeerPython('slapos.proxy.views');
 const note = 'reason' in peer ? ` (skipped: ${peer.reason})` : '';

@@ -6,7 +6,7 @@
  * this process holds kills it and removes the folder, however this process ends.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -20,19 +20,17 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { findPort } from './free-port.ts';
 
 const PROGRAMS = '/usr/lib/postgresql';
 const USER = 'slapos';
 const NOBODY = 65534;
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
-/** What `restart` may find taken is no port that the kernel gives to connections by itself. */
-const PORTS = [20_000, 32_000] as const;
 
 export interface PostgresOptions {
   /** Off for plain tests; on where what a kill leaves is judged. */
@@ -334,17 +332,4 @@ function startGuard(folder: string): ChildProcess {
 
 function endGuard(guard: ChildProcess): void {
   guard.stdin?.end();
-}
-
-async function findPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(...PORTS);
-    const probe = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      probe.once('error', () => resolve(false));
-      probe.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    await new Promise((resolve) => probe.close(resolve));
-    if (isFree) return port;
-  }
 }

@@ -4,8 +4,9 @@ import { encodeMarshal } from '../../src/slap/marshal.ts';
 import type { MarshalObject, MarshalValue } from '../../src/slap/marshal-value.ts';
 import { decodeMarshal } from '../../src/slap/unmarshal.ts';
 import { computerDocument } from './proxy-fixture.ts';
-import type { Command, Outcome, Place, ProxyModel, Slot } from './proxy-model.ts';
+import type { Command, Outcome, Place, ProxyModel } from './proxy-model.ts';
 import { ask, type Call, get, post } from './proxy-peers.ts';
+import type { SeenSlot } from './proxy-slots.ts';
 
 export const COMPUTERS = ['COMP-1', 'COMP-2'] as const;
 const TITLES = ['a', 'b', 'c', 'a_b', "it's <é>"] as const;
@@ -167,55 +168,8 @@ export const DOCUMENT_CALLS: readonly Call[] = COMPUTERS.map((computer_id) => {
   return get('getFullComputerInformation', { computer_id });
 });
 
-type Seen = Omit<Slot, 'stamp'>;
-
-/** Instances of a computer document as the model has them, and their timestamps. */
-export function parseSlots(document: string): Array<Seen & { readonly timestamp: string }> {
-  const { attributes } = decodeMarshal(document) as MarshalObject;
-  const partitions = attributes['_computer_partition_list'] as readonly MarshalObject[];
-  return partitions.flatMap((partition) => {
-    const parameters = partition.attributes['_parameter_dict'];
-    return parameters === undefined ? [] : [parseSlot(partition, parameters as Parameters)];
-  });
-}
-
-type Parameters = Readonly<Record<string, string>>;
-
-function parseSlot({ attributes }: MarshalObject, all: Parameters) {
-  const {
-    full_address_list: _full,
-    ip_list: _ips,
-    instance_title,
-    root_instance_title,
-    slap_computer_id,
-    slap_computer_partition_id,
-    slap_software_release_url,
-    slap_software_type,
-    slave_instance_list,
-    timestamp = '',
-    ...parameters
-  } = all;
-  const slaves = slave_instance_list as unknown as readonly Parameters[];
-  return {
-    place: `${slap_computer_id}/${slap_computer_partition_id}` as Place,
-    title: instance_title ?? '',
-    root: root_instance_title === instance_title ? '' : (root_instance_title ?? ''),
-    state: attributes['_requested_state'] as Slot['state'],
-    software: slap_software_release_url ?? '',
-    type: slap_software_type ?? '',
-    parameters,
-    connection: { ...(attributes['_connection_dict'] as Parameters) },
-    slaves: slaves.map(
-      ({ slave_title: _title, slave_reference, slap_software_type: type, ...own }) => {
-        return { reference: slave_reference ?? '', type: type ?? '', parameters: own };
-      },
-    ),
-    timestamp,
-  };
-}
-
-/** The instances of the model, as {@link parseSlots} gives them. */
-export function listInstances(model: ProxyModel): Seen[] {
+/** The instances of the model, as parseSlots of proxy-slots.ts gives them. */
+export function listInstances(model: ProxyModel): SeenSlot[] {
   return COMPUTERS.flatMap((computer) => {
     const slots = model.slots.filter((slot) => slot.place.startsWith(`${computer}/`));
     const used = slots.filter((slot) => slot.title !== null);

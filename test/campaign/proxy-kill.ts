@@ -1,0 +1,86 @@
+/**
+ * Random schedules of kill -9 of proxies and of their database under load
+ * (`test/support/proxy-kill.ts`).
+ *
+ *     npm run campaign -- proxy-kill [--database postgres|sqlite] [--schedules 1000] [--seed S]
+ *
+ * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when something that
+ * was acknowledged is missing, or anything is there twice.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { packageRoot } from '../../src/host/native.ts';
+import { type DatabaseKind, ProxyKillMachine } from '../support/proxy-kill.ts';
+
+const isFull = process.env['CAMPAIGN'] === 'full';
+const SHOWN_PROBLEMS = 8;
+
+const { values } = parseArgs({
+  options: {
+    database: { type: 'string', default: 'postgres' },
+    schedules: { type: 'string', default: isFull ? '1000' : '15' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+});
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+async function main(): Promise<number> {
+  const [schedules, seed] = [Number(values.schedules), Number(values.seed)];
+  const kind: DatabaseKind = values.database === 'sqlite' ? 'sqlite' : 'postgres';
+  print(`proxy-kill: ${schedules} schedules on ${kind}, --seed ${seed}`);
+  const total = { faults: 0, acknowledged: 0, lost: 0, failures: 0 };
+  const startMs = performance.now();
+  const machine = await ProxyKillMachine.start(kind, seed);
+  try {
+    for (let index = 1; index <= schedules; index += 1) {
+      const result = await machine.schedule(machine.draw());
+      const faults = result.faults.map(({ fault, atMs }) => `${fault} at ${atMs}`).join(', ');
+      const { acknowledged, lost, problems } = result;
+      print(`${index}: ${faults} ms; ${acknowledged} acknowledged, ${lost} lost on the way`);
+      for (const problem of problems.slice(0, SHOWN_PROBLEMS)) print(`   ${problem}`);
+      total.faults += result.faults.length;
+      total.acknowledged += acknowledged;
+      total.lost += lost;
+      total.failures += problems.length > 0 ? 1 : 0;
+    }
+    for (const problem of await machine.compareFresh()) {
+      print(`   after a clean stop: ${problem}`);
+      total.failures += 1;
+    }
+    if (total.failures > 0) print(machine.logs());
+  } catch (error) {
+    print(machine.logs());
+    throw error;
+  } finally {
+    await machine.stop();
+  }
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  print(
+    `${schedules} schedules, ${total.faults} faults, ${total.acknowledged} acknowledged, ` +
+      `${total.lost} answers lost and asked for again, ${seconds} s: ` +
+      (total.failures === 0
+        ? 'nothing acknowledged was lost, nothing is there twice.'
+        : `${total.failures} failed; repeat with --database ${kind} --seed ${seed}.`),
+  );
+  return total.failures === 0 ? 0 : 1;
+}
+
+/** Everything happens in private namespaces. */
+function runInNamespace(): number {
+  const script = join(packageRoot(), 'scripts/in-namespace.sh');
+  const words = [process.execPath, ...process.argv.slice(1)];
+  const { status } = spawnSync(script, words, { stdio: 'inherit' });
+  return status ?? 1;
+}
+
+if (process.env['SLAPOS_TEST_NAMESPACE'] === '1') {
+  main().then(
+    (status) => process.exit(status),
+    (error: unknown) => {
+      print(error instanceof Error ? String(error.stack) : String(error));
+      process.exit(1);
+    },
+  );
+} else process.exit(runInNamespace());
