@@ -14,7 +14,7 @@ export const REGISTRATION_OPTIONS: readonly OptionSpec[] = [
     name: 'master_ca_file',
     arity: 'value',
     metavar: 'FILE',
-    help: 'authorities that vouch for site and Master, instead of those of Node',
+    help: 'authorities that vouch for site and Master, instead of those of Node and system',
   },
   {
     flags: ['--insecure'],

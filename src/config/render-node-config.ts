@@ -3,7 +3,7 @@ import { SIGNATURE_CERTIFICATES } from './signature-certificates.ts';
 
 /** How the Master is recognised, where that is not as usual. */
 export interface MasterTrust {
-  /** Its authority, instead of those of Node. */
+  /** Its authority, instead of those of Node and of the system. */
   readonly masterCaFile?: string;
   /** Its certificate is not checked. */
   readonly isMasterTrustedBlindly?: boolean;

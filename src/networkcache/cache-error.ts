@@ -1,5 +1,6 @@
 /** What is told of a cache that fails. */
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
+import { isUnknownIssuer } from '../host/trusted-authorities.ts';
 
 type ErrorOptions = ConstructorParameters<typeof SlaposError>[2];
 
@@ -12,15 +13,6 @@ export function statusError(status: number, message: string): SlaposError {
   return cacheError(message, { context: { status } });
 }
 
-/** Whose certificate OpenSSL does not believe, in our words (verify(1ssl)). */
-const UNTRUSTED = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
-
 /**
  * Why an exchange failed, and what to do about it.
  * @param caFile the authorities that are configured for the server
@@ -32,7 +24,7 @@ export function describeCause(
   const code = errorCode(error);
   // Of several addresses that all fail there is one error without a text.
   const why = errorMessage(error) || code || 'no connection';
-  if (UNTRUSTED.has(code)) {
+  if (isUnknownIssuer(code)) {
     const which = caFile === undefined ? 'the authorities of this system' : caFile;
     const hint = `its certificate is signed by none of ${which}: see shacache-ca-file and shadir-ca-file`;
     return { why, hint };

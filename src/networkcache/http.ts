@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CancelledError, errorCode, isSlaposError } from '../errors/slapos-error.ts';
+import { readTrustedAuthorities } from '../host/trusted-authorities.ts';
 import { cacheError, describeCause } from './cache-error.ts';
 
 /** Certificates for one of the two services; paths of PEM files. */
@@ -59,8 +60,6 @@ export interface CacheAnswer {
 }
 
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
-/** What Debian, Alpine and SUSE trust; elsewhere the certificates that Node carries. */
-const SYSTEM_CA_FILE = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
  * Sends a request; any status is an answer, redirects are not followed.
@@ -102,7 +101,7 @@ async function send(url: URL, request: CacheRequest): Promise<IncomingMessage> {
     agent: false,
     timeout: idleMs,
     signal,
-    ...(isTls ? readTls(tls) : {}),
+    ...(isTls ? await readTls(tls) : {}),
   };
   const target = new URL(url);
   target.username = '';
@@ -173,23 +172,14 @@ function authorization(url: URL): Record<string, string> {
 }
 
 /** @throws Error of the system when a file that is configured cannot be read. */
-function readTls({ caFile, certFile, keyFile }: TlsFiles): object {
+async function readTls({ caFile, certFile, keyFile }: TlsFiles): Promise<object> {
   return {
-    ca: caFile === undefined ? readSystemAuthorities() : readFileSync(caFile),
+    ca: caFile === undefined ? await readTrustedAuthorities() : readFileSync(caFile),
     ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
     ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
     // Servers of the public cache have small keys.
     ciphers: 'DEFAULT@SECLEVEL=1',
   };
-}
-
-/** What this machine trusts; undefined where only Node's own list is known. */
-export function readSystemAuthorities(): Buffer | undefined {
-  try {
-    return readFileSync(SYSTEM_CA_FILE);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

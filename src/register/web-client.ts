@@ -5,12 +5,13 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+import { readTrustedAuthorities } from '../host/trusted-authorities.ts';
 import { boundedText } from '../slap/bounded-text.ts';
 import type { WebAnswer } from './answer.ts';
 import type { WebRequest } from './web-request.ts';
 
 export interface SiteTrust {
-  /** Authorities in PEM, instead of Node's. */
+  /** Authorities in PEM, instead of those of Node and of this machine. */
   readonly authorities: string | undefined;
   /** True: any certificate of the site is accepted. */
   readonly isInsecure: boolean;
@@ -61,9 +62,8 @@ async function start(
   trust: SiteTrust,
   { connectTimeoutMs }: WebLimits,
 ): Promise<ClientRequest> {
-  const { request } = url.startsWith('https:')
-    ? await import('node:https')
-    : await import('node:http');
+  const isTls = url.startsWith('https:');
+  const { request } = isTls ? await import('node:https') : await import('node:http');
   const form = body === '' ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
   const length = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {};
   const outgoing = request(url, {
@@ -76,8 +76,7 @@ async function start(
       ...headers,
     },
     agent: false,
-    rejectUnauthorized: !trust.isInsecure,
-    ...(trust.authorities === undefined ? {} : { ca: trust.authorities }),
+    ...(isTls ? await verification(trust) : {}),
   });
   outgoing.on('socket', (socket) => limitConnecting(socket, url, connectTimeoutMs));
   outgoing.end(body);
@@ -156,16 +155,20 @@ export async function contactServer(
 async function connect(
   place: { readonly host: string; readonly port: number },
   isTls: boolean,
-  { authorities, isInsecure }: SiteTrust,
+  trust: SiteTrust,
 ): Promise<Socket> {
   if (!isTls) return (await import('node:net')).connect(place);
   const [tls, { isIP }] = [await import('node:tls'), await import('node:net')];
   return tls.connect({
     ...place,
-    rejectUnauthorized: !isInsecure,
     ...(isIP(place.host) === 0 ? { servername: place.host } : {}),
-    ...(authorities === undefined ? {} : { ca: authorities }),
+    ...(await verification(trust)),
   });
+}
+
+async function verification({ authorities, isInsecure }: SiteTrust) {
+  const ca = authorities ?? (isInsecure ? undefined : await readTrustedAuthorities());
+  return { rejectUnauthorized: !isInsecure, ...(ca === undefined ? {} : { ca }) };
 }
 
 async function opened(socket: Socket, isTls: boolean, timeoutMs: number): Promise<void> {

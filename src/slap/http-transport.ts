@@ -2,15 +2,14 @@
  * HTTP over undici for the Master: kept-alive connections, client certificates, redirects of GET.
  * Loaded lazily, with the first request.
  */
-import { readFileSync } from 'node:fs';
-import type { Dispatcher, Pool } from 'undici';
-import UndiciPool from 'undici/lib/dispatcher/pool.js';
-import { ConfigError, errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+import type { Dispatcher } from 'undici';
+import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
+import { isUnknownIssuer } from '../host/trusted-authorities.ts';
 import { boundedText, describeUrl } from './bounded-text.ts';
+import { PoolsByOrigin } from './http-pools.ts';
 import { parseToldUrl } from './master-url.ts';
 
 const MAX_REDIRECTS = 5;
-const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export interface HttpOptions {
   readonly connectTimeoutMs: number;
@@ -62,53 +61,31 @@ export interface HttpTransport {
  * @throws ConfigError SLAPOS_ERR_CONFIG_FILE when a key, certificate or CA file cannot be read.
  */
 export function openHttpTransport(options: HttpOptions): HttpTransport {
-  const pools = new Map<string, Pool>();
-  const tls = {
-    key: readOptional(options.keyFile),
-    cert: readOptional(options.certFile),
-    ca: readOptional(options.caFile),
-    rejectUnauthorized: options.isTlsVerified,
-  };
-  const poolOf = (origin: string): Pool => {
-    const pool = pools.get(origin) ?? createPool(origin, options, tls);
-    pools.set(origin, pool);
-    return pool;
-  };
+  const pools = new PoolsByOrigin(options);
   return {
     async request(request) {
       const headers = { accept: '*/*', 'user-agent': options.userAgent, ...request.headers };
-      return follow({ ...request, headers }, (next) => exchange(poolOf(next.url.origin), next));
+      return follow({ ...request, headers }, (next) => exchangeTrusting(pools, next));
     },
-    async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.close()));
-      pools.clear();
-    },
-    async abort() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
-      pools.clear();
-    },
+    close: () => pools.end((pool) => pool.close()),
+    abort: () => pools.end((pool) => pool.destroy()),
   };
 }
 
-function createPool(origin: string, options: HttpOptions, tls: object): Pool {
-  return new UndiciPool(origin, {
-    connections: 8,
-    headersTimeout: options.timeoutMs,
-    bodyTimeout: options.timeoutMs,
-    maxResponseSize: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
-    connect: { ...tls, timeout: options.connectTimeoutMs },
-  });
-}
-
-function readOptional(path: string | undefined): Buffer | undefined {
-  if (path === undefined || path === '') return undefined;
+/**
+ * Node's own list of authorities costs nothing; who is unknown to it may be known to this machine,
+ * whose list is read then. A connection that is refused has carried nothing of the request.
+ */
+async function exchangeTrusting(pools: PoolsByOrigin, request: HttpRequest): Promise<HttpAnswer> {
+  const { origin } = request.url;
+  const pool = pools.get(origin);
   try {
-    return readFileSync(path);
+    return await exchange(pool, request);
   } catch (cause) {
-    const reason = errorMessage(cause);
-    throw new ConfigError('SLAPOS_ERR_CONFIG_FILE', `File '${path}' cannot be read: ${reason}`, {
-      cause,
-    });
+    if (!isUnknownIssuer(errorCode(cause))) throw cause;
+    const wider = await pools.widen(origin, pool);
+    if (wider === undefined) throw cause;
+    return exchange(wider, request);
   }
 }
 

@@ -31,7 +31,7 @@ export interface SlapOptions {
   /** PEM files of the client certificate. */
   readonly keyFile?: string | undefined;
   readonly certFile?: string | undefined;
-  /** PEM file of the authorities to trust instead of those of Node. */
+  /** PEM file of the authorities to trust instead of those of Node and of the system. */
   readonly caFile?: string | undefined;
   /** Only false accepts any certificate of the server. */
   readonly isTlsVerified?: boolean | undefined;

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorCode } from '../../errors/slapos-error.ts';
-import { readSystemAuthorities } from '../../networkcache/http.ts';
+import { readTrustedAuthorities } from '../../host/trusted-authorities.ts';
 import { badRequest, forbidden, HttpProblem } from '../http-problem.ts';
 import { addressesOf } from '../http-request.ts';
 import { leadsTo } from '../own-address.ts';
@@ -161,7 +161,7 @@ class HttpProxy {
   async #readAuthorities(): Promise<SecureContext> {
     const { caFile } = this.#environment.options;
     try {
-      const ca = caFile === undefined ? readSystemAuthorities() : await readFile(caFile);
+      const ca = await (caFile === undefined ? readTrustedAuthorities() : readFile(caFile));
       return createSecureContext(ca === undefined ? {} : { ca });
     } catch (error) {
       this.#authorities = undefined;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SlapClientOptions } from '../../../src/slap/connection.ts';
 import { Slap, type SlapOptions } from '../../../src/slap/slap.ts';
 import { createSlapClient } from '../../../src/slap/slap-client.ts';
@@ -81,6 +81,8 @@ describe('the library', () => {
   }
 
   test.each([undefined, true, null, 0, ''])('verifies with isTlsVerified = %s', async (value) => {
+    // No list of the system, which would be tried too.
+    vi.stubEnv('SSL_CERT_FILE', join(folder, 'none.pem'));
     let connections = 0;
     const count = () => {
       connections += 1;
@@ -94,6 +96,7 @@ describe('the library', () => {
     server.off('connection', count);
     // A certificate does not get better by asking again.
     expect(connections).toBe(1);
+    vi.unstubAllEnvs();
   });
 
   test.each(['xml', 'json-rpc'] as const)('shows its certificate over %s', async (transport) => {
