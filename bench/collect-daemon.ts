@@ -19,7 +19,7 @@ import { createCollectHost } from '../src/cli/node/collect-host.ts';
 import { runDaemon } from '../src/collect/daemon/run-daemon.ts';
 import { parseCollectSettings } from '../src/collect/settings.ts';
 import { readConfig } from '../src/config/read.ts';
-import { packageRoot } from '../src/host/native.ts';
+import { packageRoot } from '../src/host/package-files.ts';
 import { openProcessReader } from '../src/host/process-reader.ts';
 import { type LogFields, silentLogger } from '../src/log/logger.ts';
 import { CollectNode, RunningDaemon } from './support/collect-node.ts';

@@ -21,7 +21,7 @@ import { parseArgs } from 'node:util';
 import { processRows } from '../src/collect/process-values.ts';
 import { decodeReadings } from '../src/collect/sampler.ts';
 import { errorMessage } from '../src/errors/slapos-error.ts';
-import { packageRoot } from '../src/host/native.ts';
+import { packageRoot } from '../src/host/package-files.ts';
 import type { ProcTable } from '../src/host/proc.ts';
 import { openProcessReader, type ProcessReader } from '../src/host/process-reader.ts';
 

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { launchDaemon } from '../../src/host/daemon-launcher.ts';
 import { createHostFiles } from '../../src/host/host-files.ts';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor } from '../../src/supervisor/launch.ts';

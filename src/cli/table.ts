@@ -1,20 +1,9 @@
 /** Tables of `proxy show` and `cachelookup` (spec/cli.md 9). */
-
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-
-/** Columns that a text takes on a terminal. */
-export function displayWidth(text: string): number {
-  let width = 0;
-  for (const letter of text) {
-    if (!/\p{M}/u.test(letter)) width += WIDE.test(letter) ? 2 : 1;
-  }
-  return width;
-}
+import { cellWidth, fitCells } from '../log/cell-width.ts';
 
 /** Centres a text; an odd rest goes to the right when the text is odd, to the left when even. */
 function center(text: string, width: number): string {
-  const own = displayWidth(text);
+  const own = cellWidth(text);
   const rest = width - own;
   const small = Math.floor(rest / 2);
   const isExtraRight = rest % 2 === 1 && own % 2 === 1;
@@ -31,7 +20,7 @@ export function renderTable(
   rows: ReadonlyArray<readonly string[]>,
 ): string[] {
   const widths = titles.map((title, at) =>
-    Math.max(...[title, ...rows.map((row) => row[at] ?? '')].map(displayWidth)),
+    Math.max(...[title, ...rows.map((row) => row[at] ?? '')].map(cellWidth)),
   );
   const renderRow = (cells: readonly string[]) =>
     ` ${widths.map((width, at) => `${center(cells[at] ?? '', width)} `).join('')}`;
@@ -42,13 +31,7 @@ export function renderTable(
 
 /** A text that takes so many columns at most; `…` stands for what was cut off its end. */
 function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  let kept = '';
-  for (const letter of text) {
-    if (displayWidth(kept + letter) > width - 1) break;
-    kept += letter;
-  }
-  return `${kept}…`;
+  return cellWidth(text) <= width ? text : fitCells(text, width).trimEnd();
 }
 
 /**
@@ -60,9 +43,9 @@ export function fitColumns(
   rows: ReadonlyArray<readonly string[]>,
   columns: number,
 ): string[][] {
-  const least = titles.map(displayWidth);
+  const least = titles.map(cellWidth);
   const widths = titles.map((title, at) =>
-    Math.max(...[title, ...rows.map((row) => row[at] ?? '')].map(displayWidth)),
+    Math.max(...[title, ...rows.map((row) => row[at] ?? '')].map(cellWidth)),
   );
   let excess = widths.reduce((sum, width) => sum + width, widths.length + 1) - columns;
   for (; excess > 0; excess -= 1) {

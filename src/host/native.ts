@@ -16,8 +16,6 @@ import type { NativeOutcome } from './native-outcome.ts';
 import type { NativeSockets } from './native-socket.ts';
 import { nativeFile } from './package-files.ts';
 
-export { packageRoot } from './package-files.ts';
-
 /** Shape of every error that crosses the boundary; like Node's own system errors. */
 export interface NativeFailure extends Error {
   /** Symbolic errno, `EEXIST`. */

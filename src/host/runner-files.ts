@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageRoot } from './native.ts';
+import { packageRoot } from './package-files.ts';
 
 export interface RunnerFile {
   readonly path: string;

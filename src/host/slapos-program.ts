@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { packageRoot } from './native.ts';
+import { packageRoot } from './package-files.ts';
 
 /** First words of the command line of our own `slapos`. */
 export function slaposProgram(): readonly [string, ...string[]] {

@@ -16,7 +16,7 @@ import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { openProcessReader } from '../../src/host/process-reader.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
 import { WAITED_KINDS, WORK_KINDS, type Work, work } from '../support/known-work.ts';

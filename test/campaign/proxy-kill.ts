@@ -10,7 +10,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { type DatabaseKind, ProxyKillMachine } from '../support/proxy-kill.ts';
 
 const isFull = process.env['CAMPAIGN'] === 'full';

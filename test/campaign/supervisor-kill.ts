@@ -11,7 +11,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { KillMachine, type KillScheduleOptions } from '../support/kill-schedule.ts';
 
 const isFull = process.env['CAMPAIGN'] === 'full';

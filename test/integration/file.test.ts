@@ -21,7 +21,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createBeneathFiles } from '../../src/host/file.ts';
-import { loadNative, packageRoot } from '../../src/host/native.ts';
+import { loadNative } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { spawnCommand } from '../../src/host/spawn.ts';
 import { requires } from '../support/requires.ts';
 

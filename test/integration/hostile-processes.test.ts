@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { listSamples, observeProcesses, type ProcessSample } from '../../src/host/proc.ts';
 import { openProcessReader } from '../../src/host/process-reader.ts';
 import { until } from '../support/keeper-run.ts';

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 
 const LARGEST_OUTPUT_BYTES = 256 * 1024 * 1024;
 /** Share of machines on which the run after a killed one is killed as well. */

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { findPostgres } from './postgres-server.ts';
 
 /** Each probe gives the reason why the facility is missing, or undefined when it is there. */

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { launchDaemon } from '../../src/host/daemon-launcher.ts';
 import { createHostFiles } from '../../src/host/host-files.ts';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/launch.ts';

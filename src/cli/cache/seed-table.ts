@@ -1,5 +1,5 @@
 /** The table of `cache lookup` in SlapOS 1.2 (spec/networkcache.md 10). Pure. */
-import { displayWidth } from '../table.ts';
+import { cellWidth } from '../../log/cell-width.ts';
 
 const TITLES = ['distribution', 'version', 'id', 'compatible?'] as const;
 const [NAME_WIDTH, VERSION_WIDTH, ID_WIDTH] = [16, 12, 14];
@@ -21,8 +21,7 @@ export function renderSeedTable(rows: ReadonlyArray<readonly string[]>): string[
 }
 
 function renderRow([name = '', version = '', id = '', last = '']: readonly string[]): string {
-  const spaces = (text: string, width: number) =>
-    ' '.repeat(Math.max(0, width - displayWidth(text)));
+  const spaces = (text: string, width: number) => ' '.repeat(Math.max(0, width - cellWidth(text)));
   return [
     name + spaces(name, NAME_WIDTH),
     spaces(version, VERSION_WIDTH) + version,
@@ -33,7 +32,7 @@ function renderRow([name = '', version = '', id = '', last = '']: readonly strin
 
 /** `str.center` of Python for an even width: the odd space goes to the right. */
 function center(text: string, width: number): string {
-  const rest = Math.max(0, width - displayWidth(text));
+  const rest = Math.max(0, width - cellWidth(text));
   const left = Math.floor(rest / 2);
   return ' '.repeat(left) + text + ' '.repeat(rest - left);
 }

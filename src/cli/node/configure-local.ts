@@ -18,7 +18,7 @@ import { createHost } from '../../host/create-host.ts';
 import { fetchText } from '../../host/fetch-text.ts';
 import { homeOf } from '../../host/home-of.ts';
 import type { HostFiles } from '../../host/host.ts';
-import { packageRoot } from '../../host/native.ts';
+import { packageRoot } from '../../host/package-files.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../supervisor/launch.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
 import type { CommandContext } from '../command.ts';

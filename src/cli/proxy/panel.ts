@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { errorMessage } from '../../errors/slapos-error.ts';
-import { packageRoot } from '../../host/native.ts';
+import { packageRoot } from '../../host/package-files.ts';
 import { readOrCreateSecret } from '../../host/secret-file.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { OpenPanelOptions } from '../../panel/open-panel.ts';

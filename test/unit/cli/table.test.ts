@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { displayWidth, fitColumns, renderTable } from '../../../src/cli/table.ts';
+import { fitColumns, renderTable } from '../../../src/cli/table.ts';
+import { cellWidth } from '../../../src/log/cell-width.ts';
 import recorded from '../../fixtures/tables.json';
 
 describe('tables are those of upstream (recorded from prettytable)', () => {
@@ -9,7 +10,7 @@ describe('tables are those of upstream (recorded from prettytable)', () => {
 });
 
 test('width on a terminal', () => {
-  expect(['', 'abc', '日本', 'e\u0301', '😀'].map(displayWidth)).toEqual([0, 3, 4, 1, 2]);
+  expect(['', 'abc', '日本', 'e\u0301', '😀'].map(cellWidth)).toEqual([0, 3, 4, 1, 2]);
 });
 
 test('a short row is filled', () => {
@@ -25,6 +26,6 @@ test.each([
   const titles = ['abc', 'de'];
   const rows = fitColumns(titles, [['日本日本日本', 'cccccccccccc']], columns);
   expect(rows).toEqual([expected]);
-  const widths = renderTable(titles, rows).map(displayWidth);
+  const widths = renderTable(titles, rows).map(cellWidth);
   expect(Math.max(...widths)).toBeLessThanOrEqual(Math.max(columns, 8));
 });

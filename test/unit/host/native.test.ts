@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { loadNative, NATIVE_EXPORTS, packageRoot } from '../../../src/host/native.ts';
+import { loadNative, NATIVE_EXPORTS } from '../../../src/host/native.ts';
+import { packageRoot } from '../../../src/host/package-files.ts';
 
 const addonPath = join(packageRoot(), 'build', 'Release', 'slapos_native.node');
 
