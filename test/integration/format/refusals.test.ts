@@ -1,7 +1,7 @@
 /** Calls of the real machine are refused one by one; the next run repairs what that left undone. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { isSlaposError } from '../../../src/errors/slapos-error.ts';
 import { formatComputer, prepare } from '../../../src/format/format.ts';
 import { createHost } from '../../../src/host/create-host.ts';
@@ -31,18 +31,26 @@ requires(
     computer_xml: '/srv/slapos/slapos.xml',
   });
 
-  /** A machine on which format never ran. */
-  function reset(): void {
+  /** Nothing that format made: the namespace is that of other files too. */
+  function clear(): void {
     for (const [path, content] of accounts) writeFileSync(path, content);
     for (const path of FOLDERS) rmSync(path, { recursive: true, force: true });
     shell(`
-      mkdir /srv/slapos; ip link delete group 20905 2>/dev/null || true
+      ip link delete group 20905 2>/dev/null || true
       ip link delete br0 2>/dev/null || true; ip -6 route flush table local proto 83
-      ip link add br0 type bridge; ip link set br0 up
+      echo 0 > /proc/sys/net/ipv6/ip_nonlocal_bind`);
+  }
+
+  /** A machine on which format never ran. */
+  function reset(): void {
+    clear();
+    shell(`
+      mkdir /srv/slapos; ip link add br0 type bridge; ip link set br0 up
       echo 0 > /proc/sys/net/ipv6/conf/br0/accept_dad
-      echo 0 > /proc/sys/net/ipv6/ip_nonlocal_bind
       ip address add 2001:db8:aaaa::1/48 dev br0`);
   }
+
+  afterAll(clear);
 
   async function format(refuseAt?: number) {
     const refusing = refusingPorts(inner, refuseAt);

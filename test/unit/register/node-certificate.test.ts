@@ -1,7 +1,7 @@
 /** `node certificate show` and `renew` of a node that was registered at a Master over real TLS. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { NodeStatus } from '../../../src/status/model.ts';
 import { RegistrationScene } from '../../support/registration-scene.ts';
 import { runSlapos } from '../../support/run-slapos.ts';
@@ -65,7 +65,10 @@ test('what is valid, expires, has expired, and is broken', async () => {
 });
 
 test('the model of the node has them', async () => {
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const { stdout } = await runSlapos(['node', 'status', '--format', 'json', ...cfg]);
+  expect(told.mock.calls.flat().join('')).toMatch(/^The supervisor does not run: .*\n$/);
+  told.mockRestore();
   const { certificates } = JSON.parse(stdout) as NodeStatus;
   const notAfterMs = expect.any(Number);
   expect(certificates).toEqual([{ name: 'node', state: 'valid', notAfterMs }]);

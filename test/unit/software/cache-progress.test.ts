@@ -46,7 +46,8 @@ it('tells of what is sent when it is taken', async () => {
   })();
   const taken: Uint8Array[] = [];
   for await (const piece of tellSent(build, source, 2 * 1_048_576)) taken.push(piece);
-  expect(taken).toEqual(pieces);
+  // The very same: comparing megabytes number by number takes seconds.
+  expect(taken.map((piece, at) => piece === pieces[at])).toEqual([true, true]);
   expect(shown.map(({ done, total }) => [done, total])).toEqual([
     [1, 2],
     [2, 2],
