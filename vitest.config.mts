@@ -18,6 +18,29 @@ export default defineConfig({
         },
       },
       {
+        // The same tests as on SQLite, and those of the store on a server, on a real one.
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: [
+            ...[
+              'hateoas',
+              'parameter-values',
+              'proxy-process',
+              'request-semantics',
+              'rpc-methods',
+              'slap-endpoints',
+            ].map((name) => `test/contract/${name}.unit.test.ts`),
+            ...['bad-requests', 'endpoints', 'hateoas', 'multimaster', 'peer-check', 'refused-requests']
+              .concat(['request', 'rpc', 'rpc-refusals', 'show', 'software-root', 'status'])
+              .map((name) => `test/unit/proxy/${name}.test.ts`),
+            'test/postgres/**/*.test.ts',
+          ],
+          env: { SLAPOS_TEST_STORE: 'postgres' },
+          globalSetup: 'test/support/postgres-lane.ts',
+        },
+      },
+      {
         extends: true,
         test: {
           name: 'root',

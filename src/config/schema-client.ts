@@ -17,7 +17,8 @@ const SHACACHE = [
 ] as const;
 
 export const PROXY_KEYS: readonly KeySpec[] = [
-  proxy('database_uri', 'path', 'database file', { isRequired: true }),
+  proxy('database_uri', 'path', 'database file, or postgres:// address', { isRequired: true }),
+  ours('state_folder', 'path', 'folder of the panel token and of dumps'),
   proxy('host', 'text', 'address to listen on', { preset: '127.0.0.1' }),
   proxy('port', 'integer', 'port to listen on', { preset: '5000' }),
   proxy('log_file', 'path', 'log of the proxy'),

@@ -30,7 +30,7 @@ export function discardBody({ raw }: FastifyRequest, reply: FastifyReply): void 
 
 /** The answer to a failure: what the client did wrong is explained, what we did is logged. */
 export function renderFailure(error: unknown, request: FastifyRequest, log: Logger): Reply {
-  const { status, reason } = classify(error);
+  const { status, reason, isTemporary } = classify(error);
   const path = pathOf(request);
   // Messages repeat what clients sent, who must not write lines of the log.
   const message = printableName(errorMessage(error));
@@ -43,6 +43,14 @@ export function renderFailure(error: unknown, request: FastifyRequest, log: Logg
       stack: status === 500 && error instanceof Error ? error.stack : undefined,
     });
   }
+  const reply = renderReason(path, status, reason);
+  return isTemporary === true ? { ...reply, headers: RETRY_SOON } : reply;
+}
+
+/** Seconds (RFC 9110 10.2.3). */
+const RETRY_SOON = { 'retry-after': '5' };
+
+function renderReason(path: string, status: number, reason: string): Reply {
   if (path.startsWith(RPC_PREFIX)) return renderRpcFailure(status, reason);
   if (!path.startsWith(PANEL_API)) return textReply(`${reason}\n`, status);
   return jsonReply(JSON.stringify({ problem: reason, hint: '', field: '' }), status);
@@ -51,14 +59,24 @@ export function renderFailure(error: unknown, request: FastifyRequest, log: Logg
 /** Who is refused before the panel is asked gets the answer that its page reads. */
 const PANEL_API = '/panel/api/';
 
-function classify(error: unknown): { readonly status: number; readonly reason: string } {
+interface Failure {
+  readonly status: number;
+  readonly reason: string;
+  /** Whether the same request may do later. */
+  readonly isTemporary?: boolean;
+}
+
+function classify(error: unknown): Failure {
   const status = (error as { statusCode?: unknown }).statusCode;
   const isExpected =
     typeof status === 'number' && status >= 400 && (status < 500 || error instanceof HttpProblem);
   if (isExpected) return { status, reason: errorMessage(error) };
   if (isSlaposError(error) && error.context['sqlite'] === 'SQLITE_BUSY') {
-    return { status: 503, reason: 'The database is locked by another process.' };
+    const reason = 'The database is locked by another process.';
+    return { status: 503, reason, isTemporary: true };
   }
+  const temporary = isSlaposError(error) ? error.context['temporary'] : undefined;
+  if (typeof temporary === 'string') return { status: 503, reason: temporary, isTemporary: true };
   return { status: 500, reason: 'Internal error: the log of the proxy tells more.' };
 }
 

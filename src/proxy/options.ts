@@ -8,6 +8,8 @@ import { parseWebOptions, type WebOptions } from './web/web-options.ts';
 export interface ProxyOptions {
   readonly computerId: string;
   readonly databaseUri: string;
+  /** For what is kept beside the database; absent: its own folder. */
+  readonly stateFolder: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly logFile: string | undefined;
@@ -44,6 +46,7 @@ export function parseProxyOptions(
   return {
     computerId,
     databaseUri,
+    stateFolder: values.get('state_folder'),
     host: (values.get('host') ?? DEFAULT_HOST).replace(/^\[(.*)\]$/, '$1'),
     port: parsePort(values.get('port'), config),
     logFile: values.get('log_file'),

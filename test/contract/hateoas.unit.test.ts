@@ -16,10 +16,10 @@ let world: World;
 let before: string;
 beforeAll(async () => {
   world = await startWorld();
-  before = world.content();
+  before = await world.content();
 });
 afterAll(async () => {
-  expect(world.content()).toBe(before);
+  expect(await world.content()).toBe(before);
   await world.close();
 });
 

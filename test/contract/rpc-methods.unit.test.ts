@@ -232,13 +232,13 @@ const refused = (status: number, type: string, title: unknown) => ({
 
 /** A refusal of the server, with nothing changed by it. */
 async function expectBad(method: string, body: Body, title: RegExp): Promise<void> {
-  const before = world.content();
+  const before = await world.content();
   const answer = await callMethod(world, method, body);
   expect([body, answer]).toMatchObject([
     body,
     refused(400, 'Bad Request', expect.stringMatching(title)),
   ]);
-  expect(world.content()).toBe(before);
+  expect(await world.content()).toBe(before);
 }
 
 const otherTypes = [null, 7, true, ['x'], 'x', { x: 1 }];
@@ -270,24 +270,24 @@ describe.each(ROWS)('$method', ({ method, body, optional = {}, answer, unknown }
   test('knows what it does not know', async () => {
     if (unknown === undefined) return;
     const [about, expected] = unknown;
-    const before = world.content();
+    const before = await world.content();
     const got = await callMethod(world, method, about);
     if (expected === 200) expect(got.status).toBe(200);
     else {
       expect(got).toMatchObject(refused(403, 'Forbidden', expected[1]));
-      expect(world.content()).toBe(before);
+      expect(await world.content()).toBe(before);
     }
   });
 
   test('is only for POST, and only for who takes JSON', async () => {
     const response = await fetch(`${world.url}slapos.${method}`);
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
-    const before = world.content();
+    const before = await world.content();
     const headers = { accept: 'text/html' };
     expect(await callMethod(world, method, full, headers)).toMatchObject(
       refused(406, 'Not Acceptable', expect.any(String)),
     );
-    expect(world.content()).toBe(before);
+    expect(await world.content()).toBe(before);
   });
 });
 

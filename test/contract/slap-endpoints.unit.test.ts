@@ -301,14 +301,14 @@ describe.each([
 
     test('wants its fields, all of them and no others', async () => {
       for (const name of Object.keys(fields)) {
-        const before = world.content();
+        const before = await world.content();
         const { status, body } = await send(method, path, without(fields, name));
         if (!required.includes(name)) {
           expect([path, name, status]).toEqual([path, name, 200]);
           continue;
         }
         expect([name, status, body]).toEqual([name, 400, expect.stringContaining(name)]);
-        expect(world.content()).toBe(before);
+        expect(await world.content()).toBe(before);
         const isMarshalled =
           name.includes('xml') || (name === 'state' && path.startsWith('request'));
         if (name !== 'message' && name !== 'software_type' && !isMarshalled) {
@@ -320,12 +320,12 @@ describe.each([
 
     test('knows what it does not know', async () => {
       for (const name of Object.keys(fields)) {
-        const before = world.content();
+        const before = await world.content();
         const { status, body } = await send(method, path, { ...fields, [name]: 'nope' });
         expect([name, status]).toEqual([name, unknown[name] ?? 200]);
         if (status === 200) continue;
         expect(body).toMatch(/\w+ .*\w/);
-        expect(world.content()).toBe(before);
+        expect(await world.content()).toBe(before);
       }
     });
 
@@ -345,10 +345,10 @@ describe.each([
     });
 
     test(`is not for ${otherMethod}`, async () => {
-      const before = world.content();
+      const before = await world.content();
       const { status, allow, body } = await send(otherMethod, path, fields);
       expect([status, allow, body]).toEqual([405, method, `/${path} is only for ${method}.\n`]);
-      expect(world.content()).toBe(before);
+      expect(await world.content()).toBe(before);
     });
   });
 });

@@ -3,8 +3,6 @@
  * child `child` on slappart1, a shared instance `shared` that the root serves, software that is
  * supplied, a free slappart2.
  */
-import Sqlite from 'better-sqlite3';
-import { renderSqlDump } from '../../src/proxy/sql-dump.ts';
 import {
   computerDocument,
   postForm,
@@ -12,6 +10,7 @@ import {
   SOFTWARE,
   startProxy,
 } from './proxy-fixture.ts';
+import { openContentReader } from './test-store.ts';
 
 export const NODE = { computer_id: 'COMP-1' };
 export const ROOT = { ...NODE, computer_partition_id: 'slappart0' };
@@ -32,13 +31,13 @@ export async function startWorld() {
   await request({ partition_reference: 'root', partition_parameter_xml: { p: '1' } });
   await request({ partition_reference: 'child', ...ROOT });
   await request({ partition_reference: 'shared', shared_xml: true });
-  const reader = new Sqlite(proxy.database, { readonly: true });
+  const reader = await openContentReader(proxy.database);
   return {
     ...proxy,
     /** Everything that is stored. */
-    content: () => renderSqlDump(reader),
+    content: () => reader.content(),
     async close() {
-      reader.close();
+      await reader.close();
       await proxy.close();
     },
   };

@@ -1,21 +1,20 @@
-/** A real proxy on loopback with a real database in a temporary folder. */
+/** A real proxy on loopback with a real database: a file in a temporary folder, or a server's. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/log/logger.ts';
 import { createProxyServer, type ProxyServerOptions } from '../../src/proxy/server.ts';
-import { openSqliteStore } from '../../src/proxy/store-sqlite.ts';
 import { encodeMarshal } from '../../src/slap/marshal.ts';
 import type { MarshalValue } from '../../src/slap/marshal-value.ts';
 import type { InstanceRequest } from '../../src/slap/master.ts';
 import { createSlapClient } from '../../src/slap/slap-client.ts';
+import { openTestStore } from './test-store.ts';
 
 export const SOFTWARE = 'https://example.com/software.cfg';
 
 export async function startProxy(options: Partial<ProxyServerOptions> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'slapos-proxy-'));
-  const database = join(folder, 'proxy.db');
-  const store = openSqliteStore(database, 'COMP-1', silentLogger);
+  const { database, store } = await openTestStore(folder);
   const products = new Map([['kvm', 'https://example.com/kvm.cfg']]);
   const server = createProxyServer({
     store,

@@ -7,7 +7,7 @@ const DATABASE_OPTION: OptionSpec = {
   name: 'database_uri',
   arity: 'value',
   metavar: 'PATH',
-  help: 'database file of the proxy',
+  help: 'database file of the proxy, or postgres:// address',
 };
 
 const SHOWN: readonly (readonly [string, string])[] = [

@@ -1,6 +1,6 @@
 /** The panel of the proxy, loaded with the first request to it. */
 import { randomBytes } from 'node:crypto';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { errorMessage } from '../../errors/slapos-error.ts';
 import { packageRoot } from '../../host/package-files.ts';
@@ -14,8 +14,8 @@ const PARTITION_BASE = 'slappart';
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
 export interface PanelSettings {
-  /** Path of the database, beside which the token is kept. */
-  readonly database: string;
+  /** Folder in which the token is kept. */
+  readonly stateFolder: string;
   readonly computerId: string;
   readonly config: Config;
   readonly cwd: string;
@@ -30,7 +30,7 @@ export interface LazyPanel extends PanelPort {
 /** Nothing is loaded or read before somebody looks at the panel, but for the token. */
 export function preparePanel(settings: PanelSettings): LazyPanel {
   const { log } = settings;
-  const tokenFile = join(dirname(settings.database), 'panel-token');
+  const tokenFile = join(settings.stateFolder, 'panel-token');
   const token = readToken(tokenFile, log);
   let loading: Promise<PanelPort> | undefined;
   let loaded: PanelPort | undefined;

@@ -1,6 +1,6 @@
 /** `proxy show`: prints the database of the proxy (spec/proxy.md 12). */
-import { resolve } from 'node:path';
 import { spawnPager } from '../../host/pager.ts';
+import { locateDatabase, redactDatabaseUri } from '../../proxy/database-uri.ts';
 import { parseDatabaseUri } from '../../proxy/options.ts';
 import {
   DEFAULT_SECTIONS,
@@ -10,14 +10,14 @@ import {
 } from '../../proxy/show.ts';
 import { listReports } from '../../proxy/status.ts';
 import type { ProxyTables } from '../../proxy/store.ts';
-import { openSqliteStoreReadOnly } from '../../proxy/store-sqlite.ts';
+import { openStoreReadOnly } from '../../proxy/store-open.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
 
 const DEFAULT_PAGER = 'less --quit-if-one-screen --no-init';
 
 export const run: CommandHandler = async (context) => {
   const databaseUri = parseDatabaseUri(context.config, context.options);
-  const store = openSqliteStoreReadOnly(resolve(context.cwd, databaseUri));
+  const store = await openStoreReadOnly(locateDatabase(context.cwd, databaseUri), context.log);
   const { schemaVersion } = store;
   const rows = await store.read(readRows).finally(() => store.close());
   const state = { schemaVersion, ...rows };
@@ -27,7 +27,10 @@ export const run: CommandHandler = async (context) => {
       .map((line) => `${line}\n`)
       .join('');
   });
-  await print(`Using database: ${databaseUri}\n${sections.join(' \n')}`, context);
+  await print(
+    `Using database: ${redactDatabaseUri(databaseUri)}\n${sections.join(' \n')}`,
+    context,
+  );
   return 0;
 };
 

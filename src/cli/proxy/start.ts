@@ -1,12 +1,12 @@
 /** `proxy start`: serves until SIGTERM or SIGINT (spec/proxy.md 1). */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
 import type { Logger } from '../../log/logger.ts';
+import { locateDatabase, locateState, redactDatabaseUri } from '../../proxy/database-uri.ts';
 import { type ProxyOptions, parseProxyOptions } from '../../proxy/options.ts';
 import { createProxyServer, type ProxyServer } from '../../proxy/server.ts';
 import { applySoftwareRoot } from '../../proxy/software-root.ts';
-import { openSqliteStore } from '../../proxy/store-sqlite.ts';
+import { openStore } from '../../proxy/store-open.ts';
 import type { CommandHandler } from '../command.ts';
 import { preparePanel } from './panel.ts';
 import { preparePeerCheck } from './peer-check.ts';
@@ -16,16 +16,18 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   if (proxy.logFile !== undefined && !context.hasLogFileOption) context.addLogFile(proxy.logFile);
   const peerCheck = await preparePeerCheck(proxy, config, cwd);
   if (peerCheck === undefined && !isLoopback(proxy.host)) warnOpen(proxy.host, log);
-  const database = resolve(cwd, proxy.databaseUri);
-  const store = openSqliteStore(database, proxy.computerId, log);
-  const panel = preparePanel({ database, log, config, cwd, computerId: proxy.computerId });
+  const database = locateDatabase(cwd, proxy.databaseUri);
+  const stateFolder = locateState(cwd, proxy, context.env);
+  const store = await openStore(database, proxy.computerId, log, stateFolder);
+  const panel = preparePanel({ stateFolder, log, config, cwd, computerId: proxy.computerId });
   const { computerId: defaultComputerId, products, externalMasters, web } = proxy;
   const settings = { defaultComputerId, products, externalMasters, web, peerCheck, panel };
   const server = createProxyServer({ store, log, ...settings });
   try {
     await applySoftwareRoot(store, proxy.localSoftwareReleaseRoot, isFile, log);
     const address = await listen(server, proxy);
-    log.info(`Proxy of ${proxy.computerId} listens on ${address} with ${proxy.databaseUri}`, {
+    const shown = redactDatabaseUri(proxy.databaseUri);
+    log.info(`Proxy of ${proxy.computerId} listens on ${address} with ${shown}`, {
       event: 'proxy.started',
       address,
     });

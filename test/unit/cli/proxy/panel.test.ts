@@ -27,7 +27,13 @@ async function withPanel(cfg: string, work: (url: string) => Promise<void>): Pro
   const database = join(folder, 'proxy.db');
   writeFileSync(join(folder, 'slapos.cfg'), cfg);
   const config = readConfig(join(folder, 'slapos.cfg'));
-  const panel = preparePanel({ database, config, cwd: folder, computerId: 'COMP-1', log });
+  const panel = preparePanel({
+    stateFolder: folder,
+    config,
+    cwd: folder,
+    computerId: 'COMP-1',
+    log,
+  });
   const store = openSqliteStore(database, 'COMP-1', silentLogger);
   const server = createProxyServer({ store, log, defaultComputerId: 'COMP-1', panel });
   const url = await server.listen('127.0.0.1', 0);
