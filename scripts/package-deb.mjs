@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// `npm run package:deb [-- --arch x64|arm64]`: build/packages/slapos-node_VERSION_ARCH.deb, with a
-// Node of long-term support inside, so that it needs none of the host. The same sources and
-// SOURCE_DATE_EPOCH give the same file.
+// `npm run package:deb [-- --arch x64|arm64] [--maintainer 'NAME <ADDRESS>']`:
+// build/packages/slapos-node_VERSION_ARCH.deb, with a Node of long-term support inside, so that it
+// needs none of the host. The same sources and SOURCE_DATE_EPOCH give the same file.
 import {
   cpSync,
   existsSync,
@@ -17,7 +17,12 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { writeChecksums } from './package/checksums.mjs';
-import { debianVersion, finishDebianFolder, writeControl } from './package/debian-control.mjs';
+import {
+  debianVersion,
+  findMaintainer,
+  finishDebianFolder,
+  writeControl,
+} from './package/debian-control.mjs';
 import { renderCompletions, renderPages } from './package/documents.mjs';
 import { buildPrebuilt } from './package/native.mjs';
 import { abiOf, fetchNode, nodes } from './package/node.mjs';
@@ -79,7 +84,7 @@ function bundleNode(folder, node) {
 }
 
 /** What Debian has elsewhere than in the folder of the package. */
-function moveDocuments(folder, dateS) {
+function moveDocuments(folder, dateS, maintainer) {
   const home = join(folder, HOME);
   const doc = 'usr/share/doc/slapos-node';
   mkdirSync(join(folder, doc), { recursive: true });
@@ -105,7 +110,7 @@ Copyright: the authors of slapos-node; written after the behaviour of slapos.cor
 
   * What changed is in /usr/share/doc/slapos-node/CHANGELOG.md.gz.
 
- -- slapos-node maintainers <maintainers@slapos-node.example>  ${when}
+ -- ${maintainer}  ${when}
 `;
   write(folder, `${doc}/changelog.gz`, packed(entry));
 }
@@ -147,7 +152,13 @@ function addWants(folder) {
   }
 }
 
-const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } });
+const { values } = parseArgs({
+  options: {
+    arch: { type: 'string', default: process.arch },
+    maintainer: { type: 'string' },
+  },
+});
+const maintainer = findMaintainer(values.maintainer, process.env);
 const architecture = debianArchitectures[values.arch];
 requirePackages({ 'dpkg-deb': 'dpkg-dev', xz: 'xz-utils' });
 const dateS = sourceDateS();
@@ -162,10 +173,10 @@ bundleNode(folder, node);
 fitToNode(folder, values.arch, node);
 useOwnNode(folder);
 symlinkSync('/var/lib/slapos-node/venv', join(folder, HOME, '.venv'));
-moveDocuments(folder, dateS);
+moveDocuments(folder, dateS, maintainer);
 await addDebianFiles(folder, dateS);
 addWants(folder);
-writeControl(folder, architecture, DATA);
+writeControl(folder, architecture, DATA, maintainer);
 finishDebianFolder(folder, dateS);
 const name = `slapos-node_${manifest.version}_${architecture}.deb`;
 mkdirSync(outputFolder, { recursive: true });

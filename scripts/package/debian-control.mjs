@@ -20,11 +20,28 @@ const DEPENDS = [
  */
 export const debianVersion = `1:${manifest.version}`;
 
-export function renderControl(architecture, installedKib) {
+/** Nobody's: whoever gives a package to others says who they are. */
+const NOBODY = 'slapos-node maintainers <maintainers@slapos-node.invalid>';
+
+/**
+ * `Name <address>` of who makes a package.
+ * @param given on the command line, else as Debian's own tools take it (debchange(1)): DEBEMAIL,
+ *   which may hold the name too, and DEBFULLNAME
+ * @throws Error for what is no name with an address
+ */
+export function findMaintainer(given, env) {
+  const { DEBEMAIL: email = '', DEBFULLNAME: name = '' } = env;
+  const [, own = '', address = email] = /^(.*?)\s*<(.*)>$/.exec(email) ?? [];
+  const text = given ?? (email === '' ? NOBODY : `${name || own} <${address}>`);
+  if (/^[^\s<>,][^<>,\p{Cc}]* <[^\s<>@]+@[^\s<>@]+>$/u.test(text)) return text;
+  throw new Error(`${text} is no maintainer: write NAME <ADDRESS>, or DEBFULLNAME and DEBEMAIL`);
+}
+
+export function renderControl(architecture, installedKib, maintainer) {
   return `Package: slapos-node
 Version: ${debianVersion}
 Architecture: ${architecture}
-Maintainer: slapos-node maintainers <maintainers@slapos-node.example>
+Maintainer: ${maintainer}
 Installed-Size: ${installedKib}
 Depends: ${[...DEPENDS, ...(architecture === 'amd64' ? ['libbpf1'] : [])].join(', ')}
 Recommends: ca-certificates, iproute2, logrotate, systemd | cron
@@ -43,13 +60,13 @@ Description: node of the SlapOS cloud
 }
 
 /** Writes DEBIAN/ but for the checksums. */
-export function writeControl(folder, architecture, data) {
+export function writeControl(folder, architecture, data, maintainer) {
   const debian = join(folder, 'DEBIAN');
   mkdirSync(debian);
   const [installedKib] = run('du', ['-sk', '--apparent-size', '--exclude=DEBIAN', folder]).split(
     '\t',
   );
-  writeFileSync(join(debian, 'control'), renderControl(architecture, installedKib));
+  writeFileSync(join(debian, 'control'), renderControl(architecture, installedKib, maintainer));
   writeFileSync(join(debian, 'conffiles'), CONFFILES.map((path) => `${path}\n`).join(''));
   cpSync(join(data, 'triggers'), join(debian, 'triggers'));
   for (const name of SCRIPTS) cpSync(join(data, name), join(debian, name));

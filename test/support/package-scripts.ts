@@ -34,7 +34,11 @@ interface Scripts {
   wheelComponents(folder: string): readonly Component[];
   renderLicences(components: readonly Component[]): string;
   readonly debianVersion: string;
-  renderControl(architecture: string, installedKib: string): string;
+  findMaintainer(
+    given: string | undefined,
+    env: Readonly<Record<string, string | undefined>>,
+  ): string;
+  renderControl(architecture: string, installedKib: string, maintainer: string): string;
   packedManifest(architectures: readonly string[]): Readonly<Record<string, unknown>>;
   stagePackage(
     folder: string,

@@ -16,9 +16,9 @@ import { GLOBAL_OPTIONS } from '../../../src/cli/global-options.ts';
 import { COMMANDS, findCommand } from '../../../src/cli/registry.ts';
 import { loadScript, repository } from '../../support/package-scripts.ts';
 
-const { debianVersion, renderControl } = await loadScript<'debianVersion' | 'renderControl'>(
-  'debian-control.mjs',
-);
+const { debianVersion, findMaintainer, renderControl } = await loadScript<
+  'debianVersion' | 'findMaintainer' | 'renderControl'
+>('debian-control.mjs');
 const data = join(repository, 'scripts/package/debian');
 const units = readdirSync(join(data, 'units'));
 const read = (name: string) => readFileSync(join(data, name), 'utf8');
@@ -126,7 +126,7 @@ describe('the version of the Debian package', () => {
     spawnSync('dpkg', ['--compare-versions', one, 'gt', other]).status === 0;
 
   it('is newer than any of upstream', () => {
-    expect(renderControl('amd64', '1')).toContain(`\nVersion: ${debianVersion}\n`);
+    expect(renderControl('amd64', '1', 'A <a@b>')).toContain(`\nVersion: ${debianVersion}\n`);
     expect(debianVersion).toMatch(/^1:\d+\.\d+\.\d+/);
     expect(isNewer(debianVersion, '1.4.0+1.20.0+1')).toBe(true);
     expect(isNewer(debianVersion.slice(2), '1.4.0+1.20.0+1')).toBe(false);
@@ -140,6 +140,33 @@ describe('the version of the Debian package', () => {
       expect(isNewer(last, '999.0+1')).toBe(true);
       expect(isNewer('1:0.0.1', last)).toBe(true);
     }
+  });
+});
+
+describe('the maintainer of the Debian package', () => {
+  it.each<[string, string | undefined, Record<string, string>]>([
+    ['Jo Doe <jo@doe.example>', undefined, { DEBFULLNAME: 'Jo Doe', DEBEMAIL: 'jo@doe.example' }],
+    ['Jo Doe <jo@doe.example>', undefined, { DEBEMAIL: 'Jo Doe <jo@doe.example>' }],
+    ['J <jo@doe.example>', undefined, { DEBFULLNAME: 'J', DEBEMAIL: 'Jo Doe <jo@doe.example>' }],
+    ['Me <me@here.example>', 'Me <me@here.example>', { DEBEMAIL: 'jo@doe.example' }],
+  ])('is %s', (expected, given, env) => {
+    expect(findMaintainer(given, env)).toBe(expected);
+    expect(renderControl('arm64', '1', expected)).toContain(`\nMaintainer: ${expected}\n`);
+  });
+
+  it('is nobody who could be written to, unless somebody says who he is', () => {
+    for (const env of [{}, { DEBFULLNAME: 'Jo Doe' }]) {
+      expect(findMaintainer(undefined, env)).toMatch(/^[^<]+ <[^@]+@[^@]+\.invalid>$/);
+    }
+  });
+
+  it.each(['', 'Jo', 'jo@doe.example', 'Jo <jo>', 'Jo <a@b>\nDepends: x', 'A, B <a@b>'])(
+    'is not %j',
+    (text) => expect(() => findMaintainer(text, {})).toThrow('is no maintainer'),
+  );
+
+  it('has a name', () => {
+    expect(() => findMaintainer(undefined, { DEBEMAIL: 'jo@doe.example' })).toThrow(/DEBFULLNAME/);
   });
 });
 
