@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // `npm run package:arm64`: the packages for arm64, cross-compiled, and everything compiled in them
-// loaded under emulation (qemu-user) by the Nodes that it is for. The npm package then serves both
-// processors. The BPF reader is not cross-compiled: the collector reads procfs there.
+// loaded under emulation (qemu-user) by the Nodes that it is for; its filter of system calls is
+// tried as well. The npm package then serves both processors. The BPF reader is not cross-compiled:
+// the collector reads procfs there.
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { abiOf, fetchNode, nodes } from './package/node.mjs';
-import { packageFolder, requirePackages, root, say } from './package/work.mjs';
+import { packageFolder, requirePackages, root, run, say } from './package/work.mjs';
 
 /** The cross-compiler brings the C and C++ libraries of arm64. */
 const EMULATOR = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
@@ -38,12 +40,24 @@ addon.capabilities instanceof Function
   ? console.log(process.arch, Object.keys(addon).length, JSON.stringify(addon.capabilities()))
   : console.log('no capabilities');`;
 
+/** The filter of system calls is another one there; the emulator itself takes none. */
+function testFilter() {
+  const program = join(packageFolder, 'seccomp_test-arm64');
+  const sources = ['test/native/seccomp_test.cc', 'native/core/confine/seccomp.cc'];
+  const sys = readdirSync(join(root, 'native/core/sys')).filter((name) => name.endsWith('.cc'));
+  sources.push(...sys.map((name) => `native/core/sys/${name}`));
+  const flags = ['-std=c++20', '-O1', '-D_GNU_SOURCE', '-pthread', '-Inative', '-Itest'];
+  run('aarch64-linux-gnu-g++', [...flags, ...sources, '-o', program]);
+  expect('filter of system calls', [program], /^(ok \w+\n)+$/);
+}
+
 requirePackages({ 'qemu-aarch64-static': 'qemu-user-static' });
 make('package-npm.mjs', ['--arch', 'x64,arm64']);
 make('package-deb.mjs', ['--arch', 'arm64']);
 const staged = join(packageFolder, 'npm');
 const prebuilt = join(staged, 'prebuilt', 'linux-arm64');
 expect('keeper', [join(prebuilt, 'slapos-supervisord'), '--version'], /protocol \d+/);
+testFilter();
 for (const version of Object.keys(nodes.integrity.arm64)) {
   const folder = fetchNode('arm64', version);
   const node = join(folder, 'bin', 'node');
