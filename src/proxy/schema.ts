@@ -28,29 +28,35 @@ export const PROXY_TABLES = [
 export type ProxyTable = (typeof PROXY_TABLES)[number];
 
 /**
- * The statements that create the tables of version 17, unless they exist.
+ * The statements that create the tables, unless they exist.
  * @param defaultComputerId becomes the default of every column that names a computer.
  */
-export function renderSchema(defaultComputerId: string): string {
+export function renderSchema(
+  defaultComputerId: string,
+  version: SchemaVersion = SCHEMA_VERSION,
+): string {
+  const name = (table: ProxyTable): string => tableName(table, version);
+  const isNew = version === 18;
+  const requester = "requester_id VARCHAR(255) NOT NULL DEFAULT ''";
   const computer = `VARCHAR(255) DEFAULT '${defaultComputerId.replaceAll("'", "''")}'`;
   return `
-CREATE TABLE IF NOT EXISTS ${tableName('config')} (
+CREATE TABLE IF NOT EXISTS ${name('config')} (
   name TEXT PRIMARY KEY,
   value TEXT
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ${tableName('software')} (
+CREATE TABLE IF NOT EXISTS ${name('software')} (
   url VARCHAR(255),
   computer_reference ${computer},
   requested_state VARCHAR(255) DEFAULT 'available',
   PRIMARY KEY (url, computer_reference)
 );
-CREATE TABLE IF NOT EXISTS ${tableName('computer')} (
+CREATE TABLE IF NOT EXISTS ${name('computer')} (
   reference ${computer},
   address VARCHAR(255),
   netmask VARCHAR(255),
   PRIMARY KEY (reference)
 );
-CREATE TABLE IF NOT EXISTS ${tableName('partition')} (
+CREATE TABLE IF NOT EXISTS ${name('partition')} (
   reference VARCHAR(255),
   computer_reference ${computer},
   slap_state VARCHAR(255) DEFAULT 'free',
@@ -62,24 +68,24 @@ CREATE TABLE IF NOT EXISTS ${tableName('partition')} (
   partition_reference VARCHAR(255),
   requested_by VARCHAR(255) NOT NULL DEFAULT '',
   requested_state VARCHAR(255) NOT NULL DEFAULT 'started',
-  timestamp REAL,
+  timestamp REAL,${isNew ? `\n  ${requester},` : ''}
   PRIMARY KEY (reference, computer_reference)
 );
-CREATE TABLE IF NOT EXISTS ${tableName('slave')} (
+CREATE TABLE IF NOT EXISTS ${name('slave')} (
   reference VARCHAR(255),
   computer_reference ${computer},
   connection_xml TEXT,
   hosted_by VARCHAR(255),
-  asked_by VARCHAR(255)
+  ${isNew ? requester : 'asked_by VARCHAR(255)'}
 );
-CREATE TABLE IF NOT EXISTS ${tableName('partition_network')} (
+CREATE TABLE IF NOT EXISTS ${name('partition_network')} (
   partition_reference VARCHAR(255),
   computer_reference ${computer},
   reference VARCHAR(255),
   address VARCHAR(255),
   netmask VARCHAR(255)
 );
-CREATE TABLE IF NOT EXISTS ${tableName('forwarded_partition_request')} (
+CREATE TABLE IF NOT EXISTS ${name('forwarded_partition_request')} (
   partition_reference VARCHAR(255),
   master_url VARCHAR(255),
   PRIMARY KEY (partition_reference, master_url)

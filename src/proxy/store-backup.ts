@@ -84,7 +84,7 @@ export function restoreStore(
 }
 
 /** Works on a file in a private folder beside another one, which goes with all that is in it. */
-async function withCopy<T>(path: string, work: (copy: string) => Promise<T>): Promise<T> {
+export async function withCopy<T>(path: string, work: (copy: string) => Promise<T>): Promise<T> {
   let folder: string;
   try {
     folder = mkdtempSync(`${path}.`);
@@ -126,7 +126,7 @@ function settle(copy: string, origin: string, hint = DATABASE_HINT): BackupFacts
 }
 
 /** Gives the finished copy its name; never over another file. */
-function publish(temporary: string, target: string): void {
+export function publish(temporary: string, target: string): void {
   try {
     sync(temporary);
     linkSync(temporary, target);
@@ -146,7 +146,7 @@ function sync(path: string): void {
 }
 
 async function readBackup(backup: string, temporary: string): Promise<void> {
-  if (isDatabase(backup)) {
+  if (isSqliteFile(backup)) {
     const source = new Sqlite(backup, { readonly: true, fileMustExist: true });
     await source.backup(temporary).finally(() => source.close());
     return;
@@ -159,7 +159,7 @@ async function readBackup(backup: string, temporary: string): Promise<void> {
   }
 }
 
-function isDatabase(path: string): boolean {
+export function isSqliteFile(path: string): boolean {
   const file = openSync(path, 'r');
   try {
     const head = Buffer.alloc(SQLITE_HEADER.length);

@@ -33,6 +33,49 @@ export const PROXY_COMMANDS: readonly CommandSpec[] = [
     rootCheck: 'never',
   },
   {
+    words: 'proxy migrate',
+    group: 'other',
+    load: () => import('./migrate.ts'),
+    summary: 'move the local Master to or from a PostgreSQL server',
+    description:
+      'Copies everything in one transaction, reads it back and compares it; the source stays as it is. No proxy may run on either of the two.',
+    examples: [
+      'slapos proxy migrate --to postgres://slapos@db.example.com/slapos',
+      'slapos proxy migrate --from postgres://slapos@db.example.com/slapos --to /srv/slapgrid/slapproxy.db',
+    ],
+    options: [
+      CFG_OPTION,
+      {
+        flags: ['--to'],
+        name: 'to',
+        arity: 'value',
+        metavar: 'URI',
+        help: 'file or postgres:// address that gets the content',
+      },
+      {
+        flags: ['--from'],
+        name: 'from',
+        arity: 'value',
+        metavar: 'URI',
+        help: 'file or postgres:// address to read (database_uri)',
+      },
+      {
+        flags: ['--force'],
+        name: 'force',
+        arity: 'flag',
+        help: 'replace what the target holds; it is kept as SQL text',
+      },
+      {
+        flags: ['-n', '--dry-run'],
+        name: 'dry_run',
+        arity: 'flag',
+        help: 'only look at both, and tell what does not fit',
+      },
+    ],
+    configFamily: 'node',
+    rootCheck: 'never',
+  },
+  {
     words: 'proxy restore',
     group: 'other',
     load: () => import('./restore.ts'),

@@ -190,6 +190,7 @@ describe('the registry', () => {
     'node doctor',
     'node top',
     'proxy backup',
+    'proxy migrate',
     'proxy restore',
   ];
 

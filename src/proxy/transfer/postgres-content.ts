@@ -1,0 +1,219 @@
+/** The content of a PostgreSQL database, read and written as a whole within one transaction. */
+import { userInfo } from 'node:os';
+import { Client, type QueryResult } from 'pg';
+import { BusyError, isSlaposError, SlaposError } from '../../errors/slapos-error.ts';
+import { connectionOptions } from '../postgres/connection-options.ts';
+import { problemOf, StatementFailure, unknownOutcome } from '../postgres/failures.ts';
+import { dumpPostgres } from '../postgres/postgres-dump.ts';
+import {
+  noTables,
+  preparePostgresSchema,
+  type RunStatement,
+  readPostgresVersion,
+} from '../postgres/postgres-schema.ts';
+import { Statements } from '../postgres/postgres-tables.ts';
+import { type PostgresTarget, parsePostgresUri } from '../postgres/postgres-uri.ts';
+import { PROXY_TABLES, type ProxyTable, type SchemaVersion } from '../schema.ts';
+import { BATCH_ROWS, type Content, columnsOf, type Row, UNORDERED_TABLES } from './content.ts';
+
+const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
+/** What proxies do without tables being read from end to end, and within limits, is not for this. */
+const SETTINGS = `SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on;
+  SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`;
+
+/** One connection with one transaction, which is undone unless it is committed. */
+export class PostgresTransfer {
+  readonly place: string;
+  readonly #client: Client;
+  readonly #schema: string;
+  readonly #applicationName: string;
+
+  private constructor(client: Client, target: PostgresTarget, place: string) {
+    this.#client = client;
+    this.#schema = target.schema;
+    this.#applicationName = target.applicationName;
+    this.place = place;
+  }
+
+  /** @throws SlaposError SLAPOS_ERR_DATABASE */
+  static async begin(databaseUri: string, mode: 'read' | 'write'): Promise<PostgresTransfer> {
+    const target = parsePostgresUri(databaseUri, userInfo().username);
+    const { host, port, user, database, applicationName } = target;
+    const place = `${database} of ${user} at ${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const client = new Client({
+      ...connectionOptions(target),
+      application_name: `${applicationName} transfer`,
+      query_timeout: 0,
+    });
+    // A connection that breaks fails what is asked over it.
+    client.on('error', () => undefined);
+    const transfer = new PostgresTransfer(client, target, place);
+    try {
+      await transfer.#guarded(() => client.connect());
+      await transfer.run(mode === 'read' ? READ : WRITE);
+      await transfer.run(SETTINGS);
+      return transfer;
+    } catch (error) {
+      await transfer.close();
+      throw error;
+    }
+  }
+
+  /** @throws SlaposError SLAPOS_ERR_DATABASE */
+  readonly run: RunStatement = async (text, values) => {
+    return (await this.#query(text, values)).rows;
+  };
+
+  /** @throws SlaposError SLAPOS_ERR_BUSY while proxies are connected to the database. */
+  async refuseProxies(): Promise<void> {
+    const rows = await this.run(
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = $1 AND pid <> pg_backend_pid() ORDER BY pid`,
+      [this.#applicationName],
+    );
+    if (rows.length === 0) return;
+    const sessions = rows.map(({ pid }) => String(pid)).join(', ');
+    const message = `Database ${this.place} is in use by a proxy (sessions ${sessions}).`;
+    throw new BusyError('SLAPOS_ERR_BUSY', message, {
+      hint: 'Stop each `slapos proxy start` first; nothing was changed.',
+      context: { database: this.place },
+    });
+  }
+
+  /** What is there, null without tables. @throws SlaposError SLAPOS_ERR_DATABASE */
+  async find(): Promise<PostgresContent | null> {
+    const version = await readPostgresVersion(this.run, this.#schema, this.place);
+    return version === null ? null : new PostgresContent(this.run, this, version, this.#schema);
+  }
+
+  /** @throws SlaposError SLAPOS_ERR_DATABASE without tables. */
+  async expect(): Promise<PostgresContent> {
+    const content = await this.find();
+    if (content === null) throw noTables(this.#schema, this.place);
+    return content;
+  }
+
+  /** Makes tables unless there are some, and keeps everybody else from writing until the end. */
+  async prepare(): Promise<PostgresContent> {
+    await preparePostgresSchema(this.run, this.#schema, this.place);
+    await this.run(`LOCK TABLE ${this.#schema}.schema_version IN ACCESS EXCLUSIVE MODE`);
+    return this.expect();
+  }
+
+  /** Replaces everything. Numbers of rows begin at 1, and go on after the last one. */
+  async replace(content: Content): Promise<PostgresContent> {
+    const schema = this.#schema;
+    const names = PROXY_TABLES.map((table) => `${schema}.${table}`);
+    await this.run(`TRUNCATE ${names.join(', ')} RESTART IDENTITY`);
+    await this.run(`UPDATE ${schema}.schema_version SET slapproxy = $1`, [content.version]);
+    for (const table of PROXY_TABLES) {
+      let count = 0;
+      for await (const batch of content.readBatches(table)) {
+        await this.#insert(table, content.version, batch, count);
+        count += batch.length;
+      }
+      if (UNORDERED_TABLES.has(table)) continue;
+      await this.run(`ALTER TABLE ${schema}.${table} ALTER COLUMN id RESTART WITH ${count + 1}`);
+    }
+    for (const name of names) await this.run(`ANALYZE ${name}`);
+    return new PostgresContent(this.run, this, content.version, schema);
+  }
+
+  /** Writes the content as SQL text of slapproxy, and returns the path. */
+  async dump(folder: string): Promise<string> {
+    const { version } = await this.expect();
+    return dumpPostgres(this.run, new Statements(this.#schema, version), version, folder);
+  }
+
+  /** @throws SlaposError SLAPOS_ERR_DATABASE; when the connection breaks nobody knows. */
+  async commit(): Promise<void> {
+    try {
+      const { command } = await this.#client.query('COMMIT');
+      if (command === 'COMMIT') return;
+    } catch (cause) {
+      const failure = new StatementFailure(cause);
+      throw failure.isUndone ? this.#problem(failure) : unknownOutcome(failure, this.place);
+    }
+    throw new SlaposError('SLAPOS_ERR_DATABASE', `Database ${this.place}: it was not committed.`);
+  }
+
+  /** Undoes what was not committed. */
+  async close(): Promise<void> {
+    await this.#client.end().catch(() => undefined);
+  }
+
+  async #insert(table: ProxyTable, version: SchemaVersion, rows: readonly Row[], before: number) {
+    const columns = columnsOf(table, version);
+    const hasId = !UNORDERED_TABLES.has(table);
+    const types = columns.map((name) => (name === 'timestamp' ? 'float8' : 'text'));
+    const arrays = types.map((type, index) => `$${index + 1}::${type}[]`);
+    const names = columns.map((name) => `"${name}"`).join(', ');
+    const [target, source] = hasId
+      ? [`id, ${names}`, `position + ${before}, ${names}`]
+      : [names, names];
+    const text = `INSERT INTO ${this.#schema}.${table} (${target}) SELECT ${source}
+      FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS given (${names}, position)`;
+    await this.run(
+      text,
+      columns.map((_, index) => rows.map((row) => row[index] ?? null)),
+    );
+  }
+
+  async #query(text: string, values?: readonly unknown[]): Promise<QueryResult> {
+    return this.#guarded(() => {
+      return values === undefined ? this.#client.query(text) : this.#client.query(text, [...values]);
+    });
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      throw isSlaposError(cause) ? cause : this.#problem(new StatementFailure(cause));
+    }
+  }
+
+  /** What a proxy answers its clients with is no answer for an operator. */
+  #problem(failure: StatementFailure): SlaposError {
+    const problem = problemOf(failure, this.place);
+    if (isSlaposError(problem)) return problem;
+    const message = `Database ${this.place}: ${failure.message}`;
+    return new SlaposError('SLAPOS_ERR_DATABASE', message, { cause: failure.cause });
+  }
+}
+
+export class PostgresContent implements Content {
+  readonly place: string;
+  readonly version: SchemaVersion;
+  readonly #run: RunStatement;
+  readonly #schema: string;
+
+  constructor(
+    run: RunStatement,
+    { place }: { readonly place: string },
+    version: SchemaVersion,
+    schema: string,
+  ) {
+    this.#run = run;
+    this.place = place;
+    this.version = version;
+    this.#schema = schema;
+  }
+
+  async *readBatches(table: ProxyTable): AsyncGenerator<readonly Row[]> {
+    const columns = columnsOf(table, this.version);
+    const names = columns.map((name) => `"${name}"`).join(', ');
+    const order = UNORDERED_TABLES.has(table) ? names : 'id';
+    await this.#run(
+      `DECLARE rows_of_${table} CURSOR FOR
+        SELECT ${names} FROM ${this.#schema}.${table} ORDER BY ${order}`,
+    );
+    for (;;) {
+      const found = await this.#run(`FETCH ${BATCH_ROWS} FROM rows_of_${table}`);
+      if (found.length > 0) yield found.map((row) => columns.map((name) => row[name])) as Row[];
+      if (found.length < BATCH_ROWS) break;
+    }
+    await this.#run(`CLOSE rows_of_${table}`);
+  }
+}
