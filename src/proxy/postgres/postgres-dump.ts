@@ -26,7 +26,7 @@ export async function dumpPostgres(
 ): Promise<string> {
   const database = new Sqlite(':memory:');
   try {
-    database.exec(renderSchema('') + renderIndexes(slapVersion));
+    database.exec(renderSchema('', slapVersion) + renderIndexes(slapVersion));
     for (const table of PROXY_TABLES) {
       await copyTable(run, names[table], database, table, slapVersion);
     }

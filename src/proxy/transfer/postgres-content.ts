@@ -162,7 +162,9 @@ export class PostgresTransfer {
 
   async #query(text: string, values?: readonly unknown[]): Promise<QueryResult> {
     return this.#guarded(() => {
-      return values === undefined ? this.#client.query(text) : this.#client.query(text, [...values]);
+      return values === undefined
+        ? this.#client.query(text)
+        : this.#client.query(text, [...values]);
     });
   }
 

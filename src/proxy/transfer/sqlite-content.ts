@@ -1,8 +1,8 @@
 /** The content of an SQLite database, read and written as a whole. */
 import Sqlite, { type Database } from 'better-sqlite3';
 import {
-  type ProxyTable,
   PROXY_TABLES,
+  type ProxyTable,
   renderIndexes,
   renderSchema,
   type SchemaVersion,
@@ -56,7 +56,7 @@ export class SqliteContent implements Content {
     const problems: Array<readonly [string, string]> = [];
     const row = columns.map((column, index): Value => {
       const value = raw[index] as Value | Buffer;
-      if (!(value instanceof Buffer)) return value;
+      if (!Buffer.isBuffer(value)) return value;
       const isText = raw[columns.length + index] === 'text';
       const text = isText ? decodeText(value) : undefined;
       if (text === undefined) problems.push([column, isText ? 'is not UTF-8' : 'holds a blob']);
