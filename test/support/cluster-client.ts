@@ -16,7 +16,7 @@ export const SOFTWARE = 'https://example.com/owned.cfg';
 export const HOST_SOFTWARE = 'https://example.com/host.cfg';
 /** How long a proxy and its database may be away. */
 const PATIENCE_MS = 60_000;
-const RETRY_MS = 15;
+const RETRY_MS = 30;
 
 /** What a client was told last about an instance. */
 export interface Told {

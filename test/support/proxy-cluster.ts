@@ -54,8 +54,8 @@ export class ProxyMember {
   readonly #port: number;
   #child: ChildProcess | undefined;
   #starting: Promise<void> | undefined;
-  /** How often one was started. */
-  starts = 0;
+  /** Whether it took connections when it was looked at last, and nobody ended it since. */
+  isUp = false;
 
   constructor(config: string, log: string, port: number) {
     this.#config = config;
@@ -79,6 +79,7 @@ export class ProxyMember {
   /** Sends a signal and waits for the end, if it runs. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child;
+    this.isUp = false;
     if (child === undefined || hasEnded(child)) return;
     const exit = once(child, 'exit');
     child.kill(signal);
@@ -95,6 +96,7 @@ export class ProxyMember {
       }
       await delay(POLL_MS);
     }
+    this.isUp = true;
   }
 
   #spawn(): void {
@@ -106,7 +108,6 @@ export class ProxyMember {
       stdio: ['ignore', log, log],
       env,
     });
-    this.starts += 1;
     closeSync(log);
   }
 

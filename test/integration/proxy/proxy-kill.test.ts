@@ -29,3 +29,9 @@ requires('netns')('kill -9 under load', () => {
     await run('sqlite', 5);
   });
 });
+
+requires('netns', 'postgres')('kill -9 under load', () => {
+  it('of three proxies and of PostgreSQL loses nothing either', { timeout: 180_000 }, async () => {
+    await run('postgres', 8);
+  });
+});
