@@ -1,18 +1,28 @@
 /** `proxy restore`: the content of a backup becomes that of the database of the proxy. */
 import { resolve } from 'node:path';
+import { isPostgresUri, locateDatabase, locateState } from '../../proxy/database-uri.ts';
 import { parseProxyOptions } from '../../proxy/options.ts';
 import { restoreStore } from '../../proxy/store-backup.ts';
-import type { CommandHandler } from '../command.ts';
+import type { CommandContext, CommandHandler } from '../command.ts';
 
-export const run: CommandHandler = async ({ config, options, cwd, positionals, output, log }) => {
-  const { databaseUri, computerId } = parseProxyOptions(config, options);
-  const database = resolve(cwd, databaseUri);
+export const run: CommandHandler = async (context) => {
+  const { cwd, positionals, output } = context;
   const backup = resolve(cwd, positionals[0] ?? '');
-  const restored = await restoreStore(database, backup, computerId, log);
-  const facts = `schema version ${restored.schemaVersion}, ${restored.partitionCount} partitions`;
-  output.write(`Restored ${database} from ${backup}: ${facts}.\n`);
-  if (restored.former !== undefined) {
-    output.write(`The former content is in ${restored.former}\n`);
-  }
+  const { place, schemaVersion, partitionCount, former } = await restore(backup, context);
+  const facts = `schema version ${schemaVersion}, ${partitionCount} partitions`;
+  output.write(`Restored ${place} from ${backup}: ${facts}.\n`);
+  if (former !== undefined) output.write(`The former content is in ${former}\n`);
   return 0;
 };
+
+async function restore(backup: string, { config, options, cwd, env, log }: CommandContext) {
+  const proxy = parseProxyOptions(config, options);
+  const { computerId: defaultComputerId, databaseUri } = proxy;
+  const place = locateDatabase(cwd, databaseUri);
+  if (!isPostgresUri(place)) {
+    return { place, ...(await restoreStore(place, backup, defaultComputerId, log)) };
+  }
+  const { restoreServer } = await import('../../proxy/transfer/server-backup.ts');
+  const stateFolder = locateState(cwd, proxy, env);
+  return restoreServer(place, backup, { defaultComputerId, stateFolder, log });
+}

@@ -1,0 +1,104 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '../../src/log/logger.ts';
+import { openStore } from '../../src/proxy/store-open.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { requires } from '../support/requires.ts';
+import { runSlapos } from '../support/run-slapos.ts';
+
+let server: PostgresServer;
+let folder: string;
+let address: string;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  address = await server.createDatabase();
+  folder = mkdtempSync(join(tmpdir(), 'slapos-migrate-'));
+  const lines = ['[slapproxy]', 'computer_id = COMP-1', 'database_uri = proxy.db', ''];
+  writeFileSync(join(folder, 'file.cfg'), lines.join('\n'));
+  writeFileSync(
+    join(folder, 'server.cfg'),
+    lines.join('\n').replace('proxy.db', address.replaceAll('%', '%%')),
+  );
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const run = (config: string, ...words: string[]) => {
+  return runSlapos([...words.slice(0, 2), '--cfg', join(folder, config), ...words.slice(2)], {
+    cwd: folder,
+  });
+};
+
+async function write(database: string, ...references: readonly string[]): Promise<void> {
+  const store = await openStore(database, 'COMP-1', silentLogger, folder);
+  for (const reference of references) {
+    await store.write((tables) => tables.insertPartition({ reference, computerReference: 'C' }));
+  }
+  await store.close();
+}
+
+async function read(database: string): Promise<string[]> {
+  const store = await openStore(database, 'COMP-1', silentLogger, folder);
+  const rows = await store.read((tables) => tables.listPartitions(null));
+  await store.close();
+  return rows.map(({ reference }) => reference);
+}
+
+requires('postgres')('slapos proxy', () => {
+  test('migrate goes there and back, and never shows the password', async () => {
+    const file = join(folder, 'proxy.db');
+    await write(file, 'b', 'a');
+    const dry = await run('file.cfg', 'proxy', 'migrate', '--to', address, '--dry-run');
+    expect(dry.stdout).toMatch(/^ {2}partition +2$/m);
+    expect(dry.stdout).toMatch(/Nothing was changed\.\n$/);
+    const there = await run('file.cfg', 'proxy', 'migrate', '--to', address);
+    expect(there).toMatchObject({ status: 0, stderr: '' });
+    expect(there.stdout).toMatch(
+      /^From .*proxy\.db \(schema version 17\) to test\d+ of slapos at 127/,
+    );
+    expect(there.stdout).toContain('database_uri = postgres://slapos:***@127.0.0.1:');
+    expect(await read(address)).toEqual(['b', 'a']);
+    const again = await run('file.cfg', 'proxy', 'migrate', '--to', address);
+    expect(again.status).toBe(1);
+    expect(again.stderr).toContain('is not empty: it holds 2 rows');
+    const back = await run('server.cfg', 'proxy', 'migrate', '--to', 'back.db');
+    expect(back.status).toBe(0);
+    expect(await read(join(folder, 'back.db'))).toEqual(['b', 'a']);
+    const all = [dry, there, again, back].map(({ stdout, stderr }) => stdout + stderr).join('');
+    expect(all).not.toContain(new URL(address).password);
+  });
+
+  test('migrate without a target, or from a file to a file, ends with 2', async () => {
+    expect(await run('file.cfg', 'proxy', 'migrate')).toMatchObject({ status: 2 });
+    const files = await run('file.cfg', 'proxy', 'migrate', '--to', 'other.db');
+    expect(files).toMatchObject({ status: 2 });
+    expect(files.stderr).toContain('Neither of the two is a PostgreSQL server.');
+  });
+
+  test('backup and restore work with a server, and with what the other kind wrote', async () => {
+    const copy = join(folder, 'copy.db');
+    await write(address, 'b', 'a');
+    const store = await openStore(address, 'COMP-1', silentLogger, folder);
+    const saved = await run('server.cfg', 'proxy', 'backup', copy);
+    expect(saved.stdout).toMatch(
+      /^Saved test\d+ of slapos at .* to .*copy\.db: .* 2 partitions\.\n$/,
+    );
+    expect(statSync(copy).mode & 0o777).toBe(0o600);
+    expect((await run('server.cfg', 'proxy', 'backup', copy)).stderr).toContain('EEXIST');
+    const busy = await run('server.cfg', 'proxy', 'restore', copy);
+    expect(busy).toMatchObject({ status: 10 });
+    await store.close();
+    await write(address, 'later');
+    const restored = await run('server.cfg', 'proxy', 'restore', copy);
+    expect(restored.stdout).toMatch(/ 2 partitions\.\nThe former content is in .*\.sql\n$/);
+    expect(await read(address)).toEqual(['b', 'a']);
+    const former = /is in (.*)\n/.exec(restored.stdout)?.[1] ?? '';
+    expect(existsSync(former)).toBe(true);
+    expect((await run('file.cfg', 'proxy', 'restore', former)).status).toBe(0);
+    expect(await read(join(folder, 'proxy.db'))).toEqual(['b', 'a', 'later']);
+  });
+});
