@@ -31,7 +31,7 @@ export default defineConfig({
               'rpc-methods',
               'slap-endpoints',
             ].map((name) => `test/contract/${name}.unit.test.ts`),
-            ...['bad-requests', 'endpoints', 'hateoas', 'multimaster', 'peer-check', 'refused-requests']
+            ...['bad-requests', 'endpoints', 'hateoas', 'multimaster', 'refused-requests']
               .concat(['request', 'rpc', 'rpc-refusals', 'show', 'software-root', 'status'])
               .map((name) => `test/unit/proxy/${name}.test.ts`),
             'test/postgres/**/*.test.ts',

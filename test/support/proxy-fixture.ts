@@ -8,7 +8,7 @@ import { encodeMarshal } from '../../src/slap/marshal.ts';
 import type { MarshalValue } from '../../src/slap/marshal-value.ts';
 import type { InstanceRequest } from '../../src/slap/master.ts';
 import { createSlapClient } from '../../src/slap/slap-client.ts';
-import { openTestStore } from './test-store.ts';
+import { openTestStore, retireStore } from './test-store.ts';
 
 export const SOFTWARE = 'https://example.com/software.cfg';
 
@@ -34,6 +34,7 @@ export async function startProxy(options: Partial<ProxyServerOptions> = {}) {
     async close() {
       await master.close();
       await server.close();
+      await retireStore(database);
       rmSync(folder, { recursive: true });
     },
   };

@@ -7,16 +7,34 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Client } from 'pg';
 import { silentLogger } from '../../src/log/logger.ts';
+import { PROXY_TABLES } from '../../src/proxy/schema.ts';
 import { renderSqlDump } from '../../src/proxy/sql-dump.ts';
 import { openStore } from '../../src/proxy/store-open.ts';
 
 export const isOnPostgres = process.env['SLAPOS_TEST_STORE'] === 'postgres';
 
+/** Emptied places: to make tables takes longer than most tests. */
+const retired: string[] = [];
+
 /** A place for a new store: the value of `database_uri`. */
 export function placeStore(folder: string): string {
   if (!isOnPostgres) return join(folder, 'proxy.db');
   const base = process.env['SLAPOS_TEST_POSTGRES'] ?? '';
-  return `${base}?schema=t_${randomBytes(8).toString('hex')}`;
+  return retired.pop() ?? `${base}?schema=t_${randomBytes(8).toString('hex')}`;
+}
+
+/** Empties the store of a test that has closed it, for the next one. */
+export async function retireStore(database: string): Promise<void> {
+  if (!isOnPostgres) return;
+  const [address = '', schema = ''] = database.split('?schema=');
+  const client = new Client({ connectionString: address });
+  await client.connect();
+  try {
+    await client.query(PROXY_TABLES.map((table) => `DELETE FROM ${schema}.${table};`).join(' '));
+    retired.push(database);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Opens the store of a folder of the test, which what is kept beside it is written to. */

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { listReports } from '../../../src/proxy/status.ts';
-import { openSqliteStore } from '../../../src/proxy/store-sqlite.ts';
+import { openStore } from '../../../src/proxy/store-open.ts';
 import { decodeMarshal } from '../../../src/slap/unmarshal.ts';
 import {
   computerDocument,
@@ -167,7 +167,7 @@ test('the same report again within a minute leaves the document as it is', async
 
 test('reports outlive the proxy', async () => {
   await post('startedComputerPartition', PARTITION);
-  const again = openSqliteStore(proxy.database, 'COMP-1', silentLogger);
+  const again = await openStore(proxy.database, 'COMP-1', silentLogger);
   const reports = await again.read((tables) => listReports(tables));
   await again.close();
   expect(reports).toContainEqual({
