@@ -1,6 +1,7 @@
 /** `config show`: the configuration in effect, or the file as it is. */
 import type { Config } from '../../config/config.ts';
 import { type EffectiveValue, listEffectiveValues } from '../../config/effective.ts';
+import { redactDatabaseUri } from '../../proxy/database-uri.ts';
 import type { CommandContext } from '../command.ts';
 
 /** A JSON object that keeps the order of its keys, whatever they look like. */
@@ -84,11 +85,16 @@ export function renderEffectiveJson(config: Config, values: readonly EffectiveVa
   return `${encodeObject(parts, '')}\n`;
 }
 
+/** The file has it, and `--raw` shows the file. */
+function withoutPassword(value: EffectiveValue): EffectiveValue {
+  return value.value === undefined ? value : { ...value, value: redactDatabaseUri(value.value) };
+}
+
 function renderChosen(context: CommandContext): string {
   const { config, options } = context;
   const isJson = options['json'] === true;
   if (options['raw'] === true) return isJson ? renderRawJson(config) : renderRawText(config);
-  const values = listEffectiveValues(config);
+  const values = listEffectiveValues(config).map(withoutPassword);
   return isJson ? renderEffectiveJson(config, values) : renderEffectiveText(config.path, values);
 }
 
