@@ -6,11 +6,13 @@
 
 #include "binding/async.h"
 #include "binding/register.h"
+#include "binding/thread_task.h"
 #include "core/file/beneath.h"
 #include "core/file/command_look.h"
 #include "core/file/folder.h"
 #include "core/file/lock.h"
 #include "core/file/remove.h"
+#include "core/file/remove_owned.h"
 #include "core/file/replacement.h"
 
 namespace slapos::binding {
@@ -145,6 +147,18 @@ Napi::Value Empty(const Napi::CallbackInfo& info) {
   return AsyncTask<Nothing>::Run(info.Env(), work, Undefined);
 }
 
+// On a thread of its own: what users leave may be large.
+Napi::Value RemoveOwnedIn(const Napi::CallbackInfo& info) {
+  Napi::Object object = RequestObject(info);
+  std::string folder = StringField(object, "folder");
+  auto uid = static_cast<uid_t>(IntField(object, "uid"));
+  return ThreadTask<size_t>::Run(
+      info.Env(), "removeOwned", [=](int) { return RemoveOwned(folder, uid); },
+      [](Napi::Env env, size_t& removed) {
+        return Napi::Number::New(env, static_cast<double>(removed));
+      });
+}
+
 using Looks = std::vector<CommandLook>;
 
 Napi::Value ToLooks(Napi::Env env, Looks& looks) {
@@ -195,6 +209,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("mkdirBeneath", Napi::Function::New(env, Mkdir, "mkdirBeneath"));
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
   exports.Set("emptyBeneath", Napi::Function::New(env, Empty, "emptyBeneath"));
+  exports.Set("removeOwned", Napi::Function::New(env, RemoveOwnedIn, "removeOwned"));
   exports.Set("lookAtCommands", Napi::Function::New(env, LookAtCommands, "lookAtCommands"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
 }

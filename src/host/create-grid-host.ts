@@ -3,6 +3,7 @@ import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BusyError, errorCode, HostError, SlaposError } from '../errors/slapos-error.ts';
 import { killNotedChild } from './child-note.ts';
+import { endUserProcesses, removeUserTraces } from './end-user.ts';
 import { toFileStatus } from './file.ts';
 import { type GridHost, partitionNoteFile } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
@@ -28,6 +29,8 @@ export function createGridHost(): GridHost {
     freeBytes,
     lockPartition,
     endProcessesOf: (user, mark) => endProcessesOf(user, mark),
+    endUserProcesses: (user) => endUserProcesses(user),
+    removeUserTraces: (user) => removeUserTraces(user),
     ownerOf: (folder) => findFolderOwner(folder, directory),
   };
 }

@@ -1,5 +1,6 @@
 /** The port through which the grid commands touch the machine; tests may give another one. */
 import type { HostError } from '../errors/slapos-error.ts';
+import type { UserEnd } from './end-user.ts';
 import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
 import type { CommandMark } from './leftovers.ts';
@@ -136,6 +137,13 @@ export interface GridHost {
    * @returns how many bore it.
    */
   endProcessesOf(user: UserIdentity, mark: CommandMark): Promise<number>;
+  /**
+   * Kills all processes of a user and waits for their end.
+   * @throws NativeFailure for root and for the user of this process.
+   */
+  endUserProcesses(user: UserIdentity): Promise<UserEnd>;
+  /** Removes what a user without processes left in folders that all share, and tells what. */
+  removeUserTraces(user: UserIdentity): Promise<readonly string[]>;
   /**
    * Takes the lock of one partition; waits for other slapos processes.
    * A command that a killed process left running there, by {@link partitionNoteFile}, is killed first.

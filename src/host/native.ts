@@ -188,6 +188,17 @@ export interface NativeAddon
     readonly isGroup: boolean;
   }): boolean;
 
+  /**
+   * Kills every process whose real user is `uid`, also those that fork without end, and waits for
+   * their end. Refuses uid 0 and the caller's own.
+   * @returns how many there were, and how many are left after `timeoutMs`
+   */
+  procEndUser(request: {
+    readonly uid: number;
+    readonly timeoutMs: number;
+  }): Promise<{ readonly found: number; readonly left: number }>;
+  /** Removes the System V IPC objects that a user owns or made, and tells how many. */
+  ipcRemove(request: { readonly uid: number }): Promise<number>;
   /** Samples processes; see `src/host/proc.ts` for the record layout. */
   procSample(request: {
     readonly uids?: readonly number[];
@@ -275,6 +286,11 @@ export interface NativeAddon
     readonly path: string;
     readonly kept: readonly string[];
   }): Promise<void>;
+  /**
+   * Removes the entries of a folder that belong to a user, with all that they hold, and tells how
+   * many; 0 where there is no such folder. None of the user's processes may run.
+   */
+  removeOwned(request: { readonly folder: string; readonly uid: number }): Promise<number>;
 }
 
 export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
@@ -291,6 +307,8 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'spawn',
   'spawnSignal',
   'procSample',
+  'procEndUser',
+  'ipcRemove',
   'diskUsage',
   'diskLinkedUsage',
   'diskQuota',
@@ -304,6 +322,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'mkdirBeneath',
   'removeBeneath',
   'emptyBeneath',
+  'removeOwned',
   'lookAtCommands',
   'logOpen',
   'logOpenMany',

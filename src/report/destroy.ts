@@ -2,9 +2,10 @@
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
+import type { UserIdentity } from '../host/user.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
 import { notifyStopped } from '../instance/notify.ts';
-import type { Partition } from '../instance/partition.ts';
+import { type Partition, partitionPath } from '../instance/partition.ts';
 import { decideRetention } from '../instance/retention.ts';
 import { removeServiceFiles, removeServiceGroup } from '../instance/service-files.ts';
 import type { ServiceSupervisor } from '../instance/service-supervisor.ts';
@@ -44,6 +45,7 @@ export async function destroyPartition(
   }
   if (isRetainedStill) return false;
   await runDestroyScript(context, partition);
+  await leaveNothing(context, partition);
   // Before the partition loses what it says of its rules.
   await context.firewall?.remove(context, partition);
   await emptyPartition(context, partition);
@@ -115,6 +117,43 @@ async function runDestroyScript(context: GridContext, partition: Partition): Pro
     'SLAPOS_ERR_PARTITION',
     `Failed to run destroy script of partition ${id}: ${failure}\n${output}`,
   );
+}
+
+/**
+ * The user of the partition is also that of the next instance in it, which must meet neither
+ * processes nor files of this one. Before the folder is emptied, so that nobody fills it again.
+ * @throws SlaposError when processes cannot be ended.
+ */
+async function leaveNothing(context: GridContext, { id, log, owner }: Partition): Promise<void> {
+  if (!(await isOwnUser(context, id, owner))) return;
+  const { found, left } = await context.host.endUserProcesses(owner);
+  if (left > 0) {
+    throw new SlaposError(
+      'SLAPOS_ERR_PARTITION',
+      `${left} process(es) of uid ${owner.uid} of partition ${id} cannot be ended: it is not freed.`,
+      { hint: 'They wait for a disk or a file server, state D in ps.' },
+    );
+  }
+  if (found > 0) log.info(`Ended ${found} process(es) that were not supervised.`);
+  const traces = await context.host.removeUserTraces(owner);
+  if (traces.length > 0) log.info(`Removed what the partition's user left: ${traces.join(', ')}.`);
+}
+
+/**
+ * Whether the user is the partition's alone, as `node format` makes them: then its home is the
+ * partition. Users of other kinds may have processes and files that are none of our business.
+ */
+async function isOwnUser(
+  { host, options: { instanceRoot } }: GridContext,
+  id: string,
+  owner: UserIdentity,
+): Promise<boolean> {
+  if (!host.isRoot || owner.home !== partitionPath(instanceRoot, id)) return false;
+  const folder = host.openFolder(instanceRoot);
+  for (const name of await folder.list('')) {
+    if (name !== id && (await folder.stat(name))?.uid === owner.uid) return false;
+  }
+  return true;
 }
 
 async function emptyPartition(context: GridContext, partition: Partition): Promise<void> {

@@ -79,6 +79,8 @@ export class MemoryMachine {
       freeBytes: async () => 1e12,
       lockPartition: async () => () => {},
       endProcessesOf: async () => 0,
+      endUserProcesses: async () => ({ found: 0, left: 0 }),
+      removeUserTraces: async () => [],
     };
     const { openFolder, ...others } = host;
     return { ...this.#gated('host', others), openFolder };

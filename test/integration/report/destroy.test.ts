@@ -1,10 +1,13 @@
 /** Passes of `node report`: partitions that the Master does not want any more. */
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -13,11 +16,17 @@ import type { Firewall } from '../../../src/grid/context.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import { masterUnavailable } from '../../support/fake-master.ts';
-import { createGridSite, type GridSite } from '../../support/grid-site.ts';
+import { createGridSite, type GridSite, partitionUid } from '../../support/grid-site.ts';
+import { writeToEtc } from '../../support/private-etc.ts';
 import { requires } from '../../support/requires.ts';
 
 const CONSUMPTION =
   '<consumption><movement><resource>CPU</resource><quantity>1.5</quantity><price>0.0</price><VAT></VAT></movement></consumption>';
+
+function isRunning(pid = 0): boolean {
+  const path = `/proc/${pid}/stat`;
+  return existsSync(path) && !/\) [ZX] /.test(readFileSync(path, 'utf8'));
+}
 
 requires('root', 'netns')('node report', () => {
   let site: GridSite;
@@ -56,6 +65,51 @@ requires('root', 'netns')('node report', () => {
     expect(site.log.lines).toEqual(
       expect.arrayContaining(['INFO 70001', `INFO ${site.path('slappart0')}`, 'INFO gone']),
     );
+  });
+
+  it('leaves no process and no file of the user for the next instance', async () => {
+    const home = site.path('slappart0');
+    const change = (text: string, uid: number, from: string, to: string) =>
+      text.replace(`:${uid}:${uid}::${from}:`, `:${uid}:${uid}::${to}:`);
+    const uid = partitionUid(0);
+    const passwd = readFileSync('/etc/passwd', 'utf8');
+    writeToEtc('passwd', change(passwd, uid, '/srv', home));
+    const left = '/tmp/of-the-instance-before';
+    const others = '/tmp/of-somebody-else';
+    mkdirSync(left);
+    writeFileSync(`${left}/secret`, '');
+    writeFileSync(others, '');
+    chownSync(left, uid, uid);
+    chownSync(others, partitionUid(1), partitionUid(1));
+    // It left its session and its parent: nobody supervises it.
+    const escaped = 'setsid /bin/sleep 1000 > /dev/null 2>&1 < /dev/null & echo $!';
+    const pid = Number(execFileSync('/bin/sh', ['-c', escaped], { uid, gid: uid, cwd: '/' }));
+    const neighbour = spawn('/bin/sleep', ['1000'], { uid: partitionUid(1), stdio: 'ignore' });
+    try {
+      destroyed();
+      expect(await pass()).toBe(0);
+      expect(isRunning(pid)).toBe(false);
+      expect(isRunning(neighbour.pid)).toBe(true);
+      expect([existsSync(left), existsSync(others)]).toEqual([false, true]);
+      expect(site.log.lines).toContain('INFO Ended 1 process(es) that were not supervised.');
+      expect(site.log.lines.join('\n')).toMatch(/user left: .*\d+ in \/tmp/);
+    } finally {
+      neighbour.kill('SIGKILL');
+      rmSync(others, { force: true });
+      writeToEtc('passwd', passwd);
+    }
+  });
+
+  it('lets processes be where the user is not the partition’s alone', async () => {
+    const uid = partitionUid(0);
+    const worker = spawn('/bin/sleep', ['1000'], { uid, stdio: 'ignore' });
+    try {
+      destroyed();
+      expect(await pass()).toBe(0);
+      expect(isRunning(worker.pid)).toBe(true);
+    } finally {
+      worker.kill('SIGKILL');
+    }
   });
 
   it('retains for the days that were asked for', async () => {

@@ -1,0 +1,59 @@
+/**
+ * The end of what a partition's user has outside of its folder. The user stays, for the next
+ * instance of that partition, which must meet nothing of the one before.
+ */
+import { loadNative, type NativeAddon } from './native.ts';
+import type { UserIdentity } from './user.ts';
+
+/** What writes to a slow disk ends late; what waits for a dead one never does. */
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Folders in which every user may leave something that outlives its processes, or is run later
+ * (crontabs, at). All are root's and sticky: nobody else can replace what stands there.
+ */
+const SHARED_FOLDERS = [
+  '/tmp',
+  '/var/tmp',
+  '/dev/shm',
+  '/dev/mqueue',
+  '/var/spool/cron/crontabs',
+  '/var/spool/cron/atjobs',
+];
+
+export interface UserEnd {
+  /** Processes that there were. */
+  readonly found: number;
+  /** Those that cannot be ended. */
+  readonly left: number;
+}
+
+/**
+ * Kills all processes of a user, by its real uid, and waits for their end.
+ * @throws NativeFailure for root and for the user of this process.
+ */
+export function endUserProcesses(
+  { uid }: Pick<UserIdentity, 'uid'>,
+  addon: Pick<NativeAddon, 'procEndUser'> = loadNative(),
+): Promise<UserEnd> {
+  return addon.procEndUser({ uid, timeoutMs: TIMEOUT_MS });
+}
+
+/**
+ * Removes IPC objects, and files in folders that all users share; none of its processes may run.
+ * @returns what there was, for the log
+ */
+export async function removeUserTraces(
+  { uid }: Pick<UserIdentity, 'uid'>,
+  folders: readonly string[] = SHARED_FOLDERS,
+  addon: Pick<NativeAddon, 'ipcRemove' | 'removeOwned'> = loadNative(),
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  const objects = await addon.ipcRemove({ uid });
+  if (objects > 0) found.push(`${objects} System V IPC object(s)`);
+  for (const folder of folders) {
+    const entries = await addon.removeOwned({ folder, uid });
+    if (entries > 0) found.push(`${entries} in ${folder}`);
+  }
+  return found;
+}
