@@ -118,3 +118,11 @@ export const JOBS_OPTION = jobs('partitions to process at a time (number of core
 
 /** Ours: how many releases are worked on at a time. */
 export const RELEASE_JOBS_OPTION = jobs('releases to install at a time (1)');
+
+/** Ours: what systemd is told of a Master that is away. */
+export const AWAY_OPTION: OptionSpec = {
+  flags: ['--away-exits-3'],
+  name: 'away_exits_3',
+  arity: 'flag',
+  help: 'exit with 3, as node instance does, when the Master cannot be reached (1)',
+};

@@ -4,6 +4,7 @@ import { ConfigError } from '../../errors/slapos-error.ts';
 import type { CommandSpec } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import {
+  AWAY_OPTION,
   BUILDOUT_DEBUG_OPTION,
   CFG_OPTION,
   forceOptions,
@@ -84,7 +85,7 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
     words: 'node report',
     group: 'node',
     summary: 'report what was consumed and destroy what the Master no longer wants',
-    options: [...SLAPGRID_OPTIONS, JOBS_OPTION],
+    options: [...SLAPGRID_OPTIONS, JOBS_OPTION, AWAY_OPTION],
     configFamily: 'node',
     rootCheck: 'strict',
     load: () => import('./report.ts'),
@@ -113,6 +114,7 @@ export const SLAPGRID_COMMANDS: readonly CommandSpec[] = [
         excludes: ['--only-sr'],
         help: 'remove the folders of releases that are no longer supplied',
       },
+      AWAY_OPTION,
     ],
     configFamily: 'node',
     rootCheck: 'strict',
