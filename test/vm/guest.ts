@@ -1,16 +1,9 @@
 /**
- * Runs inside the virtual machine of `npm run test:vm`: another kernel, systemd, all controllers of
+ * Runs inside the virtual machine of `npm run test:vm -- --scene cgroups`: another kernel, systemd, all controllers of
  * cgroup v2, a real reboot. Writes `ok NAME` or `not ok NAME: why` to the console of the machine.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  appendFileSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHostFiles } from '../../src/host/host-files.ts';
@@ -18,38 +11,11 @@ import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/launch.ts';
 import { updateGroups } from '../../src/supervisor/update.ts';
+import { check, say, test, until } from './console.ts';
 
 const ROOT = '/srv/slapgrid';
 const BASE = '/sys/fs/cgroup/system.slice/slapos-services.service';
 const PHASE = '/var/lib/vm-phase';
-/** Emulated processors are slow. */
-const PATIENCE_MS = 60_000;
-
-const say = (line: string) => appendFileSync('/dev/ttyS0', `\r\n${line}\r\n`);
-
-function check(isTrue: boolean, what: string): void {
-  if (!isTrue) throw new Error(what);
-}
-
-async function test(name: string, body: () => Promise<void>): Promise<void> {
-  const startMs = performance.now();
-  try {
-    await body();
-    say(`ok ${name} (${((performance.now() - startMs) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    say(`not ok ${name}: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-async function until<T>(probe: () => Promise<T | undefined> | T | undefined, what: string) {
-  const endMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await probe();
-    if (found !== undefined) return found;
-    if (performance.now() > endMs) throw new Error(`timed out waiting for ${what}`);
-    await sleep(200);
-  }
-}
 
 /** A program of a partition, with the keys that `node instance` writes. */
 function renderProgram(index: number, name: string, isAutostart: boolean): string {
