@@ -74,12 +74,16 @@ export function property(unit: string, name: string): string {
   return attempt(`systemctl show --property=${name} --value ${unit}`).text;
 }
 
+/** Names of the units that have failed. */
+export function listFailed(): string {
+  return must('systemctl --failed --plain --no-legend').replaceAll(/^(\S+).*$/gm, '$1');
+}
+
 /** @throws Error with the journal when a unit of the machine has failed, or one of ours told an error */
 export function checkUnits(): void {
-  const failed = must('systemctl --failed --plain --no-legend');
-  const said = failed === '' ? '' : attempt('journalctl -b -n 30 --no-pager -u "slapos-*"').text;
-  check(failed === '', `failed: ${failed}\n${said}`);
+  const failed = listFailed();
   const told = attempt('journalctl -b -q --no-pager -o cat -u "slapos-*"').text;
+  check(failed === '', `failed: ${failed}\n${failed === '' ? '' : told.slice(-2000)}`);
   const thrown = told.split('\n').filter((line) => /^ {4}at |_INTERNAL/.test(line));
   check(thrown.length === 0, thrown.join('\n'));
   // It fails where there is no line of any unit of ours yet.

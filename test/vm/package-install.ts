@@ -33,6 +33,12 @@ async function install(): Promise<void> {
     must('slapos node supervisorctl shutdown');
     must('systemctl enable --now slapos-node.target');
     await until(() => runningPid('slapproxy'), 'the local Master');
+    const answer = () =>
+      fetch('http://127.0.0.1:8080/getRunId').then(
+        ({ ok }) => ok || undefined,
+        () => undefined,
+      );
+    await until(answer, 'an answer of the local Master');
     for (const partition of PARTITIONS) checkNetwork(partition);
     check(property('slapos-node.target', 'ActiveState') === 'active', 'the target');
     check(property('slapos-supervisord', 'ActiveState') === 'active', 'the supervisor');
@@ -77,6 +83,17 @@ async function lookAtTheRest(): Promise<void> {
     check(existsSync('/var/log/slapos-node/instance.log.1'), 'nothing was rotated');
     const programs = must('udevadm test /sys/class/net/slaptap0 2>&1 | grep "^run:" || true');
     check(programs === "run: 'path_id'", programs);
+  });
+  await test('where the disk of the partitions cannot be mounted, nothing is made in its place', () => {
+    const unit = '/etc/systemd/system/srv-slapgrid.mount';
+    writeFileSync(unit, `[Mount]\nWhat=none\nWhere=${ROOT}\nType=none-such\n`);
+    must('systemctl daemon-reload');
+    for (const name of ['format', 'instance', 'software', 'report']) {
+      const { text } = attempt(`systemctl start slapos-${name}.service`);
+      check(text.includes('dependency job'), `slapos-${name}.service: ${text}`);
+    }
+    check(property('slapos-supervisord', 'ActiveState') === 'active', 'services were stopped');
+    must(`rm ${unit} && systemctl daemon-reload && systemctl reset-failed`);
   });
   await test('the lines for cron run the same passes while the target is stopped', async () => {
     must('systemctl stop slapos-node.target');

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GLOBAL_OPTIONS } from '../../../src/cli/global-options.ts';
 import { COMMANDS, findCommand } from '../../../src/cli/registry.ts';
@@ -28,9 +28,11 @@ const hasAnalyze = spawnSync('systemd-analyze', ['--version']).error === undefin
 function verify(change: (text: string) => string = (text) => text): string {
   const root = mkdtempSync(join(tmpdir(), 'slapos-units-'));
   try {
-    mkdirSync(join(root, 'usr/bin'), { recursive: true });
-    writeFileSync(join(root, 'usr/bin/slapos'), '#!/bin/sh\n');
-    chmodSync(join(root, 'usr/bin/slapos'), 0o755);
+    for (const name of ['usr/bin/slapos', 'bin/sh']) {
+      mkdirSync(join(root, dirname(name)), { recursive: true });
+      writeFileSync(join(root, name), '#!/bin/sh\n');
+      chmodSync(join(root, name), 0o755);
+    }
     const folder = join(root, 'usr/lib/systemd/system');
     mkdirSync(folder, { recursive: true });
     for (const name of readdirSync('/usr/lib/systemd/system')) {
@@ -67,8 +69,13 @@ describe('units', () => {
 
   it('run commands that there are', () => {
     for (const name of units) {
-      for (const [, line = ''] of read(`units/${name}`).matchAll(/^Exec\w+=\/usr\/bin\/(.*)$/gm)) {
-        expect(parseLine(line), `${name}: ${line}`).toEqual({ isAvailable: true, unknown: [] });
+      for (const [, line = ''] of read(`units/${name}`).matchAll(
+        /^Exec\w+=.*?\/usr\/bin\/(slapos [^&\n]*)/gm,
+      )) {
+        expect(parseLine(line.trim()), `${name}: ${line}`).toEqual({
+          isAvailable: true,
+          unknown: [],
+        });
       }
     }
   });
@@ -76,6 +83,13 @@ describe('units', () => {
   it('do nothing on a host that is not configured', () => {
     for (const name of units.filter((unit) => !unit.endsWith('.target'))) {
       expect(read(`units/${name}`)).toContain('ConditionPathExists=/etc/opt/slapos/slapos.cfg\n');
+    }
+  });
+
+  it('wait for the disks of the roots, and do not run without them', () => {
+    const paths = '/srv/slapgrid /opt/slapgrid /opt/slapos';
+    for (const name of units.filter((unit) => unit.endsWith('.service'))) {
+      expect(read(`units/${name}`)).toContain(`\nRequiresMountsFor=${paths}\n`);
     }
   });
 
