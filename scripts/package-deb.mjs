@@ -133,6 +133,7 @@ async function addDebianFiles(folder, dateS) {
   for (const name of readdirSync(join(DATA, 'units'))) {
     write(folder, `usr/lib/systemd/system/${name}`, text(join('units', name)));
   }
+  write(folder, `${HOME}/scripts/release-cgroup`, text('release-cgroup'), 0o755);
   write(folder, 'etc/logrotate.d/slapos-node', text('logrotate'));
   write(folder, 'etc/default/slapos-node', text('default'));
   write(folder, 'usr/share/doc/slapos-node/examples/cron.d/slapos-node', text('cron.d'));

@@ -79,14 +79,18 @@ export function listFailed(): string {
   return must('systemctl --failed --plain --no-legend').replaceAll(/^(\S+).*$/gm, '$1');
 }
 
-/** @throws Error with the journal when a unit of the machine has failed, or one of ours told an error */
-export function checkUnits(): void {
+/**
+ * @param sinceMs from when on the journal counts, in milliseconds since 1970
+ * @throws Error with the journal when a unit of the machine has failed, or one of ours told an error
+ */
+export function checkUnits(sinceMs = 0): void {
+  const journal = `journalctl -b -q --no-pager --since=@${Math.floor(sinceMs / 1000)} -u "slapos-*"`;
   const failed = listFailed();
-  const told = attempt('journalctl -b -q --no-pager -o cat -u "slapos-*"').text;
+  const told = attempt(`${journal} -o cat`).text;
   check(failed === '', `failed: ${failed}\n${failed === '' ? '' : told.slice(-2000)}`);
   const thrown = told.split('\n').filter((line) => /^ {4}at |_INTERNAL/.test(line));
   check(thrown.length === 0, thrown.join('\n'));
   // It fails where there is no line of any unit of ours yet.
-  const errors = attempt('journalctl -b -q --no-pager -p err -u "slapos-*"');
+  const errors = attempt(`${journal} -p err`);
   check(errors.status !== 0 || errors.text === '', errors.text);
 }

@@ -150,10 +150,11 @@ async function survive(): Promise<void> {
   await test('an upgrade of the package keeps services', () =>
     keepingServices(async () => {
       const master = await runningPid('slapproxy');
+      const startMs = Date.now();
       must('apt-get install -y /root/newer.deb');
       check(must('dpkg-query -W slapos-node').endsWith('+vm1'), 'it is not the newer one');
       check((await runningPid('slapproxy')) !== master, 'the local Master runs the older code');
-      checkUnits();
+      checkUnits(startMs);
     }));
   await test('a restart of the unit stops services, and the next pass starts them', async () => {
     const before = await awaitHello('slappart0');

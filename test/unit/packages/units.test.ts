@@ -28,7 +28,8 @@ const hasAnalyze = spawnSync('systemd-analyze', ['--version']).error === undefin
 function verify(change: (text: string) => string = (text) => text): string {
   const root = mkdtempSync(join(tmpdir(), 'slapos-units-'));
   try {
-    for (const name of ['usr/bin/slapos', 'bin/sh']) {
+    const programs = ['usr/bin/slapos', 'bin/sh', 'usr/lib/slapos-node/scripts/release-cgroup'];
+    for (const name of programs) {
       mkdirSync(join(root, dirname(name)), { recursive: true });
       writeFileSync(join(root, name), '#!/bin/sh\n');
       chmodSync(join(root, name), 0o755);
