@@ -1,9 +1,13 @@
 /** Holds what proxies answer against what clients were told. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ClusterClient, isSame, type Texts } from './cluster-client.ts';
 import type { Place } from './proxy-model.ts';
 import { parseSlots } from './proxy-slots.ts';
 
 type Slot = ReturnType<typeof parseSlots>[number] & { readonly title: string };
+
+const PATIENCE_MS = 60_000;
+const RETRY_MS = 20;
 
 /** The documents of the computers, as one proxy gives them. */
 export type Documents = readonly string[];
@@ -15,12 +19,21 @@ export async function fetchDocuments(
   return Promise.all(
     computers.map(async (computer) => {
       const query = `getFullComputerInformation?computer_id=${computer}`;
-      const response = await fetch(url + query);
-      const text = await response.text();
-      if (!response.ok) throw new Error(`${query}: ${response.status} ${text}`);
-      return text;
+      return fetchText(url + query);
     }),
   );
+}
+
+/** A connection that was kept may be one to a proxy that was killed meanwhile. */
+async function fetchText(url: string): Promise<string> {
+  const untilMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const response = await fetch(url).catch(() => undefined);
+    const text = await response?.text().catch(() => undefined);
+    if (response?.ok === true && text !== undefined) return text;
+    if (performance.now() > untilMs) throw new Error(`${url}: ${response?.status} ${text}`);
+    await delay(RETRY_MS);
+  }
 }
 
 /** Proxies that answer other than the first one. */
