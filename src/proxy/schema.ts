@@ -98,24 +98,41 @@ CREATE TABLE IF NOT EXISTS ${name('forwarded_partition_request')} (
  * might use must keep the rows in that of their insertion: one column, all that they compare, or
  * partial in a way that they never ask for. Upstream drops them with the tables.
  */
-const INDEXES: Readonly<Record<string, readonly [ProxyTable, string]>> = {
-  free: ['partition', "(computer_reference) WHERE slap_state = 'free'"],
-  software: [
+const INDEXES: ReadonlyArray<readonly [ProxyTable, name: string, definition: string]> = [
+  ['software', 'computer', '(computer_reference)'],
+  ['partition', 'free', "(computer_reference) WHERE slap_state = 'free'"],
+  [
     'partition',
+    'software',
     "(computer_reference, software_release) WHERE slap_state <> 'free' AND software_release IS NOT NULL",
   ],
-  title: ['partition', '(partition_reference, requested_by) WHERE requested_by IS NOT NULL'],
-  root: ['partition', '(requested_by)'],
-  reference: ['slave', '(reference)'],
-  host: ['slave', '(hosted_by)'],
-  address: ['partition_network', '(partition_reference)'],
-};
+  ['partition', 'title', '(partition_reference, requested_by) WHERE requested_by IS NOT NULL'],
+  ['partition', 'root', '(requested_by)'],
+  ['partition', 'computer', '(computer_reference)'],
+  ['slave', 'reference', '(reference)'],
+  ['slave', 'owner', '(hosted_by, computer_reference) WHERE computer_reference IS NOT NULL'],
+  ['partition_network', 'computer', '(computer_reference)'],
+  [
+    'partition_network',
+    'owner',
+    '(partition_reference, computer_reference) WHERE computer_reference IS NOT NULL',
+  ],
+];
+
+/** Of former versions of ours, by a name that partitions of all computers share. */
+const FORMER_INDEXES: ReadonlyArray<readonly [ProxyTable, name: string]> = [
+  ['slave', 'host'],
+  ['partition_network', 'address'],
+];
 
 /** The statements that create the indexes of either version, unless they exist. */
 export function renderIndexes(version: SchemaVersion): string {
-  const statements = Object.entries(INDEXES).map(([name, [table, definition]]) => {
+  const former = FORMER_INDEXES.map(([table, name]) => {
+    return `DROP INDEX IF EXISTS ${tableName(table, version)}_by_${name};\n`;
+  });
+  const present = INDEXES.map(([table, name, definition]) => {
     const full = tableName(table, version);
     return `CREATE INDEX IF NOT EXISTS ${full}_by_${name} ON ${full} ${definition};\n`;
   });
-  return statements.join('');
+  return [...former, ...present].join('');
 }

@@ -109,8 +109,10 @@ export class SqliteTables implements ProxyTables {
 
   async listConfig(prefix: string) {
     const query = `SELECT name, value FROM ${this.#dialect.names.config}
-      WHERE substr(name, 1, length(?)) = ? ORDER BY name`;
-    return this.#all<{ name: string; value: string }>(query, prefix, prefix);
+      WHERE name >= ? AND name < ? ORDER BY name`;
+    // Names are compared as UTF-8, in which no character comes after this one.
+    const end = `${prefix}\u{10ffff}`;
+    return this.#all<{ name: string; value: string }>(query, prefix, end);
   }
 
   async listComputers() {
