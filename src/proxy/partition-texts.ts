@@ -4,12 +4,13 @@
  */
 import { encodeMarshalPart } from '../slap/marshal.ts';
 import { MarshalFragment, type MarshalValue } from '../slap/marshal-value.ts';
+import { SizedCache } from './sized-cache.ts';
 import type { AddressRow, PartitionRow } from './store.ts';
 
 /** An id is in a tag: `<` of a text is always escaped. */
 const ID = /(<(?:dictionary|list|object|reference) id="i)(\d+)/g;
-/** Partitions kept, about 3 KB each. */
-const MAX_PARTITIONS = 20_000;
+/** Some ten thousand partitions of usual size. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 interface KnownText {
   readonly row: PartitionRow;
@@ -29,10 +30,11 @@ interface RelocatableText {
 export type RenderPartition = (row: PartitionRow, addresses: readonly AddressRow[]) => MarshalValue;
 
 export class PartitionTexts {
-  readonly #known = new Map<string, KnownText>();
+  readonly #known: SizedCache<KnownText>;
   readonly #render: RenderPartition;
 
-  constructor(render: RenderPartition) {
+  constructor(render: RenderPartition, maxBytes = MAX_BYTES) {
+    this.#known = new SizedCache(maxBytes);
     this.#render = render;
   }
 
@@ -50,11 +52,17 @@ export class PartitionTexts {
     const key = `${row.computerReference}\0${row.reference}`;
     const known = this.#known.get(key);
     if (known !== undefined && isSame(known, row, addresses)) return known.text;
-    if (this.#known.size >= MAX_PARTITIONS) this.#known.clear();
     const text = makeRelocatable(this.#render(row, addresses));
-    this.#known.set(key, { row, addresses, text });
+    this.#known.set(key, { row, addresses, text }, sizeOf(text, row));
     return text;
   }
+}
+
+/** The text, and what of the row it was made of. */
+function sizeOf({ pieces, ids }: RelocatableText, row: PartitionRow): number {
+  const texts = [...pieces, row.xml, row.connectionXml, row.slaveInstanceList];
+  const length = texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+  return 1000 + length + 16 * ids.length;
 }
 
 function isSame(known: KnownText, row: PartitionRow, addresses: readonly AddressRow[]): boolean {

@@ -3,6 +3,7 @@ import type { Logger } from '../log/logger.ts';
 import { encodeMarshal } from '../slap/marshal.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import type { Clock } from './clock.ts';
+import type { DocumentCache } from './document-cache.ts';
 import type { ExternalMasters } from './external-masters.ts';
 import type { Form } from './form.ts';
 import type { PartitionTexts } from './partition-texts.ts';
@@ -17,21 +18,13 @@ export interface ProxyEnvironment {
   readonly products: ReadonlyMap<string, string>;
   /** 32 letters or digits, constant while the process lives. */
   readonly runId: string;
-  /** Rendered computers by id. */
-  readonly documents: Map<string, CachedDocument>;
+  readonly documents: DocumentCache;
   readonly partitionTexts: PartitionTexts;
   readonly masters: ExternalMasters;
   /** Seconds since the epoch at which each known computer last asked for its document. */
   readonly contacts: Map<string, number>;
   /** Under `peer_check`, what the user of a partition may see; absent for everything. */
   readonly scope?: PartitionScope;
-}
-
-/** What was rendered from one state of the store. */
-export interface CachedDocument {
-  readonly version: string;
-  readonly tag: string;
-  readonly body: Buffer;
 }
 
 export interface RouteRequest {

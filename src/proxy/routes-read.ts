@@ -1,13 +1,13 @@
 /** GET endpoints of the XML protocol (spec/slap-protocol.md 4.1, spec/proxy.md 8). */
 import { encodeMarshal } from '../slap/marshal.ts';
+import type { CachedDocument } from './document-cache.ts';
 import { renderAddresses, renderComputer, renderPartition } from './documents.ts';
-import { entityTagOf, matchesTag } from './entity-tag.ts';
+import { matchesTag } from './entity-tag.ts';
 import { badRequest, notFound } from './http-problem.ts';
 import { expectPartition, listTreeAddresses } from './lifecycle.ts';
 import type { PartitionScope } from './peer-scope.ts';
 import { readComputerStatus } from './reports.ts';
 import {
-  type CachedDocument,
   type ProxyEnvironment,
   type Reply,
   type Route,
@@ -25,21 +25,17 @@ import {
 } from './status.ts';
 import type { ProxyTables } from './store.ts';
 
-/** Documents kept in memory; a proxy serves one computer or a few. */
-const MAX_CACHED_COMPUTERS = 32;
-
-/** Rendered once for each state of the database; clients may ask for changes only. */
+/** Rendered once for each state of the computer; clients may ask for changes only. */
 const getComputer: Route = async ({ form, ifNoneMatch }, environment) => {
   const computerId = form.value('computer_id');
   if (environment.scope !== undefined) return getOwnPartitions(environment.scope, environment);
   const { body, tag } = await environment.store.read((tables) => {
-    return cachedDocument(computerId, tables, environment);
+    return readDocument(computerId, ifNoneMatch, tables, environment);
   });
   environment.contacts.set(computerId, environment.clock());
   const headers = { etag: tag, 'cache-control': 'private, max-age=0' };
-  const isKnown = ifNoneMatch !== undefined && matchesTag(ifNoneMatch, tag);
   const reply = { contentType: XML_TYPE, headers };
-  return isKnown ? { ...reply, status: 304, body: '' } : { ...reply, body };
+  return body === undefined ? { ...reply, status: 304, body: '' } : { ...reply, body };
 };
 
 /** For the user of some partitions: these, and no software. */
@@ -54,20 +50,24 @@ async function getOwnPartitions(
   });
 }
 
-async function cachedDocument(
+/** Without body for a client that has it. */
+async function readDocument(
   computerId: string,
+  ifNoneMatch: string | undefined,
   tables: ProxyTables,
   environment: ProxyEnvironment,
 ): Promise<CachedDocument> {
   const { documents } = environment;
+  const isKnown = (tag: string): boolean => {
+    return ifNoneMatch !== undefined && matchesTag(ifNoneMatch, tag);
+  };
   const version = await tables.getVersion(computerId);
-  const known = documents.get(computerId);
-  if (known?.version === version) return known;
-  if (documents.size >= MAX_CACHED_COMPUTERS) documents.clear();
+  const cached = documents.find(computerId, version);
+  if (cached !== undefined && isKnown(cached.tag)) return { tag: cached.tag, body: undefined };
+  if (cached?.body !== undefined) return cached;
   const body = Buffer.from(await readComputer(computerId, tables, environment), 'latin1');
-  const fresh = { version, body, tag: entityTagOf(body) };
-  documents.set(computerId, fresh);
-  return fresh;
+  const tag = documents.put(computerId, version, body);
+  return { tag, body: isKnown(tag) ? undefined : body };
 }
 
 /** The default computer exists even before its node has described it. */

@@ -13,6 +13,7 @@ import {
   defaultLimits,
   serverOptions,
 } from './connections.ts';
+import { DocumentCache } from './document-cache.ts';
 import { renderPartition } from './documents.ts';
 import { type ExternalMaster, ExternalMasters } from './external-masters.ts';
 import { hateoasRoute, renderDocument } from './hateoas.ts';
@@ -75,7 +76,7 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
     products: options.products ?? new Map(),
     runId,
     masters,
-    documents: new Map(),
+    documents: new DocumentCache(),
     contacts: new Map(),
     partitionTexts: new PartitionTexts(renderPartition),
   };

@@ -1,9 +1,9 @@
 /** Instance XML of the database, read once per text: most of it is the same at each request. */
 import { decodeInstanceXml } from '../slap/instance-xml.ts';
+import { SizedCache } from './sized-cache.ts';
 
-/** Two documents for each of two thousand partitions. */
-const MAX_TEXTS = 4096;
-const known = new Map<string, Readonly<Record<string, string | null>>>();
+const MAX_BYTES = 16 * 1024 * 1024;
+const known = new SizedCache<Readonly<Record<string, string | null>>>(MAX_BYTES);
 
 /** The parameters of a stored document, as an object that belongs to the caller. */
 export function readStoredXml(text: string | null): Record<string, string | null> {
@@ -11,7 +11,7 @@ export function readStoredXml(text: string | null): Record<string, string | null
   const found = known.get(text);
   if (found !== undefined) return { ...found };
   const parameters = decodeInstanceXml(text);
-  if (known.size >= MAX_TEXTS) known.clear();
-  known.set(text, parameters);
+  // The text, and its parts again.
+  known.set(text, parameters, 500 + 2 * text.length);
   return { ...parameters };
 }
