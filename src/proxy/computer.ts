@@ -1,8 +1,10 @@
 /** `loadComputerConfigurationFromXML` (spec/proxy.md 5, spec/slap-protocol.md 4.4). */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../log/logger.ts';
 import { printableName } from '../log/printable.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';
 import type { Clock } from './clock.ts';
+import { groupAddresses } from './documents.ts';
 import { type Dictionary, expectDictionary, expectList, expectText } from './form.ts';
 import { badRequest } from './http-problem.ts';
 import { REPORTS } from './reports.ts';
@@ -88,9 +90,12 @@ export async function storeConfiguration(
   const listed = new Set(partitions.map((partition) => partition.reference));
   const kept = await forgetUnlisted(former, listed, tables);
   const known = new Set(former.map((row) => row.reference));
+  const addressesOf = groupAddresses(await tables.listAddresses(computer.reference));
   for (const { reference, addresses } of partitions) {
     const key = { reference, computerReference: computer.reference };
     if (!known.has(reference)) await tables.insertPartition(key);
+    // A node describes itself every hour, and mostly as before.
+    if (isDeepStrictEqual(addressesOf.get(reference) ?? [], addresses)) continue;
     await tables.deleteAddresses(key);
     for (const address of addresses) await tables.insertAddress(address);
   }

@@ -36,7 +36,10 @@ export function renderComputer(
   });
 }
 
-function groupAddresses(addresses: readonly AddressRow[]): ReadonlyMap<string, AddressRow[]> {
+/** Addresses of a computer by partition. */
+export function groupAddresses(
+  addresses: readonly AddressRow[],
+): ReadonlyMap<string, readonly AddressRow[]> {
   const groups = new Map<string, AddressRow[]>();
   for (const address of addresses) {
     const group = groups.get(address.partitionReference);

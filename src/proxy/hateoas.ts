@@ -44,10 +44,9 @@ async function search(form: Form, tables: ProxyTables, isNew: boolean): Promise<
     throw badRequest(`Unhandled query: ${query}`);
   }
   const wanted = match[3]?.replace(/\\(.)/g, '$1');
-  const rows = isTree
-    ? await listTrees(tables, isNew)
-    : (await tables.listComputers()).map(computerEntry);
-  const contents = rows.filter((row) => wanted === undefined || row.title === wanted);
+  const contents = isTree
+    ? await listTrees(wanted, tables, isNew)
+    : (await listComputers(wanted, tables)).map(computerEntry);
   return documentReply({ _embedded: { contents } });
 }
 
@@ -61,14 +60,41 @@ function traverse(form: Form, baseUrl: string): Reply {
 
 interface Entry {
   readonly title: string;
+  readonly url_string: string | null;
+  readonly relative_url: string;
 }
 
-/** @param isNew whether rows have the column of version 18 */
-async function listTrees(tables: ProxyTables, isNew: boolean): Promise<Entry[]> {
-  const partitions = await tables.listPartitions(null);
-  const slaves = (await tables.listSlaves()).filter(isRootSlave);
-  const shared = slaves.map((slave) => sharedEntry(slave, partitions));
-  return [...partitions.filter(isRoot).map((row) => treeEntry(row, isNew)), ...shared];
+/**
+ * Of one title or of all.
+ * @param isNew whether rows have the column of version 18
+ */
+async function listTrees(
+  title: string | undefined,
+  tables: ProxyTables,
+  isNew: boolean,
+): Promise<Entry[]> {
+  const partitions =
+    title === undefined
+      ? await tables.listPartitions(null)
+      : [await tables.findInstance(title, '')];
+  const roots = partitions.filter((row) => row !== null).filter(isRoot);
+  const trees: Entry[] = roots.map((row) => treeEntry(row, isNew));
+  for (const slave of (await tables.listSlaves()).filter(isRootSlave)) {
+    if (title !== undefined && slave.reference !== `_${title}`) continue;
+    const { computerReference, hostedBy } = slave;
+    const host = await tables.getPartition({ reference: hostedBy ?? '', computerReference });
+    trees.push(sharedEntry(slave, host));
+  }
+  return trees;
+}
+
+async function listComputers(
+  reference: string | undefined,
+  tables: ProxyTables,
+): Promise<ComputerRow[]> {
+  if (reference === undefined) return tables.listComputers();
+  const row = await tables.getComputer(reference);
+  return row === null ? [] : [row];
 }
 
 function isRoot(row: PartitionRow): boolean {
@@ -102,11 +128,8 @@ function treeEntry(row: PartitionRow, isNew: boolean) {
   };
 }
 
-function sharedEntry(row: SlaveRow, partitions: readonly PartitionRow[]) {
+function sharedEntry(row: SlaveRow, host: PartitionRow | null): Entry {
   const title = row.reference.slice(1);
-  const host = partitions.find((other) => {
-    return other.reference === row.hostedBy && other.computerReference === row.computerReference;
-  });
   return {
     title,
     url_string: host?.softwareRelease ?? null,
