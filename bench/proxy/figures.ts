@@ -2,7 +2,7 @@
 import type { Round } from './crowd.ts';
 import type { Times } from './scenarios.ts';
 
-type Unit = 'ms' | 'MB' | 'requests/s';
+type Unit = 'µs' | 'ms' | 'MB' | 'requests/s' | 'instances/s' | 'nodes' | '%' | 'connections';
 
 export interface Figure {
   readonly who: string;

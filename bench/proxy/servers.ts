@@ -44,11 +44,14 @@ export interface RunningProxy extends RunningServer {
   post(path: string, fields: Readonly<Record<string, string>>): Promise<Answer>;
 }
 
-/** Makes a folder with a configuration; proxies that are started in it share a database. */
-export async function preparePlace(folder: string): Promise<Place> {
+/**
+ * Makes a folder with a configuration; proxies that are started in it share a database.
+ * @param uri of a database elsewhere
+ */
+export async function preparePlace(folder: string, uri?: string): Promise<Place> {
   const path = mkdtempSync(join(folder, 'slapos-bench-proxy-'));
   const port = await findFreePort();
-  const database = `port = ${port}\ndatabase_uri = ${join(path, 'proxy.db')}\n`;
+  const database = `port = ${port}\ndatabase_uri = ${uri ?? join(path, 'proxy.db')}\n`;
   writeFileSync(
     join(path, 'slapos.cfg'),
     `[slapos]\ncomputer_id = COMP-1\n[slapproxy]\nhost = 127.0.0.1\n${database}`,
