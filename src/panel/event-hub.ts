@@ -29,6 +29,10 @@ export const HUB_LIMITS: HubLimits = {
   stallMs: 60_000,
 };
 
+/** Rest after a look, in times of what it took: a large database is not looked at all the time. */
+const REST_FACTOR = 4;
+const LONGEST_REST_MS = 60_000;
+
 export interface HubOptions {
   readonly read: () => Promise<PanelOverview>;
   readonly log: Logger;
@@ -44,6 +48,7 @@ export class EventHub {
   #text = '';
   #timer: NodeJS.Timeout | undefined;
   #dueMs = Number.POSITIVE_INFINITY;
+  #restMs = 0;
   #beats: NodeJS.Timeout | undefined;
   #isLooking = false;
 
@@ -80,7 +85,7 @@ export class EventHub {
 
   /** Something changed: whoever follows sees it soon. */
   wake(): void {
-    if (this.#streams.size > 0) this.#schedule(this.#limits.wakeMs);
+    if (this.#streams.size > 0) this.#schedule(Math.max(this.#limits.wakeMs, this.#restMs));
   }
 
   close(): void {
@@ -115,6 +120,7 @@ export class EventHub {
     this.#dueMs = Number.POSITIVE_INFINITY;
     if (this.#isLooking) return this.#schedule(this.#limits.wakeMs);
     this.#isLooking = true;
+    const startMs = performance.now();
     try {
       this.#tell(await this.#options.read());
     } catch (error) {
@@ -122,8 +128,10 @@ export class EventHub {
       this.#options.log.warning(`The panel cannot be refreshed: ${reason}`);
     } finally {
       this.#isLooking = false;
+      const tookMs = performance.now() - startMs;
+      this.#restMs = Math.min(REST_FACTOR * tookMs, LONGEST_REST_MS);
     }
-    if (this.#streams.size > 0) this.#schedule(this.#limits.refreshMs);
+    if (this.#streams.size > 0) this.#schedule(Math.max(this.#limits.refreshMs, this.#restMs));
   }
 
   #tell(overview: PanelOverview): void {
