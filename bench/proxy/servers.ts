@@ -51,7 +51,7 @@ export interface RunningProxy extends RunningServer {
 export async function preparePlace(folder: string, uri?: string): Promise<Place> {
   const path = mkdtempSync(join(folder, 'slapos-bench-proxy-'));
   const port = await findFreePort();
-  const database = `port = ${port}\ndatabase_uri = ${uri ?? join(path, 'proxy.db')}\n`;
+  const database = `port = ${port}\ndatabase_uri = ${uri ?? join(path, 'proxy.db')}\nstate_folder = ${path}\n`;
   writeFileSync(
     join(path, 'slapos.cfg'),
     `[slapos]\ncomputer_id = COMP-1\n[slapproxy]\nhost = 127.0.0.1\n${database}`,
