@@ -14,7 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { BusyError, errorCode, SlaposError } from '../errors/slapos-error.ts';
+import { BusyError, errorCode, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import { readProcessText } from '../host/command-line.ts';
 import { loadNative, type NativeAddon } from '../host/native.ts';
 import type { Logger } from '../log/logger.ts';
@@ -49,18 +49,26 @@ function busy(path: string, pid: number | undefined): BusyError {
   });
 }
 
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'create its folder',
+  ENOSPC: 'free some disk space',
+  EDQUOT: 'free some disk space',
+};
+
+/** What the system refuses of the file of this name becomes an error that names it. */
+function pidfileError(path: string, cause: unknown): unknown {
+  const code = errorCode(cause);
+  if (isSlaposError(cause) || code === undefined) return cause;
+  return new SlaposError('SLAPOS_ERR_FILE', `Cannot write the pid file ${path}: ${code}`, {
+    cause,
+    hint: HINTS[code] ?? 'check who may write it',
+    context: { path, code },
+  });
+}
+
+/** Whoever may open it for reading can hold a lock on it, and so keep us from running. */
 function openPidfile(path: string): number {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-  try {
-    // Whoever may open it for reading can hold a lock on it, and so keep us from running.
-    return openSync(path, flags, 0o600);
-  } catch (cause) {
-    throw new SlaposError('SLAPOS_ERR_FILE', `Cannot write the pid file ${path}`, {
-      cause,
-      hint: errorCode(cause) === 'ENOENT' ? 'create its folder' : 'check who may write it',
-      context: { path },
-    });
-  }
+  return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 
 /** Whether a descriptor still is the file of this name: the last holder removes it. */
@@ -74,12 +82,15 @@ function isSameFile(fd: number, path: string): boolean {
 function lockPidfile(path: string, addon: LockAddon): number {
   for (;;) {
     const fd = openPidfile(path);
-    if (!addon.lockTry({ fd, isExclusive: true })) {
-      const holder = parsePid(readFileSync(fd, 'utf8'));
+    try {
+      if (!addon.lockTry({ fd, isExclusive: true })) {
+        throw busy(path, parsePid(readFileSync(fd, 'utf8')));
+      }
+      if (isSameFile(fd, path)) return fd;
+    } catch (error) {
       closeSync(fd);
-      throw busy(path, holder);
+      throw error;
     }
-    if (isSameFile(fd, path)) return fd;
     closeSync(fd);
   }
 }
@@ -91,13 +102,37 @@ function writePid(fd: number): void {
   ftruncateSync(fd, text.length);
 }
 
-function removePidfile(fd: number, path: string): void {
+/** The work is done: a file that stays is stale, and the next run says so. */
+function removePidfile(fd: number, path: string, log: Logger): void {
   try {
     if (isSameFile(fd, path)) unlinkSync(path);
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    const code = errorCode(error);
+    if (code === 'ENOENT') return;
+    const fields = { event: 'cli.pidfile_stays', path, code };
+    log.warning(`Cannot remove the pid file ${path}: ${code}; the next run does.`, fields);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Locks the file of this name and writes our pid into it. */
+function claimPidfile(path: string, log: Logger, addon: LockAddon): number {
+  let fd: number | undefined;
+  try {
+    fd = lockPidfile(path, addon);
+    const text = readFileSync(fd, 'utf8');
+    const pid = parsePid(text);
+    if (pid !== undefined && isOtherSlapos(pid)) throw busy(path, pid);
+    if (text !== '') {
+      const fields = { event: 'cli.stale_pidfile', path, pid };
+      log.info(`The pid file ${path} was stale: nothing runs as ${JSON.stringify(text)}.`, fields);
+    }
+    writePid(fd);
+    return fd;
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    throw pidfileError(path, error);
   }
 }
 
@@ -107,23 +142,12 @@ function removePidfile(fd: number, path: string): void {
  * @throws SlaposError SLAPOS_ERR_FILE when it cannot be written.
  */
 export function takePidfile(path: string, log: Logger, addon: LockAddon = loadNative()): Pidfile {
-  const fd = lockPidfile(path, addon);
-  const text = readFileSync(fd, 'utf8');
-  const pid = parsePid(text);
-  if (pid !== undefined && isOtherSlapos(pid)) {
-    closeSync(fd);
-    throw busy(path, pid);
-  }
-  if (text !== '') {
-    const fields = { event: 'cli.stale_pidfile', path, pid };
-    log.info(`The pid file ${path} was stale: nothing runs as ${JSON.stringify(text)}.`, fields);
-  }
-  writePid(fd);
+  const fd = claimPidfile(path, log, addon);
   let isHeld = true;
   return {
     path,
     release() {
-      if (isHeld) removePidfile(fd, path);
+      if (isHeld) removePidfile(fd, path, log);
       isHeld = false;
     },
   };

@@ -173,3 +173,24 @@ TEST(a_lock_belongs_to_its_descriptor) {
   CHECK(TryLock(second.Get(), false));
   CHECK_THROWS(EBADF, TryLock(-1, true));
 }
+
+TEST(what_a_killed_mkdir_left_goes_with_the_next) {
+  Scratch scratch;
+  fs::path root = scratch.Root();
+  fs::create_directory(root / ".new.slapos-new");
+  MkdirBeneath(scratch.Root(), "new", {0750, kKeepUid, kKeepGid});
+  CHECK(fs::is_directory(root / "new"));
+  CHECK(!fs::exists(root / ".new.slapos-new"));
+}
+
+TEST(who_keeps_the_fixed_name_keeps_nobody_from_making_a_folder) {
+  Scratch scratch;
+  fs::path root = scratch.Root();
+  fs::create_directories(root / ".new.slapos-new" / "full");
+  scratch.Put("root/.other.slapos-new", "");
+  for (const char* name : {"new", "other"}) {
+    MkdirBeneath(scratch.Root(), name, {0750, kKeepUid, kKeepGid});
+    CHECK(fs::is_directory(root / name));
+  }
+  CHECK(fs::is_directory(root / ".new.slapos-new" / "full"));
+}

@@ -1,7 +1,6 @@
 // openat2(2) (Linux 5.6), path_resolution(7).
 #include "core/file/beneath.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/random.h>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "core/sys/capabilities.h"
+#include "core/sys/folder_listing.h"
 #include "core/sys/sys_error.h"
 
 namespace slapos {
@@ -108,14 +108,10 @@ class TemporaryFolder {
   const std::string& name_;
 };
 
-bool IsEmptyFolder(int fd) {
-  UniqueFd copy(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  DIR* listing = copy ? ::fdopendir(copy.Get()) : nullptr;
-  if (listing == nullptr) return false;
-  (void)copy.Release();
+bool IsEmptyFolder(int fd, const std::string& path) {
+  FolderListing listing(UniqueFd(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), path);
   int count = 0;
-  while (::readdir(listing) != nullptr) count++;
-  ::closedir(listing);
+  while (count <= 2 && listing.Next() != nullptr) count++;
   return count <= 2;
 }
 
@@ -125,20 +121,21 @@ UniqueFd OpenFolder(int parent, const std::string& name) {
 
 // The owner of the parent may swap what we just made for another folder of ours; a new, empty one
 // that is ours is worth nothing to them.
-bool IsOurNewFolder(int fd) {
+bool IsOurNewFolder(int fd, const std::string& path) {
   struct stat status = {};
-  return ::fstat(fd, &status) == 0 && status.st_uid == ::geteuid() && IsEmptyFolder(fd);
+  if (::fstat(fd, &status) != 0) ThrowErrno("fstat", path);
+  return status.st_uid == ::geteuid() && IsEmptyFolder(fd, path);
 }
 
-// False when the name is taken.
-bool CreateFolder(const Location& place, const std::string& path, const Ownership& ownership) {
-  std::string name = TemporaryNameFor(place.name);
+// Makes it under another name of the parent. False when its own name is taken.
+bool CreateFolderBy(const std::string& name, const Location& place, const std::string& path,
+                    const Ownership& ownership) {
   int parent = place.parent.Get();
   if (::mkdirat(parent, name.c_str(), 0700) != 0) ThrowErrno("mkdirat", path);
   TemporaryFolder temporary(parent, name);
   UniqueFd folder = OpenFolder(parent, name);
   if (!folder) ThrowErrno("openat", path);
-  if (!IsOurNewFolder(folder.Get())) throw SysError(EPERM, "mkdirat", path + " was replaced");
+  if (!IsOurNewFolder(folder.Get(), path)) throw SysError(EPERM, "mkdirat", path + " was replaced");
   ApplyOwnership(folder.Get(), ownership, path);
   if (::syscall(SYS_renameat2, parent, name.c_str(), parent, place.name.c_str(),
                 1U /* RENAME_NOREPLACE */) == 0) {
@@ -147,6 +144,19 @@ bool CreateFolder(const Location& place, const std::string& path, const Ownershi
   }
   if (errno == EEXIST) return false;
   ThrowErrno("renameat2", path);
+}
+
+// By a fixed name first, so that what a killed run left there goes with the next one. Where the owner
+// of the parent keeps it, or another run of ours takes it from us, by one that nobody knows.
+bool CreateFolder(const Location& place, const std::string& path, const Ownership& ownership) {
+  std::string name = FixedNameFor(place.name);
+  ::unlinkat(place.parent.Get(), name.c_str(), AT_REMOVEDIR);
+  try {
+    return CreateFolderBy(name, place, path, ownership);
+  } catch (const SysError& error) {
+    if (error.err() != EEXIST && error.err() != ENOENT && error.err() != EPERM) throw;
+  }
+  return CreateFolderBy(TemporaryNameFor(place.name), place, path, ownership);
 }
 
 void AdoptFolder(const Location& place, const std::string& path, const Ownership& ownership) {
@@ -172,6 +182,8 @@ void ApplyOwnership(int fd, const Ownership& ownership, const std::string& path)
   // After the owner, because chown(2) drops the set-id bits.
   if (::fchmod(fd, ownership.mode) != 0) ThrowErrno("fchmod", path);
 }
+
+std::string FixedNameFor(const std::string& name) { return "." + name.substr(0, 200) + ".slapos-new"; }
 
 std::string TemporaryNameFor(const std::string& name) {
   uint64_t random = 0;

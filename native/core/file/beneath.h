@@ -62,6 +62,10 @@ struct Ownership {
 // Owner, then mode, which chown(2) may have narrowed. `path` is for the error.
 void ApplyOwnership(int fd, const Ownership& ownership, const std::string& path);
 
+// For what is about to be called `name`: the same each time, so that the next writer clears what a
+// killed one left.
+std::string FixedNameFor(const std::string& name);
+
 // A name that nobody can guess, for what is about to be called `name`.
 std::string TemporaryNameFor(const std::string& name);
 

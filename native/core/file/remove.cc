@@ -1,7 +1,6 @@
 // unlink(2), statx(2), chmod(2) through /proc/self/fd.
 #include "core/file/remove.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "core/file/beneath.h"
+#include "core/sys/folder_listing.h"
 #include "core/sys/sys_error.h"
 
 namespace slapos {
@@ -31,12 +31,10 @@ struct Entry {
   bool is_folder;
 };
 
-uint64_t MountOf(int fd) {
+uint64_t MountOf(int fd, const std::string& detail) {
   struct statx status = {};
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0 &&
-      (status.stx_mask & STATX_MNT_ID) != 0) {
-    return status.stx_mnt_id;
-  }
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0) ThrowErrno("statx", detail);
+  if ((status.stx_mask & STATX_MNT_ID) != 0) return status.stx_mnt_id;
   return (uint64_t{status.stx_dev_major} << 32) | status.stx_dev_minor;
 }
 
@@ -48,19 +46,15 @@ bool IsFolder(int parent, const char* name) {
 // At most `kBatch` entries other than `kept`.
 std::vector<Entry> ListFolder(int fd, const std::set<std::string>& kept,
                               const std::string& detail) {
-  UniqueFd copy(::openat(fd, ".", kFolderFlags));
-  DIR* listing = copy ? ::fdopendir(copy.Get()) : nullptr;
-  if (listing == nullptr) ThrowErrno("openat", detail);
-  (void)copy.Release();
+  FolderListing listing(UniqueFd(::openat(fd, ".", kFolderFlags)), detail);
   std::vector<Entry> entries;
-  while (const dirent* entry = entries.size() < kBatch ? ::readdir(listing) : nullptr) {
+  while (const dirent* entry = entries.size() < kBatch ? listing.Next() : nullptr) {
     std::string name = entry->d_name;
     if (name == "." || name == ".." || kept.count(name) > 0) continue;
     bool is_folder =
         entry->d_type == DT_UNKNOWN ? IsFolder(fd, entry->d_name) : entry->d_type == DT_DIR;
     entries.push_back({std::move(name), is_folder});
   }
-  ::closedir(listing);
   return entries;
 }
 
@@ -78,8 +72,8 @@ class TreeRemover {
   void Run() {
     UniqueFd top = OpenFolder(parent_, name_);
     if (!top) return;
-    mount_ = MountOf(parent_);
-    if (MountOf(top.Get()) != mount_) throw SysError(EBUSY, "unlinkat", detail_ + " is mounted");
+    mount_ = MountOf(parent_, detail_);
+    if (MountOf(top.Get(), detail_) != mount_) throw SysError(EBUSY, "unlinkat", detail_ + " is mounted");
     top_ = top.Get();
     RepeatUntil([this] { return Unlink(parent_, name_, AT_REMOVEDIR); });
   }
@@ -87,7 +81,7 @@ class TreeRemover {
   // Leaves the folder itself, and the names to keep in it.
   void RunInside(const std::vector<std::string>& kept) {
     kept_.insert(kept.begin(), kept.end());
-    mount_ = MountOf(parent_);
+    mount_ = MountOf(parent_, detail_);
     top_ = parent_;
     RepeatUntil([this] { return ListFolder(top_, kept_, detail_).empty(); });
   }
@@ -151,7 +145,7 @@ class TreeRemover {
     if (depth >= kMaxDepth && MoveUp(parent, name)) return true;
     UniqueFd folder = OpenFolder(parent, name);
     if (!folder) return false;
-    if (MountOf(folder.Get()) != mount_) {
+    if (MountOf(folder.Get(), detail_) != mount_) {
       throw SysError(EBUSY, "unlinkat", detail_ + "/…/" + name + " is mounted");
     }
     Empty(folder.Get(), depth + 1);

@@ -126,6 +126,9 @@ describe('taking it', () => {
     const { log } = recorder();
     const failure = expect.objectContaining({ code: 'SLAPOS_ERR_FILE', exitCode: 1 });
     expect(() => takePidfile('/nowhere/run.pid', log, free)).toThrow(failure);
+    expect(() => takePidfile('/nowhere/run.pid', log, free)).toThrow(
+      'Cannot write the pid file /nowhere/run.pid: ENOENT',
+    );
     symlinkSync(join(folder, 'target'), path);
     expect(() => takePidfile(path, log, free)).toThrow(failure);
     expect(existsSync(join(folder, 'target'))).toBe(false);

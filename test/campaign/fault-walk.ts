@@ -1,0 +1,52 @@
+/**
+ * Every system call of a command fails in turn, native code and children included, and then the command
+ * runs undisturbed: it must end as a node on which nothing failed.
+ *
+ *     npm run campaign -- fault-walk [SCENE…] [--faults 30] [--seed S] [--call NAME] [--list] [--verbose]
+ *
+ * A sample of the faults unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a run
+ * hangs, dies, says nothing or leaves something that the next one does not put right.
+ */
+import { parseArgs } from 'node:util';
+import { enterNamespace } from '../support/campaign-namespace.ts';
+import { SCENES } from '../support/fault-scenes.ts';
+import { runFaults } from '../support/run-faults.ts';
+
+const isFull = process.env['CAMPAIGN'] === 'full';
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    faults: { type: 'string', default: isFull ? '100000' : '15' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    call: { type: 'string', default: '' },
+    target: { type: 'string', default: '' },
+    action: { type: 'string', default: '' },
+    list: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+async function main(): Promise<void> {
+  const names = positionals.length > 0 ? positionals : Object.keys(SCENES);
+  const unknown = names.filter((name) => !(name in SCENES));
+  if (unknown.length > 0) {
+    throw new Error(`no scene ${unknown.join(', ')}; there are ${Object.keys(SCENES).join(', ')}`);
+  }
+  print(`fault-walk: ${names.join(', ')}, seed ${values.seed}`);
+  const { seed, faults, call, target, action, list, verbose } = values;
+  const filter = { call, target, action };
+  const problems = await runFaults({
+    scenes: names,
+    most: Number(faults),
+    seed: Number(seed),
+    filter,
+    isList: list,
+    isVerbose: verbose,
+    onLine: print,
+  });
+  print(problems === 0 ? 'Every run was as it must be.' : `${problems} faults with a finding.`);
+  process.exitCode = problems === 0 ? 0 : 1;
+}
+
+if (enterNamespace(['--seed', values.seed])) void main();

@@ -1,0 +1,225 @@
+/**
+ * The n-th system call fails: each call of a command in turn, in a run of its own, and then one run on
+ * which none fails. It must end as a machine on which none failed at all.
+ */
+
+import {
+  type CallPoint,
+  describeFault,
+  type Fault,
+  runTraced,
+  type TracedRun,
+  type TraceOptions,
+} from './fault-tracer.ts';
+import { compareLines } from './fault-tree.ts';
+
+/** A command on a node that can be brought back to where it began. */
+export interface FaultScene {
+  readonly name: string;
+  /** Brings the node to where the command begins. */
+  reset(): Promise<void>;
+  /** The command, as the tracer wants it. */
+  command(): Omit<TraceOptions, 'faults' | 'timeoutMs'>;
+  /** What must be as if nothing had failed; one fact a line. */
+  state(): Promise<readonly string[]>;
+  /** What other commands of a node do before this one runs again. */
+  repair?(): void;
+  /** What was promised and is not kept; asked after the fault, and after the run that follows. */
+  findLosses?(): Promise<readonly string[]>;
+  /** Calls that are not made to fail in this scene. */
+  readonly spared?: (point: CallPoint) => boolean;
+  /** True when this fault may end with 0 although the state is not reached yet. */
+  readonly isMinor?: (fault: Fault, output: string) => boolean;
+  /** Of the runs on which nothing fails. */
+  readonly status?: number;
+  close(): Promise<void>;
+}
+
+const READ = ['EIO'];
+const MAKE = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'];
+const ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  open: ['EMFILE', 'EIO', 'ENOSPC'],
+  openat: ['EMFILE', 'EIO', 'ENOSPC'],
+  openat2: ['EMFILE', 'EIO', 'EAGAIN'],
+  read: ['EIO', 'short'],
+  pread64: ['EIO', 'short'],
+  write: ['ENOSPC', 'EDQUOT', 'EIO', 'short', 'EINTR'],
+  pwrite64: ['ENOSPC', 'EIO', 'short'],
+  writev: ['ENOSPC', 'EIO'],
+  pwritev: ['ENOSPC', 'EIO'],
+  fsync: ['EIO', 'ENOSPC', 'EDQUOT'],
+  fdatasync: ['EIO', 'ENOSPC'],
+  ftruncate: ['EIO', 'ENOSPC'],
+  fallocate: ['ENOSPC'],
+  rename: MAKE,
+  renameat: MAKE,
+  renameat2: MAKE,
+  link: MAKE,
+  linkat: MAKE,
+  symlink: MAKE,
+  symlinkat: MAKE,
+  mkdir: MAKE,
+  mkdirat: MAKE,
+  unlink: ['EIO', 'EROFS'],
+  unlinkat: ['EIO', 'EROFS'],
+  rmdir: ['EIO', 'EROFS'],
+  chown: ['EIO', 'EROFS', 'EDQUOT'],
+  fchown: ['EIO', 'EROFS', 'EDQUOT'],
+  fchownat: ['EIO', 'EROFS', 'EDQUOT'],
+  lchown: ['EIO', 'EROFS'],
+  chmod: ['EIO', 'EROFS'],
+  fchmod: ['EIO', 'EROFS'],
+  fchmodat: ['EIO', 'EROFS'],
+  clone: ['EAGAIN', 'ENOMEM'],
+  clone3: ['EAGAIN', 'ENOMEM'],
+  fork: ['EAGAIN'],
+  vfork: ['EAGAIN'],
+  execve: ['ENOMEM', 'EIO', 'E2BIG'],
+  execveat: ['ENOMEM', 'EIO'],
+  socket: ['EMFILE', 'ENOBUFS'],
+  socketpair: ['EMFILE'],
+  pipe: ['EMFILE'],
+  pipe2: ['EMFILE', 'ENFILE'],
+  pidfd_open: ['EMFILE', 'ENOMEM'],
+  memfd_create: ['EMFILE'],
+  connect: ['ECONNREFUSED', 'ETIMEDOUT', 'ENETUNREACH', 'EAGAIN'],
+  sendto: ['ENOBUFS', 'EINTR'],
+  sendmsg: ['ENOBUFS', 'EINTR'],
+  recvmsg: ['ENOBUFS', 'EINTR'],
+  recvfrom: ['ENOBUFS', 'EINTR'],
+  setresuid: ['EAGAIN'],
+  setresgid: ['EPERM'],
+  setgroups: ['ENOMEM'],
+  chdir: ['EIO', 'EACCES'],
+  fchdir: ['EIO'],
+  ioctl: ['EBUSY', 'ENOMEM'],
+};
+const OF_SOCKETS: Readonly<Record<string, readonly string[]>> = {
+  read: ['ECONNRESET'],
+  write: ['EPIPE', 'ECONNRESET'],
+  writev: ['EPIPE', 'ECONNRESET'],
+};
+const DELAY = 'delay:150';
+
+/** How a call may fail, `kill` and a delay among it. */
+export function actionsFor({ call, target }: CallPoint): readonly string[] {
+  const isSocket = target === 'tcp' || target.startsWith('unix:');
+  const errors = (isSocket ? OF_SOCKETS[call] : undefined) ?? ACTIONS[call] ?? READ;
+  return [...errors, 'kill', DELAY];
+}
+
+/** Every fault that the calls of a run allow; a thread that cannot be made ends Node itself. */
+export function listFaults(scene: FaultScene, calls: readonly CallPoint[]): Fault[] {
+  return calls
+    .filter((point) => point.target !== 'thread' && scene.spared?.(point) !== true)
+    .flatMap((point) => actionsFor(point).map((action) => ({ ...point, action })));
+}
+
+const TIMEOUT_MS = 30_000;
+const BUG = /this is a bug of slapos|^\s+at .*:\d+:\d+\)?$|Assertion .* failed|terminate called/m;
+
+export interface FaultOutcome {
+  readonly fault: Fault;
+  readonly isHit: boolean;
+  readonly status: number | null;
+  readonly problems: readonly string[];
+  readonly output: string;
+}
+
+export interface SceneWalk {
+  readonly scene: FaultScene;
+  readonly calls: readonly CallPoint[];
+  readonly state: readonly string[];
+}
+
+/** Runs the command twice without a fault: what it calls, and what the node is then. */
+export async function openWalk(tracer: string, scene: FaultScene): Promise<SceneWalk> {
+  const states: Array<readonly string[]> = [];
+  let calls: readonly CallPoint[] = [];
+  for (const _ of [1, 2]) {
+    await scene.reset();
+    const first = await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
+    if (first.status !== (scene.status ?? 0)) {
+      throw new Error(`${scene.name} ends with ${first.status} by itself:\n${first.output}`);
+    }
+    calls = first.calls;
+    states.push(await scene.state());
+    await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
+    states.push(await scene.state());
+  }
+  const [state = [], ...others] = states;
+  const unsteady = others.flatMap((other) => compareLines(state, other));
+  if (unsteady.length > 0) {
+    throw new Error(`${scene.name} differs by itself:\n${unsteady.slice(0, 20).join('\n')}`);
+  }
+  return { scene, calls, state };
+}
+
+/** One fault, and the undisturbed run after it. */
+export async function tryFault(
+  tracer: string,
+  { scene, state }: SceneWalk,
+  fault: Fault,
+): Promise<FaultOutcome> {
+  await scene.reset();
+  const run = await runTraced(tracer, {
+    ...scene.command(),
+    faults: [fault],
+    timeoutMs: TIMEOUT_MS,
+  });
+  const wanted = scene.status ?? 0;
+  const problems = judge(run, fault, wanted);
+  const losses = async () => ((await scene.findLosses?.()) ?? []).map((line) => `lost: ${line}`);
+  problems.push(...(await losses()));
+  if (run.status === wanted && scene.isMinor?.(fault, run.output) !== true) {
+    const left = compareLines(state, await scene.state());
+    problems.push(...left.slice(0, 4).map((line) => `ended with ${wanted} but ${line}`));
+  }
+  scene.repair?.();
+  const again = await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
+  if (again.status !== wanted) problems.push(`again: ends with ${again.status}: ${again.output}`);
+  const left = compareLines(state, await scene.state());
+  problems.push(...left.slice(0, 4).map((line) => `again: ${line}`));
+  problems.push(...(await losses()));
+  const { output, status } = run;
+  return { fault, isHit: run.hit.length > 0, status, problems, output };
+}
+
+/** What is wrong with how a command ended in which a call failed. */
+function judge(run: TracedRun, fault: Fault, wanted: number): string[] {
+  const problems: string[] = [];
+  if (run.ms >= TIMEOUT_MS) problems.push(`hangs: ${tail(run.output)}`);
+  else if (run.status === null && fault.action !== 'kill') problems.push(`dies by ${run.signal}`);
+  const bug = BUG.exec(run.output);
+  if (bug !== null) problems.push(`says: ${lineOf(run.output, bug.index)}`);
+  const isFailure = run.status !== null && run.status !== wanted;
+  if (!isFailure || run.hit.length === 0) return problems;
+  if (!/ERROR|CRITICAL|WARNING|error:/.test(run.output)) {
+    problems.push(`ends with ${run.status} and says nothing: ${tail(run.output)}`);
+  } else if (/^E[A-Z0-9]+$/.test(fault.action) && !namesReason(run.output, fault)) {
+    problems.push(`ends with ${run.status} without the reason: ${tail(run.output)}`);
+  }
+  return problems;
+}
+
+const WORDS: Readonly<Record<string, RegExp>> = {
+  EIO: /disk I\/O error|input\/output error/i,
+  ENOSPC: /disk is full/i,
+  EMFILE: /unable to open database/i,
+  ECONNREFUSED: /refused|cannot be reached/i,
+  ECONNRESET: /reset|closed|cannot be reached/i,
+  EPIPE: /closed|cannot be reached/i,
+  ETIMEDOUT: /timed out|cannot be reached/i,
+};
+
+/** The errno or words for it. */
+function namesReason(output: string, { action }: Fault): boolean {
+  return output.includes(action) || (WORDS[action]?.test(output) ?? false);
+}
+
+const tail = (output: string) => output.trim().split('\n').slice(-3).join(' / ').slice(-400);
+const lineOf = (output: string, index: number) =>
+  output.slice(output.lastIndexOf('\n', index) + 1, index + 200).slice(0, 400);
+
+export const describeOutcome = ({ fault, problems }: FaultOutcome) =>
+  `${describeFault(fault)}: ${problems.join('\n      ')}`;
