@@ -36,7 +36,7 @@ export function refusal(path: string, cause: unknown): HostError {
   const code = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
   return new HostError(code, sentence(path, why), cause as { errno?: number; syscall?: string }, {
     cause,
-    context: { path },
+    context: { path, code: kernelCode },
   });
 }
 

@@ -2,7 +2,7 @@
  * Gathers what the scripts of partitions wrote, and what `node collect` wrote for them (spec/grid.md
  * 8.3). Sizes and numbers are bounded, since partitions decide upon both.
  */
-import { errorMessage } from '../errors/slapos-error.ts';
+import { errorCode, errorMessage, isSlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { Partition } from '../instance/partition.ts';
@@ -22,7 +22,12 @@ export interface PartitionConsumption {
   /** The `<movement>` elements of the valid files as the aggregate has them. */
   readonly movements: string;
   readonly files: readonly ReportFile[];
+  /** False when something could not be read just now: there may be more. */
+  readonly isComplete: boolean;
 }
+
+/** Of the machine, and nothing that the owner of a partition can bring about. */
+const MACHINE_FAILURES = new Set(['EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'ESTALE']);
 
 /** A movement takes some 250 bytes. */
 export const LARGEST_REPORT_BYTES = 512 * 1024;
@@ -49,6 +54,7 @@ class ReportReader {
   readonly #files: ReportFile[] = [];
   #bytesLeft = BYTES_OF_A_PASS;
   #warnings = 0;
+  #isComplete = true;
 
   constructor(context: GridContext, partitionId: string) {
     this.#context = context;
@@ -57,7 +63,7 @@ class ReportReader {
 
   async readFolder(folder: OwnedFolder, path: string): Promise<void> {
     const names = await folder.list(path).catch((error: unknown) => {
-      this.#warn(`${errorMessage(error)} Nothing in it is reported.`);
+      this.#refused(error, 'Nothing in it is reported.');
       return [];
     });
     for (const name of names) {
@@ -79,7 +85,8 @@ class ReportReader {
       );
     }
     const movements = this.#movements.join('');
-    return { partitionId: this.#partitionId, movements, files: this.#files };
+    const isComplete = this.#isComplete;
+    return { partitionId: this.#partitionId, movements, files: this.#files, isComplete };
   }
 
   async #readFile(folder: OwnedFolder, file: string): Promise<void> {
@@ -97,8 +104,14 @@ class ReportReader {
       this.#movements.push(...report.map((each) => renderMovement(each, this.#partitionId)));
       this.#files.push({ folder, file });
     } catch (error) {
-      this.#warn(`${errorMessage(error)} It is not reported.`);
+      this.#refused(error, 'It is not reported.');
     }
+  }
+
+  #refused(error: unknown, consequence: string): void {
+    this.#warn(`${errorMessage(error)} ${consequence}`);
+    const code = isSlaposError(error) ? error.context['code'] : errorCode(error);
+    if (MACHINE_FAILURES.has(String(code))) this.#isComplete = false;
   }
 
   #warn(text: string): void {

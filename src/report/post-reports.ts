@@ -17,17 +17,18 @@ const LARGEST_AGGREGATE = 32 * 1024 * 1024;
 /**
  * Posts what `node collect` wrote about the computer, one post for each valid file. A file that is
  * no report, or that the Master refuses, does not keep the others back.
- * @returns false when the Master did not take one.
+ * @returns false when the Master did not take one, or one cannot be read or taken away.
  */
 export async function postComputerReports(context: GridContext): Promise<boolean> {
   const { host, log, options } = context;
   const root = host.openFolder(options.instanceRoot);
   const path = `${REPORTS}/${options.computerId}`;
-  let isPosted = true;
-  for (const name of await listComputerReports(context, path)) {
+  const names = await listComputerReports(context, path);
+  let isPosted = names !== undefined;
+  for (const name of names ?? []) {
     const report = { folder: root, file: `${path}/${name}` };
     try {
-      await postComputerReport(context, report);
+      if (!(await postComputerReport(context, report))) isPosted = false;
     } catch (error) {
       log.error(`${root.path}/${report.file} was not posted: ${errorMessage(error)}`);
       isPosted = false;
@@ -41,34 +42,35 @@ export async function postComputerReports(context: GridContext): Promise<boolean
 async function listComputerReports(
   { host, log, options }: GridContext,
   path: string,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | undefined> {
   try {
     return await host.openFolder(options.instanceRoot).list(path);
   } catch (error) {
     log.error(`${errorMessage(error)} Nothing in it is reported.`);
-    return [];
+    return undefined;
   }
 }
 
-async function postComputerReport(context: GridContext, report: ReportFile): Promise<void> {
+/** @returns false when it will be posted again. */
+async function postComputerReport(context: GridContext, report: ReportFile): Promise<boolean> {
   const { log, master, options } = context;
   const bytes = await report.folder.readSole(report.file, 16 * LARGEST_REPORT_BYTES);
-  if (bytes === undefined) return;
+  if (bytes === undefined) return true;
   const fault = isUtf8(bytes) ? findComputerReportFault(bytes) : 'it is not UTF-8';
   if (fault !== undefined) {
     log.warning(
       `${report.folder.path}/${report.file} is no consumption report: ${fault.replace(/\.$/, '')}.`,
     );
-    return;
+    return true;
   }
   await master.useComputer(options.computerId, bytes.toString());
-  await deleteReport(context, report);
+  return deleteReport(context, report);
 }
 
 /**
  * Posts the reports of all partitions as one; nothing is posted when there is none. One that the
  * Master refuses is posted again in parts, so that only the partition at fault is blamed.
- * @returns the ids of partitions whose reports the Master does not have yet.
+ * @returns the ids of partitions of whose reports the next run posts some.
  */
 export async function postAggregate(
   context: GridContext,
@@ -77,14 +79,15 @@ export async function postAggregate(
   const filled = reports.filter((report) => report.movements !== '');
   const smallest = takeSmallest(filled);
   const taken = filled.filter((report) => smallest.has(report));
-  const left = filled.filter((report) => !smallest.has(report)).map((each) => each.partitionId);
-  for (const id of left) {
+  const large = filled.filter((report) => !smallest.has(report)).map((each) => each.partitionId);
+  for (const id of large) {
     context.log.warning(`The reports of ${id} are too large: left for the next run.`);
   }
+  const unread = reports.filter((report) => !report.isComplete).map((each) => each.partitionId);
+  const left = [...large, ...unread];
   if (taken.length === 0) return new Set(left);
   try {
-    await postTogether(context, taken);
-    return new Set(left);
+    return new Set([...left, ...(await postTogether(context, taken))]);
   } catch (error) {
     context.log.error(`The consumption reports were not posted: ${errorMessage(error)}`);
     const isWrong = errorCode(error) === 'SLAPOS_ERR_MASTER_REFUSED';
@@ -95,15 +98,22 @@ export async function postAggregate(
   }
 }
 
+/** @returns the ids of partitions whose reports are still there, although they were posted. */
 async function postTogether(
   context: GridContext,
   reports: readonly PartitionConsumption[],
-): Promise<void> {
+): Promise<readonly string[]> {
   const { master, now, options } = context;
   const movements = reports.map((report) => report.movements).join('');
   const text = renderAggregate(options.computerId, renderStopDate(now()), movements);
   await master.useComputer(options.computerId, text);
-  for (const { files } of reports) for (const file of files) await deleteReport(context, file);
+  const kept = new Set<string>();
+  for (const { files, partitionId } of reports) {
+    for (const file of files) {
+      if (!(await deleteReport(context, file))) kept.add(partitionId);
+    }
+  }
+  return [...kept];
 }
 
 async function postApart(
@@ -113,7 +123,7 @@ async function postApart(
   const unsent: string[] = [];
   for (const report of reports) {
     try {
-      await postTogether(context, [report]);
+      unsent.push(...(await postTogether(context, [report])));
     } catch (error) {
       const { partitionId } = report;
       const text = `The Master refused the consumption reports of ${partitionId}: ${errorMessage(error)}`;
@@ -137,10 +147,14 @@ function takeSmallest(reports: readonly PartitionConsumption[]): ReadonlySet<Par
   return taken;
 }
 
-async function deleteReport({ log }: GridContext, { file, folder }: ReportFile): Promise<void> {
-  await folder.remove(file).catch((error: unknown) => {
+async function deleteReport({ log }: GridContext, { file, folder }: ReportFile): Promise<boolean> {
+  try {
+    await folder.remove(file);
+    return true;
+  } catch (error) {
     log.error(`${errorMessage(error)} It was posted and will be again.`);
-  });
+    return false;
+  }
 }
 
 /** `2026-01-31 at 10:20:30`, local time. */

@@ -42,7 +42,8 @@ export async function collectScene(): Promise<FaultScene> {
   const node = new InstanceNode({
     partitions: 2,
     releases: [],
-    settings: '[slapformat]\npartition_base_name = slappart\nuser_base_name = siteuser\npartition_amount = 2\n',
+    settings:
+      '[slapformat]\npartition_base_name = slappart\nuser_base_name = siteuser\npartition_amount = 2\n',
   });
   await node.open();
   const file = node.site.path('var', 'data-log', 'collector.db');

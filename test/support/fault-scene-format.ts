@@ -21,7 +21,10 @@ const LEFT = `
 
 /** Without a standard input, which bash would take for a shell from afar. */
 const shell = (script: string) =>
-  execFileSync('bash', ['-euc', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync('bash', ['-euc', script], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 
 export async function formatScene(): Promise<FaultScene> {
   const master = await startScriptedServer(() => ({ body: 'done' }));

@@ -8,6 +8,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { packageRoot } from '../../src/host/package-files.ts';
+import { buildTracer } from './fault-tracer.ts';
 import { findPostgres } from './postgres-server.ts';
 
 /** Each probe gives the reason why the facility is missing, or undefined when it is there. */
@@ -20,6 +21,7 @@ const PROBES = {
   bpf: probeBpf,
   chromium: () => probeProgram('/usr/bin/chromium', ['--version']),
   postgres: () => (findPostgres() === undefined ? 'no PostgreSQL server' : undefined),
+  unotify: probeTracer,
   prometheus: () => probeProgram('promtool', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 
@@ -59,6 +61,14 @@ function probeBuildout(): string | undefined {
 function probeProgram(name: string, args: readonly string[]): string | undefined {
   const { error } = spawnSync(name, args, { stdio: 'ignore' });
   return error === undefined ? undefined : `no ${name}`;
+}
+
+/** seccomp_unotify(2), which another filter or the sandbox may keep from us. */
+function probeTracer(): string | undefined {
+  const tracer = buildTracer();
+  const { status } = spawnSync(tracer.program, ['--', 'true'], { stdio: 'ignore' });
+  tracer.remove();
+  return status === 0 ? undefined : 'no seccomp_unotify(2)';
 }
 
 /** The BPF reader of processes: built here, and allowed by the kernel. */

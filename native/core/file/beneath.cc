@@ -146,8 +146,8 @@ bool CreateFolderBy(const std::string& name, const Location& place, const std::s
   ThrowErrno("renameat2", path);
 }
 
-// By a fixed name first, so that what a killed run left there goes with the next one. Where the owner
-// of the parent keeps it, or another run of ours takes it from us, by one that nobody knows.
+// By a fixed name first, so that what a killed run left there goes with the next one. Where the
+// owner of the parent keeps it, or another run of ours takes it from us, by one that nobody knows.
 bool CreateFolder(const Location& place, const std::string& path, const Ownership& ownership) {
   std::string name = FixedNameFor(place.name);
   ::unlinkat(place.parent.Get(), name.c_str(), AT_REMOVEDIR);
@@ -183,7 +183,9 @@ void ApplyOwnership(int fd, const Ownership& ownership, const std::string& path)
   if (::fchmod(fd, ownership.mode) != 0) ThrowErrno("fchmod", path);
 }
 
-std::string FixedNameFor(const std::string& name) { return "." + name.substr(0, 200) + ".slapos-new"; }
+std::string FixedNameFor(const std::string& name) {
+  return "." + name.substr(0, 200) + ".slapos-new";
+}
 
 std::string TemporaryNameFor(const std::string& name) {
   uint64_t random = 0;

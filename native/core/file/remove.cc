@@ -73,7 +73,8 @@ class TreeRemover {
     UniqueFd top = OpenFolder(parent_, name_);
     if (!top) return;
     mount_ = MountOf(parent_, detail_);
-    if (MountOf(top.Get(), detail_) != mount_) throw SysError(EBUSY, "unlinkat", detail_ + " is mounted");
+    if (MountOf(top.Get(), detail_) != mount_)
+      throw SysError(EBUSY, "unlinkat", detail_ + " is mounted");
     top_ = top.Get();
     RepeatUntil([this] { return Unlink(parent_, name_, AT_REMOVEDIR); });
   }

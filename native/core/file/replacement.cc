@@ -115,8 +115,8 @@ void Replacement::PutInPlace() {
 bool Replacement::Link(int attempt) {
   int parent = place_.parent.Get();
   // The folder's owner may have put a folder in the way of the fixed name.
-  temporary_ = attempt < kRaceRetries / 2 ? FixedNameFor(place_.name)
-                                          : TemporaryNameFor(place_.name);
+  temporary_ =
+      attempt < kRaceRetries / 2 ? FixedNameFor(place_.name) : TemporaryNameFor(place_.name);
   ::unlinkat(parent, temporary_.c_str(), 0);
   std::string self = "/proc/self/fd/" + std::to_string(file_.Get());
   if (::linkat(AT_FDCWD, self.c_str(), parent, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0) {

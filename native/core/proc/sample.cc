@@ -13,8 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/sys/pidfd_info.h"
 #include "core/sys/folder_listing.h"
+#include "core/sys/pidfd_info.h"
 #include "core/sys/sys_error.h"
 #include "core/sys/unique_fd.h"
 

@@ -10,8 +10,8 @@
 
 namespace slapos {
 
-// The entries of a folder. readdir(3) tells a failure from the end by errno alone: a folder of which
-// a part cannot be read would look as if that part was not there.
+// The entries of a folder. readdir(3) tells a failure from the end by errno alone: a folder of
+// which a part cannot be read would look as if that part was not there.
 class FolderListing {
  public:
   // `detail` is for errors.
