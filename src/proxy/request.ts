@@ -59,35 +59,35 @@ async function requestInstance(
   tables: ProxyTables,
   clock: Clock,
 ): Promise<MarshalObject> {
-  let row = await tables.findInstance(request.title, request.requestedBy);
-  if (row === null) {
-    if (request.state === 'destroyed') {
-      return renderAbsentInstance(request.softwareRelease, request.softwareType);
-    }
-    row = await allocate(request, tables);
+  const known = await tables.findInstance(request.title, request.requestedBy);
+  if (known === null && request.state === 'destroyed') {
+    return renderAbsentInstance(request.softwareRelease, request.softwareType);
   }
+  const row = known ?? (await findPartition(request, tables));
   const changed = await applyRequest(row, request, tables, clock);
   return renderInstance(changed, await tables.listPartitionAddresses(row));
 }
 
-/** Takes the first free partition of the computer. */
-async function allocate(request: ProxyRequest, tables: ProxyTables): Promise<PartitionRow> {
+/** The first free partition of the computer. */
+async function findPartition(request: ProxyRequest, tables: ProxyTables): Promise<PartitionRow> {
   const free = await tables.findFreePartition(request.computerId);
   if (free === null) throw notFound(`No free computer partition found for: ${request.title}`);
-  const changes = { slapState: 'busy', title: request.title, requestedBy: request.requestedBy };
-  await tables.updatePartition(free, changes);
-  return { ...free, ...changes };
+  return free;
 }
 
-/** Stores what the request changes; only a change moves the timestamp. */
+/** Stores what the request changes, in a free partition all of it; only a change moves the timestamp. */
 async function applyRequest(
   row: PartitionRow,
   request: ProxyRequest,
   tables: ProxyTables,
   clock: Clock,
 ): Promise<PartitionRow> {
+  const { title, requestedBy } = request;
   const wanted = {
-    requestedState: await effectiveState(row, request, tables),
+    slapState: 'busy',
+    title,
+    requestedBy,
+    requestedState: await effectiveState({ ...row, requestedBy }, request, tables),
     softwareRelease: request.softwareRelease,
     softwareType: request.softwareType,
     xml: encodeParameters(request.parameters),

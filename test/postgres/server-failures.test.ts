@@ -122,10 +122,10 @@ describe('the connection breaks', () => {
   test('before the commit: the work is done again', async () => {
     const store = await throughRelay();
     let count = 0;
-    relay.cutAt('INSERT', 'before');
-    await store.write((tables) => {
+    relay.cutAt('SELECT value', 'before');
+    await store.write(async (tables) => {
       count += 1;
-      return tables.putConfig('a', 'b');
+      await tables.putConfig('a', `${(await tables.getConfig('a')) ?? ''}b`);
     });
     expect(count).toBe(2);
     expect(await store.read((tables) => tables.getConfig('a'))).toBe('b');

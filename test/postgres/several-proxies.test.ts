@@ -53,9 +53,17 @@ test('what two read and each writes the other of is not both done', async () => 
     await tables.putConfig('b', 'on');
   });
   // Whoever is on may go as long as the other one is: a snapshot alone would let both go.
+  let open = (): void => undefined;
+  const bothHaveRead = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let readerCount = 0;
   const leave = (store: ProxyStore, own: string, other: string) => {
     return store.write(async (tables) => {
       const isOther = (await tables.getConfig(other)) === 'on';
+      readerCount += 1;
+      if (readerCount === 2) open();
+      await bothHaveRead;
       if (isOther) await tables.putConfig(own, 'off');
     });
   };

@@ -93,7 +93,7 @@ INSERT INTO ${schema}.schema_version VALUES (${LAYOUT_VERSION}, ${slapVersion});
 `;
 }
 
-/** Runs one statement and gives its rows. */
+/** Runs one statement and gives the rows of one that reads. */
 export type RunStatement = (
   text: string,
   values?: readonly unknown[],

@@ -1,6 +1,7 @@
 /** One transaction on one connection of the pool. */
 import type { PoolClient, QueryConfig, QueryResult } from 'pg';
 import { StatementFailure } from './failures.ts';
+import type { RunStatement } from './postgres-schema.ts';
 
 /** Names of prepared statements by their text; a connection prepares each once. */
 const names = new Map<string, string>();
@@ -21,9 +22,15 @@ const UNHEEDED = Object.assign(new Error('a statement of the transaction had fai
   code: '25P02',
 });
 
+/**
+ * Invariant: a statement that writes is sent and not waited for; what comes next, at the latest the
+ * commit, waits for it too and fails with it. So a transaction takes as many round trips as it has
+ * reads, and one or two more. After a failure the server refuses all that was sent behind it.
+ */
 export class Session {
   readonly #client: PoolClient;
   #opening: Promise<unknown> | undefined;
+  #written: Array<Promise<unknown>> = [];
   #isCommitting = false;
 
   /** @param begin what opens the transaction */
@@ -35,21 +42,31 @@ export class Session {
   }
 
   /**
-   * Runs one statement. The first one, if it only reads, is sent along with what opens the
-   * transaction: were that refused, it would read outside of one, and nobody sees the answer.
+   * Runs one statement. The first one is sent along with what opens the transaction only if it
+   * reads: were that refused, it would be outside of one.
+   * @returns the rows of one that reads; of another nothing, and perhaps before it was done
    * @throws StatementFailure
    */
-  readonly run = async (
-    text: string,
-    values?: readonly unknown[],
-  ): Promise<ReadonlyArray<Readonly<Record<string, unknown>>>> => {
+  readonly run: RunStatement = async (text, values) => {
+    const isRead = /^\s*SELECT\s/.test(text);
     const opening = this.#opening;
     this.#opening = undefined;
-    if (opening !== undefined && !/^\s*SELECT\s/.test(text)) await opening;
+    if (opening !== undefined && !isRead) await opening;
     const sent = this.#send(values === undefined ? text : named(text, values));
-    const [, rows] = await Promise.all([opening, sent]);
-    return rows;
+    if (isRead) {
+      await Promise.all([opening, ...this.#takeWritten(), sent]);
+      return (await sent).rows;
+    }
+    sent.catch(() => undefined);
+    this.#written.push(sent);
+    return [];
   };
+
+  #takeWritten(): Array<Promise<unknown>> {
+    const written = this.#written;
+    this.#written = [];
+    return written;
+  }
 
   /** Whether the server may have committed, when {@link commit} throws. */
   get isCommitting(): boolean {
@@ -61,9 +78,10 @@ export class Session {
     await this.#opening;
     this.#opening = undefined;
     this.#isCommitting = true;
-    const { command } = await this.#query('COMMIT');
+    const sent = this.#send('COMMIT');
+    await Promise.all([...this.#takeWritten(), sent]);
     // Of a transaction in which a statement failed, whoever did not heed that.
-    if (command !== 'COMMIT') throw new StatementFailure(UNHEEDED);
+    if ((await sent).command !== 'COMMIT') throw new StatementFailure(UNHEEDED);
     this.#client.release();
   }
 
@@ -83,11 +101,7 @@ export class Session {
     }
   }
 
-  async #send(query: string | QueryConfig): Promise<Array<Record<string, unknown>>> {
-    return (await this.#query(query)).rows;
-  }
-
-  async #query(query: string | QueryConfig): Promise<QueryResult<Record<string, unknown>>> {
+  async #send(query: string | QueryConfig): Promise<QueryResult<Record<string, unknown>>> {
     try {
       return await this.#client.query<Record<string, unknown>>(query as QueryConfig);
     } catch (cause) {
