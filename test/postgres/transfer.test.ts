@@ -105,7 +105,7 @@ async function countPartitions(): Promise<number> {
 }
 
 requires('postgres')('moving a store', () => {
-  test('there and back gives the same text, whatever it holds', async () => {
+  test('there and back gives the same text, whatever it holds', { timeout: 180_000 }, async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(generatedContents, async (content) => {
@@ -235,7 +235,7 @@ requires('postgres')('what is refused', () => {
 });
 
 requires('postgres')('an interrupted move', () => {
-  test('leaves a server empty or complete, wherever the connection breaks', async () => {
+  test('leaves a server empty or complete, wherever it breaks', { timeout: 180_000 }, async () => {
     fill(source, SMALL);
     const relay = await PostgresRelay.start(server.port);
     /** What is there after the connection broke at a statement, null when none was left. */
