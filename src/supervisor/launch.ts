@@ -23,6 +23,7 @@ import {
   supervisorPaths,
   type WatchdogOptions,
 } from './layout.ts';
+import { awaitUnitStart } from './unit-start.ts';
 import { isRpcFault } from './xml-rpc.ts';
 
 export interface SupervisorFilesOptions {
@@ -269,6 +270,11 @@ export async function ensureSupervisor(options: EnsureSupervisorOptions): Promis
       return socket;
     }
     await requireMainFile(options.files, paths);
+    const { files, log } = options;
+    const look = () => isRunning(client, log);
+    if (!options.isForeground && (await awaitUnitStart({ files, log, isRunning: look }))) {
+      return socket;
+    }
     try {
       await launch({ ...options, socket }, paths);
     } catch (error) {
