@@ -87,6 +87,12 @@ describe('units', () => {
     }
   });
 
+  it('have every partition processed after a start of the supervisor', () => {
+    expect(read('units/slapos-boot.service')).toContain('\nPartOf=slapos-supervisord.service\n');
+    const wants = /^Wants=(.*)$/m.exec(read('units/slapos-supervisord.service'))?.[1];
+    expect(wants?.split(' ')).toContain('slapos-boot.service');
+  });
+
   it('wait for the disks of the roots, and do not run without them', () => {
     const paths = '/srv/slapgrid /opt/slapgrid /opt/slapos';
     for (const name of units.filter((unit) => unit.endsWith('.service'))) {
