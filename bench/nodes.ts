@@ -90,7 +90,11 @@ async function measureRound({ store, fleet }: Candidate, behaviour: Behaviour): 
   const { user, system } = process.cpuUsage(own);
   const percent = (value: number): number => (100 * value) / result.seconds;
   const { failures, firstFailure } = result.timings;
-  if (failures > 0) process.stderr.write(`${failures} FAILURES, the first: ${firstFailure}\n`);
+  if (failures > 0) {
+    process.stderr.write(`${failures} failures, the first: ${firstFailure}\n`);
+    figures.add(store.name, 'minutes that failed', 'failures', [failures]);
+    process.exitCode = 1;
+  }
   return {
     result,
     shares: {

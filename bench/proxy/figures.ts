@@ -2,7 +2,16 @@
 import type { Round } from './crowd.ts';
 import type { Times } from './scenarios.ts';
 
-type Unit = 'µs' | 'ms' | 'MB' | 'requests/s' | 'instances/s' | 'nodes' | '%' | 'connections';
+type Unit =
+  | 'µs'
+  | 'ms'
+  | 'MB'
+  | 'requests/s'
+  | 'instances/s'
+  | 'nodes'
+  | '%'
+  | 'connections'
+  | 'failures';
 
 export interface Figure {
   readonly who: string;
