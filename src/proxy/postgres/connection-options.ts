@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import type { PoolConfig } from 'pg';
 import { errorMessage, SlaposError } from '../../errors/slapos-error.ts';
+import { readTrustedAuthorities } from '../../host/trusted-authorities.ts';
 import { findPassword } from './pgpass.ts';
 import type { PostgresTarget } from './postgres-uri.ts';
 
@@ -22,7 +23,7 @@ const ANSWER_MARGIN_MS = 5000;
 const SESSION = '-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c extra_float_digits=3';
 
 /** @throws SlaposError SLAPOS_ERR_DATABASE for a file of certificates that cannot be read. */
-export function connectionOptions(target: PostgresTarget): PoolConfig {
+export async function connectionOptions(target: PostgresTarget): Promise<PoolConfig> {
   const { host, port, user, database, statementTimeoutMs } = target;
   const surroundings = { env: process.env, home: homedir() };
   // Types of `pg` miss that there may be none, and that requests may be written one after another.
@@ -34,7 +35,7 @@ export function connectionOptions(target: PostgresTarget): PoolConfig {
     user,
     database,
     password,
-    ssl: tlsOptions(target),
+    ssl: await tlsOptions(target),
     max: target.poolSize,
     idleTimeoutMillis: IDLE_CONNECTION_MS,
     connectionTimeoutMillis: target.connectTimeoutMs,
@@ -51,10 +52,10 @@ export function connectionOptions(target: PostgresTarget): PoolConfig {
 }
 
 /** As libpq has the modes, but that every mode but `disable` insists on encryption. */
-function tlsOptions(target: PostgresTarget): ConnectionOptions | false {
+async function tlsOptions(target: PostgresTarget): Promise<ConnectionOptions | false> {
   const { sslMode, rootCertificateFile, certificateFile, keyFile } = target;
   if (sslMode === 'disable') return false;
-  const ca = read(rootCertificateFile);
+  const ca = read(rootCertificateFile) ?? (await readTrustedAuthorities());
   const cert = read(certificateFile);
   const key = read(keyFile);
   return {

@@ -14,7 +14,7 @@
 
 import { userInfo } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Pool, type PoolClient } from 'pg';
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { errorMessage, isSlaposError } from '../../errors/slapos-error.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { SchemaVersion } from '../schema.ts';
@@ -57,7 +57,7 @@ export async function openPostgresStore(
   { log, stateFolder, isReadOnly = false }: PostgresStoreOptions,
 ): Promise<ProxyStore> {
   const target = parsePostgresUri(databaseUri, userInfo().username);
-  const database = new PostgresDatabase(target, log);
+  const database = new PostgresDatabase(target, await connectionOptions(target), log);
   try {
     const version = await database.transact(isReadOnly ? READ : PREPARE, async (run) => {
       const { place } = database;
@@ -138,11 +138,11 @@ class PostgresDatabase {
   #isLost = false;
   #closing: Promise<void> | undefined;
 
-  constructor(target: PostgresTarget, log: Logger) {
+  constructor(target: PostgresTarget, options: PoolConfig, log: Logger) {
     const { host, port, user, database } = target;
     this.place = `${database} of ${user} at ${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.#log = log;
-    this.#pool = new Pool(connectionOptions(target));
+    this.#pool = new Pool(options);
     // A connection that breaks while nobody uses it is replaced by the next use.
     this.#pool.on('error', () => undefined);
     // One that breaks under a statement fails that.

@@ -42,7 +42,7 @@ export class PostgresTransfer {
     const { host, port, user, database, applicationName } = target;
     const place = `${database} of ${user} at ${host.includes(':') ? `[${host}]` : host}:${port}`;
     const client = new Client({
-      ...connectionOptions(target),
+      ...(await connectionOptions(target)),
       application_name: `${applicationName} transfer`,
       query_timeout: 0,
     });
