@@ -146,6 +146,8 @@ async function survive(): Promise<void> {
         'another supervisor',
         PASS_MS,
       );
+      // One that was under way has failed.
+      must('systemctl start slapos-instance.service');
     }));
   await test('an upgrade of the package keeps services', () =>
     keepingServices(async () => {
