@@ -17,11 +17,13 @@
 #include "core/disk/quota.h"
 #include "core/disk/usage.h"
 #include "core/sys/event_fd.h"
+#include "core/sys/unique_fd.h"
 #include "native/check.h"
 
 using slapos::DiskUsage;
 using slapos::MeasureFolder;
 using slapos::MeasureLinkedFolders;
+using slapos::UniqueFd;
 
 namespace {
 
@@ -151,6 +153,29 @@ TEST(a_deep_tree_is_walked_to_the_end_and_back) {
   DiskUsage usage = MeasureFolder(root.path, -1);
   CHECK_EQ(usage.entries, 1u + kDepth + 2 * kDepth / 50);
   CHECK_EQ(usage.failures, 0u);
+}
+
+// On the way back from a deep folder those above are closed, while the other threads want folders.
+TEST(folders_above_a_deep_one_are_walked_also_by_several_threads) {
+  TempFolder root;
+  constexpr int kDepth = 4200;
+  constexpr int kSiblings = 4;
+  constexpr int kWithSiblings = 60;
+  UniqueFd folder(::open(root.path.c_str(), O_DIRECTORY | O_RDONLY));
+  for (int level = 0; level < kDepth; level++) {
+    for (int at = 0; level < kWithSiblings && at < kSiblings; at++) {
+      CHECK(::mkdirat(folder.Get(), std::to_string(at).c_str(), 0700) == 0);
+    }
+    // One name would come in the same place among the others everywhere.
+    std::string next = "next" + std::to_string(level);
+    CHECK(::mkdirat(folder.Get(), next.c_str(), 0700) == 0);
+    folder.Reset(::openat(folder.Get(), next.c_str(), O_DIRECTORY | O_RDONLY));
+  }
+  for (size_t threads : {1, 2, 4}) {
+    DiskUsage usage = MeasureFolder(root.path, -1, {threads});
+    CHECK_EQ(usage.entries, 1u + kDepth + kWithSiblings * kSiblings);
+    CHECK_EQ(usage.failures, 0u);
+  }
 }
 
 TEST(a_cancelled_walk_ends_early) {

@@ -128,7 +128,8 @@ class Walker {
   void Share() {
     size_t first = levels_.size() > kOpenFolders ? levels_.size() - kOpenFolders : 0;
     for (size_t at = first; at < levels_.size(); at++) {
-      if (!levels_[at].HasNames()) continue;
+      // On the way back from a deep folder fewer are open.
+      if (!levels_[at].fd || !levels_[at].HasNames()) continue;
       if (pool_->Reserve()) pool_->Give(OpenNext(&levels_[at]));
       return;
     }
