@@ -155,6 +155,9 @@ async function writeAll(
   });
 }
 
+/** Where the errno alone would not tell; files are opened without waiting, fcntl(2). */
+const REASONS: ReadonlyMap<string, string> = new Map([['EAGAIN', 'somebody holds a lease on it']]);
+
 /** Refusals of the addon and of Node's own file calls alike. */
 function isSystemError(error: unknown): error is Error & { code: string; syscall: string } {
   const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
@@ -180,7 +183,7 @@ function refusal(deed: string, path: string, error: { readonly code: string }): 
   const code: ErrorCode = isUnsafe ? 'SLAPOS_ERR_UNSAFE_PATH' : 'SLAPOS_ERR_FILE';
   const why = isUnsafe
     ? 'a symbolic link or another kind of file stands in the way'
-    : (error as { detail?: string }).detail || 'the kernel refused';
+    : (REASONS.get(error.code) ?? ((error as { detail?: string }).detail || 'the kernel refused'));
   const message = `Cannot ${deed} ${printableName(path)}: ${error.code}, ${why}.`;
   return new HostError(code, message, error as { errno?: number; syscall?: string }, {
     cause: error,

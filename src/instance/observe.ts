@@ -1,6 +1,6 @@
 /** What a partition is like before it is processed. */
 import { parse } from 'node:path';
-import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
+import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { DecisionFacts } from './decide.ts';
 import { parsePeriodicity } from './decide.ts';
@@ -35,7 +35,6 @@ async function readTimestamp({ folder, log }: Partition): Promise<DecisionFacts[
     const text = await folder.readText(TIMESTAMP_FILE);
     return text === undefined ? undefined : { text, mtime: status.modifiedMs / 1000 };
   } catch (error) {
-    if (errorCode(error) !== 'SLAPOS_ERR_UNSAFE_PATH') throw error;
     log.warning(`${errorMessage(error)} Removing it.`);
     await folder.remove(TIMESTAMP_FILE);
     return undefined;
