@@ -3,6 +3,8 @@
  *   hostile lease FILE...  holds a lease on each file, and takes it again whenever it was broken
  *   hostile leader         its first thread ends, another one lives on
  *   hostile bomb COUNT     forks without end, up to COUNT processes at a time, each of its own session
+ *   hostile fill FOLDER COUNT    makes so many files in it, then waits
+ *   hostile deep FOLDER DEPTH    folders below each other with names of 255 bytes, then waits
  *   hostile stop SECONDS   stops every process of its user as fast as it can
  * Prints `ready` when it has begun. */
 #define _GNU_SOURCE
@@ -16,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,7 +87,9 @@ static int leader(void) {
 }
 
 static int bomb(long count) {
-  struct timespec nap = {0, 1000000};
+  struct timespec nap = {0, 5000000};
+  /* Its dead are nobody else's trouble. */
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   signal(SIGCHLD, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
   ready();
@@ -102,6 +107,31 @@ static int bomb(long count) {
   for (;;) pause();
 }
 
+static int fill(const char *folder, long count) {
+  char name[32];
+  if (chdir(folder) != 0) return 3;
+  for (long at = 0; at < count; at++) {
+    snprintf(name, sizeof name, "f%ld", at);
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    if (fd < 0) return 4;
+    close(fd);
+  }
+  ready();
+  for (;;) pause();
+}
+
+static int deep(const char *folder, long depth) {
+  char name[256];
+  memset(name, 'd', 255);
+  name[255] = 0;
+  if (chdir(folder) != 0) return 3;
+  for (long at = 0; at < depth; at++) {
+    if (mkdir(name, 0700) != 0 || chdir(name) != 0) return 4;
+  }
+  ready();
+  for (;;) pause();
+}
+
 static int stop(int seconds) {
   time_t end = time(NULL) + seconds;
   ready();
@@ -116,6 +146,8 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "lease") == 0) return lease(argv + 2, argc - 2);
   if (strcmp(argv[1], "leader") == 0) return leader();
   if (strcmp(argv[1], "bomb") == 0 && argc == 3) return bomb(atol(argv[2]));
+  if (strcmp(argv[1], "fill") == 0 && argc == 4) return fill(argv[2], atol(argv[3]));
+  if (strcmp(argv[1], "deep") == 0 && argc == 4) return deep(argv[2], atol(argv[3]));
   if (strcmp(argv[1], "stop") == 0 && argc == 3) return stop(atoi(argv[2]));
   return 2;
 }
