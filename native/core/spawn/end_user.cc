@@ -94,13 +94,17 @@ void KillAll(uid_t uid) {
   if (::kill(-1, SIGKILL) != 0 && errno != ESRCH && errno != EPERM) ThrowErrno("kill", detail);
 }
 
-// Those that run: one that waits to be reaped by its parent does nothing any more.
+// One that waits to be reaped by its parent does nothing any more; one whose first thread has ended
+// looks the same while others of it go on.
+bool IsRunning(const ProcessRecord& record) {
+  return (record.state != 'Z' && record.state != 'X') || record.threads > 1;
+}
+
 std::vector<pid_t> ListRunning(uid_t uid) {
   std::vector<uid_t> uids{uid};
   std::vector<pid_t> running;
   for (const ProcessRecord& record : SampleProcesses("/proc", &uids)) {
-    if (record.state != 'Z' && record.state != 'X')
-      running.push_back(static_cast<pid_t>(record.pid));
+    if (IsRunning(record)) running.push_back(static_cast<pid_t>(record.pid));
   }
   return running;
 }

@@ -145,7 +145,7 @@ requires('root', 'netns')('beside a hostile user', () => {
     await hostile.start(UID, 'bomb', '10');
     wish('destroyed', '2', ['slappart0']);
     const run = await node.run(['report']);
-    expect(run.stdout + run.stderr).toMatch(/Killed \d+ processes that siteuser0 had left at work/);
+    expect(run.stdout + run.stderr).toMatch(/Ended \d+ process\(es\) that were not supervised/);
     expect(listProcesses()).toEqual([]);
     expect(readdirSync(node.site.path('slappart0'))).toEqual([]);
     expect(await servicesOf('slappart1')).toHaveLength(1);

@@ -1,8 +1,9 @@
 /** Processes of a partition that do harm to who looks at them. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { takePidfile } from '../../../src/cli/pidfile.ts';
+import { endUserProcesses } from '../../../src/host/end-user.ts';
 import { endProcessesOf } from '../../../src/host/leftovers.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { HostileProgram } from '../../support/hostile-program.ts';
@@ -39,5 +40,18 @@ requires('root', 'netns')('a process that claims a terabyte of arguments', () =>
     });
     expect(grown).toBeLessThan(64 * MEBIBYTE);
     await until(() => (isAlive(pid) ? undefined : true), 'the end of the marked process');
+  });
+});
+
+requires('root', 'netns')('a process whose first thread has ended', () => {
+  const hostile = new HostileProgram();
+  afterAll(() => hostile.remove());
+
+  it('is ended with its user all the same', async () => {
+    const pid = await hostile.start(UID + 1, 'leader');
+    const looksDead = () => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    await until(() => looksDead() || undefined, 'the end of its first thread');
+    expect(await endUserProcesses({ uid: UID + 1 })).toEqual({ found: 1, left: 0 });
+    await until(() => (existsSync(`/proc/${pid}`) ? undefined : true), 'its end');
   });
 });
