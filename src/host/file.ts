@@ -14,7 +14,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { lchown, opendir, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { errorCode, HostError } from '../errors/slapos-error.ts';
@@ -336,10 +336,8 @@ async function writeLink(
   target: string,
   owner: LinkOwner | undefined,
 ): Promise<void> {
-  const unique = `.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
   const done = await withParent(addon, 'create the link', root, path, async (place) => {
-    const temporary = `${dirname(place)}/${unique}`;
-    await symlink(target, temporary);
+    const temporary = await makeTemporaryLink(place, target, owner === undefined);
     try {
       if (owner !== undefined) await lchown(temporary, owner.uid, owner.gid);
       await rename(temporary, place);
@@ -352,6 +350,24 @@ async function writeLink(
   if (done === undefined) {
     const message = `Cannot create the link ${root}/${path}: its folder does not exist.`;
     throw new HostError('SLAPOS_ERR_FILE', message, { syscall: 'symlink' });
+  }
+}
+
+/**
+ * By a fixed name where nothing but its name is changed later, so that what a killed run left there
+ * goes with the next one; else, and where the owner of the folder keeps it, by one that nobody knows.
+ */
+async function makeTemporaryLink(place: string, target: string, isFixed: boolean): Promise<string> {
+  const fixed = `${dirname(place)}/.${basename(place).slice(0, 200)}.slapos-new`;
+  const unique = `${dirname(place)}/.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
+  try {
+    if (isFixed) await unlink(fixed).catch(() => {});
+    const name = isFixed ? fixed : unique;
+    await symlink(target, name);
+    return name;
+  } catch (error) {
+    if (!isFixed || errorCode(error) !== 'EEXIST') throw error;
+    return makeTemporaryLink(place, target, false);
   }
 }
 

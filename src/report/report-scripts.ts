@@ -20,17 +20,26 @@ export async function runReportScripts(
 ): Promise<readonly string[]> {
   const { folder, id, log } = partition;
   const random = Math.trunc(context.random() * 1e12).toString(36);
-  const output = `${folder.path}/${REPORTS}/slapreport.${random}`;
+  const report = `${REPORTS}/slapreport.${random}`;
+  const output = `${folder.path}/${report}`;
   const { failures, names } = await listScripts(partition);
   const endMs = context.now().getTime() + context.options.reportTimeoutSeconds * 1000;
   for (const [index, name] of names.entries()) {
     const isLast = index === names.length - 1;
     const why = await runReportScript(context, partition, { name, output, endMs, isLast });
     if (why === undefined) continue;
+    await dropReport(partition, report);
     log.error(`Script '${printableName(name)}' of ${id} failed: ${why}`);
     failures.push(`Script '${name}' failed.`);
   }
   return failures;
+}
+
+/** Part of a report is none, and nobody else would ever take it away. */
+async function dropReport({ folder, log }: Partition, report: string): Promise<void> {
+  await folder.remove(report).catch((error: unknown) => {
+    log.warning(errorMessage(error));
+  });
 }
 
 async function listScripts({ folder, id, log }: Partition) {

@@ -6,6 +6,7 @@ import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { checkFreeSpace } from '../grid/free-space.ts';
 import { ownedBy } from '../grid/owner.ts';
+import type { FileStatus } from '../host/host.ts';
 import { checkLocalProfile } from './access.ts';
 import type { Build } from './build.ts';
 import {
@@ -128,6 +129,12 @@ function gitEnvironment(env: Readonly<Record<string, string>>): Record<string, s
   return { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: '0' };
 }
 
+/** A bootstrap that is killed leaves its script empty, or before it could be executed. */
+function isWhole(script: FileStatus | undefined): boolean {
+  if (script?.kind !== 'file') return script !== undefined;
+  return (script.mode & 0o111) !== 0 && script.sizeBytes > 0;
+}
+
 async function buildRelease(build: Build): Promise<void> {
   const { context, folder, log, owner, path } = build;
   await folder.remove(DOWNLOADED);
@@ -135,7 +142,7 @@ async function buildRelease(build: Build): Promise<void> {
   const parameters = buildoutArguments({ path, isForced, networkcache });
   const run: BuildoutRun = { folder: path, owner, log };
   const hadSkippedMarker = (await folder.stat(BOOTSTRAP_SKIPPED)) !== undefined;
-  const hasBuildout = (await folder.stat('bin/buildout')) !== undefined;
+  const hasBuildout = isWhole(await folder.stat('bin/buildout'));
   if (hadSkippedMarker) await folder.remove(BOOTSTRAP_SKIPPED);
   const isBootstrapped = needsBootstrap({ hadSkippedMarker, hasBuildout });
   if (isBootstrapped) await bootstrapBuildout(context, run, parameters);

@@ -2,8 +2,10 @@
  * Every system call of a command fails in turn, native code and children included, and then the command
  * runs undisturbed: it must end as a node on which nothing failed.
  *
- *     npm run campaign -- fault-walk [SCENE…] [--faults 30] [--seed S] [--call NAME] [--list] [--verbose]
+ *     npm run campaign -- fault-walk [SCENE…] [--faults 30] [--seed S] [--lasting]
+ *         [--call NAME] [--target TEXT] [--action NAME] [--list] [--verbose]
  *
+ * With --lasting everything fails from a call on: a full disk, a read-only one; and helpers are killed.
  * A sample of the faults unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a run
  * hangs, dies, says nothing or leaves something that the next one does not put right.
  */
@@ -21,6 +23,7 @@ const { values, positionals } = parseArgs({
     call: { type: 'string', default: '' },
     target: { type: 'string', default: '' },
     action: { type: 'string', default: '' },
+    lasting: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
@@ -42,6 +45,7 @@ async function main(): Promise<void> {
     seed: Number(seed),
     filter,
     isList: list,
+    isLasting: values.lasting,
     isVerbose: verbose,
     onLine: print,
   });

@@ -356,4 +356,17 @@ while True:
     await files.remove(root, 'd');
     expect(readdirSync(root)).toEqual([]);
   });
+
+  it('takes away what a killed run left of a link, and leaves what is in its way', async () => {
+    symlinkSync('/old', at('.new.slapos-new'));
+    await files.symlink(root, 'new', '/target');
+    expect([readlinkSync(at('new')), existsSync(at('.new.slapos-new'))]).toEqual([
+      '/target',
+      false,
+    ]);
+    mkdirSync(at('.other.slapos-new'));
+    await files.symlink(root, 'other', '/target');
+    expect(readlinkSync(at('other'))).toBe('/target');
+    expect(readdirSync(root).filter((name) => name.startsWith('.'))).toEqual(['.other.slapos-new']);
+  });
 });

@@ -111,6 +111,7 @@ export async function reportScene(): Promise<FaultScene> {
       }
       const { status, stderr } = await node.run(['instance', '--force']);
       if (status !== 0) throw new Error(`instance ends with ${status}: ${stderr}`);
+      rmSync(node.site.path('slappart0', 'var'), { recursive: true, force: true });
       node.site.write(0, 'var/xml_report/usage.xml', CONSUMPTION);
       node.site.write(0, 'etc/report/usage', REPORT_SCRIPT, 0o755);
       chmodSync(node.site.path('slappart0', 'etc/report/usage'), 0o755);

@@ -16,10 +16,12 @@ export interface Fault {
   /** `a|b` for several calls, a last `*` for the rest of a name. */
   readonly call: string;
   readonly target: string;
-  /** A number, `3+` from the third on, `*` for each. */
+  /** A number, `3+` from the third on, `*` for each; `@3` counts whatever the calls work on. */
   readonly occurrence: number | string;
   /** Name of an errno, `kill`, `short` or `delay:MS`. */
   readonly action: string;
+  /** Whose calls these are, by the suffixes of the programs; Node and the keeper by default. */
+  readonly programs?: readonly string[];
 }
 
 export interface TracedRun {
@@ -40,8 +42,6 @@ export interface TraceOptions {
   /** The first call on a path that begins so is the first that counts. */
   readonly begin: string;
   readonly faults?: readonly Fault[];
-  /** Suffixes of the programs whose calls count. */
-  readonly programs?: readonly string[];
   /** The command is killed after so long: a hang. */
   readonly timeoutMs: number;
   /** Is told when the command runs, with a way to kill it and to know whether it has ended. */
@@ -80,12 +80,15 @@ export function buildTracer(): { readonly program: string; remove(): void } {
 export async function runTraced(tracer: string, options: TraceOptions): Promise<TracedRun> {
   const folder = mkdtempSync(join(tmpdir(), 'fault-log-'));
   const log = join(folder, 'log');
-  const { argv, begin, cwd = '/', env, faults = [], programs = PROGRAMS, timeoutMs } = options;
+  const { argv, begin, cwd = '/', env, faults = [], timeoutMs } = options;
+  const programs = faults[0]?.programs ?? PROGRAMS;
   const words = [
     ...OWN_FILES.flatMap((path) => ['-x', path]),
     ...programs.flatMap((suffix) => ['-e', suffix]),
     ...faults.flatMap((fault) => ['-f', encodeFault(fault)]),
-    ...['-b', begin, '-l', log, '--', ...argv],
+    // Others than the program itself do not read what its own calls begin with.
+    ...(faults[0]?.programs === undefined ? ['-b', begin] : []),
+    ...['-l', log, '--', ...argv],
   ];
   const started = performance.now();
   // A group of its own: what hangs is killed with all that it has started.

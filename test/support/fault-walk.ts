@@ -194,7 +194,8 @@ export async function tryFault(
 function judge(run: TracedRun, fault: Fault, wanted: number): string[] {
   const problems: string[] = [];
   if (run.ms >= TIMEOUT_MS) problems.push(`hangs: ${tail(run.output)}`);
-  else if (run.status === null && fault.action !== 'kill') problems.push(`dies by ${run.signal}`);
+  else if (run.status === null && (fault.action !== 'kill' || fault.programs))
+    problems.push(`dies by ${run.signal}`);
   const bug = BUG.exec(run.output);
   if (bug !== null) problems.push(`says: ${lineOf(run.output, bug.index)}`);
   const isFailure = run.status !== null && run.status !== wanted;
@@ -216,7 +217,7 @@ function isTold(output: string, fault: Fault): boolean {
 
 const WORDS: Readonly<Record<string, RegExp>> = {
   EIO: /disk I\/O error|input\/output error/i,
-  ENOSPC: /disk is full/i,
+  ENOSPC: /disk is full|disk I\/O error/i,
   EMFILE: /unable to open database/i,
   ECONNREFUSED: /refused|cannot be reached/i,
   ECONNRESET: /reset|closed|cannot be reached/i,

@@ -10,7 +10,8 @@
  * -e  only processes of executables whose path ends so are counted; without it all are
  * -l  appends a line `CALL<TAB>TARGET<TAB>K` for the K-th such call on that target, and `fault`
  *     before the line of one that was made to fail
- * -f  CALL<TAB>TARGET<TAB>K<TAB>ACTION; K `*` for each one, `3+` from the third on; TARGET `*` for
+ * -f  CALL<TAB>TARGET<TAB>K<TAB>ACTION; K `*` for each one, `3+` from the third on, `@3` the third
+ *     of all that CALL and TARGET say; TARGET `*` for
  *     any, a last `*` for the rest of a name; CALL `*` for any, `a|b` for several. ACTION is
  *     an errno as a number, `kill` (SIGKILL instead of the call), `short` (half of a write or of a
  *     read), `delay:MS` (the call, later).
@@ -42,7 +43,8 @@
 enum { MOST_FAULTS = 16, MOST_PREFIXES = 16, MOST_PROCESSES = 65536 };
 
 struct fault {
-  char call[64], target[LONGEST], occurrence[16], action[32];
+  char call[512], target[LONGEST], occurrence[16], action[32];
+  unsigned met; /* calls that it is about, whatever they work on */
 };
 
 struct counter {
@@ -102,17 +104,19 @@ static int matches(const char *pattern, const char *text) {
 }
 
 static int matches_call(const char *pattern, const char *name) {
-  char copy[64], *rest = copy;
-  snprintf(copy, sizeof copy, "%.63s", pattern);
+  char copy[512], *rest = copy;
+  snprintf(copy, sizeof copy, "%.511s", pattern);
   for (char *one; (one = strsep(&rest, "|")) != NULL;)
     if (matches(one, name)) return 1;
   return 0;
 }
 
-static int is_due(const struct fault *fault, const char *call, const char *target, unsigned count) {
+static int is_due(struct fault *fault, const char *call, const char *target, unsigned count) {
   if (!matches_call(fault->call, call) || !matches(fault->target, target)) return 0;
   if (strcmp(fault->occurrence, "*") == 0) return 1;
-  unsigned number = (unsigned)atoi(fault->occurrence);
+  int is_any = fault->occurrence[0] == '@';
+  unsigned number = (unsigned)atoi(fault->occurrence + is_any);
+  if (is_any) count = ++fault->met;
   return strchr(fault->occurrence, '+') != NULL ? count >= number : count == number;
 }
 

@@ -1,4 +1,6 @@
 /** A walk of faults over several commands, with its counts. */
+
+import { listLasting } from './fault-lasting.ts';
 import { SCENES } from './fault-scenes.ts';
 import { buildTracer, describeFault, type Fault } from './fault-tracer.ts';
 import {
@@ -20,6 +22,8 @@ export interface FaultRun {
   /** Only tells the faults. */
   readonly isList?: boolean;
   readonly isVerbose?: boolean;
+  /** Disks that fill or turn read-only and killed helpers, in place of single calls. */
+  readonly isLasting?: boolean;
   onLine(line: string): void;
 }
 
@@ -41,7 +45,8 @@ async function walkScene(tracer: string, name: string, run: FaultRun): Promise<n
   const scene = await open();
   try {
     const walk = await openWalk(tracer, scene);
-    const all = listFaults(scene, walk.calls).filter(isWanted(run));
+    const faults = run.isLasting === true ? listLasting(walk.calls) : listFaults(scene, walk.calls);
+    const all = faults.filter(isWanted(run));
     const drawn = draw(all, run.most, seededRandom(run.seed));
     run.onLine(`${name}: ${walk.calls.length} calls, ${all.length} faults, ${drawn.length} tried`);
     if (run.isList === true) for (const fault of drawn) run.onLine(`  ${describeFault(fault)}`);

@@ -155,3 +155,21 @@ it('never says that a release is available whose folder is not complete', async 
     if (code === 0) expect(node.machine.entries.has(`${RELEASE_PATH}/.completed`)).toBe(true);
   }
 });
+
+it.each([
+  ['empty', '', 0o755],
+  ['not executable yet', '#!/bin/sh\n', 0o644],
+])('a bootstrap script that is %s is made again', async (_, text, mode) => {
+  const node = new SoftwareNode();
+  node.machine.putFolder(RELEASE_PATH, { uid: 500, gid: 500 });
+  node.machine.putFolder(`${RELEASE_PATH}/bin`, { uid: 500, gid: 500 });
+  node.machine.put(`${RELEASE_PATH}/bin/buildout`, text, { uid: 500, gid: 500, mode });
+  const commands: string[] = [];
+  const { command } = node.machine;
+  node.machine.command = (argv, cwd) => {
+    commands.push(argv.at(-1) ?? '');
+    return command(argv, cwd);
+  };
+  expect(await node.run()).toBe(0);
+  expect(commands).toContain('bootstrap');
+});
