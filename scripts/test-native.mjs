@@ -4,7 +4,15 @@
 // moment. Prefers clang, whose libFuzzer steers by coverage; with g++ the inputs are random.
 //   node scripts/test-native.mjs [WORD...]    only programs whose name contains a word
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +21,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // SLAPOS_SANITIZER=thread: races between threads, in a build of its own and without fuzzing.
 const isThread = process.env['SLAPOS_SANITIZER'] === 'thread';
 const output = join(root, isThread ? 'build-tsan' : 'build-asan');
-const FUZZ_SECONDS = Number(process.env['SLAPOS_FUZZ_SECONDS'] ?? 5);
+const FUZZ_SECONDS = Number(process.env['SLAPOS_FUZZ_SECONDS'] ?? 3);
 const RANDOM_RUNS = FUZZ_SECONDS * 40_000;
 const PROGRAM_LIMIT_MS = 120_000 + FUZZ_SECONDS * 1000;
 
@@ -53,11 +61,14 @@ const flags = [
 function sourcesBelow(folder, pattern) {
   const path = join(root, folder);
   if (!existsSync(path)) return [];
-  return readdirSync(path, { recursive: true })
-    .map(String)
-    .filter((name) => pattern.test(name) && !name.startsWith('bpf/'))
-    .sort()
-    .map((name) => join(path, name));
+  return (
+    readdirSync(path, { recursive: true })
+      .map(String)
+      // The rest of bpf/ needs the kernel's program, which is compiled elsewhere.
+      .filter((name) => pattern.test(name) && !/^bpf\/(?!process_gathering)/.test(name))
+      .sort()
+      .map((name) => join(path, name))
+  );
 }
 
 function isFresh(object) {
@@ -144,6 +155,32 @@ async function runTests(program, name) {
   note('not ok', `not ok ${name}: ended with ${status ?? 'a signal'}\n${text.slice(-8000)}`);
 }
 
+/** Inputs and edges, as libFuzzer last told them. */
+function tellCoverage(text) {
+  const told = [...text.matchAll(/^#(\d+)\s.*? cov: (\d+)/gm)].at(-1);
+  return told === undefined ? '' : `, ${told[1]} inputs, ${told[2]} edges`;
+}
+
+const MAX_KEPT = 30;
+
+/** Makes the corpus the fewest inputs that reach as many edges, those with a name of ours first. */
+async function keepInputs(program, found, corpus) {
+  const fewest = `${found}-fewest`;
+  rmSync(fewest, { recursive: true, force: true });
+  mkdirSync(fewest);
+  const flags = ['-set_cover_merge=1', '-max_len=2048', '-use_counters=0', '-use_value_profile=0'];
+  await run(program, [...flags, fewest, corpus, found]);
+  const named = readdirSync(corpus).filter((file) => !/^[0-9a-f]{40}$/.test(file));
+  for (const file of readdirSync(corpus)) if (!named.includes(file)) rmSync(join(corpus, file));
+  const known = new Set(named.map((file) => readFileSync(join(corpus, file)).toString('latin1')));
+  const chosen = readdirSync(fewest).filter(
+    (file) => !known.has(readFileSync(join(fewest, file)).toString('latin1')),
+  );
+  for (const file of chosen.slice(0, MAX_KEPT - named.length)) {
+    copyFileSync(join(fewest, file), join(corpus, file));
+  }
+}
+
 async function runFuzzer(program, name) {
   const corpus = join(root, 'test', 'fuzz', 'corpus', name.replaceAll('_', '-'));
   const found = join(output, `found-${name}`);
@@ -151,6 +188,7 @@ async function runFuzzer(program, name) {
   const args = hasLibFuzzer
     ? [
         `-max_total_time=${FUZZ_SECONDS}`,
+        '-max_len=2048',
         `-artifact_prefix=${found}/`,
         '-print_final_stats=0',
         found,
@@ -159,7 +197,10 @@ async function runFuzzer(program, name) {
     : [corpus, String(RANDOM_RUNS), String(Date.now() % 1e9)];
   const { status, text } = await run(program, args);
   const how = hasLibFuzzer ? `libFuzzer, ${FUZZ_SECONDS} s` : `${RANDOM_RUNS} random inputs`;
-  if (status === 0) return note('ok', `ok fuzz ${name}: ${how}`);
+  if (status === 0 && hasLibFuzzer && process.env['SLAPOS_FUZZ_KEEP'] === '1') {
+    await keepInputs(program, found, corpus);
+  }
+  if (status === 0) return note('ok', `ok fuzz ${name}: ${how}${tellCoverage(text)}`);
   return note('not ok', `not ok fuzz ${name}: ${how}; ${args.join(' ')}\n${text.slice(-8000)}`);
 }
 

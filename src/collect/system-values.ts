@@ -79,7 +79,7 @@ function estimateAvailable(
     return free + cached;
   }
   let watermark = 0;
-  for (const [, pages] of zoneinfo.matchAll(/^\s*low\s+(\d+)/gm))
+  for (const [, pages] of zoneinfo.matchAll(/^[ \t]*low[ \t]+(\d+)/gm))
     watermark += Number(pages) * pageBytes;
   const pageCache = active + inactive;
   const usableCache = pageCache - Math.min(pageCache / 2, watermark);

@@ -1,4 +1,5 @@
 /** Definition files (spec/format.md 17): a computer written by hand, in and out. Pure. */
+import { quote } from '../config/dialect.ts';
 import { SlaposError } from '../errors/slapos-error.ts';
 import {
   bareDevice,
@@ -75,13 +76,13 @@ function parseCapabilities(text: string | undefined): readonly string[] | null {
 function parsePair(text: string, section: Section): HostAddress {
   const [address, netmask, ...more] = text.trim().split('/');
   if (address && netmask && more.length === 0) return normalizeAddress(address, netmask);
-  throw section.error(`has '${text}' where address/netmask is expected`);
+  throw section.error(`has ${quote(text)} where address/netmask is expected`);
 }
 
 function parseRange(text: string, section: Section): Ipv6Range {
   const range = rangeFromNetwork(text);
   if (range !== null) return range;
-  throw section.error(`has '${text}' where an IPv6 network is expected`);
+  throw section.error(`has ${quote(text)} where an IPv6 network is expected`);
 }
 
 class Section {

@@ -12,15 +12,19 @@ interface Frame {
   readonly items: Container;
 }
 
+const ROOT_START = '<marshal>\n';
+const ROOT_END = '\n</marshal>\n';
+
 const GIVE_UP = Symbol('give up');
 
 /** @returns the value, or undefined when the text is not laid out as expected. */
 export function decodeStateLines(text: string): MarshalValue | undefined {
   const stack: Frame[] = [{ isList: true, items: [] }];
-  let start = 0;
-  while (start < text.length) {
-    const newline = text.indexOf('\n', start);
-    const end = newline < 0 ? text.length : newline;
+  const last = text.lastIndexOf(ROOT_END);
+  if (!text.startsWith(ROOT_START) || text.slice(last) !== ROOT_END) return undefined;
+  let start = ROOT_START.length;
+  while (start <= last) {
+    const end = text.indexOf('\n', start);
     if (!readLine(text.slice(skipBlanks(text, start), end), stack)) return undefined;
     start = end + 1;
   }
@@ -38,7 +42,6 @@ function skipBlanks(text: string, start: number): number {
 function readLine(line: string, stack: Frame[]): boolean {
   // Nine of ten lines are texts.
   if (line.startsWith('<string>')) return readText(line, stack);
-  if (line === '<marshal>' || line === '</marshal>' || line === '') return stack.length === 1;
   if (line === '</list>' || line === '</dictionary>') return close(stack, line === '</list>');
   if (/^<(?:list|dictionary) id="i\d+">$/.test(line)) {
     stack.push({ isList: line.startsWith('<l'), items: [] });

@@ -189,6 +189,7 @@ export function decodeKeeperEvent(
   message: KeeperMessage,
   fds: readonly number[] = [],
 ): KeeperEvent | undefined {
+  if (!Object.hasOwn(DECODERS, message.verb)) return undefined;
   return DECODERS[message.verb]?.(new KeeperFields(message), fds);
 }
 

@@ -33,12 +33,15 @@ export function isPartitionId(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text);
 }
 
+/** Characters of a name that is none, in messages. */
+const MAX_SHOWN = 100;
+
 /** @throws SlaposError SLAPOS_ERR_PARTITION for what is no {@link isPartitionId}. */
 export function checkPartitionId(partitionId: string): void {
   if (isPartitionId(partitionId)) return;
   throw new SlaposError(
     'SLAPOS_ERR_PARTITION',
-    `${JSON.stringify(partitionId)} is no name of a partition: only letters, digits, _, . and - are allowed.`,
+    `${JSON.stringify(partitionId.slice(0, MAX_SHOWN))} is no name of a partition: only letters, digits, _, . and - are allowed.`,
   );
 }
 

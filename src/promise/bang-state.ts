@@ -24,8 +24,8 @@ export function parseBangState(text: string | undefined): BangState {
     const data = JSON.parse(text) as Record<string, Partial<BangEntry>>;
     const entries = Object.entries(data).flatMap(([title, entry]) => {
       const { count, last } = entry ?? {};
-      const isEntry = typeof last === 'number' && typeof count === 'number';
-      return isEntry ? [[title, { last, count }] as const] : [];
+      const isEntry = Number.isFinite(last) && Number.isSafeInteger(count) && Number(count) > 0;
+      return isEntry ? [[title, { last, count } as BangEntry] as const] : [];
     });
     return Object.fromEntries(entries.slice(0, MAX_TITLES));
   } catch {

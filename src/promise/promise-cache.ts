@@ -36,13 +36,14 @@ export function parsePromiseCache(text: string): PromiseCache | undefined {
   try {
     const data = JSON.parse(text) as Record<string, unknown>;
     const moduleFile = data['module_file'];
-    if (typeof data['next_run_after'] !== 'number') return undefined;
+    const nextRunAfter = data['next_run_after'];
+    if (!isNumber(nextRunAfter)) return undefined;
     if (typeof moduleFile !== 'string' || moduleFile.length > MAX_PATH) return undefined;
     return {
       isTested: data['is_tested'] !== false,
       isAnomalyDetected: data['is_anomaly_detected'] !== false,
       periodicityMinutes: readNumber(data['periodicity'], LEGACY_PERIODICITY_MINUTES),
-      nextRunAfter: data['next_run_after'],
+      nextRunAfter,
       timestamp: readNumber(data['timestamp'], 0),
       moduleFile,
       moduleFileMtime: readNumber(data['module_file_mtime'], 0),
@@ -53,5 +54,10 @@ export function parsePromiseCache(text: string): PromiseCache | undefined {
 }
 
 function readNumber(value: unknown, otherwise: number): number {
-  return typeof value === 'number' ? value : otherwise;
+  return isNumber(value) ? value : otherwise;
+}
+
+/** `1e999` is read as a number that no clock reaches. */
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }

@@ -1,6 +1,7 @@
 /** Addresses of the Master (spec/slap-protocol.md 3, Transport). */
 import { isIPv6 } from 'node:net';
 import { ConfigError, MasterError } from '../errors/slapos-error.ts';
+import { printableName } from '../log/printable.ts';
 import { boundedText, describeUrl } from './bounded-text.ts';
 
 /**
@@ -12,9 +13,13 @@ export function parseMasterUrl(text: string): URL {
   const match = /^(https?:\/\/)([^/?#]*)(.*)$/i.exec(text.trim());
   const candidate = match === null ? '' : `${match[1]}${bracket(match[2] ?? '')}${match[3]}`;
   if (!URL.canParse(candidate)) {
-    throw new ConfigError('SLAPOS_ERR_CONFIG_VALUE', `master_url ${text} is not a web address.`, {
-      hint: 'Write it as http://host:port/ or https://host/.',
-    });
+    throw new ConfigError(
+      'SLAPOS_ERR_CONFIG_VALUE',
+      `master_url ${printableName(text)} is not a web address.`,
+      {
+        hint: 'Write it as http://host:port/ or https://host/.',
+      },
+    );
   }
   const url = new URL(candidate);
   if (!url.pathname.endsWith('/')) url.pathname += '/';

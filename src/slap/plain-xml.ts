@@ -5,7 +5,8 @@
  */
 import { MAX_DEPTH, type XmlHandler } from './xml-events.ts';
 
-const DECLARATION = /^<\?xml [^?<>&]*\?>/;
+const DECLARATION =
+  /^<\?xml version=(?:'1\.0'|"1\.0")(?: encoding=(?:'[A-Za-z][\w.-]*'|"[A-Za-z][\w.-]*"))? ?\?>/;
 /** What stands between `<` and `>`; the names are those of the format. */
 const TAG = /^(\/?)([a-z]+)((?: [a-z]+="[^"<&\t\n]*")*)(\/?)$/;
 const ATTRIBUTE = / ([a-z]+)="([^"]*)"/g;

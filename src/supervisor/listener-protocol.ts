@@ -16,7 +16,9 @@ export interface ListenerParse {
 }
 
 const READY = 'READY\n';
-const RESULT = /^RESULT (\d+)\n/;
+const RESULT = /^RESULT (\d{1,9})\n/;
+/** Results are a word; what a listener promises to send is kept until it is whole. */
+const MAX_RESULT_BYTES = 1024 * 1024;
 
 interface Step {
   readonly state: ListenerState;
@@ -36,6 +38,7 @@ function readResult(text: string): Step | undefined {
   }
   const start = match[0].length;
   const end = start + Number(match[1]);
+  if (end - start > MAX_RESULT_BYTES) return broken(text);
   if (text.length < end) return undefined;
   const isAccepted = text.slice(start, end) === 'OK';
   return { state: 'ACKNOWLEDGED', rest: text.slice(end), signal: { kind: 'result', isAccepted } };

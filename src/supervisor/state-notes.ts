@@ -94,10 +94,10 @@ function decodeProcess(
   group: string,
   name: string,
 ): RestoredProcess[] {
-  const stored = decode<{ config: ProcessConfig; logs: LogPaths }>(
+  const stored = decode<{ config: ProcessConfig; logs: LogPaths } | null>(
     notes.get(configKey(group, name)),
   );
-  if (stored === undefined) return [];
+  if (!stored?.config || !stored.logs) return [];
   const status = decode<Partial<ProcessStatus>>(notes.get(statusKey(group, name)));
   const listener = decodeListenerNote(notes.get(listenerKey(group, name)));
   return [{ ...stored, status: { ...INITIAL_STATUS, ...status }, listener }];
@@ -108,8 +108,8 @@ export function decodeNotes(notes: ReadonlyMap<string, string>): RestoredGroup[]
   return [...notes].flatMap(([key, text]) => {
     if (!key.startsWith('group:')) return [];
     const name = key.slice('group:'.length);
-    const note = decode<GroupNote>(text);
-    if (note === undefined) return [];
+    const note = decode<GroupNote | null>(text);
+    if (!Array.isArray(note?.names)) return [];
     const processes = note.names.flatMap((each) => decodeProcess(notes, name, each));
     const pool = note.listener === undefined ? {} : { pool: decodePoolMemory(notes, name) };
     return [{ name, priority: note.priority, listener: note.listener, processes, ...pool }];

@@ -33,6 +33,8 @@ TEST(a_mount_of_a_part_of_the_tree_shows_what_lies_in_it) {
   const char part[] = "45 30 0:37 /docker/c1 /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
   CHECK_EQ(LocateCgroup(part, "0::/docker/c1/s\n")[0], std::string("/sys/fs/cgroup/s"));
   CHECK(LocateCgroup(part, "0::/other\n").empty());
+  CHECK(LocateCgroup(part, "0::/docker/c12/s\n").empty());
+  CHECK_EQ(LocateCgroup(part, "0::/docker/c1\n")[0], std::string("/sys/fs/cgroup"));
 }
 
 TEST(names_are_one_component_and_no_file_of_the_kernel) {

@@ -110,6 +110,8 @@ std::vector<std::string> LocateCgroup(std::string_view mountinfo, std::string_vi
     if (root == "/") root.clear();
     if (own.compare(0, root.size(), root) != 0) continue;
     std::string rest = own.substr(root.size());
+    // `/a` shows nothing of `/ab`.
+    if (!rest.empty() && rest[0] != '/') continue;
     folders.push_back(Unescape(words[4]) + (rest == "/" ? "" : rest));
   }
   return folders;

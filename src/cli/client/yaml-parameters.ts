@@ -1,5 +1,6 @@
 /** Parameters in YAML 1.1, as PyYAML's safe loader reads them (spec/cli.md 6.2). */
 import {
+  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -11,6 +12,7 @@ import {
   visit,
   type YAMLMap,
 } from 'yaml';
+import { errorMessage } from '../../errors/slapos-error.ts';
 import { pythonFloat } from '../../model/python-number.ts';
 import { MAX_JSON_DEPTH } from '../../slap/json-text.ts';
 import { MarshalFloat, type MarshalValue } from '../../slap/marshal-value.ts';
@@ -56,6 +58,9 @@ export function parseYamlText(text: string): YamlText {
       if (!isAlias(node) && node.tag !== undefined && !TAG.test(node.tag)) {
         throw new SyntaxError(`${placeOf(node)}: values of type ${node.tag} cannot be sent`);
       }
+      if (isAlias(node) && node.resolve(document) === undefined) {
+        throw new SyntaxError(`${placeOf(node)}: *${node.source} stands for nothing before it`);
+      }
       if (isScalar(node) && role !== 'key') convertScalar(node, () => placeOf(node));
       if (isMap(node)) repeated.push(...findRepeated(node, placeOf));
     },
@@ -64,7 +69,16 @@ export function parseYamlText(text: string): YamlText {
     },
   });
   // Aliases are expanded a hundred times as much as the document at most.
-  return { value: document.toJS({ mapAsMap: true }) as MarshalValue, repeated };
+  return { value: expand(document), repeated };
+}
+
+function expand(document: Document.Parsed): MarshalValue {
+  try {
+    return document.toJS({ mapAsMap: true }) as MarshalValue;
+  } catch (cause) {
+    // ReferenceError for aliases that stand for too much.
+    throw new SyntaxError(errorMessage(cause), { cause });
+  }
 }
 
 function convertScalar(node: Scalar, place: () => string): void {

@@ -1,6 +1,7 @@
 /** The options of `node collect --daemon`. */
 import { isIP } from 'node:net';
 import { UsageError } from '../../errors/slapos-error.ts';
+import { printableName } from '../../log/printable.ts';
 import type { ListenAddress } from './server.ts';
 
 const SHORTEST_MS = 250;
@@ -15,7 +16,7 @@ export function parseInterval(text: string): number {
   const [, number = '', unit] = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text.trim()) ?? [];
   const intervalMs = Math.round(Number(number) * (unit === 'ms' ? 1 : 1000));
   if (number !== '' && intervalMs >= SHORTEST_MS && intervalMs <= LONGEST_MS) return intervalMs;
-  throw refusal(`--interval ${text}: from 250ms to 60s is wanted, such as 1s.`);
+  throw refusal(`--interval ${printableName(text)}: from 250ms to 60s is wanted, such as 1s.`);
 }
 
 /**
@@ -27,7 +28,9 @@ export function parseListen(text: string): ListenAddress {
   const host = bracketed ?? plain ?? '';
   const isAddress = bracketed === undefined ? isIP(host) === 4 : isIP(host) === 6;
   if (isAddress && Number(port) <= 65_535) return { host, port: Number(port) };
-  throw refusal(`--listen ${text}: ADDRESS:PORT is wanted, such as 127.0.0.1:9101 or [::1]:9101.`);
+  throw refusal(
+    `--listen ${printableName(text)}: ADDRESS:PORT is wanted, such as 127.0.0.1:9101 or [::1]:9101.`,
+  );
 }
 
 function refusal(message: string): UsageError {

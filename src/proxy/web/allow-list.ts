@@ -46,6 +46,8 @@ export interface Destination {
 
 const LINE =
   /^(?:(https?):\/\/)?(?:\[([^\][]+)\]|([^\][:]+)|([^\][]*:[^\][]*:[^\][]*))(?::(\d{1,5}|\*))?\/?$/i;
+/** A name has 253 characters at most (RFC 1035); the expressions take long over longer lines. */
+const MAX_LINE = 300;
 const NAME = /^(\*\.)?((?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z_-][a-z0-9_-]*)$/i;
 /** Shorter prefixes hold too many addresses to be meant. */
 const SHORTEST_PUBLIC_IPV4 = IPV6_BITS - 32 + 8;
@@ -53,7 +55,7 @@ const SHORTEST_PUBLIC_IPV6 = 16;
 
 /** A line of the list, or why it is none. */
 export function parseAllowRule(line: string): AllowRule | string {
-  const match = LINE.exec(line);
+  const match = line.length > MAX_LINE ? null : LINE.exec(line);
   if (match === null) return 'it is no name, address or network with a port';
   const [, scheme, bracketed, plain, ipv6, portText] = match;
   const port = portText === undefined ? 'own' : portText === '*' ? 'any' : Number(portText);

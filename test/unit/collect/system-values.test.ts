@@ -96,3 +96,10 @@ eth0:1:5 0 0 1 0 0 0 0 6 0 0 0 0 0 0 0
 test('parseLoadAverage takes the first minute', () => {
   expect(parseLoadAverage('0.52 0.40 0.30 1/200 999\n')).toBe(0.52);
 });
+
+test('parseMeminfo looks at a zoneinfo of empty lines once', () => {
+  const text = 'MemTotal: 9 kB\nActive(file): 1 kB\nInactive(file): 1 kB\nSReclaimable: 1 kB\n';
+  // Looking for a word behind all white space took the square of this.
+  const zones = `${'\n'.repeat(500_000)}  low   1\n`;
+  expect(parseMeminfo(text, zones, 1024).totalBytes).toBe(9 * 1024);
+});

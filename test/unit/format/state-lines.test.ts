@@ -48,6 +48,9 @@ describe('the fast reader of slapos.xml', () => {
 
   it.each([
     ['', 'nothing'],
+    ['<list id="i1"/>\n', 'a value without a root'],
+    ['<marshal>\n<none/>\n', 'a root without an end'],
+    ['<marshal>\n<none/>\n</marshal>\n</marshal>\n', 'two ends'],
     ['<marshal>\n', 'no value'],
     ['<marshal>\n<list id="i2">\n</dictionary>\n</marshal>\n', 'a wrong end'],
     [

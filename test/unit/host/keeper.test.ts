@@ -88,6 +88,10 @@ describe('an event of the keeper', () => {
     });
   });
 
+  it.each(['__proto__', 'constructor', 'toString', ''])('is none of the verb %j', (verb) => {
+    expect(decode([verb, 'name=g:p'])).toBeUndefined();
+  });
+
   it('tells how a process ended', () => {
     const words = ['exit', 'serial=3', 'name=p', 'pid=7', 'start=8', 'time=9', 'status=-1'];
     expect(decode([...words, 'signal=11', 'core=1'])).toEqual({

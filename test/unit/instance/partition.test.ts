@@ -11,6 +11,11 @@ import { parseTransaction, transactionFile } from '../../../src/instance/transac
 import { MarshalFloat } from '../../../src/slap/marshal-value.ts';
 import { slapPartition } from '../../support/slap-partition.ts';
 
+it('shows the beginning of a name that is none', () => {
+  const message = `"${'/'.repeat(100)}" is no name of a partition`;
+  expect(() => checkPartitionId('/'.repeat(100_000))).toThrow(message);
+});
+
 describe('timestampText', () => {
   it.each([
     [undefined, undefined],

@@ -46,6 +46,13 @@ describe('bangs of a promise that goes on failing', () => {
     expect(parseBangState('[[[')).toEqual({});
     expect(parseBangState('null')).toEqual({});
     expect(parseBangState('{"check": 3, "other": {"last": "x"}}')).toEqual({});
+    for (const entry of [
+      '"last": 1, "count": -9007199254740990',
+      '"last": 1, "count": 0.5',
+      '"last": 1e999, "count": 1',
+    ]) {
+      expect(parseBangState(`{"check": {${entry}}}`)).toEqual({});
+    }
     const state = withBang({}, 'check', 5);
     expect(parseBangState(renderBangState(state))).toEqual(state);
   });

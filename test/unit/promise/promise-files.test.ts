@@ -108,10 +108,13 @@ describe('the scheduling cache', () => {
     expect(parsePromiseCache(text)).toEqual(cache);
   });
 
-  it.each(['', '{}', '[1]', '{"next_run_after": "x", "module_file": "/p"}'])(
-    'counts as missing for %j',
-    (text) => {
-      expect(parsePromiseCache(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    '{}',
+    '[1]',
+    '{"next_run_after": "x", "module_file": "/p"}',
+    '{"next_run_after": 1e999, "module_file": "/p"}',
+  ])('counts as missing for %j', (text) => {
+    expect(parsePromiseCache(text)).toBeUndefined();
+  });
 });

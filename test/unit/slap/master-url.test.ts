@@ -26,6 +26,10 @@ describe('the address of the Master', () => {
   );
 });
 
+test('an address of several lines is shown in one', () => {
+  expect(() => parseMasterUrl('a\nb')).toThrow('master_url a\\nb is not a web address.');
+});
+
 test('endpoints keep the path of the base unless they start with a slash', () => {
   const base = parseMasterUrl('https://h/x');
   expect(renderEndpoint(base, 'getRunId').href).toBe('https://h/x/getRunId');

@@ -58,6 +58,15 @@ describe('isSubscribed', () => {
 });
 
 describe('parseListenerOutput', () => {
+  it.each(['RESULT 1234567890\n', 'RESULT 1048577\n'])(
+    'waits for no endless result (%j)',
+    (text) => {
+      for (const said of [text, `${text}OK`]) {
+        expect(parseListenerOutput('BUSY', said)).toMatchObject({ state: 'UNKNOWN', rest: '' });
+      }
+    },
+  );
+
   it('reads several words at once and waits for the rest', () => {
     expect(parseListenerOutput('BUSY', DONE)).toEqual({
       state: 'READY',

@@ -64,6 +64,18 @@ describe('notes', () => {
     expect(second.spawner.spawned).toEqual(['g:lost']);
   });
 
+  it.each(['null', '{}', '{"names": "a"}', '[]'])(
+    'takes the note %s for that of no group',
+    (note) => {
+      expect(decodeNotes(new Map([['group:g', note]]))).toEqual([]);
+      const notes = new Map([
+        ['group:g', '{"priority": 1, "names": ["a"]}'],
+        ['config:g:a', note],
+      ]);
+      expect(decodeNotes(notes)).toMatchObject([{ name: 'g', processes: [] }]);
+    },
+  );
+
   it('arms the timer of a process that was stopping', async () => {
     const keeper = new FakeKeeper();
     const first = new SupervisorBench(keeper);

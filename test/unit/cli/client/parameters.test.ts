@@ -162,6 +162,7 @@ test.each([
   ['object.yaml', 'a: !!python/object:os.system x', 'line 1, column 4: Unresolved tag'],
   ['binary.yaml', 'a: !!binary aGk=', 'line 1, column '],
   ['bomb.yaml', bomb, 'alias'],
+  ['alias.yaml', 'a:\n  b: *x\n', 'line 2, column 6: *x stands for nothing before it'],
   ['deep.yaml', '['.repeat(20_000), 'nested'],
   ['key.yaml', '? [a]\n: 1\n', 'a key must be a text'],
   ['bad.xml', '<instance>\n<a></instance>', 'line 2, column '],

@@ -40,3 +40,8 @@ it.each([
 ])('the address "%s" is refused', (text) => {
   expect(() => parseListen(text)).toThrow(/--listen .*ADDRESS:PORT/);
 });
+
+it('an address of several lines is shown in one', () => {
+  expect(() => parseListen('a\nb')).toThrow('--listen a\\nb: ADDRESS:PORT');
+  expect(() => parseInterval('1\n2')).toThrow('--interval 1\\n2: from');
+});

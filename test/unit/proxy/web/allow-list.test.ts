@@ -155,6 +155,8 @@ test.each<[line: string, why: RegExp]>([
   ['[example.com]', /no address/],
   ['fd00::g', /no address/],
   ['', /no name/],
+  ['a:'.repeat(50_000), /no name/],
+  [`${'a'.repeat(500_000)}!`, /no name/],
   ['*.*.com', /no name/],
   ['a*.example.com', /no name/],
 ])('the line %s is refused', (line, why) => {
