@@ -1,5 +1,6 @@
 /** The requests to a Master's web site (spec/register.md 1.3, 2). Pure. */
 import { UsageError } from '../errors/slapos-error.ts';
+import { printableName } from '../log/printable.ts';
 
 /** How the site knows whom it serves. */
 export type SiteLogin =
@@ -50,7 +51,10 @@ export function parseSite(text: string, isInsecure: boolean): string {
   const site = text.trim().replace(/\/+$/, '');
   const url = URL.canParse(site) ? new URL(site) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
-    throw wrongSite(`${text} is not the address of a web site.`, 'write https://HOST');
+    throw wrongSite(
+      `${printableName(text)} is not the address of a web site.`,
+      'write https://HOST',
+    );
   }
   if (url.username !== '' || url.password !== '') {
     throw wrongSite('--master-url-web holds a password.', 'use --login and --password-file');

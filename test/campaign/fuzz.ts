@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/native.ts';
+import { packageRoot } from '../../src/host/package-files.ts';
 import { readCorpus, writeCorpus } from '../fuzz/driver/corpus.ts';
 import type { Finding } from '../fuzz/driver/engine.ts';
 import { listNativeTargets, runNativeTarget } from '../fuzz/driver/native.ts';

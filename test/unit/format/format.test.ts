@@ -276,23 +276,6 @@ describe('a definition file', () => {
     expect(await plannedKinds(formatInput(host, options))).toEqual([]);
   });
 
-  it('says in one line which address is none', () => {
-    const partition = new Map([
-      ...[
-        ['pathname', 'p'],
-        ['user', 'u'],
-        ['network_interface', 't'],
-      ].map(([key, text]) => [key, text] as [string, string]),
-      ['address', ''],
-      ['ipv6_range', 'fd00::/80\nx'],
-    ]);
-    const read = new Map([
-      ['computer', new Map<string, string>()],
-      ['partition_0', partition],
-    ]);
-    expect(() => parseDefinition(read, 1, '/d')).toThrow(/has 'fd00::\/80\\nx' where an IPv6/);
-  });
-
   it('must have a section for each partition', async () => {
     const options = formatOptions({
       alter_network: 'false',
