@@ -26,15 +26,25 @@ export function placeStore(folder: string): string {
 /** Empties the store of a test that has closed it, for the next one. */
 export async function retireStore(database: string): Promise<void> {
   if (!isOnPostgres) return;
-  const [address = '', schema = ''] = database.split('?schema=');
-  const client = new Client({ connectionString: address });
-  await client.connect();
-  try {
-    await client.query(PROXY_TABLES.map((table) => `DELETE FROM ${schema}.${table};`).join(' '));
-    retired.push(database);
-  } finally {
-    await client.end();
-  }
+  const schema = database.split('?schema=')[1];
+  const client = await connectOnce();
+  await client.query(PROXY_TABLES.map((table) => `DELETE FROM ${schema}.${table};`).join(' '));
+  retired.push(database);
+}
+
+let connection: Promise<Client> | undefined;
+
+/** One connection of this process, which it does not wait for at its end. */
+function connectOnce(): Promise<Client> {
+  connection ??= (async () => {
+    const client = new Client({ connectionString: process.env['SLAPOS_TEST_POSTGRES'] });
+    client.on('error', () => undefined);
+    await client.connect();
+    // The types miss it.
+    (client as unknown as { unref(): void }).unref();
+    return client;
+  })();
+  return connection;
 }
 
 /** Opens the store of a folder of the test, which what is kept beside it is written to. */
@@ -60,9 +70,8 @@ export async function openContentReader(database: string): Promise<ContentReader
 }
 
 async function openPostgresReader(database: string): Promise<ContentReader> {
-  const [address = '', schema = ''] = database.split('?schema=');
-  const client = new Client({ connectionString: address });
-  await client.connect();
+  const schema = database.split('?schema=')[1] ?? '';
+  const client = await connectOnce();
   return {
     content: async () => {
       const { rows } = await client.query<{ table: string }>(
@@ -77,6 +86,6 @@ async function openPostgresReader(database: string): Promise<ContentReader> {
       }
       return texts.join('\n');
     },
-    close: () => client.end(),
+    close: async () => undefined,
   };
 }
