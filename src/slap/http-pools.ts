@@ -4,9 +4,21 @@ import type { Pool } from 'undici';
 import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ConfigError, errorMessage } from '../errors/slapos-error.ts';
 import { readTrustedAuthorities } from '../host/trusted-authorities.ts';
-import type { HttpOptions } from './http-transport.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+export interface HttpOptions {
+  readonly connectTimeoutMs: number;
+  /** Longest wait for the headers, and between two pieces of the body. */
+  readonly timeoutMs: number;
+  readonly keyFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly isTlsVerified: boolean;
+  readonly userAgent: string;
+  /** Longest body that is accepted; 256 MiB unless told. */
+  readonly maxAnswerBytes?: number;
+}
 
 interface Tls {
   readonly key: Buffer | undefined;

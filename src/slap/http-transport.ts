@@ -6,23 +6,10 @@ import type { Dispatcher } from 'undici';
 import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
 import { isUnknownIssuer } from '../host/trusted-authorities.ts';
 import { boundedText, describeUrl } from './bounded-text.ts';
-import { PoolsByOrigin } from './http-pools.ts';
+import { type HttpOptions, PoolsByOrigin } from './http-pools.ts';
 import { parseToldUrl } from './master-url.ts';
 
 const MAX_REDIRECTS = 5;
-
-export interface HttpOptions {
-  readonly connectTimeoutMs: number;
-  /** Longest wait for the headers, and between two pieces of the body. */
-  readonly timeoutMs: number;
-  readonly keyFile: string | undefined;
-  readonly certFile: string | undefined;
-  readonly caFile: string | undefined;
-  readonly isTlsVerified: boolean;
-  readonly userAgent: string;
-  /** Longest body that is accepted; 256 MiB unless told. */
-  readonly maxAnswerBytes?: number;
-}
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
