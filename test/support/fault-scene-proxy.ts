@@ -50,7 +50,8 @@ const DEEDS: readonly Deed[] = [
 ];
 
 function readTable(name: string): string[] {
-  const database = new Database(DATABASE, { readonly: true });
+  // Not read-only: what a killed proxy left in the journal has to be undone first.
+  const database = new Database(DATABASE, { fileMustExist: true });
   try {
     const table = database
       .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?")

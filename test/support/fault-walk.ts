@@ -216,7 +216,7 @@ function isTold(output: string, fault: Fault): boolean {
 }
 
 const WORDS: Readonly<Record<string, RegExp>> = {
-  EIO: /disk I\/O error|input\/output error/i,
+  EIO: /disk I\/O error|unable to open database|input\/output error/i,
   ENOSPC: /disk is full|disk I\/O error/i,
   EMFILE: /unable to open database/i,
   ECONNREFUSED: /refused|cannot be reached/i,
