@@ -159,6 +159,16 @@ Napi::Value RemoveOwnedIn(const Napi::CallbackInfo& info) {
       });
 }
 
+// On a thread of its own: it waits for the disk.
+Napi::Value Sync(const Napi::CallbackInfo& info) {
+  std::string folder = StringField(RequestObject(info), "folder");
+  auto work = [=](int) {
+    SyncFileSystem(folder);
+    return Nothing();
+  };
+  return ThreadTask<Nothing>::Run(info.Env(), "fileSystemSync", work, Undefined);
+}
+
 using Looks = std::vector<CommandLook>;
 
 Napi::Value ToLooks(Napi::Env env, Looks& looks) {
@@ -210,6 +220,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("removeBeneath", Napi::Function::New(env, Remove, "removeBeneath"));
   exports.Set("emptyBeneath", Napi::Function::New(env, Empty, "emptyBeneath"));
   exports.Set("removeOwned", Napi::Function::New(env, RemoveOwnedIn, "removeOwned"));
+  exports.Set("fileSystemSync", Napi::Function::New(env, Sync, "fileSystemSync"));
   exports.Set("lookAtCommands", Napi::Function::New(env, LookAtCommands, "lookAtCommands"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
 }

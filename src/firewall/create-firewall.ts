@@ -1,8 +1,8 @@
 /** Keeps the rules of partitions in firewalld (spec/grid.md 7.6). */
 import type { FirewallSettings } from '../config/firewall-settings.ts';
-import { coalesce } from '../grid/coalesce.ts';
 import type { Firewall, GridContext, ManagedPartition } from '../grid/context.ts';
 import type { InTurn } from '../grid/queue.ts';
+import { coalesce } from '../host/coalesce.ts';
 import { findRuleFacts, listRoutedAddresses } from './facts.ts';
 import { DirectRules, refusal, runFirewallProgram } from './firewall-command.ts';
 import { diffRules, type FirewallRule, planRules } from './rules.ts';

@@ -1,8 +1,15 @@
 /** The machine as the grid commands see it. */
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BusyError, errorCode, HostError, SlaposError } from '../errors/slapos-error.ts';
+import {
+  BusyError,
+  errorCode,
+  errorMessage,
+  HostError,
+  SlaposError,
+} from '../errors/slapos-error.ts';
 import { killNotedChild } from './child-note.ts';
+import { coalesce } from './coalesce.ts';
 import { endUserProcesses, removeUserTraces } from './end-user.ts';
 import { toFileStatus } from './file.ts';
 import { type GridHost, partitionNoteFile } from './grid-host.ts';
@@ -10,6 +17,7 @@ import type { FileStatus } from './host.ts';
 import { endProcessesOf } from './leftovers.ts';
 import { waitLock } from './lock.ts';
 import { lookBeneath } from './look.ts';
+import { loadNative } from './native.ts';
 import { openOwnedFolder } from './owned-folder.ts';
 import { runCommand } from './run-command.ts';
 import type { UserIdentity } from './user.ts';
@@ -26,6 +34,7 @@ export function createGridHost(): GridHost {
     openFolder: (root, beneath) => openOwnedFolder(root, beneath),
     look: (root, request) => lookBeneath(root, request),
     stat: statPath,
+    syncFiles: shareSyncs(),
     freeBytes,
     lockPartition,
     endProcessesOf: (user, mark) => endProcessesOf(user, mark),
@@ -58,6 +67,29 @@ async function statPath(path: string): Promise<FileStatus | undefined> {
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errorCode(error))) return undefined;
     throw error;
+  }
+}
+
+/** Each sync waits for all that the file system has to write, so partitions share them. */
+function shareSyncs(): (folder: string) => Promise<void> {
+  const syncs = new Map<string, () => Promise<void>>();
+  return (folder) => {
+    const sync = syncs.get(folder) ?? coalesce(() => syncFileSystem(folder));
+    syncs.set(folder, sync);
+    return sync();
+  };
+}
+
+async function syncFileSystem(folder: string): Promise<void> {
+  try {
+    await loadNative().fileSystemSync({ folder });
+  } catch (error) {
+    throw new HostError(
+      'SLAPOS_ERR_FILE',
+      `What was written in ${folder} does not reach its disk: ${errorMessage(error)}`,
+      {},
+      { cause: error },
+    );
   }
 }
 

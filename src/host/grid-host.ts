@@ -130,6 +130,12 @@ export interface GridHost {
    * @throws SlaposError for uid or gid 0, which may never run anything for a partition.
    */
   ownerOf(folder: string): Promise<UserIdentity>;
+  /**
+   * Brings what was written in the file system of a folder to its disk; those who ask meanwhile
+   * share the next run.
+   * @throws HostError SLAPOS_ERR_FILE, also when an earlier write failed.
+   */
+  syncFiles(folder: string): Promise<void>;
   /** Bytes that an ordinary user may still write where `path` is, or would be. */
   freeBytes(path: string): Promise<number>;
   /**

@@ -291,6 +291,8 @@ export interface NativeAddon
    * many; 0 where there is no such folder. None of the user's processes may run.
    */
   removeOwned(request: { readonly folder: string; readonly uid: number }): Promise<number>;
+  /** Brings what was written in the file system of a folder to its disk: syncfs(2). */
+  fileSystemSync(request: { readonly folder: string }): Promise<void>;
 }
 
 export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
@@ -323,6 +325,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'removeBeneath',
   'emptyBeneath',
   'removeOwned',
+  'fileSystemSync',
   'lookAtCommands',
   'logOpen',
   'logOpenMany',

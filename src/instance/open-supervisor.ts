@@ -1,6 +1,6 @@
 /** {@link ServiceSupervisor} over XML-RPC. */
 import { isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import { coalesce } from '../grid/coalesce.ts';
+import { coalesce } from '../host/coalesce.ts';
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../supervisor/client.ts';

@@ -6,13 +6,17 @@ import { checkPartitionId, type Partition, partitionPath } from './partition.ts'
 
 export const TIMESTAMP_FILE = '.timestamp';
 
-/** Remembers a success; none is remembered when that fails. */
+/**
+ * Remembers a success; none is remembered when that fails. What the success made is on the disk
+ * before: after a power cut the kernel would else have the timestamp and none of it.
+ */
 export async function rememberTimestamp(
   context: GridContext,
   { folder, owner, timestamp }: Partition,
 ): Promise<void> {
   if (timestamp === undefined) return;
   try {
+    await context.host.syncFiles(context.options.instanceRoot);
     await folder.write(TIMESTAMP_FILE, timestamp, ownedBy(context.host, owner, 0o644));
   } catch (error) {
     await folder.remove(TIMESTAMP_FILE).catch(() => {});

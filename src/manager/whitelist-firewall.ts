@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { refusal, runFirewallProgram } from '../firewall/firewall-command.ts';
 import { readRecord, removeRecord, writeRecord } from '../firewall/records.ts';
-import { coalesce } from '../grid/coalesce.ts';
 import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { quoteEntry, warnOfFirst } from '../grid/entry-warnings.ts';
 import { ownedBy } from '../grid/owner.ts';
@@ -12,6 +11,7 @@ import {
   readPartitionText,
   writePartitionText,
 } from '../grid/partition-json.ts';
+import { coalesce } from '../host/coalesce.ts';
 import { parseIpv4, renderIpv4 } from '../model/ip-address.ts';
 import type { ManagerParts } from './parts.ts';
 

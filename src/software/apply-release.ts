@@ -82,6 +82,8 @@ async function buildStep(pass: ReleasePass, step: SoftwareStep, log: Logger): Pr
   // Only now: a build of which the Master does not know is done again.
   const isDownloaded = (await folder.stat(DOWNLOADED)) !== undefined;
   const name = isDownloaded ? DOWNLOADED : COMPLETED;
+  // After a power cut there must be no mark without the release.
+  await host.syncFiles(options.softwareRoot);
   await folder.write(name, renderCompleted(context.now()), ownedBy(host, owner, 0o644));
   if (isDownloaded) await folder.rename(DOWNLOADED, COMPLETED);
   log.info(`Software release ${url} is installed.`);

@@ -79,6 +79,7 @@ export class MemoryMachine {
       freeBytes: async () => 1e12,
       lockPartition: async () => () => {},
       endProcessesOf: async () => 0,
+      syncFiles: async () => {},
       endUserProcesses: async () => ({ found: 0, left: 0 }),
       removeUserTraces: async () => [],
     };

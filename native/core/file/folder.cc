@@ -1,8 +1,9 @@
-// mkdir(2), with owner and mode set through a descriptor: the umask has no say.
+// mkdir(2), with owner and mode set through a descriptor: the umask has no say; syncfs(2).
 #include "core/file/folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -30,6 +31,12 @@ std::vector<std::optional<SysError>> CreateFolders(const std::vector<FolderToCre
     }
   }
   return failures;
+}
+
+void SyncFileSystem(const std::string& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) ThrowErrno("open", folder);
+  if (::syncfs(fd.Get()) != 0) ThrowErrno("syncfs", folder);
 }
 
 }  // namespace slapos

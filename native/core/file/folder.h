@@ -18,4 +18,7 @@ struct FolderToCreate {
 // that is done, else why not. The parents must exist and be trusted; the folder itself is no link.
 std::vector<std::optional<SysError>> CreateFolders(const std::vector<FolderToCreate>& folders);
 
+// Brings what was written in the file system of a folder to its disk: syncfs(2).
+void SyncFileSystem(const std::string& folder);
+
 }  // namespace slapos

@@ -52,6 +52,18 @@ requires('root', 'netns')('edge cases of node instance', () => {
   };
   const plan = (text: string) => site.write(0, 'plan', text);
 
+  it.each([
+    ['', false],
+    ['\0\0\0', false],
+    ['[buildout]\nparts =\n', true],
+  ])('keeps %j of the run before as .installed.cfg of buildout: %s', async (text, isKept) => {
+    plan('test -e .installed.cfg && touch seen; true');
+    site.write(0, '.installed.cfg', text);
+    expect(await pass()).toBe(0);
+    expect(site.exists('slappart0/seen')).toBe(isKept);
+    expect(site.log.lines.some((line) => line.includes('installed anew'))).toBe(!isKept);
+  });
+
   describe('periodicity', () => {
     it.each([
       ['-1', 10_000_000, false],

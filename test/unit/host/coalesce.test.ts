@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { coalesce } from '../../../src/grid/coalesce.ts';
+import { coalesce } from '../../../src/host/coalesce.ts';
 
 function gate() {
   const runs: Array<{ readonly end: () => void; readonly fail: (error: Error) => void }> = [];
