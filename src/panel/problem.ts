@@ -63,10 +63,22 @@ export function renderProblem(error: unknown): RenderedProblem {
     const body = { problem: errorMessage(error), hint: hint ?? '', field: field ?? '' };
     return { status: statusCode, body, headers: headers ?? {}, isOurs: false };
   }
-  if (isSlaposError(error) && error.context['sqlite'] === 'SQLITE_BUSY') {
-    const body = { problem: 'The database is locked by another process.', hint: '', field: '' };
-    return { status: 503, body, headers: {}, isOurs: false };
+  const passing = passingProblem(error);
+  if (passing !== undefined) {
+    const body = { problem: passing, hint: '', field: '' };
+    return { status: 503, body, headers: { 'retry-after': RETRY_AFTER_S }, isOurs: false };
   }
   const problem = 'Internal error: the log of the proxy tells more.';
   return { status: 500, body: { problem, hint: '', field: '' }, headers: {}, isOurs: true };
+}
+
+/** RFC 9110 10.2.3. */
+const RETRY_AFTER_S = '5';
+
+/** What the database cannot do now and may do later, as the proxy has it in `http-reply.ts`. */
+function passingProblem(error: unknown): string | undefined {
+  if (!isSlaposError(error)) return undefined;
+  const { sqlite, temporary } = error.context;
+  if (sqlite === 'SQLITE_BUSY') return 'The database is locked by another process.';
+  return typeof temporary === 'string' ? temporary : undefined;
 }

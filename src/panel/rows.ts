@@ -1,12 +1,11 @@
 /** What the panel reads of the database, in one consistent state. */
-import { readComputerStatus } from '../proxy/reports.ts';
+import { withContact } from '../proxy/reports.ts';
 import type { ProxyEnvironment } from '../proxy/route.ts';
 import { listReports, type StatusSubject, type StoredReport } from '../proxy/status.ts';
 import type {
   AddressRow,
   ComputerRow,
   PartitionRow,
-  ProxyTables,
   SlaveRow,
   SoftwareRow,
 } from '../proxy/store.ts';
@@ -26,27 +25,28 @@ export function readRows({ store, contacts }: ProxyEnvironment): Promise<PanelRo
   return store.read(async (tables) => {
     const computers = await tables.listComputers();
     const partitions = await tables.listPartitions(null);
-    return {
-      computers,
-      partitions,
-      addresses: await tables.listAddresses(null),
-      software: await tables.listSoftware(null),
-      shared: await tables.listSlaves(),
-      reports: await listReports(tables),
-      contacts: await readContacts(computers, tables, contacts),
-    };
+    const addresses = await tables.listAddresses(null);
+    const software = await tables.listSoftware(null);
+    const shared = await tables.listSlaves();
+    const reports = await listReports(tables);
+    const known = contactsOf(computers, reports, contacts);
+    return { computers, partitions, addresses, software, shared, reports, contacts: known };
   });
 }
 
-async function readContacts(
+/** From the rows that were read: on a server each further statement is a round trip. */
+function contactsOf(
   computers: readonly ComputerRow[],
-  tables: ProxyTables,
+  reports: PanelRows['reports'],
   contacts: ReadonlyMap<string, number>,
-): Promise<ReadonlyMap<string, StoredReport>> {
-  const found = new Map<string, StoredReport>();
-  for (const { reference } of computers) {
-    const status = await readComputerStatus(reference, tables, contacts);
-    if (status !== null) found.set(reference, status);
-  }
-  return found;
+): ReadonlyMap<string, StoredReport> {
+  const said = new Map<string, StoredReport>();
+  for (const one of reports) if (one.kind === 'computer') said.set(one.computerReference, one);
+  return new Map(
+    computers.flatMap(({ reference }) => {
+      const stored = said.get(reference) ?? null;
+      const status = withContact(reference, stored, contacts.get(reference));
+      return status === null ? [] : [[reference, status] as const];
+    }),
+  );
 }

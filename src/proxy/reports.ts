@@ -45,7 +45,19 @@ export async function readComputerStatus(
   contacts: ReadonlyMap<string, number>,
 ): Promise<StoredReport | null> {
   const stored = await readReport(ofComputer(computerReference), tables);
-  const contact = contacts.get(computerReference);
+  return withContact(computerReference, stored, contacts.get(computerReference));
+}
+
+/**
+ * What is known of a computer. Pure.
+ * @param stored its own last report
+ * @param contact when it asked for its document, in seconds since the epoch
+ */
+export function withContact(
+  computerReference: string,
+  stored: StoredReport | null,
+  contact: number | undefined,
+): StoredReport | null {
   if (contact === undefined) return stored;
   const former = stored ?? { ...REPORTS.computer(computerReference), since: contact, createdAt: 0 };
   return { ...former, createdAt: Math.max(former.createdAt, contact) };
