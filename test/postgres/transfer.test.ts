@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../src/log/logger.ts';
 import { renderIndexes, renderSchema } from '../../src/proxy/schema.ts';
@@ -133,6 +134,21 @@ requires('postgres')('moving a store', () => {
     const found = await store.read((tables) => tables.listPartitions('C'));
     await store.close();
     expect(found.map(({ reference }) => reference)).toEqual([...names, 'z']);
+  });
+
+  test('who reads an older state of the target goes on to see that', async () => {
+    const other = join(folder, 'other.db');
+    fill(source, SMALL);
+    fill(other, OTHER);
+    await transfer(source, target);
+    const reader = new Client({ connectionString: target });
+    await reader.connect();
+    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+    await transfer(other, target, { isForced: true });
+    const { rows } = await reader.query('SELECT reference FROM slapos.partition ORDER BY id');
+    await reader.end();
+    expect(rows).toEqual([{ reference: 'p1' }, { reference: 'p0' }]);
+    expect(await countPartitions()).toBe(0);
   });
 
   test('a dry run changes nothing and counts', async () => {

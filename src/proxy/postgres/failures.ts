@@ -22,7 +22,7 @@ export class StatementFailure extends Error {
     super(errorMessage(cause), { cause });
     this.name = 'StatementFailure';
     this.sqlState = sqlStateOf(cause);
-    this.kind = kindOf(this.sqlState);
+    this.kind = kindOf(this.sqlState, this.message);
   }
 
   /** Whether the server said that it undid the transaction and kept the connection. */
@@ -42,10 +42,13 @@ const CONFLICTS = new Set(['40001', '40P01', '23505']);
 /** A time limit of a statement or a lock, memory, prepared transactions and the like. */
 const BUSY = new Set(['57014', '55P03', '53200', '53400', '25P03']);
 const UNFIT = new Set(['22021', '22P05', '54000']);
+/** What pg-pool says when a connection was waited for too long, all being in use. */
+export const POOL_FULL = 'timeout exceeded when trying to connect';
 /** The server ends, starts, or has no connection to give. */
 const LOST = /^(08...|57P0[1-5]|53300)$/;
 
-function kindOf(sqlState: string): FailureKind {
+function kindOf(sqlState: string, message: string): FailureKind {
+  if (message === POOL_FULL) return 'busy';
   if (sqlState === '' || LOST.test(sqlState)) return 'lost';
   if (CONFLICTS.has(sqlState)) return 'conflict';
   if (BUSY.has(sqlState)) return 'busy';
@@ -63,16 +66,20 @@ const TEMPORARY: Readonly<Record<FailureKind, string | undefined>> = {
   other: undefined,
 };
 
+const LOCK_HINT = 'A migration, a restore or another proxy holds the tables; try again.';
 const HINTS: Readonly<Record<string, string>> = {
   '28P01': 'Give the password in PGPASSFILE, in ~/.pgpass or as passfile of database_uri.',
   '28000': 'Let pg_hba.conf of the server admit this user, host and database.',
   '3D000': 'Make the database: createdb --encoding=UTF8 --template=template0 NAME.',
   '25006': 'Name the primary server in database_uri: this one only reads.',
   '42501':
-    'Let the user make the schema: GRANT CREATE ON DATABASE … TO …, or make the user its owner.',
+    'Make the user the owner of the schema and its tables. To make a new one it needs GRANT CREATE ON DATABASE; to use one of another owner, GRANT USAGE ON SCHEMA and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA.',
   '53100': 'Free space on the server; nothing that was acknowledged is lost.',
+  '55P03': LOCK_HINT,
+  '57014': LOCK_HINT,
   '53300': 'Raise max_connections of the server, or lower pool_size of database_uri.',
 };
+const POOL_HINT = 'Raise pool_size of database_uri.';
 const HINT = 'Check that the server of database_uri runs and is reachable.';
 
 /**
@@ -85,14 +92,25 @@ export function problemOf(failure: StatementFailure, place: string): SlaposError
   if ((cause as { constraint?: unknown }).constraint === 'partition_by_title') {
     return badRequest('Another instance of the tree has that title.');
   }
-  const isLogin = sqlState === '' && /^SASL|password/i.test(failure.message);
-  const hint = isLogin ? HINTS['28P01'] : (HINTS[sqlState] ?? (kind === 'lost' ? HINT : undefined));
-  const temporary = sqlState === '23505' ? undefined : TEMPORARY[kind];
+  const hint = hintOf(failure);
+  const temporary = sqlState === '23505' ? undefined : temporaryOf(failure);
   return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${place}: ${describe(failure)}`, {
     cause,
     ...(hint === undefined ? {} : { hint }),
     context: { database: place, sqlState, ...(temporary === undefined ? {} : { temporary }) },
   });
+}
+
+function hintOf({ kind, sqlState, message }: StatementFailure): string | undefined {
+  if (message === POOL_FULL) return POOL_HINT;
+  if (sqlState === '' && /^SASL|password/i.test(message)) return HINTS['28P01'];
+  return HINTS[sqlState] ?? (kind === 'lost' ? HINT : undefined);
+}
+
+function temporaryOf({ kind, message }: StatementFailure): string | undefined {
+  return message === POOL_FULL
+    ? 'The database is busy: all connections to it are in use.'
+    : TEMPORARY[kind];
 }
 
 /** Whether it was stored is not known: asking again does no harm, and tells. */

@@ -24,6 +24,7 @@ import { problemOf, StatementFailure, unknownOutcome } from './failures.ts';
 import {
   noTables,
   preparePostgresSchema,
+  quoteSchema,
   type RunStatement,
   readPostgresVersion,
 } from './postgres-schema.ts';
@@ -126,7 +127,7 @@ class PostgresStore implements ProxyStore {
 function renderWrite(schema: string, attempt: number): string {
   const mode = attempt < FIRST_LONELY_ATTEMPT ? 'ROW SHARE' : 'EXCLUSIVE';
   return `BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE;
-    LOCK TABLE ${schema}.schema_version IN ${mode} MODE`;
+    LOCK TABLE ${quoteSchema(schema)}.schema_version IN ${mode} MODE`;
 }
 
 /** The pool of connections and the transactions on it. */

@@ -12,7 +12,7 @@ import type {
   SoftwareRow,
 } from '../store.ts';
 import { StatementFailure } from './failures.ts';
-import type { RunStatement } from './postgres-schema.ts';
+import { quoteSchema, type RunStatement } from './postgres-schema.ts';
 
 type Columns = Readonly<Record<string, string>>;
 type Value = string | number | null;
@@ -43,7 +43,7 @@ export class Statements {
   readonly version: string;
 
   constructor(schema: string, slapVersion: SchemaVersion) {
-    const name = (table: ProxyTable): string => `${schema}.${table}`;
+    const name = (table: ProxyTable): string => `${quoteSchema(schema)}.${table}`;
     const isNew = slapVersion === 18;
     const partition = { ...PARTITION_COLUMNS, ...(isNew ? REQUESTER : {}) };
     const slave = { ...SLAVE_COLUMNS, ...(isNew ? REQUESTER : ASKER) };

@@ -8,6 +8,7 @@ import { dumpPostgres } from '../postgres/postgres-dump.ts';
 import {
   noTables,
   preparePostgresSchema,
+  quoteSchema,
   type RunStatement,
   readPostgresVersion,
 } from '../postgres/postgres-schema.ts';
@@ -94,18 +95,18 @@ export class PostgresTransfer {
     return content;
   }
 
-  /** Makes tables unless there are some, and keeps everybody else from writing until the end. */
+  /** Makes tables unless there are some. */
   async prepare(): Promise<PostgresContent> {
     await preparePostgresSchema(this.run, this.#schema, this.place);
-    await this.run(`LOCK TABLE ${this.#schema}.schema_version IN ACCESS EXCLUSIVE MODE`);
     return this.expect();
   }
 
   /** Replaces everything. Numbers of rows begin at 1, and go on after the last one. */
   async replace(content: Content): Promise<PostgresContent> {
-    const schema = this.#schema;
+    const schema = quoteSchema(this.#schema);
     const names = PROXY_TABLES.map((table) => `${schema}.${table}`);
-    await this.run(`TRUNCATE ${names.join(', ')} RESTART IDENTITY`);
+    // TRUNCATE would take the rows also from who reads an older state (PostgreSQL manual 13.6).
+    for (const name of names) await this.run(`DELETE FROM ${name}`);
     await this.run(`UPDATE ${schema}.schema_version SET slapproxy = $1`, [content.version]);
     for (const table of PROXY_TABLES) {
       let count = 0;
@@ -117,7 +118,7 @@ export class PostgresTransfer {
       await this.run(`ALTER TABLE ${schema}.${table} ALTER COLUMN id RESTART WITH ${count + 1}`);
     }
     for (const name of names) await this.run(`ANALYZE ${name}`);
-    return new PostgresContent(this.run, this, content.version, schema);
+    return new PostgresContent(this.run, this, content.version, this.#schema);
   }
 
   /** Writes the content as SQL text of slapproxy, and returns the path. */
@@ -152,7 +153,7 @@ export class PostgresTransfer {
     const [target, source] = hasId
       ? [`id, ${names}`, `position + ${before}, ${names}`]
       : [names, names];
-    const text = `INSERT INTO ${this.#schema}.${table} (${target}) SELECT ${source}
+    const text = `INSERT INTO ${quoteSchema(this.#schema)}.${table} (${target}) SELECT ${source}
       FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS given (${names}, position)`;
     await this.run(
       text,
@@ -209,7 +210,7 @@ export class PostgresContent implements Content {
     const order = UNORDERED_TABLES.has(table) ? names : 'id';
     await this.#run(
       `DECLARE rows_of_${table} CURSOR FOR
-        SELECT ${names} FROM ${this.#schema}.${table} ORDER BY ${order}`,
+        SELECT ${names} FROM ${quoteSchema(this.#schema)}.${table} ORDER BY ${order}`,
     );
     for (;;) {
       const found = await this.#run(`FETCH ${BATCH_ROWS} FROM rows_of_${table}`);
