@@ -39,7 +39,7 @@ interface Expansion {
   references: number;
 }
 
-function expand(text: string, expansion: Expansion, depth: number): string {
+function expand(text: string, key: string, expansion: Expansion, depth: number): string {
   const { place } = expansion;
   if (depth > MAX_DEPTH) {
     const message = 'Recursion limit exceeded in value substitution';
@@ -55,7 +55,7 @@ function expand(text: string, expansion: Expansion, depth: number): string {
       rest = rest.slice(2);
       continue;
     }
-    const reference = readReference(rest, place);
+    const reference = readReference(rest, place, () => mayHoldPassword(key, text));
     result += expandReference(reference.key, expansion, depth);
     if (result.length > MAX_LENGTH) throw tooLarge(place);
     rest = rest.slice(reference.length);
@@ -63,12 +63,22 @@ function expand(text: string, expansion: Expansion, depth: number): string {
   return result + rest;
 }
 
-function readReference(rest: string, place: InterpolationPlace) {
+/** A password in it that has a `%` is what messages would repeat. */
+function mayHoldPassword(key: string, text: string): boolean {
+  const isAddress = text.includes(':/') && text.includes('@');
+  return (
+    isAddress ||
+    /pass|token|secret|database[-_]uri/i.test(key) ||
+    /pass(?:word|wd|phrase)?["']?\s*[=:]/i.test(text)
+  );
+}
+
+function readReference(rest: string, place: InterpolationPlace, isSecret: () => boolean) {
   const match = /^%\(([^)]+)\)s/.exec(rest);
   if (match !== null) {
     return { key: (match[1] as string).toLowerCase(), length: match[0].length };
   }
-  const found = quote(rest.slice(0, 20));
+  const found = isSecret() ? '(not shown)' : quote(rest.slice(0, 20));
   const message =
     rest[1] === '('
       ? `bad interpolation variable reference ${found}`
@@ -89,7 +99,7 @@ function expandReference(key: string, expansion: Expansion, depth: number): stri
     const message = `Bad value substitution, no option ${quote(key)}`;
     throw refuse(place, message, `define ${key} in the same section or in [DEFAULT]`);
   }
-  return value.includes('%') ? expand(value, expansion, depth + 1) : value;
+  return value.includes('%') ? expand(value, key, expansion, depth + 1) : value;
 }
 
 /**
@@ -97,5 +107,5 @@ function expandReference(key: string, expansion: Expansion, depth: number): stri
  * @throws ConfigError SLAPOS_ERR_CONFIG_INTERPOLATION
  */
 export function interpolate(text: string, place: InterpolationPlace, lookUp: LookUp): string {
-  return text.includes('%') ? expand(text, { place, lookUp, references: 0 }, 1) : text;
+  return text.includes('%') ? expand(text, place.key, { place, lookUp, references: 0 }, 1) : text;
 }

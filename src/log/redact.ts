@@ -2,7 +2,9 @@
 
 const HIDDEN = '[hidden]';
 // From the beginning of a word only: others write these texts, and long ones must not cost long.
-const URL_PASSWORD = /((?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/[^\s/:@'"]*:)[^\s/@'"]+@/gi;
+const URL_PASSWORD = /((?<![a-z0-9+.-])[a-z0-9+.-]+:\/+[^\s/:@'"]*:)[^\s/@'"]+@/gi;
+/** With characters that should be encoded; no longer than that, for the same reason. */
+const DATABASE_PASSWORD = /((?<![a-z0-9+.-])postgres[a-z0-9+.-]*:\/*[^\s/:@'"]*:)[^\s'"]{1,256}@/gi;
 const PRIVATE_KEY = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(?:-----END \1-----|$)/g;
 const ASSIGNED_SECRET =
   /((?:^|[\s?&"'{,])[\w-]*(?:password|passwd|token|secret|authorization)["']?\s*[=:]\s*)(?:(?:Bearer|Basic)\s+)?(?!\s)["']?[^\s&"',}]+["']?/gi;
@@ -12,6 +14,7 @@ const SECRET_NAME = /pass(?:word|wd|phrase)|token|secret|private_?key$|authoriza
 export function redactText(text: string): string {
   return text
     .replace(PRIVATE_KEY, HIDDEN)
+    .replace(DATABASE_PASSWORD, `$1${HIDDEN}@`)
     .replace(URL_PASSWORD, `$1${HIDDEN}@`)
     .replace(ASSIGNED_SECRET, `$1${HIDDEN}`);
 }

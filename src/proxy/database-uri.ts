@@ -1,14 +1,31 @@
 /** What `database_uri` names: the file of an SQLite database, or a PostgreSQL server. Pure. */
 import { dirname, resolve } from 'node:path';
+import { SlaposError } from '../errors/slapos-error.ts';
 
 /** `postgres://…` and `postgresql://…`; everything else is a path. */
 export function isPostgresUri(databaseUri: string): boolean {
   return /^postgres(ql)?:\/\//i.test(databaseUri);
 }
 
-/** The absolute path of a file, the address of a server as it is. */
+/**
+ * What is meant as an address and would be made a file, with the password in its name: another
+ * scheme, an address in quotes or with a slash too few, libpq's other form.
+ */
+const MISTAKEN =
+  /^["'\s]*(?:[a-z][a-z0-9+.-]*:\/\/|postgres[a-z0-9+.-]*:|(?:host|hostaddr|port|user|password|dbname|service)\s*=)/i;
+
+/**
+ * The absolute path of a file, the address of a server as it is.
+ * @throws SlaposError SLAPOS_ERR_DATABASE for an address that is none of PostgreSQL.
+ */
 export function locateDatabase(cwd: string, databaseUri: string): string {
-  return isPostgresUri(databaseUri) ? databaseUri : resolve(cwd, databaseUri);
+  if (isPostgresUri(databaseUri)) return databaseUri;
+  if (!MISTAKEN.test(databaseUri)) return resolve(cwd, databaseUri);
+  const shown = redactDatabaseUri(databaseUri);
+  throw new SlaposError('SLAPOS_ERR_DATABASE', `Database ${shown}: it is no address of ours.`, {
+    hint: 'Write postgres://user@host/database without quotes, or the path of a file.',
+    context: { database: shown },
+  });
 }
 
 /**
@@ -29,14 +46,23 @@ export function locateState(
   return resolve(cwd, env['STATE_DIRECTORY']?.split(':')[0] ?? '');
 }
 
+/** Scheme, slashes and host or user, up to a colon. */
+const LOGIN = String.raw`((?<![a-z0-9+.-])(?:[a-z][a-z0-9+.-]*:\/+|postgres[a-z0-9+.-]*:)`;
+const WITH_LOGIN = new RegExp(String.raw`${LOGIN}[^:@/?#]*):.*@`, 'is');
+const BAD_PORT = new RegExp(
+  String.raw`${LOGIN}(?:\[[^\]/?#@]*\]|(?!\[[^\]/?#@]*\])[^:@/?#]*)):(?!\d*(?:[/?#"']|$))[^@]*$`,
+  'is',
+);
+/** Also where its name is not spelt as it should. What comes after it may be part of it. */
+const PASSWORD = /((?<![a-z0-9_])(?!passfile)\w*(?:pas|pwd|pw|secret)\w*["']?\s*=).*$/is;
+
 /**
  * For people and logs: without the password, also where the address is written wrongly, such as
- * with a password that is not percent-encoded or in the place of the port.
+ * with a password that is not percent-encoded or in the place of the port, or taken for a path.
  */
 export function redactDatabaseUri(databaseUri: string): string {
-  if (!isPostgresUri(databaseUri)) return databaseUri;
   return databaseUri
-    .replace(/^(\w+:\/\/[^:@/?#]*):.*@/, '$1:***@')
-    .replace(/^(\w+:\/\/[^@/?#]*):(?!\d*(?:[/?#]|$))[^@]*$/, '$1:***')
-    .replace(/([?&](?:password|sslpassword)=)[^&]*/gi, '$1***');
+    .replace(WITH_LOGIN, '$1:***@')
+    .replace(BAD_PORT, '$1:***')
+    .replace(PASSWORD, '$1***');
 }

@@ -56,7 +56,7 @@ test('with the authority of the server, and the address that its certificate is 
 
 test.each([
   ['whom nobody vouches for', 'sslmode=verify-full', '127.0.0.1', /certificate/],
-  ['whom nobody vouches for, without its name', 'sslmode=verify-ca', '127.0.0.1', /certificate/],
+  ['of no authority that is named', 'sslmode=verify-ca', '127.0.0.1', /without sslrootcert/],
   [
     'with a certificate for another name',
     'sslmode=verify-full',
@@ -75,6 +75,16 @@ test('verify-ca does not look at the name, require at nothing', async () => {
   expect(await open(`sslmode=verify-ca&sslrootcert=${root}`, 'localhost')).toBe(true);
   expect(await open('sslmode=require', 'localhost')).toBe(true);
   expect(warnings).toEqual([]);
+});
+
+test('require asks an authority that is named', async () => {
+  expect(await open(`sslmode=require&sslrootcert=${root}`, 'localhost')).toBe(true);
+  const other = join(folder, 'other');
+  writeFileSync(other, new TestAuthority().certificate);
+  await expect(open(`sslmode=require&sslrootcert=${other}`)).rejects.toMatchObject({
+    code: 'SLAPOS_ERR_DATABASE',
+    message: expect.stringMatching(/certificate|issuer/),
+  });
 });
 
 test('files of certificates that are not there', async () => {

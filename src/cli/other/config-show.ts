@@ -1,7 +1,7 @@
 /** `config show`: the configuration in effect, or the file as it is. */
 import type { Config } from '../../config/config.ts';
 import { type EffectiveValue, listEffectiveValues } from '../../config/effective.ts';
-import { redactDatabaseUri } from '../../proxy/database-uri.ts';
+import { isPostgresUri, redactDatabaseUri } from '../../proxy/database-uri.ts';
 import type { CommandContext } from '../command.ts';
 
 /** A JSON object that keeps the order of its keys, whatever they look like. */
@@ -87,7 +87,9 @@ export function renderEffectiveJson(config: Config, values: readonly EffectiveVa
 
 /** The file has it, and `--raw` shows the file. */
 function withoutPassword(value: EffectiveValue): EffectiveValue {
-  return value.value === undefined ? value : { ...value, value: redactDatabaseUri(value.value) };
+  if (value.value === undefined) return value;
+  const isDatabase = /^database[-_]uri$/.test(value.key) || isPostgresUri(value.value);
+  return isDatabase ? { ...value, value: redactDatabaseUri(value.value) } : value;
 }
 
 function renderChosen(context: CommandContext): string {

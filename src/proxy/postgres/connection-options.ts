@@ -1,12 +1,12 @@
 /** What `pg` is told to connect with. */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import type { PoolConfig } from 'pg';
 import { errorMessage, SlaposError } from '../../errors/slapos-error.ts';
 import { readTrustedAuthorities } from '../../host/trusted-authorities.ts';
 import { findPassword } from './pgpass.ts';
 import type { PostgresTarget } from './postgres-uri.ts';
+import { findHome } from './system-user.ts';
 
 /** How long a transaction may wait for a row that another one has. */
 const LOCK_TIMEOUT_MS = 5000;
@@ -25,7 +25,7 @@ const SESSION = '-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c ex
 /** @throws SlaposError SLAPOS_ERR_DATABASE for a file of certificates that cannot be read. */
 export async function connectionOptions(target: PostgresTarget): Promise<PoolConfig> {
   const { host, port, user, database, statementTimeoutMs } = target;
-  const surroundings = { env: process.env, home: homedir() };
+  const surroundings = { env: process.env, findHome };
   // Types of `pg` miss that there may be none, and that requests may be written one after another.
   const password = async () => findPassword(target, surroundings) as string;
   const pipeline = { pipeline: true };

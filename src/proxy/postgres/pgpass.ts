@@ -6,8 +6,8 @@ import type { PostgresTarget } from './postgres-uri.ts';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Home of the user of this process. */
-  readonly home: string;
+  /** Home of the user of this process, undefined when there is none; only asked for `~/.pgpass`. */
+  readonly findHome: () => string | undefined;
 }
 
 /**
@@ -18,12 +18,14 @@ export interface Surroundings {
  */
 export function findPassword(
   target: PostgresTarget,
-  { env, home }: Surroundings,
+  { env, findHome }: Surroundings,
 ): string | undefined {
   const given = target.password ?? env['PGPASSWORD'];
   if (given !== undefined && given !== '') return given;
   const named = target.passwordFile ?? env['PGPASSFILE'];
-  const text = readPrivately(named ?? join(home, '.pgpass'), named !== undefined);
+  const home = named === undefined ? findHome() : undefined;
+  const path = named ?? (home === undefined ? undefined : join(home, '.pgpass'));
+  const text = path === undefined ? undefined : readPrivately(path, named !== undefined);
   return text === undefined ? undefined : searchPasswords(text, target);
 }
 

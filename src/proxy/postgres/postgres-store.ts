@@ -12,7 +12,6 @@
  * - Work is done again only when it was certainly undone: it may have no effect but on the tables.
  */
 
-import { userInfo } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { errorMessage, isSlaposError } from '../../errors/slapos-error.ts';
@@ -31,6 +30,7 @@ import {
 import { PostgresTables, Statements } from './postgres-tables.ts';
 import { isLocal, type PostgresTarget, parsePostgresUri } from './postgres-uri.ts';
 import { Session } from './session.ts';
+import { findSystemUser } from './system-user.ts';
 
 const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const PREPARE = 'BEGIN ISOLATION LEVEL READ COMMITTED';
@@ -57,7 +57,7 @@ export async function openPostgresStore(
   databaseUri: string,
   { log, stateFolder, isReadOnly = false }: PostgresStoreOptions,
 ): Promise<ProxyStore> {
-  const target = parsePostgresUri(databaseUri, userInfo().username);
+  const target = parsePostgresUri(databaseUri, findSystemUser);
   const database = new PostgresDatabase(target, await connectionOptions(target), log);
   try {
     const version = await database.transact(isReadOnly ? READ : PREPARE, async (run) => {

@@ -59,16 +59,20 @@ const PARAMETERS = new Set([
 ]);
 
 /**
- * @param systemUser name of the user of this process, libpq's default
+ * @param findSystemUser gives the name of the user of this process, libpq's default; only asked
+ *   where the address names none, since the uid of a container may have no name
  * @throws SlaposError SLAPOS_ERR_DATABASE for what is no such address. It does not tell the password.
  */
-export function parsePostgresUri(databaseUri: string, systemUser: string): PostgresTarget {
+export function parsePostgresUri(
+  databaseUri: string,
+  findSystemUser: () => string,
+): PostgresTarget {
   const parts = URI.exec(databaseUri);
   if (parts === null) throw wrong(databaseUri, 'it cannot be read');
   const [, login = '', authority = '', port = '', path = '', query = ''] = parts;
   const colon = login.indexOf(':');
   const text = new Texts(databaseUri, query);
-  const user = text.of('user', colon < 0 ? login : login.slice(0, colon)) ?? systemUser;
+  const user = text.of('user', colon < 0 ? login : login.slice(0, colon)) ?? findSystemUser();
   const host = text.of('host', authority.replace(/^\[(.*)\]$/, '$1')) ?? SOCKET_FOLDER;
   if (host.includes(',')) throw wrong(databaseUri, 'it names several hosts');
   return {
@@ -79,8 +83,7 @@ export function parsePostgresUri(databaseUri: string, systemUser: string): Postg
     password: text.of('password', colon < 0 ? '' : login.slice(colon + 1)),
     passwordFile: text.of('passfile'),
     schema: text.matching('schema', SCHEMA) ?? DEFAULT_SCHEMA,
-    sslMode: text.sslMode(host),
-    rootCertificateFile: text.of('sslrootcert'),
+    ...text.trust(host),
     certificateFile: text.of('sslcert'),
     keyFile: text.of('sslkey'),
     connectTimeoutMs: 1000 * text.number('connect_timeout', '', 5, 600),
@@ -100,9 +103,18 @@ class Texts {
     this.#uri = uri;
     for (const pair of query.split('&').filter((part) => part !== '')) {
       const [name = '', ...value] = pair.split('=');
-      if (!PARAMETERS.has(name)) throw wrong(uri, `it has the unknown parameter ${name}`);
+      if (!PARAMETERS.has(name)) throw this.#unknown(name, query);
       this.#parameters.set(name, this.#decode(value.join('=')));
     }
+  }
+
+  /** Not by name where that may be a part of a password, whose `?` or `&` is not encoded. */
+  #unknown(name: string, query: string): SlaposError {
+    const isPlain = /^\w{1,30}$/.test(name) && !query.includes('@');
+    if (isPlain && !this.#parameters.has('password')) {
+      return wrong(this.#uri, `it has the unknown parameter ${name}`);
+    }
+    return wrong(this.#uri, 'it has an unknown parameter');
   }
 
   /** undefined when it is empty. */
@@ -124,11 +136,22 @@ class Texts {
     throw wrong(this.#uri, `its ${name} is not a number from 1 to ${max}`);
   }
 
-  /** What would go on without encryption when that fails is not taken. */
-  sslMode(host: string): SslMode {
+  /**
+   * As libpq has it (PostgreSQL manual 34.19.1 and table 34.1), but that what would go on without
+   * encryption when that fails is not taken: authorities that are named are asked also with
+   * `require`, and without one of its own `verify-ca` would take the certificate of anybody.
+   */
+  trust(host: string): Pick<PostgresTarget, 'sslMode' | 'rootCertificateFile'> {
     const value = this.of('sslmode') ?? (isLocal(host) ? 'disable' : 'verify-full');
-    if (SSL_MODES.includes(value)) return value as SslMode;
-    throw wrong(this.#uri, `its sslmode is not one of ${SSL_MODES.join(', ')}`);
+    if (!SSL_MODES.includes(value)) {
+      throw wrong(this.#uri, `its sslmode is not one of ${SSL_MODES.join(', ')}`);
+    }
+    const rootCertificateFile = this.of('sslrootcert');
+    if (value === 'verify-ca' && rootCertificateFile === undefined) {
+      throw wrong(this.#uri, 'sslmode=verify-ca proves nothing without sslrootcert', TRUST_HINT);
+    }
+    const isAsked = value === 'require' && rootCertificateFile !== undefined;
+    return { sslMode: isAsked ? 'verify-ca' : (value as SslMode), rootCertificateFile };
   }
 
   #decode(text: string): string {
@@ -145,10 +168,15 @@ export function isLocal(host: string): boolean {
   return host.startsWith('/') || /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
 }
 
-function wrong(databaseUri: string, reason: string): SlaposError {
+const HINT =
+  'Write postgres://user@host:port/database?schema=slapos, with % and two digits for special characters of a password.';
+const TRUST_HINT =
+  'Name the authority of the server as sslrootcert, or write sslmode=verify-full, which compares the name too.';
+
+function wrong(databaseUri: string, reason: string, hint = HINT): SlaposError {
   const shown = redactDatabaseUri(databaseUri);
   return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${shown}: ${reason}.`, {
-    hint: 'Write postgres://user@host:port/database?schema=slapos, with % and two digits for special characters of a password.',
+    hint,
     context: { database: shown },
   });
 }

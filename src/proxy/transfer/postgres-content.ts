@@ -1,5 +1,4 @@
 /** The content of a PostgreSQL database, read and written as a whole within one transaction. */
-import { userInfo } from 'node:os';
 import { Client, type QueryResult } from 'pg';
 import { BusyError, isSlaposError, SlaposError } from '../../errors/slapos-error.ts';
 import { connectionOptions } from '../postgres/connection-options.ts';
@@ -14,6 +13,7 @@ import {
 } from '../postgres/postgres-schema.ts';
 import { Statements } from '../postgres/postgres-tables.ts';
 import { type PostgresTarget, parsePostgresUri } from '../postgres/postgres-uri.ts';
+import { findSystemUser } from '../postgres/system-user.ts';
 import { PROXY_TABLES, type ProxyTable, type SchemaVersion } from '../schema.ts';
 import { BATCH_ROWS, type Content, columnsOf, type Row, UNORDERED_TABLES } from './content.ts';
 
@@ -39,7 +39,7 @@ export class PostgresTransfer {
 
   /** @throws SlaposError SLAPOS_ERR_DATABASE */
   static async begin(databaseUri: string, mode: 'read' | 'write'): Promise<PostgresTransfer> {
-    const target = parsePostgresUri(databaseUri, userInfo().username);
+    const target = parsePostgresUri(databaseUri, findSystemUser);
     const { host, port, user, database, applicationName } = target;
     const place = `${database} of ${user} at ${host.includes(':') ? `[${host}]` : host}:${port}`;
     const client = new Client({

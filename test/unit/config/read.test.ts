@@ -82,6 +82,21 @@ describe('refusals name file, line, section and key', () => {
   });
 
   test.each([
+    ['database_uri = postgres://u:s3c%40ret@h/d', 'database_uri'],
+    ['database_uri = postgres://h/d?password=%40s3cret', 'database_uri'],
+    ['my_password = %40s3cret', 'my_password'],
+    ['url = http://u:s3c%40ret@h/', 'url'],
+    ['line = db password=%40s3cret', 'line'],
+    ['shown = %(password)s\npassword = %40s3cret', 'shown'],
+    ['shown = %(url)s\nurl = http://u:%(ret@h/', 'shown'],
+  ])('does not repeat a password that has a per cent sign: %j', (lines, key) => {
+    const config = parseConfig(`[slapos]\n${lines}\n`, 'F');
+    const get = () => config.get('slapos', key);
+    expect(get).toThrow(/\(not shown\)/);
+    expect(get).not.toThrow(/%40|ret/);
+  });
+
+  test.each([
     ['a%20b', "'%' must be followed by '%' or '(', found: '%20b'"],
     ['100%', "'%' must be followed by '%' or '(', found: '%'"],
     ['%(a', "bad interpolation variable reference '%(a'"],

@@ -8,6 +8,16 @@ it('hides the password of a URL wherever it begins', () => {
 });
 
 it.each([
+  // As a path that an address was taken for.
+  ['/x/postgressql:/me:secret@host/d', '/x/postgressql:/me:[hidden]@host/d'],
+  ['"postgres://me:se/cr@et@host/d"', '"postgres://me:[hidden]@host/d"'],
+])('hides the password of the address of a database: %s', (text, shown) => {
+  expect(redactText(text)).toBe(shown);
+});
+
+it.each([
+  ['databases', 'postgres://a:'.repeat(15_000)],
+  ['slashes', 'a:/'.repeat(70_000)],
   ['one word', 'x'.repeat(200_000)],
   ['schemes', 'a://'.repeat(50_000)],
   ['colons', 'a:'.repeat(100_000)],

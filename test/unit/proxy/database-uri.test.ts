@@ -21,7 +21,18 @@ test.each([
   ['postgres://u:se/cret@h/d', 'postgres://u:***@h/d'],
   ['postgres://u:se@cret?#@h/d', 'postgres://u:***@h/d'],
   ['postgres://u:secret/d', 'postgres://u:***'],
-  ['postgres://h/d?user=u&password=secret&schema=s', 'postgres://h/d?user=u&password=***&schema=s'],
+  ['postgres://[::1]:5432/d', 'postgres://[::1]:5432/d'],
+  ['postgres://[::1]/d', 'postgres://[::1]/d'],
+  // An & that is not encoded may be of the password.
+  ['postgres://h/d?user=u&password=sec&ret', 'postgres://h/d?user=u&password=***'],
+  ['postgres://h/d?PGpasword=secret', 'postgres://h/d?PGpasword=***'],
+  ['"postgres://u:secret@h/d"', '"postgres://u:***@h/d"'],
+  ['/x/postgressql:/u:secret@h/d', '/x/postgressql:/u:***@h/d'],
+  [
+    'Database postgresql+psycopg2://u:se:cr@et@h/d: no',
+    'Database postgresql+psycopg2://u:***@h/d: no',
+  ],
+  ['host=h password=secret dbname=d', 'host=h password=***'],
   ['/srv/a:secret@b.db', '/srv/a:secret@b.db'],
 ])('%s is shown as %s', (uri, shown) => {
   expect(redactDatabaseUri(uri)).toBe(shown);
@@ -40,3 +51,37 @@ test('what is kept beside the database has a folder', () => {
     expect(locateState('/srv', { ...one, stateFolder: 'state' }, {})).toBe('/srv/state');
   }
 });
+
+test.each([
+  'postgressql://slapos:s3cret@db/slapos',
+  'postgresql+psycopg2://slapos:s3cret@db/slapos',
+  '"postgres://slapos:s3cret@db/slapos"',
+  "'postgres://slapos:s3cret@db/slapos'",
+  ' postgres://slapos:s3cret@db/slapos',
+  'postgres:/slapos:s3cret@db/slapos',
+  'postgres:slapos:s3cret@db/slapos',
+  'sqlite:///srv/proxy.db',
+  'mysql://slapos:s3cret@db/slapos',
+  'host=db user=slapos password=s3cret',
+])('%s is taken for no path', (uri) => {
+  const refusal = (): unknown => {
+    try {
+      return locateDatabase('/x', uri);
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(refusal()).toMatchObject({
+    code: 'SLAPOS_ERR_DATABASE',
+    message: expect.not.stringContaining('s3cret'),
+    hint: expect.stringContaining('postgres://user@host/database'),
+  });
+  expect(JSON.stringify((refusal() as { context: unknown }).context)).not.toContain('s3cret');
+});
+
+test.each(['proxy.db', './postgres.db', '/srv/a=b:c/proxy.db', 'postgres', 'C:x.db', ':memory:'])(
+  '%s is a path',
+  (path) => {
+    expect(locateDatabase('/x', path)).toMatch(/^\//);
+  },
+);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findPassword, searchPasswords } from '../../../../src/proxy/postgres/pgpass.ts';
 import { parsePostgresUri } from '../../../../src/proxy/postgres/postgres-uri.ts';
 
-const target = parsePostgresUri('postgres://u@db:6000/slap', 'me');
+const target = parsePostgresUri('postgres://u@db:6000/slap', () => 'me');
 
 test.each([
   ['db:6000:slap:u:right', 'right'],
@@ -36,7 +36,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 test('the address goes first, then the environment, then the file', () => {
   writeFileSync(join(folder, '.pgpass'), '*:*:*:*:file', { mode: 0o600 });
   const find = (password: string | undefined, env: Record<string, string>) => {
-    return findPassword({ ...target, password }, { env, home: folder });
+    return findPassword({ ...target, password }, { env, findHome: () => folder });
   };
   expect(find('address', { PGPASSWORD: 'environment' })).toBe('address');
   expect(find(undefined, { PGPASSWORD: 'environment' })).toBe('environment');
@@ -46,13 +46,26 @@ test('the address goes first, then the environment, then the file', () => {
 test('a file that others may read is refused, a named one must be there', () => {
   const path = join(folder, 'pass');
   const find = (passwordFile: string) => {
-    return findPassword({ ...target, passwordFile }, { env: {}, home: folder });
+    return findPassword({ ...target, passwordFile }, { env: {}, findHome: () => folder });
   };
-  expect(findPassword(target, { env: {}, home: folder })).toBeUndefined();
+  expect(findPassword(target, { env: {}, findHome: () => folder })).toBeUndefined();
   expect(() => find(path)).toThrow(/cannot be read/);
   writeFileSync(path, '*:*:*:*:secret');
   chmodSync(path, 0o640);
   expect(() => find(path)).toThrow(/0600/);
   chmodSync(path, 0o600);
   expect(find(path)).toBe('secret');
+});
+
+test('a home is only looked for where no file is named, and there may be none', () => {
+  const file = join(folder, 'named');
+  writeFileSync(file, '*:*:*:*:named', { mode: 0o600 });
+  const never = () => {
+    throw new Error('asked for');
+  };
+  const named = { ...target, passwordFile: file };
+  expect(findPassword(named, { env: {}, findHome: never })).toBe('named');
+  expect(findPassword(target, { env: { PGPASSFILE: file }, findHome: never })).toBe('named');
+  expect(findPassword(target, { env: { PGPASSWORD: 'p' }, findHome: never })).toBe('p');
+  expect(findPassword(target, { env: {}, findHome: () => undefined })).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parsePostgresUri } from '../../../../src/proxy/postgres/postgres-uri.ts';
 
-const parse = (uri: string) => parsePostgresUri(uri, 'me');
+const parse = (uri: string) => parsePostgresUri(uri, () => 'me');
 
 test.each<[string, object]>([
   [
@@ -18,6 +18,12 @@ test.each<[string, object]>([
   ['postgres://localhost.example.com/d', { sslMode: 'verify-full' }],
   [
     'postgres://h/d?sslmode=verify-ca&sslrootcert=/ca',
+    { sslMode: 'verify-ca', rootCertificateFile: '/ca' },
+  ],
+  ['postgres://h/d?sslmode=require', { sslMode: 'require', rootCertificateFile: undefined }],
+  // Who names an authority has it asked, as libpq does.
+  [
+    'postgres://h/d?sslmode=require&sslrootcert=/ca',
     { sslMode: 'verify-ca', rootCertificateFile: '/ca' },
   ],
   [
@@ -37,6 +43,11 @@ describe('refuses in one line that does not tell the password', () => {
     ['postgres://u:secret/d', /port is not a number/],
     ['postgres://u:secret@h/d?sslmode=prefer', /sslmode is not one of disable, require/],
     ['postgres://u:secret@h/d?sslmod=require', /unknown parameter sslmod/],
+    ['postgres://u:secret@h/d?sslmode=verify-ca', /proves nothing without sslrootcert/],
+    ['postgres://h/d?password=ab&secret', /unknown parameter\./],
+    ['postgres://h/d?password=ab&secret=1&schema=s', /unknown parameter\./],
+    ['postgres://u:se?secret@h/d', /unknown parameter\./],
+    ['postgres://h/d?pasword=secret', /unknown parameter pasword\./],
     ['postgres://u:secret@h/d?schema=A', /schema does not match/],
     ['postgres://u:secret@h/d?schema=a"b', /schema does not match/],
     ['postgres://u:secret@h/d?pool_size=0', /pool_size is not a number from 1 to 1000/],
@@ -53,4 +64,13 @@ describe('refuses in one line that does not tell the password', () => {
     expect(message).toMatch(expected);
     expect(message).not.toMatch(/secret|sec\/ret|\n/);
   });
+});
+
+test('the user of this process is only looked for where no other is named', () => {
+  const none = () => {
+    throw new Error('no name');
+  };
+  expect(parsePostgresUri('postgres://u@h/d', none)).toMatchObject({ user: 'u' });
+  expect(parsePostgresUri('postgres://h/d?user=u', none)).toMatchObject({ user: 'u' });
+  expect(() => parsePostgresUri('postgres://h/d', none)).toThrow('no name');
 });
