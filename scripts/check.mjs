@@ -68,6 +68,11 @@ report('layers', await layerViolations(files, read));
 report('circles', importCircles(files, read));
 report('picture of the layers', pictureProblems(files, read));
 report('sizes', sizeViolations(files, read));
+const texts = files.filter((file) => /\.(ts|mjs|md|cc|h|c|sh|json|ya?ml|py)$/.test(file));
+report(
+  'marks of a merge',
+  texts.filter((file) => /^(<{7}|>{7}) /m.test(read(file))),
+);
 if (spawnSync('clang-format', ['--version'], { stdio: 'ignore' }).status === 0) {
   const sources = files.filter((file) => /^(native|test\/native)\/.*\.(cc|h)$/.test(file));
   runTool('C++ format', 'clang-format', ['--dry-run', '--Werror', ...sources]);

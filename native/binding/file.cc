@@ -152,10 +152,17 @@ Napi::Value RemoveOwnedIn(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   std::string folder = StringField(object, "folder");
   auto uid = static_cast<uid_t>(IntField(object, "uid"));
-  return ThreadTask<size_t>::Run(
+  return ThreadTask<OwnedRemoval>::Run(
       info.Env(), "removeOwned", [=](int) { return RemoveOwned(folder, uid); },
-      [](Napi::Env env, size_t& removed) {
-        return Napi::Number::New(env, static_cast<double>(removed));
+      [](Napi::Env env, OwnedRemoval& removal) {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("removed", static_cast<double>(removal.removed));
+        Napi::Array failures = Napi::Array::New(env, removal.failures.size());
+        for (uint32_t i = 0; i < removal.failures.size(); ++i) {
+          failures.Set(i, ToOutcome(env, removal.failures[i]));
+        }
+        result.Set("failures", failures);
+        return result;
       });
 }
 

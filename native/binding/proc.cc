@@ -51,6 +51,7 @@ Napi::Value EndUser(const Napi::CallbackInfo& info) {
         Napi::Object result = Napi::Object::New(env);
         result.Set("found", static_cast<double>(end.found));
         result.Set("left", static_cast<double>(end.left));
+        result.Set("contained", static_cast<double>(end.contained));
         return result;
       });
 }

@@ -71,12 +71,18 @@ async function statPath(path: string): Promise<FileStatus | undefined> {
 }
 
 /** Each sync waits for all that the file system has to write, so partitions share them. */
-function shareSyncs(): (folder: string) => Promise<void> {
-  const syncs = new Map<string, () => Promise<void>>();
-  return (folder) => {
-    const sync = syncs.get(folder) ?? coalesce(() => syncFileSystem(folder));
-    syncs.set(folder, sync);
-    return sync();
+function shareSyncs(): (folders: readonly string[]) => Promise<void> {
+  const syncs = new Map<number, () => Promise<void>>();
+  return async (folders) => {
+    const disks = new Set<() => Promise<void>>();
+    for (const folder of folders) {
+      const { dev } = (await stat(folder).catch(() => undefined)) ?? {};
+      if (dev === undefined) continue;
+      const sync = syncs.get(dev) ?? coalesce(() => syncFileSystem(folder));
+      syncs.set(dev, sync);
+      disks.add(sync);
+    }
+    for (const sync of disks) await sync();
   };
 }
 

@@ -26,6 +26,15 @@ export interface UserEnd {
   readonly found: number;
   /** Those that cannot be ended. */
   readonly left: number;
+  /** Those of containers that have the same users: they are somebody else's and go on. */
+  readonly contained: number;
+}
+
+export interface UserTraces {
+  /** What there was, for the log. */
+  readonly removed: readonly string[];
+  /** What stays, such as a folder in which something is mounted, and why. */
+  readonly failures: readonly string[];
 }
 
 /**
@@ -39,21 +48,22 @@ export function endUserProcesses(
   return addon.procEndUser({ uid, timeoutMs: TIMEOUT_MS });
 }
 
-/**
- * Removes IPC objects, and files in folders that all users share; none of its processes may run.
- * @returns what there was, for the log
- */
+/** Removes IPC objects, and files in folders that all users share; none of its processes may run. */
 export async function removeUserTraces(
   { uid }: Pick<UserIdentity, 'uid'>,
   folders: readonly string[] = SHARED_FOLDERS,
   addon: Pick<NativeAddon, 'ipcRemove' | 'removeOwned'> = loadNative(),
-): Promise<readonly string[]> {
-  const found: string[] = [];
+): Promise<UserTraces> {
+  const removed: string[] = [];
+  const failures: string[] = [];
   const objects = await addon.ipcRemove({ uid });
-  if (objects > 0) found.push(`${objects} System V IPC object(s)`);
+  if (objects > 0) removed.push(`${objects} System V IPC object(s)`);
   for (const folder of folders) {
-    const entries = await addon.removeOwned({ folder, uid });
-    if (entries > 0) found.push(`${entries} in ${folder}`);
+    const outcome = await addon.removeOwned({ folder, uid });
+    if (outcome.removed > 0) removed.push(`${outcome.removed} in ${folder}`);
+    for (const failure of outcome.failures) {
+      if (failure !== null) failures.push(`${failure.detail}: ${failure.code}`);
+    }
   }
-  return found;
+  return { removed, failures };
 }

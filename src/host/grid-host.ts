@@ -1,6 +1,6 @@
 /** The port through which the grid commands touch the machine; tests may give another one. */
 import type { HostError } from '../errors/slapos-error.ts';
-import type { UserEnd } from './end-user.ts';
+import type { UserEnd, UserTraces } from './end-user.ts';
 import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
 import type { CommandMark } from './leftovers.ts';
@@ -131,11 +131,11 @@ export interface GridHost {
    */
   ownerOf(folder: string): Promise<UserIdentity>;
   /**
-   * Brings what was written in the file system of a folder to its disk; those who ask meanwhile
-   * share the next run.
-   * @throws HostError SLAPOS_ERR_FILE, also when an earlier write failed.
+   * Brings what was written in the file systems of folders to their disks, those that are missing
+   * left out; those who ask meanwhile share the next run.
+   * @throws HostError SLAPOS_ERR_FILE, also when an earlier write of somebody else failed.
    */
-  syncFiles(folder: string): Promise<void>;
+  syncFiles(folders: readonly string[]): Promise<void>;
   /** Bytes that an ordinary user may still write where `path` is, or would be. */
   freeBytes(path: string): Promise<number>;
   /**
@@ -148,8 +148,8 @@ export interface GridHost {
    * @throws NativeFailure for root and for the user of this process.
    */
   endUserProcesses(user: UserIdentity): Promise<UserEnd>;
-  /** Removes what a user without processes left in folders that all share, and tells what. */
-  removeUserTraces(user: UserIdentity): Promise<readonly string[]>;
+  /** Removes what a user without processes left in folders that all share. */
+  removeUserTraces(user: UserIdentity): Promise<UserTraces>;
   /**
    * Takes the lock of one partition; waits for other slapos processes.
    * A command that a killed process left running there, by {@link partitionNoteFile}, is killed first.

@@ -191,12 +191,13 @@ export interface NativeAddon
   /**
    * Kills every process whose real user is `uid`, also those that fork without end, and waits for
    * their end. Refuses uid 0 and the caller's own.
-   * @returns how many there were, and how many are left after `timeoutMs`
+   * Processes of containers that share our users are left alone.
+   * @returns how many there were, how many are left after `timeoutMs`, and how many of containers
    */
   procEndUser(request: {
     readonly uid: number;
     readonly timeoutMs: number;
-  }): Promise<{ readonly found: number; readonly left: number }>;
+  }): Promise<{ readonly found: number; readonly left: number; readonly contained: number }>;
   /** Removes the System V IPC objects that a user owns or made, and tells how many. */
   ipcRemove(request: { readonly uid: number }): Promise<number>;
   /** Samples processes; see `src/host/proc.ts` for the record layout. */
@@ -287,10 +288,14 @@ export interface NativeAddon
     readonly kept: readonly string[];
   }): Promise<void>;
   /**
-   * Removes the entries of a folder that belong to a user, with all that they hold, and tells how
-   * many; 0 where there is no such folder. None of the user's processes may run.
+   * Removes the entries of a folder that belong to a user, with all that they hold; nothing where
+   * there is no such folder. None of the user's processes may run.
+   * @returns how many, and why others stay
    */
-  removeOwned(request: { readonly folder: string; readonly uid: number }): Promise<number>;
+  removeOwned(request: {
+    readonly folder: string;
+    readonly uid: number;
+  }): Promise<{ readonly removed: number; readonly failures: readonly NativeOutcome[] }>;
   /** Brings what was written in the file system of a folder to its disk: syncfs(2). */
   fileSystemSync(request: { readonly folder: string }): Promise<void>;
 }

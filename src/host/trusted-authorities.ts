@@ -22,7 +22,17 @@ export async function readTrustedAuthorities(
   const system = readList(env['SSL_CERT_FILE'] || SYSTEM_FILE);
   if (system === undefined) return undefined;
   const { rootCertificates } = await import('node:tls');
-  return [...rootCertificates, system, ...(extra === undefined ? [] : [readList(extra) ?? ''])];
+  return [
+    ...(isOpensslAlone(env) ? [] : rootCertificates),
+    system,
+    ...(extra === undefined ? [] : [readList(extra) ?? '']),
+  ];
+}
+
+/** Whether the operator wants nobody of Node's own list: `--use-openssl-ca` of node(1). */
+function isOpensslAlone(env: Environment): boolean {
+  const options = (env['NODE_OPTIONS'] ?? '').split(/\s+/);
+  return [...process.execArgv, ...options].includes('--use-openssl-ca');
 }
 
 /** What cannot be read vouches for nobody. */

@@ -9,6 +9,7 @@ import { partitionNoteFile } from '../host/grid-host.ts';
 import {
   type BuildoutRun,
   bootstrapBuildout,
+  forgetBrokenInstallation,
   readShebang,
   runBuildout,
   type ScriptPlace,
@@ -19,10 +20,6 @@ import { renderInstanceProfile } from './profile.ts';
 import { renderRetentionDelay } from './retention.ts';
 
 const PARTITION_MODE = 0o750;
-/** What buildout notes of its last run; its first section is `[buildout]`. */
-const INSTALLED = '.installed.cfg';
-/** A longer one is not looked at: a power cut leaves an empty one. */
-const INSTALLED_BYTES = 1024 * 1024;
 const RETENTION_DELAY = '.slapos-retention-lock-delay';
 
 /**
@@ -37,7 +34,7 @@ export async function installInstance(context: GridContext, partition: Partition
   await checkMode(partition);
   const template = await readTemplate(context, partition, software);
   await writeProfile(context, partition, template);
-  await forgetBrokenInstallation(partition);
+  await forgetBrokenInstallation(folder, partition.log);
   await runInstanceBuildout(context, partition, software);
   await writeRetentionDelay(partition);
 }
@@ -111,19 +108,6 @@ async function writeProfile(
   });
   const { gid, mode } = { gid: owner.gid, mode: 0o640 };
   await folder.write('buildout.cfg', text, context.host.isRoot ? { mode, uid: 0, gid } : { mode });
-}
-
-/**
- * What buildout noted of its last run, where a power cut or a full disk left an empty file: it
- * would fail on it for ever, and without it installs everything anew.
- */
-async function forgetBrokenInstallation({ folder, id, log }: Partition): Promise<void> {
-  const status = await folder.stat(INSTALLED);
-  if (status?.kind !== 'file') return;
-  const text = await folder.readTail(INSTALLED, INSTALLED_BYTES);
-  if (status.sizeBytes > INSTALLED_BYTES || /^\[buildout\]/m.test(text)) return;
-  log.warning(`${INSTALLED} of ${id} is empty or broken: all parts are installed anew.`);
-  await folder.remove(INSTALLED);
 }
 
 async function runInstanceBuildout(

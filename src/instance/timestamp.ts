@@ -12,11 +12,18 @@ export const TIMESTAMP_FILE = '.timestamp';
  */
 export async function rememberTimestamp(
   context: GridContext,
-  { folder, owner, timestamp }: Partition,
+  { folder, log, owner, timestamp }: Partition,
 ): Promise<void> {
   if (timestamp === undefined) return;
   try {
-    await context.host.syncFiles(context.options.instanceRoot);
+    await context.host.syncFiles([folder.path]);
+  } catch (error) {
+    // Perhaps of what somebody else wrote: the instance did not fail, the next pass does it again.
+    log.error(`${errorMessage(error)} The instance is processed again by the next pass.`);
+    await folder.remove(TIMESTAMP_FILE);
+    return;
+  }
+  try {
     await folder.write(TIMESTAMP_FILE, timestamp, ownedBy(context.host, owner, 0o644));
   } catch (error) {
     await folder.remove(TIMESTAMP_FILE).catch(() => {});

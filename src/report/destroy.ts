@@ -126,17 +126,25 @@ async function runDestroyScript(context: GridContext, partition: Partition): Pro
  */
 async function leaveNothing(context: GridContext, { id, log, owner }: Partition): Promise<void> {
   if (!(await isOwnUser(context, id, owner))) return;
-  const { found, left } = await context.host.endUserProcesses(owner);
+  const { contained, found, left } = await context.host.endUserProcesses(owner);
+  if (contained > 0) {
+    log.warning(`${contained} process(es) of uid ${owner.uid} in containers are left alone.`);
+  }
   if (left > 0) {
     throw new SlaposError(
       'SLAPOS_ERR_PARTITION',
       `${left} process(es) of uid ${owner.uid} of partition ${id} cannot be ended: it is not freed.`,
-      { hint: 'They wait for a disk or a file server, state D in ps.' },
+      {
+        hint: `Look at ps -u ${owner.uid}: they wait for a disk or a file server (state D), or fork without end.`,
+      },
     );
   }
   if (found > 0) log.info(`Ended ${found} process(es) that were not supervised.`);
-  const traces = await context.host.removeUserTraces(owner);
-  if (traces.length > 0) log.info(`Removed what the partition's user left: ${traces.join(', ')}.`);
+  const { failures, removed } = await context.host.removeUserTraces(owner);
+  if (removed.length > 0)
+    log.info(`Removed what the partition's user left: ${removed.join(', ')}.`);
+  if (failures.length === 0) return;
+  log.warning(`The partition's user left what cannot be removed: ${failures.join(', ')}.`);
 }
 
 /**

@@ -3,7 +3,8 @@ import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { Partition } from '../instance/partition.ts';
 import { printableName } from '../log/printable.ts';
-import { REPORTS } from './collect-reports.ts';
+import { LARGEST_REPORT_BYTES, REPORTS } from './collect-reports.ts';
+import { parsePartitionReport } from './consumption.ts';
 import { runPartitionScript } from './run-script.ts';
 
 const SCRIPTS = 'etc/report';
@@ -28,18 +29,26 @@ export async function runReportScripts(
     const isLast = index === names.length - 1;
     const why = await runReportScript(context, partition, { name, output, endMs, isLast });
     if (why === undefined) continue;
-    await dropReport(partition, report);
+    await dropPartOfReport(partition, report);
     log.error(`Script '${printableName(name)}' of ${id} failed: ${why}`);
     failures.push(`Script '${name}' failed.`);
   }
   return failures;
 }
 
-/** Part of a report is none, and nobody else would ever take it away. */
-async function dropReport({ folder, log }: Partition, report: string): Promise<void> {
-  await folder.remove(report).catch((error: unknown) => {
+/**
+ * Removes part of a report: nobody else would ever take it away. What is whole is a report all the
+ * same, of this script or of one before it, since they share the file.
+ */
+async function dropPartOfReport({ folder, log }: Partition, report: string): Promise<void> {
+  try {
+    const bytes = await folder.readSole(report, LARGEST_REPORT_BYTES);
+    if (bytes !== undefined && typeof parsePartitionReport(bytes) === 'string') {
+      await folder.remove(report);
+    }
+  } catch (error) {
     log.warning(errorMessage(error));
-  });
+  }
 }
 
 async function listScripts({ folder, id, log }: Partition) {

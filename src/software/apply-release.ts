@@ -83,7 +83,8 @@ async function buildStep(pass: ReleasePass, step: SoftwareStep, log: Logger): Pr
   const isDownloaded = (await folder.stat(DOWNLOADED)) !== undefined;
   const name = isDownloaded ? DOWNLOADED : COMPLETED;
   // After a power cut there must be no mark without the release.
-  await host.syncFiles(options.softwareRoot);
+  const parts = options.sharedPartList.split('\n').map((line) => line.trim());
+  await host.syncFiles([folder.path, ...parts.filter((path) => path !== '')]);
   await folder.write(name, renderCompleted(context.now()), ownedBy(host, owner, 0o644));
   if (isDownloaded) await folder.rename(DOWNLOADED, COMPLETED);
   log.info(`Software release ${url} is installed.`);

@@ -19,7 +19,12 @@ import {
 import { downloadFolder, downloadRelease } from './cache-download.ts';
 import { uploadRelease } from './cache-upload.ts';
 import { DOWNLOADED, softwareHash, softwarePath } from './release.ts';
-import { type BuildoutRun, bootstrapBuildout, runBuildout } from './run-buildout.ts';
+import {
+  type BuildoutRun,
+  bootstrapBuildout,
+  forgetBrokenInstallation,
+  runBuildout,
+} from './run-buildout.ts';
 
 /**
  * Brings a release from the binary cache, or builds it.
@@ -138,6 +143,7 @@ function isWhole(script: FileStatus | undefined): boolean {
 async function buildRelease(build: Build): Promise<void> {
   const { context, folder, log, owner, path } = build;
   await folder.remove(DOWNLOADED);
+  await forgetBrokenInstallation(folder, log);
   const { isForced, networkcache } = context.options;
   const parameters = buildoutArguments({ path, isForced, networkcache });
   const run: BuildoutRun = { folder: path, owner, log };

@@ -5,7 +5,7 @@ import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
 import { logLines } from '../grid/output-log.ts';
 import { shebangWords } from '../grid/python-of-buildout.ts';
-import type { CommandOutcome } from '../host/grid-host.ts';
+import type { CommandOutcome, OwnedFolder } from '../host/grid-host.ts';
 import { packageRoot } from '../host/package-files.ts';
 import type { UserIdentity } from '../host/user.ts';
 import type { Logger } from '../log/logger.ts';
@@ -13,6 +13,10 @@ import { type BootstrapCommand, findBootstrap, type PythonProbe } from './buildo
 
 /** Files that buildout makes must be readable by partitions and writable by nobody else. */
 export const BUILDOUT_UMASK = 0o027;
+/** What buildout notes of its last run; one of its sections is `[buildout]`. */
+const INSTALLED = '.installed.cfg';
+/** A longer one is not looked at: a power cut leaves an empty one. */
+const INSTALLED_BYTES = 1024 * 1024;
 const PROBE_TIMEOUT_MS = 30_000;
 
 export interface BuildoutRun {
@@ -32,6 +36,18 @@ export interface ScriptPlace {
   readonly root: string;
   /** Below the root. */
   readonly path: string;
+}
+
+/**
+ * Removes what buildout noted of its last run where a power cut or a full disk left an empty file:
+ * buildout would fail on it for ever, and without it installs everything anew.
+ */
+export async function forgetBrokenInstallation(folder: OwnedFolder, log: Logger): Promise<void> {
+  const status = await folder.stat(INSTALLED);
+  if (status?.kind !== 'file' || status.sizeBytes > INSTALLED_BYTES) return;
+  if (/^\[buildout\]/m.test(await folder.readTail(INSTALLED, INSTALLED_BYTES))) return;
+  log.warning(`${folder.path}/${INSTALLED} is empty or broken: all parts are installed anew.`);
+  await folder.remove(INSTALLED);
 }
 
 /**

@@ -2,11 +2,13 @@
 #include "core/spawn/end_user.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <string>
@@ -52,13 +54,14 @@ pid_t RunAs(uid_t uid, Act act) {
   return Fork([uid] { return ::setgid(uid) == 0 && ::setuid(uid) == 0; }, act);
 }
 
-void WaitForever() {
-  while (true) ::pause();
-}
+// A test that fails leaves nobody behind for ever.
+constexpr time_t kLifetimeSeconds = 30;
+
+void WaitLong() { ::sleep(kLifetimeSeconds); }
 
 // Each child takes the place of its parent, so that there is always one that nobody has seen yet.
-void ForkForever() {
-  while (true) {
+void ForkOn() {
+  for (time_t end = ::time(nullptr) + kLifetimeSeconds; ::time(nullptr) < end;) {
     pid_t child = ::fork();
     if (child > 0) ::_exit(0);
   }
@@ -73,20 +76,20 @@ pid_t KeepOrphansOf(uid_t uid, int count, Act act) {
     for (int index = 0; index < count; index++) RunAs(uid, act);
     return true;
   };
-  return Fork(start, WaitForever);
+  return Fork(start, WaitLong);
 }
 
 void SignalEverybody() {
-  while (true) ::kill(-1, SIGKILL);
+  for (time_t end = ::time(nullptr) + kLifetimeSeconds; ::time(nullptr) < end;) ::kill(-1, SIGKILL);
 }
 
 }  // namespace
 
 TEST(processes_that_fork_without_end_are_ended) {
   RequireRoot();
-  pid_t waiting = RunAs(kUser, WaitForever);
-  pid_t other = RunAs(kOther, WaitForever);
-  pid_t keeper = KeepOrphansOf(kUser, 4, ForkForever);
+  pid_t waiting = RunAs(kUser, WaitLong);
+  pid_t other = RunAs(kOther, WaitLong);
+  pid_t keeper = KeepOrphansOf(kUser, 4, ForkOn);
   UserEnd end = EndProcessesOfUser(kUser, kPatienceMs, -1);
   CHECK(end.found >= 1);
   CHECK_EQ(end.left, 0U);
@@ -104,9 +107,32 @@ TEST(processes_that_fork_without_end_are_ended) {
 
 TEST(processes_that_kill_whom_they_may_are_ended) {
   RequireRoot();
-  for (int index = 0; index < 2; index++) RunAs(kUser, SignalEverybody);
+  RunAs(kUser, SignalEverybody);
   CHECK_EQ(EndProcessesOfUser(kUser, kPatienceMs, -1).left, 0U);
   while (::wait(nullptr) > 0) continue;
+}
+
+TEST(containers_with_the_same_users_are_left_alone) {
+  RequireRoot();
+  pid_t init = Fork(
+      [] {
+        if (::unshare(CLONE_NEWPID) != 0) return false;
+        RunAs(kUser, [] {
+          ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+          WaitLong();
+        });
+        return true;
+      },
+      WaitLong);
+  pid_t waiting = RunAs(kUser, WaitLong);
+  UserEnd end = EndProcessesOfUser(kUser, kPatienceMs, -1);
+  CHECK_EQ(end.contained, 1U);
+  CHECK_EQ(end.found, 1U);
+  CHECK_EQ(end.left, 0U);
+  int status = 0;
+  CHECK_EQ(::waitpid(waiting, &status, 0), waiting);
+  ::kill(init, SIGKILL);
+  CHECK_EQ(::waitpid(init, &status, 0), init);
 }
 
 TEST(root_and_the_caller_are_refused) {
@@ -149,8 +175,8 @@ TEST(entries_of_the_user_are_removed_and_those_of_others_stay) {
   own("tree", kUser);
   own("bytes\xff\n", kUser);
   own("others", kOther);
-  CHECK_EQ(RemoveOwned(folder, kUser), 2U);
+  CHECK_EQ(RemoveOwned(folder, kUser).removed, 2U);
   CHECK_EQ(::access((folder + "/tree").c_str(), F_OK), -1);
   CHECK_EQ(::access((folder + "/others").c_str(), F_OK), 0);
-  CHECK_EQ(RemoveOwned(folder + "/none", kUser), 0U);
+  CHECK_EQ(RemoveOwned(folder + "/none", kUser).removed, 0U);
 }

@@ -80,8 +80,8 @@ export class MemoryMachine {
       lockPartition: async () => () => {},
       endProcessesOf: async () => 0,
       syncFiles: async () => {},
-      endUserProcesses: async () => ({ found: 0, left: 0 }),
-      removeUserTraces: async () => [],
+      endUserProcesses: async () => ({ found: 0, left: 0, contained: 0 }),
+      removeUserTraces: async () => ({ removed: [], failures: [] }),
     };
     const { openFolder, ...others } = host;
     return { ...this.#gated('host', others), openFolder };

@@ -36,10 +36,21 @@ std::vector<std::string> ListOwned(const std::string& folder, uid_t uid) {
 
 }  // namespace
 
-size_t RemoveOwned(const std::string& folder, uid_t uid) {
-  std::vector<std::string> names = ListOwned(folder, uid);
-  for (const std::string& name : names) RemoveBeneath(folder, name);
-  return names.size();
+OwnedRemoval RemoveOwned(const std::string& folder, uid_t uid) {
+  OwnedRemoval removal;
+  for (const std::string& name : ListOwned(folder, uid)) {
+    std::string path = folder + "/" + name;
+    struct stat status = {};
+    // What went meanwhile may be there again as somebody else's.
+    if (::lstat(path.c_str(), &status) != 0 || status.st_uid != uid) continue;
+    try {
+      RemoveBeneath(folder, name);
+      removal.removed++;
+    } catch (const SysError& error) {
+      removal.failures.push_back(error);
+    }
+  }
+  return removal;
 }
 
 }  // namespace slapos

@@ -4,16 +4,20 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "core/proc/sample.h"
+#include "core/spawn/process_signal.h"
 #include "core/sys/sys_error.h"
 #include "core/sys/unique_fd.h"
 
@@ -77,8 +81,11 @@ class AsUser {
     ::syscall(SYS_setresuid, real_, effective_, saved_);
     // Only where the kernel does not give them back by itself (SECBIT_NO_SETUID_FIXUP).
     before_.TryApply();
+    // The kernel takes it away with each change of users: no core file would be written any more.
+    if (dumpable_ == 1) ::prctl(PR_SET_DUMPABLE, 1);
   }
 
+  int dumpable_ = ::prctl(PR_GET_DUMPABLE);
   Capabilities before_;
   uid_t real_ = 0;
   uid_t effective_ = 0;
@@ -100,11 +107,51 @@ bool IsRunning(const ProcessRecord& record) {
   return (record.state != 'Z' && record.state != 'X') || record.threads > 1;
 }
 
-std::vector<pid_t> ListRunning(uid_t uid) {
+// How many pid namespaces a process is in, and its user namespace; false when it is gone.
+struct Place {
+  size_t depth = 0;
+  std::string users;
+
+  bool Read(const std::string& process) {
+    std::ifstream status("/proc/" + process + "/status");
+    std::string line;
+    while (std::getline(status, line) && line.rfind("NSpid:", 0) != 0) continue;
+    std::istringstream numbers(line.substr(line.empty() ? 0 : 6));
+    for (long number; numbers >> number;) depth++;
+    char target[64] = {};
+    std::string link = "/proc/" + process + "/ns/user";
+    ssize_t length = ::readlink(link.c_str(), target, sizeof target - 1);
+    users.assign(target, length > 0 ? static_cast<size_t>(length) : 0);
+    return depth > 0 && length > 0;
+  }
+};
+
+// Whether it runs in a container that root made: a pid namespace below ours with our users, where
+// the same number stands for somebody else. Whoever is no root makes a user namespace with it.
+bool IsContained(pid_t pid, const Place& ours) {
+  Place place;
+  if (!place.Read(std::to_string(pid))) return false;
+  return place.depth > ours.depth && place.users == ours.users;
+}
+
+struct Running {
+  std::vector<pid_t> pids;
+  size_t contained = 0;
+};
+
+Running ListRunning(uid_t uid) {
   std::vector<uid_t> uids{uid};
-  std::vector<pid_t> running;
+  Place ours;
+  ours.Read("self");
+  Running running;
   for (const ProcessRecord& record : SampleProcesses("/proc", &uids)) {
-    if (IsRunning(record)) running.push_back(static_cast<pid_t>(record.pid));
+    auto pid = static_cast<pid_t>(record.pid);
+    if (!IsRunning(record)) continue;
+    if (IsContained(pid, ours)) {
+      running.contained++;
+    } else {
+      running.pids.push_back(pid);
+    }
   }
   return running;
 }
@@ -117,13 +164,28 @@ int MillisecondsUntil(Clock::time_point deadline) {
 // Whether it went on to the end: false when time is up or the wait was cancelled.
 bool AwaitEnd(pid_t pid, Clock::time_point deadline, int cancel_fd) {
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return true;  // gone
+  if (!pidfd) return errno == ESRCH;
   while (true) {
     pollfd waits[2] = {{pidfd.Get(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
     int ready = ::poll(waits, 2, MillisecondsUntil(deadline));
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0 || waits[1].revents != 0) return false;
     return true;
+  }
+}
+
+// One by one, where a signal to all would reach containers. The user is looked at once more with
+// the process held, since its pid may be another's by now.
+void KillEach(const std::vector<pid_t>& pids, uid_t uid) {
+  for (pid_t pid : pids) {
+    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+    std::stringstream status;
+    status << file.rdbuf();
+    uint32_t owner = 0;
+    if (pidfd && ParseStatusUid(status.str().c_str(), &owner) && owner == uid) {
+      SendSignal(pidfd.Get(), pid, SIGKILL, false);
+    }
   }
 }
 
@@ -135,14 +197,21 @@ UserEnd EndProcessesOfUser(uid_t uid, int timeout_ms, int cancel_fd) {
   }
   auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   std::set<pid_t> found;
+  Running running = ListRunning(uid);
+  // Also without any: a process may have another real user and still be this one's to signal.
+  if (running.pids.empty() && running.contained == 0) KillAll(uid);
   bool in_time = true;
-  for (auto running = ListRunning(uid); !running.empty(); running = ListRunning(uid)) {
-    found.insert(running.begin(), running.end());
-    if (!in_time) return {found.size(), running.size()};
-    KillAll(uid);
-    for (pid_t pid : running) in_time = in_time && AwaitEnd(pid, deadline, cancel_fd);
+  for (; !running.pids.empty(); running = ListRunning(uid)) {
+    found.insert(running.pids.begin(), running.pids.end());
+    if (!in_time) break;
+    if (running.contained == 0) {
+      KillAll(uid);
+    } else {
+      KillEach(running.pids, uid);
+    }
+    for (pid_t pid : running.pids) in_time = in_time && AwaitEnd(pid, deadline, cancel_fd);
   }
-  return {found.size(), 0};
+  return {found.size(), running.pids.size(), running.contained};
 }
 
 }  // namespace slapos

@@ -76,6 +76,11 @@ requires('root', 'netns')('node report', () => {
     writeToEtc('passwd', change(passwd, uid, '/srv', home));
     const left = '/tmp/of-the-instance-before';
     const others = '/tmp/of-somebody-else';
+    // As one mounts with a setuid fusermount: it cannot be removed and keeps nothing else.
+    const mounted = '/tmp/aa-mounted';
+    mkdirSync(`${mounted}/point`, { recursive: true });
+    chownSync(mounted, uid, uid);
+    execFileSync('mount', ['-t', 'tmpfs', 'none', `${mounted}/point`]);
     mkdirSync(left);
     writeFileSync(`${left}/secret`, '');
     writeFileSync(others, '');
@@ -92,10 +97,13 @@ requires('root', 'netns')('node report', () => {
       expect(isRunning(neighbour.pid)).toBe(true);
       expect([existsSync(left), existsSync(others)]).toEqual([false, true]);
       expect(site.log.lines).toContain('INFO Ended 1 process(es) that were not supervised.');
-      expect(site.log.lines.join('\n')).toMatch(/user left: .*\d+ in \/tmp/);
+      const told = site.log.lines.join('\n');
+      expect(told).toMatch(/user left: .*\d+ in \/tmp/);
+      expect(told).toMatch(/WARNING The partition's user left .*\/tmp\/aa-mounted.*EBUSY/);
     } finally {
       neighbour.kill('SIGKILL');
-      rmSync(others, { force: true });
+      execFileSync('umount', [`${mounted}/point`]);
+      for (const path of [mounted, others]) rmSync(path, { force: true, recursive: true });
       writeToEtc('passwd', passwd);
     }
   });

@@ -74,6 +74,17 @@ requires('root', 'netns')('node report', () => {
     expect(site.master.posted).toEqual(["Script 'bad' failed."]);
   });
 
+  it('takes part of a report away, never a whole one, whichever script failed', async () => {
+    for (const index of [0, 1]) site.write(index, 'var/xml_report/left.xml', 'not XML');
+    const whole = `#!/bin/sh\necho '${CONSUMPTION}' > "$1"; exit 1\n`;
+    site.write(0, 'etc/report/a', whole, 0o755);
+    site.write(0, 'etc/report/b', '#!/bin/sh\nexit 3\n', 0o755);
+    site.write(1, 'etc/report/part', '#!/bin/sh\necho "<consumption>" > "$1"; exit 1\n', 0o755);
+    expect(await pass()).toBe(1);
+    expect(site.master.posted.filter((text) => text.includes('<quantity>1.5<'))).toHaveLength(1);
+    expect(readdirSync(site.path('slappart1/var/xml_report'))).toEqual(['left.xml']);
+  });
+
   it('ends scripts that hang, with what they started, and goes on', async () => {
     const hang = '#!/bin/sh\n/bin/sleep 987654 & echo $! > ../../child; wait\n';
     site.write(0, 'etc/report/a', hang, 0o755);

@@ -99,6 +99,15 @@ requires('root', 'netns')('node software', () => {
     expect(existsSync(`${path}/bin/buildout-bootstrap-skipped`)).toBe(false);
   });
 
+  it('builds on after a power cut that emptied what buildout had noted', async () => {
+    await pass();
+    rmSync(`${path}/.completed`);
+    writeFileSync(`${path}/.installed.cfg`, '');
+    expect(await pass()).toBe(0);
+    expect(existsSync(`${path}/.installed.cfg`)).toBe(false);
+    expect(site.log.lines.join()).toContain('installed anew');
+  });
+
   it('reports the whole output of a failure, and goes on with the others', async () => {
     const other = 'https://host/other.cfg';
     site.master.softwareReleases = [release(SOFTWARE), release(other)];

@@ -66,6 +66,11 @@ describe('the list', () => {
     expect(list?.at(-1)).toBe(stranger.certificate);
   });
 
+  test('leaves Node’s list out where the operator goes by the list of OpenSSL alone', async () => {
+    const env = { SSL_CERT_FILE: file('system.pem'), NODE_OPTIONS: '--use-openssl-ca' };
+    expect(await readTrustedAuthorities(env)).toHaveLength(1);
+  });
+
   test('is left to Node where the system has none', async () => {
     const env = { SSL_CERT_FILE: file('none'), NODE_EXTRA_CA_CERTS: file('stranger.pem') };
     expect(await readTrustedAuthorities(env)).toBeUndefined();
