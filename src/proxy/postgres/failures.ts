@@ -1,5 +1,5 @@
 /** What goes wrong with a PostgreSQL server, by SQLSTATE (PostgreSQL manual, appendix A). */
-import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
+import { BusyError, errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
 import { badRequest, type HttpProblem } from '../http-problem.ts';
 
 /**
@@ -42,6 +42,16 @@ const CONFLICTS = new Set(['40001', '40P01', '23505']);
 /** A time limit of a statement or a lock, memory, prepared transactions and the like. */
 const BUSY = new Set(['57014', '55P03', '53200', '53400', '25P03']);
 const UNFIT = new Set(['22021', '22P05', '54000']);
+/**
+ * Somebody moves the whole content: as the server says of what is in use (object_in_use), which it
+ * does not say of anything that is asked here.
+ */
+const MOVED = '55006';
+export const IN_TRANSFER = Object.assign(new Error('it is being moved or restored'), {
+  severity: 'ERROR',
+  code: MOVED,
+});
+
 /** What pg-pool says when a connection was waited for too long, all being in use. */
 export const POOL_FULL = 'timeout exceeded when trying to connect';
 /** The server ends, starts, or has no connection to give. */
@@ -50,6 +60,7 @@ const LOST = /^(08...|57P0[1-5]|53300)$/;
 function kindOf(sqlState: string, message: string): FailureKind {
   if (message === POOL_FULL) return 'busy';
   if (sqlState === '' || LOST.test(sqlState)) return 'lost';
+  if (sqlState === MOVED) return 'busy';
   if (CONFLICTS.has(sqlState)) return 'conflict';
   if (BUSY.has(sqlState)) return 'busy';
   if (sqlState === '53100') return 'full';
@@ -92,12 +103,25 @@ export function problemOf(failure: StatementFailure, place: string): SlaposError
   if ((cause as { constraint?: unknown }).constraint === 'partition_by_title') {
     return badRequest('Another instance of the tree has that title.');
   }
+  if (sqlState === MOVED) return inTransfer(failure, place);
   const hint = hintOf(failure);
   const temporary = sqlState === '23505' ? undefined : temporaryOf(failure);
   return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${place}: ${describe(failure)}`, {
     cause,
     ...(hint === undefined ? {} : { hint }),
     context: { database: place, sqlState, ...(temporary === undefined ? {} : { temporary }) },
+  });
+}
+
+/** For who starts a proxy meanwhile, and for clients of one that runs. */
+function inTransfer(failure: StatementFailure, place: string): SlaposError {
+  return new BusyError('SLAPOS_ERR_BUSY', `Database ${place}: ${failure.message}.`, {
+    hint: 'Wait until `slapos proxy migrate` or `restore` is done.',
+    context: {
+      database: place,
+      sqlState: failure.sqlState,
+      temporary: 'The database is being moved or restored.',
+    },
   });
 }
 

@@ -18,6 +18,7 @@ import { errorMessage, isSlaposError } from '../../errors/slapos-error.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { SchemaVersion } from '../schema.ts';
 import type { ProxyStore, ProxyTables } from '../store.ts';
+import { renderLockKey } from './advisory-lock.ts';
 import { connectionOptions } from './connection-options.ts';
 import { problemOf, StatementFailure, unknownOutcome } from './failures.ts';
 import {
@@ -29,7 +30,8 @@ import {
 } from './postgres-schema.ts';
 import { PostgresTables, Statements } from './postgres-tables.ts';
 import { isLocal, type PostgresTarget, parsePostgresUri } from './postgres-uri.ts';
-import { Session } from './session.ts';
+import { Presence } from './presence.ts';
+import { ADMITTED, Session } from './session.ts';
 import { findSystemUser } from './system-user.ts';
 
 const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
@@ -60,13 +62,17 @@ export async function openPostgresStore(
   const target = parsePostgresUri(databaseUri, findSystemUser);
   const database = new PostgresDatabase(target, await connectionOptions(target), log);
   try {
-    const version = await database.transact(isReadOnly ? READ : PREPARE, async (run) => {
-      const { place } = database;
-      if (!isReadOnly) return preparePostgresSchema(run, target.schema, place);
-      const found = await readPostgresVersion(run, target.schema, place);
-      if (found === null) throw noTables(target.schema, place);
-      return found;
-    });
+    const version = await database.transact(
+      isReadOnly ? READ : `${PREPARE}; ${renderAdmission(target.schema)}`,
+      async (run) => {
+        const { place } = database;
+        if (!isReadOnly) return preparePostgresSchema(run, target.schema, place);
+        const found = await readPostgresVersion(run, target.schema, place);
+        if (found === null) throw noTables(target.schema, place);
+        return found;
+      },
+    );
+    if (!isReadOnly) await database.enter(target.schema);
     return new PostgresStore(database, target.schema, version, stateFolder);
   } catch (error) {
     await database.close();
@@ -122,12 +128,19 @@ class PostgresStore implements ProxyStore {
 /**
  * Writers hold a lock that they share, which one that was in the way too often takes for itself: it
  * gets it when those before it are done, and those after it wait. It is taken before the snapshot,
- * as a lock within a query would not be.
+ * as a lock within a query would not be. The one that keeps moves away is not waited for: whoever
+ * waited would go on with a snapshot of what was there before.
  */
 function renderWrite(schema: string, attempt: number): string {
   const mode = attempt < FIRST_LONELY_ATTEMPT ? 'ROW SHARE' : 'EXCLUSIVE';
   return `BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE;
-    LOCK TABLE ${quoteSchema(schema)}.schema_version IN ${mode} MODE`;
+    LOCK TABLE ${quoteSchema(schema)}.schema_version IN ${mode} MODE;
+    ${renderAdmission(schema)}`;
+}
+
+/** Shares the lock `use` until the end of the transaction. */
+function renderAdmission(schema: string): string {
+  return `SELECT pg_try_advisory_xact_lock_shared(${renderLockKey('use', schema)}) AS ${ADMITTED}`;
 }
 
 /** The pool of connections and the transactions on it. */
@@ -135,7 +148,9 @@ class PostgresDatabase {
   /** The server and database, for people. */
   readonly place: string;
   readonly #pool: Pool;
+  readonly #options: PoolConfig;
   readonly #log: Logger;
+  #presence: Presence | undefined;
   #isLost = false;
   #closing: Promise<void> | undefined;
 
@@ -143,6 +158,7 @@ class PostgresDatabase {
     const { host, port, user, database } = target;
     this.place = `${database} of ${user} at ${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.#log = log;
+    this.#options = options;
     this.#pool = new Pool(options);
     // A connection that breaks while nobody uses it is replaced by the next use.
     this.#pool.on('error', () => undefined);
@@ -245,9 +261,20 @@ class PostgresDatabase {
     });
   }
 
+  /** Keeps who would move the database away until {@link close}. */
+  async enter(schema: string): Promise<void> {
+    const { place } = this;
+    try {
+      const options = { connection: this.#options, schema, place, log: this.#log };
+      this.#presence = await Presence.open(options);
+    } catch (error) {
+      throw error instanceof StatementFailure ? problemOf(error, place) : error;
+    }
+  }
+
   /** Waits for the work under way. */
   close(): Promise<void> {
-    this.#closing ??= this.#pool.end();
+    this.#closing ??= this.#pool.end().then(() => this.#presence?.close());
     return this.#closing;
   }
 }

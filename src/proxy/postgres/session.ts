@@ -1,6 +1,6 @@
 /** One transaction on one connection of the pool. */
 import type { PoolClient, QueryConfig, QueryResult } from 'pg';
-import { StatementFailure } from './failures.ts';
+import { IN_TRANSFER, StatementFailure } from './failures.ts';
 import type { RunStatement } from './postgres-schema.ts';
 
 /** Names of prepared statements by their text; a connection prepares each once. */
@@ -16,6 +16,9 @@ function named(text: string, values: readonly unknown[]): QueryConfig {
   }
   return name === undefined ? { text, values: [...values] } : { name, text, values: [...values] };
 }
+
+/** Name of the value by which what opens a transaction says whether it may go on. */
+export const ADMITTED = 'is_admitted';
 
 const UNHEEDED = Object.assign(new Error('a statement of the transaction had failed'), {
   severity: 'ERROR',
@@ -33,10 +36,10 @@ export class Session {
   #written: Array<Promise<unknown>> = [];
   #isCommitting = false;
 
-  /** @param begin what opens the transaction */
+  /** @param begin what opens the transaction; what it reads as {@link ADMITTED} must be true */
   constructor(client: PoolClient, begin: string) {
     this.#client = client;
-    this.#opening = this.#send(begin);
+    this.#opening = this.#open(begin);
     // Whoever comes first awaits it.
     this.#opening.catch(() => undefined);
   }
@@ -98,6 +101,15 @@ export class Session {
       this.#client.release();
     } catch {
       this.#client.release(true);
+    }
+  }
+
+  /** @throws StatementFailure */
+  async #open(begin: string): Promise<void> {
+    // Several statements have several results, which the types do not know.
+    const results = [await this.#send(begin)].flat();
+    if (results.some(({ rows }) => rows[0]?.[ADMITTED] === false)) {
+      throw new StatementFailure(IN_TRANSFER);
     }
   }
 

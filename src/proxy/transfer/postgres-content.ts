@@ -1,6 +1,7 @@
 /** The content of a PostgreSQL database, read and written as a whole within one transaction. */
 import { Client, type QueryResult } from 'pg';
 import { BusyError, isSlaposError, SlaposError } from '../../errors/slapos-error.ts';
+import { renderLockHolders, renderLockKey } from '../postgres/advisory-lock.ts';
 import { connectionOptions } from '../postgres/connection-options.ts';
 import { problemOf, StatementFailure, unknownOutcome } from '../postgres/failures.ts';
 import { dumpPostgres } from '../postgres/postgres-dump.ts';
@@ -23,22 +24,32 @@ const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
 const SETTINGS = `SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on;
   SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`;
 
+export interface TransferMode {
+  readonly mode: 'read' | 'write';
+  /** Whether no proxy may run meanwhile, nor another move. */
+  readonly isAlone: boolean;
+}
+
 /** One connection with one transaction, which is undone unless it is committed. */
 export class PostgresTransfer {
   readonly place: string;
   readonly #client: Client;
   readonly #schema: string;
-  readonly #applicationName: string;
 
   private constructor(client: Client, target: PostgresTarget, place: string) {
     this.#client = client;
     this.#schema = target.schema;
-    this.#applicationName = target.applicationName;
     this.place = place;
   }
 
-  /** @throws SlaposError SLAPOS_ERR_DATABASE */
-  static async begin(databaseUri: string, mode: 'read' | 'write'): Promise<PostgresTransfer> {
+  /**
+   * @throws SlaposError SLAPOS_ERR_DATABASE; SLAPOS_ERR_BUSY when it wants to be alone and a proxy
+   *   uses the tables, or another move
+   */
+  static async begin(
+    databaseUri: string,
+    { mode, isAlone }: TransferMode,
+  ): Promise<PostgresTransfer> {
     const target = parsePostgresUri(databaseUri, findSystemUser);
     const { host, port, user, database, applicationName } = target;
     const place = `${database} of ${user} at ${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -52,6 +63,7 @@ export class PostgresTransfer {
     const transfer = new PostgresTransfer(client, target, place);
     try {
       await transfer.#guarded(() => client.connect());
+      if (isAlone) await transfer.#takeAlone();
       await transfer.run(mode === 'read' ? READ : WRITE);
       await transfer.run(SETTINGS);
       return transfer;
@@ -66,18 +78,19 @@ export class PostgresTransfer {
     return (await this.#query(text, values)).rows;
   };
 
-  /** @throws SlaposError SLAPOS_ERR_BUSY while proxies are connected to the database. */
-  async refuseProxies(): Promise<void> {
-    const rows = await this.run(
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
-        AND application_name = $1 AND pid <> pg_backend_pid() ORDER BY pid`,
-      [this.#applicationName],
+  /** Before the snapshot of a transaction, so that nothing is written behind that. */
+  async #takeAlone(): Promise<void> {
+    const [row] = await this.run(
+      `SELECT pg_try_advisory_lock(${renderLockKey('use', this.#schema)}) AS is_alone`,
     );
-    if (rows.length === 0) return;
-    const sessions = rows.map(({ pid }) => String(pid)).join(', ');
-    const message = `Database ${this.place} is in use by a proxy (sessions ${sessions}).`;
+    if (row?.['is_alone'] === true) return;
+    const holders = await this.run(
+      `SELECT DISTINCT pid FROM pg_locks WHERE ${renderLockHolders('use', this.#schema)} ORDER BY pid`,
+    );
+    const sessions = holders.map(({ pid }) => String(pid)).join(', ');
+    const message = `Database ${this.place} is in use by a proxy or another move (sessions ${sessions}).`;
     throw new BusyError('SLAPOS_ERR_BUSY', message, {
-      hint: 'Stop each `slapos proxy start` first; nothing was changed.',
+      hint: 'Stop each `slapos proxy start` first; nothing was changed. pg_stat_activity of the server tells where sessions come from.',
       context: { database: this.place },
     });
   }

@@ -22,7 +22,7 @@ export async function backupServer(
   defaultComputerId: string,
   log: Logger,
 ): Promise<ServerBackup> {
-  const transfer = await PostgresTransfer.begin(databaseUri, 'read');
+  const transfer = await PostgresTransfer.begin(databaseUri, { mode: 'read', isAlone: false });
   try {
     const content = await transfer.expect();
     return await withCopy(target, async (copy) => {

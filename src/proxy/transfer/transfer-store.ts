@@ -79,9 +79,8 @@ async function withSource<T>(
   if (!isPostgresUri(options.from)) {
     return withSqliteSource(options.from, { ...options, isShared }, work);
   }
-  const transfer = await PostgresTransfer.begin(options.from, 'read');
+  const transfer = await PostgresTransfer.begin(options.from, { mode: 'read', isAlone: !isShared });
   try {
-    if (!isShared) await transfer.refuseProxies();
     return await work(await transfer.expect());
   } finally {
     await transfer.close();
@@ -104,7 +103,10 @@ async function writeServer(
   options: TransferOptions,
 ): Promise<Target> {
   const { isDryRun, isForced, stateFolder } = options;
-  const transfer = await PostgresTransfer.begin(options.to, isDryRun ? 'read' : 'write');
+  const transfer = await PostgresTransfer.begin(options.to, {
+    mode: isDryRun ? 'read' : 'write',
+    isAlone: !isDryRun,
+  });
   try {
     const { place } = transfer;
     if (isDryRun) {
@@ -112,7 +114,6 @@ async function writeServer(
       const formerRows = found === null ? 0 : countRows(await digestContent(found));
       return { to: place, formerRows, former: undefined };
     }
-    await transfer.refuseProxies();
     const formerRows = countRows(await digestContent(await transfer.prepare()));
     if (formerRows > 0 && !isForced) throw notEmpty(place, formerRows);
     const former = formerRows > 0 ? await transfer.dump(stateFolder) : undefined;
