@@ -1,5 +1,5 @@
 /** What `database_uri` names: the file of an SQLite database, or a PostgreSQL server. Pure. */
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
 
 /** `postgres://…` and `postgresql://…`; everything else is a path. */
@@ -28,23 +28,46 @@ export function locateDatabase(cwd: string, databaseUri: string): string {
   });
 }
 
+/** Of the process that asks for a folder. */
+export interface StateOwner {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly uid: number;
+  /** Its home, undefined when it has none; only asked where that is needed. */
+  readonly findHome: () => string | undefined;
+}
+
 /**
  * The folder for what is kept beside the database, such as the token of the panel: `state_folder`,
- * or that of the file; for a server that of the service (systemd.exec(5), STATE_DIRECTORY), or the
- * one that the proxy was started in.
+ * or that of the file; for a server that of the service (systemd.exec(5), STATE_DIRECTORY), or one
+ * of the user (XDG Base Directory Specification 0.8). Never the one that a command happens to be
+ * started in: what is there is not ours, and another one would have another token.
+ * @throws SlaposError SLAPOS_ERR_FILE for a user without a home
  */
 export function locateState(
-  cwd: string,
   {
     databaseUri,
     stateFolder,
   }: { readonly databaseUri: string; readonly stateFolder?: string | undefined },
-  env: Readonly<Record<string, string | undefined>>,
+  { cwd, env, uid, findHome }: StateOwner,
 ): string {
   if (stateFolder !== undefined) return resolve(cwd, stateFolder);
   if (!isPostgresUri(databaseUri)) return dirname(resolve(cwd, databaseUri));
-  return resolve(cwd, env['STATE_DIRECTORY']?.split(':')[0] ?? '');
+  const ofService = env['STATE_DIRECTORY']?.split(':')[0] ?? '';
+  if (isAbsolute(ofService)) return ofService;
+  if (uid === 0) return join('/var/lib', STATE_NAME);
+  const base = env['XDG_STATE_HOME'] ?? '';
+  if (isAbsolute(base)) return join(base, STATE_NAME);
+  const home = findHome() ?? '';
+  if (isAbsolute(home)) return join(home, '.local/state', STATE_NAME);
+  throw new SlaposError('SLAPOS_ERR_FILE', `The user of the proxy (uid ${uid}) has no home.`, {
+    hint: STATE_HINT,
+  });
 }
+
+const STATE_NAME = 'slapos-proxy';
+/** For whatever goes wrong with that folder. */
+export const STATE_HINT = 'Set state_folder in [slapproxy] to a folder that the proxy may write.';
 
 /** Scheme, slashes and host or user, up to a colon. */
 const LOGIN = String.raw`((?<![a-z0-9+.-])(?:[a-z][a-z0-9+.-]*:\/+|postgres[a-z0-9+.-]*:)`;

@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../src/log/logger.ts';
 import { openStore } from '../../src/proxy/store-open.ts';
@@ -18,7 +18,8 @@ afterAll(() => server.close());
 beforeEach(async () => {
   address = await server.createDatabase();
   folder = mkdtempSync(join(tmpdir(), 'slapos-migrate-'));
-  const lines = ['[slapproxy]', 'computer_id = COMP-1', 'database_uri = proxy.db', ''];
+  const state = 'state_folder = new/state';
+  const lines = ['[slapproxy]', 'computer_id = COMP-1', 'database_uri = proxy.db', state, ''];
   writeFileSync(join(folder, 'file.cfg'), lines.join('\n'));
   writeFileSync(
     join(folder, 'server.cfg'),
@@ -97,8 +98,26 @@ requires('postgres')('slapos proxy', () => {
     expect(restored.stdout).toMatch(/ 2 partitions\.\nThe former content is in .*\.sql\n$/);
     expect(await read(address)).toEqual(['b', 'a']);
     const former = /is in (.*)\n/.exec(restored.stdout)?.[1] ?? '';
-    expect(existsSync(former)).toBe(true);
+    expect(dirname(former)).toBe(join(folder, 'new/state'));
+    expect(statSync(dirname(former)).mode & 0o777).toBe(0o700);
     expect((await run('file.cfg', 'proxy', 'restore', former)).status).toBe(0);
     expect(await read(join(folder, 'proxy.db'))).toEqual(['b', 'a', 'later']);
+  });
+
+  test('nothing is replaced that cannot be kept', async () => {
+    await write(address, 'here');
+    await write(join(folder, 'proxy.db'), 'other');
+    const config = readFileSync(join(folder, 'server.cfg'), 'utf8');
+    // Nobody makes a folder there, root neither.
+    writeFileSync(join(folder, 'server.cfg'), config.replace('new/state', '/proc/state'));
+    const { status, stderr } = await run('server.cfg', 'proxy', 'restore', 'proxy.db');
+    expect({ status, stderr }).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /folder \/proc\/state: ENOENT\. .*Set state_folder in \[slapproxy\]/,
+      ),
+    });
+    expect(stderr).toContain('[SLAPOS_ERR_FILE]');
+    expect(await read(address)).toEqual(['here']);
   });
 });

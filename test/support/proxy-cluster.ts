@@ -29,7 +29,9 @@ export class ProxyCluster {
 
   static async create({ databaseUri, proxies, folder }: ClusterOptions): Promise<ProxyCluster> {
     const config = join(folder, 'slapos-proxy.cfg');
-    writeFileSync(config, `[slapproxy]\ncomputer_id = COMP-1\ndatabase_uri = ${databaseUri}\n`);
+    const keys = { computer_id: 'COMP-1', database_uri: databaseUri, state_folder: folder };
+    const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`);
+    writeFileSync(config, `[slapproxy]\n${lines.join('')}`);
     const members: ProxyMember[] = [];
     for (let index = 0; index < proxies; index += 1) {
       members.push(new ProxyMember(config, join(folder, `proxy-${index}.log`), await findPort()));

@@ -1,10 +1,11 @@
 /** `proxy migrate`: the content of one store becomes that of another. */
 import { UsageError } from '../../errors/slapos-error.ts';
-import { locateDatabase, locateState, redactDatabaseUri } from '../../proxy/database-uri.ts';
+import { locateDatabase, redactDatabaseUri } from '../../proxy/database-uri.ts';
 import { parseProxyOptions } from '../../proxy/options.ts';
 import { PROXY_TABLES } from '../../proxy/schema.ts';
 import { type TransferReport, transferStore } from '../../proxy/transfer/transfer-store.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
+import { findStateFolder } from './state-folder.ts';
 
 export const run: CommandHandler = async (context) => {
   const { config, options, cwd, env, log, output } = context;
@@ -19,7 +20,7 @@ export const run: CommandHandler = async (context) => {
     isForced: options['force'] === true,
     isDryRun,
     isShared: false,
-    stateFolder: locateState(cwd, proxy, env),
+    stateFolder: findStateFolder(proxy, { cwd, env }),
     log,
   });
   output.write(renderReport(report, to, isDryRun));

@@ -1,12 +1,14 @@
 /** The panel of the proxy, loaded with the first request to it. */
 import { randomBytes } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { errorMessage } from '../../errors/slapos-error.ts';
+import { errorMessage, isSlaposError } from '../../errors/slapos-error.ts';
 import { packageRoot } from '../../host/package-files.ts';
+import { makePrivateFolder } from '../../host/private-folder.ts';
 import { readOrCreateSecret } from '../../host/secret-file.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { OpenPanelOptions } from '../../panel/open-panel.ts';
+import { STATE_HINT } from '../../proxy/database-uri.ts';
 import type { PanelPort } from '../../proxy/web/panel-port.ts';
 
 const TOKEN_BYTES = 32;
@@ -87,11 +89,15 @@ function findNode({ config, computerId, cwd }: PanelSettings): OpenPanelOptions[
 /** Without a token the panel is for root and the user of the proxy only. */
 function readToken(path: string, log: Logger): string | null {
   try {
+    makePrivateFolder(dirname(path), STATE_HINT);
     const token = readOrCreateSecret(path, () => randomBytes(TOKEN_BYTES).toString('base64url'));
     if (TOKEN.test(token)) return token;
     log.error(`${path} does not hold the token of a panel: remove it, and start again.`);
   } catch (error) {
-    log.error(`The panel has no token: ${errorMessage(error)}`, { event: 'proxy.panel_token' });
+    const hint = isSlaposError(error) ? (error.hint ?? STATE_HINT) : STATE_HINT;
+    log.error(`The panel has no token: ${errorMessage(error)} ${hint}`, {
+      event: 'proxy.panel_token',
+    });
   }
   return null;
 }

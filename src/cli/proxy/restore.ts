@@ -1,9 +1,10 @@
 /** `proxy restore`: the content of a backup becomes that of the database of the proxy. */
 import { resolve } from 'node:path';
-import { isPostgresUri, locateDatabase, locateState } from '../../proxy/database-uri.ts';
+import { isPostgresUri, locateDatabase } from '../../proxy/database-uri.ts';
 import { parseProxyOptions } from '../../proxy/options.ts';
 import { restoreStore } from '../../proxy/store-backup.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
+import { findStateFolder } from './state-folder.ts';
 
 export const run: CommandHandler = async (context) => {
   const { cwd, positionals, output } = context;
@@ -23,6 +24,6 @@ async function restore(backup: string, { config, options, cwd, env, log }: Comma
     return { place, ...(await restoreStore(place, backup, defaultComputerId, log)) };
   }
   const { restoreServer } = await import('../../proxy/transfer/server-backup.ts');
-  const stateFolder = locateState(cwd, proxy, env);
+  const stateFolder = findStateFolder(proxy, { cwd, env });
   return restoreServer(place, backup, { defaultComputerId, stateFolder, log });
 }

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { errorCode, errorMessage, SlaposError } from '../../errors/slapos-error.ts';
 import type { Logger } from '../../log/logger.ts';
-import { locateDatabase, locateState, redactDatabaseUri } from '../../proxy/database-uri.ts';
+import { locateDatabase, redactDatabaseUri } from '../../proxy/database-uri.ts';
 import { type ProxyOptions, parseProxyOptions } from '../../proxy/options.ts';
 import { createProxyServer, type ProxyServer } from '../../proxy/server.ts';
 import { applySoftwareRoot } from '../../proxy/software-root.ts';
@@ -10,6 +10,7 @@ import { openStore } from '../../proxy/store-open.ts';
 import type { CommandHandler } from '../command.ts';
 import { preparePanel } from './panel.ts';
 import { preparePeerCheck } from './peer-check.ts';
+import { findStateFolder } from './state-folder.ts';
 
 export const run: CommandHandler = async ({ config, options, cwd, log, signal, ...context }) => {
   const proxy = parseProxyOptions(config, options);
@@ -17,7 +18,7 @@ export const run: CommandHandler = async ({ config, options, cwd, log, signal, .
   const peerCheck = await preparePeerCheck(proxy, config, cwd);
   if (peerCheck === undefined && !isLoopback(proxy.host)) warnOpen(proxy.host, log);
   const database = locateDatabase(cwd, proxy.databaseUri);
-  const stateFolder = locateState(cwd, proxy, context.env);
+  const stateFolder = findStateFolder(proxy, { cwd, env: context.env });
   const store = await openStore(database, proxy.computerId, log, stateFolder);
   const panel = preparePanel({ stateFolder, log, config, cwd, computerId: proxy.computerId });
   const { computerId: defaultComputerId, products, externalMasters, web } = proxy;

@@ -46,7 +46,7 @@ const MAX_PAUSE_MS = 500;
 export interface PostgresStoreOptions {
   readonly log: Logger;
   /** Folder that {@link ProxyStore.dump} writes to. */
-  readonly stateFolder: string;
+  readonly stateFolder: string | undefined;
   readonly isReadOnly?: boolean;
 }
 
@@ -85,13 +85,13 @@ class PostgresStore implements ProxyStore {
   readonly #database: PostgresDatabase;
   readonly #statements: Statements;
   readonly #schema: string;
-  readonly #stateFolder: string;
+  readonly #stateFolder: string | undefined;
 
   constructor(
     database: PostgresDatabase,
     schema: string,
     version: SchemaVersion,
-    stateFolder: string,
+    stateFolder: string | undefined,
   ) {
     this.schemaVersion = version;
     this.#database = database;

@@ -41,14 +41,31 @@ test.each([
 test('what is kept beside the database has a folder', () => {
   const file = { databaseUri: 'data/proxy.db' };
   const server = { databaseUri: 'postgres://h/d' };
-  expect(locateState('/srv', file, {})).toBe('/srv/data');
-  expect(locateState('/srv', server, {})).toBe('/srv');
-  expect(locateState('/', server, { STATE_DIRECTORY: '/var/lib/slapos:/x' })).toBe(
-    '/var/lib/slapos',
-  );
-  expect(locateState('/srv', file, { STATE_DIRECTORY: '/var/lib/slapos' })).toBe('/srv/data');
+  const never = () => {
+    throw new Error('asked for');
+  };
+  const of = (one: object, env: Record<string, string>, more: object = {}) =>
+    locateState(one as typeof file, { cwd: '/srv', env, uid: 0, findHome: never, ...more });
+  const user = { uid: 1000, findHome: () => '/home/u' };
+  expect(of(file, { STATE_DIRECTORY: '/var/lib/slapos' })).toBe('/srv/data');
+  expect(of(server, { STATE_DIRECTORY: '/var/lib/slapos:/x' }, user)).toBe('/var/lib/slapos');
+  expect(of(server, {})).toBe('/var/lib/slapos-proxy');
+  expect(of(server, { XDG_STATE_HOME: '/s' })).toBe('/var/lib/slapos-proxy');
+  expect(of(server, { XDG_STATE_HOME: '/s' }, { uid: 1000 })).toBe('/s/slapos-proxy');
+  const ofUser = '/home/u/.local/state/slapos-proxy';
+  expect(of(server, {}, user)).toBe(ofUser);
+  // Of the folder that a command is started in nothing is made.
+  expect(of(server, { XDG_STATE_HOME: 's', STATE_DIRECTORY: 'd' }, user)).toBe(ofUser);
   for (const one of [file, server]) {
-    expect(locateState('/srv', { ...one, stateFolder: 'state' }, {})).toBe('/srv/state');
+    expect(of({ ...one, stateFolder: 'state' }, {}, user)).toBe('/srv/state');
+  }
+  for (const home of [undefined, '', 'relative']) {
+    expect(() => of(server, {}, { uid: 1000, findHome: () => home })).toThrow(
+      expect.objectContaining({
+        code: 'SLAPOS_ERR_FILE',
+        hint: expect.stringContaining('Set state_folder in [slapproxy]'),
+      }),
+    );
   }
 });
 

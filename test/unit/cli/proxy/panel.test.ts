@@ -101,3 +101,25 @@ test('a token that others can read is not taken', async () => {
     expect((await overviewOf(url)).status).toBe(200);
   });
 });
+
+const prepareIn = (stateFolder: string) => {
+  const config = readConfig(join(folder, 'slapos.cfg'));
+  preparePanel({ stateFolder, config, cwd: folder, computerId: 'COMP-1', log });
+};
+
+test('a folder for the token is made, for its owner alone', () => {
+  writeFileSync(join(folder, 'slapos.cfg'), '[slapos]\n');
+  const stateFolder = join(folder, 'state/slapos-proxy');
+  prepareIn(stateFolder);
+  expect(said).toEqual([]);
+  expect(statSync(stateFolder).mode & 0o777).toBe(0o700);
+  expect(statSync(join(stateFolder, 'panel-token')).mode & 0o777).toBe(0o600);
+});
+
+test('where there can be none the log says what to set', () => {
+  writeFileSync(join(folder, 'slapos.cfg'), '[slapos]\n');
+  prepareIn(join(folder, 'slapos.cfg/state'));
+  expect(said).toEqual([
+    expect.stringMatching(/^The panel has no token: .*ENOTDIR\. Set state_folder in \[slapproxy\]/),
+  ]);
+});
