@@ -38,7 +38,7 @@ function hasValidSum(block: Buffer): boolean {
   for (let index = 0; index < BLOCK_BYTES; index += 1) {
     if (index < 148 || index >= 156) sum += block[index] ?? 0;
   }
-  return parseNumber(block.subarray(148, 156)) === sum;
+  return parseOctal(block.subarray(148, 156)) === sum;
 }
 
 /** Octal text, or base 256 as GNU tar writes large numbers. */
@@ -49,6 +49,10 @@ function parseNumber(bytes: Buffer): number {
     if (first === 0xff || !Number.isSafeInteger(value)) throw new Error('a number is too large');
     return value;
   }
+  return parseOctal(bytes);
+}
+
+function parseOctal(bytes: Buffer): number {
   const text = bytes.toString('latin1').split('\0', 1).join('').trim();
   if (!/^[0-7]*$/.test(text)) throw new Error('it is no tar archive, or damaged');
   return text === '' ? 0 : Number.parseInt(text, 8);

@@ -80,6 +80,8 @@ requires('root', 'netns')('a binary cache with faults', () => {
     ['is cut off', () => renderLarge().subarray(0, 100_000), 'cut off'],
     ['is half a gzip', () => gzipSync(renderLarge()).subarray(0, 50_000), 'unexpected end of file'],
     ['is nonsense', () => randomBytes(5000), 'no tar archive'],
+    // As a number of base 256 begins.
+    ['is the same byte', () => Buffer.alloc(5000, 0x81), 'no tar archive'],
     ['is empty', () => Buffer.alloc(0), 'empty'],
     ['is a bomb of gzip', () => bomb('gzip'), 'it holds more than 67108864 bytes'],
     ['is a bomb of xz', () => bomb('xz'), '/usr/bin/xz failed'],
