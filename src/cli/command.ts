@@ -73,6 +73,8 @@ export interface CommandSpec {
   readonly isServer?:
     | boolean
     | ((options: Readonly<Record<string, OptionValue | undefined>>) => boolean);
+  /** The handler heeds signals until it is too late for them: what it returns counts then. */
+  readonly isSignalHeeded?: boolean;
   /** Loads the handler; absent while the command is only announced. */
   readonly load?: () => Promise<{ readonly run: CommandHandler }>;
 }

@@ -134,13 +134,14 @@ async function runAction(
   io: ProcessIo,
 ): Promise<number> {
   const log = createRunLog(settings, io);
+  const isHeeded = action.command.isSignalHeeded === true;
   try {
     if (settings.logFile !== undefined) log.addFile(settings.logFile);
     const status = await runCommand(action, settings, log, io);
-    const isCancelled = io.signal.aborted && !isServer(action);
+    const isCancelled = io.signal.aborted && !isHeeded && !isServer(action);
     return isCancelled ? exitCodeOf(io.signal.reason) : status;
   } catch (error) {
-    if (!io.signal.aborted) {
+    if (!io.signal.aborted || (isHeeded && error !== io.signal.reason)) {
       logFailure(error, log, settings);
       return exitCodeOf(error);
     }

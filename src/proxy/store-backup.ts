@@ -16,6 +16,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import Sqlite, { type Database } from 'better-sqlite3';
 import {
   BusyError,
@@ -62,6 +63,7 @@ export async function backupStore(path: string, target: string): Promise<BackupF
 /**
  * Replaces the content of the database by that of a backup: a file of `backupStore`, any database
  * of slapproxy, or SQL text as conversions leave it. An old one is converted.
+ * @param signal ends it until the content is replaced
  * @returns what was restored, and the dump of the former content, undefined when there was none.
  * @throws SlaposError SLAPOS_ERR_BUSY while a proxy uses the database, SLAPOS_ERR_DATABASE.
  */
@@ -70,6 +72,7 @@ export function restoreStore(
   backup: string,
   defaultComputerId: string,
   log: Logger,
+  signal?: AbortSignal,
 ): Promise<BackupFacts & { readonly former: string | undefined }> {
   return withCopy(path, async (copy) => {
     await guarded(backup, () => readBackup(backup, copy), BACKUP_HINT);
@@ -77,6 +80,9 @@ export function restoreStore(
     await openSqliteStore(copy, defaultComputerId, log).close();
     const facts = await guarded(backup, async () => settle(copy, backup, BACKUP_HINT), BACKUP_HINT);
     const former = await guarded(path, async () => saveFormer(path));
+    // A signal comes when the event loop turns.
+    await turn();
+    signal?.throwIfAborted();
     if (!existsSync(path)) createPrivately(path);
     await guarded(path, () => replace(copy, path));
     return { ...facts, former };

@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CancelledError } from '../../src/errors/slapos-error.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { openStore } from '../../src/proxy/store-open.ts';
+import { PostgresRelay } from '../support/postgres-relay.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { requires } from '../support/requires.ts';
 import { runSlapos } from '../support/run-slapos.ts';
@@ -71,6 +73,39 @@ requires('postgres')('slapos proxy', () => {
     expect(await read(join(folder, 'back.db'))).toEqual(['b', 'a']);
     const all = [dry, there, again, back].map(({ stdout, stderr }) => stdout + stderr).join('');
     expect(all).not.toContain(new URL(address).password);
+  });
+
+  test('migrate and restore end with 130 before the commit, and with 0 from then on', async () => {
+    const file = join(folder, 'proxy.db');
+    await write(file, 'b', 'a');
+    const reason = new CancelledError('SLAPOS_ERR_CANCELLED', 'Interrupted.', { exitCode: 130 });
+    const relay = await PostgresRelay.start(server.port);
+    const moveUntil = (text: string) => {
+      const controller = new AbortController();
+      relay.decide = (statement) => {
+        if (statement.startsWith(text)) controller.abort(reason);
+        return undefined;
+      };
+      const words = ['proxy', 'migrate', '--cfg', join(folder, 'file.cfg'), '--to'];
+      const { signal } = controller;
+      return runSlapos([...words, relay.uri(address)], { cwd: folder, signal });
+    };
+    expect(await moveUntil('DELETE FROM')).toMatchObject({ status: 130, stdout: '' });
+    await expect
+      .poll(() => server.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"))
+      .toEqual([]);
+    expect(await moveUntil('COMMIT')).toMatchObject({ status: 0, stderr: '' });
+    await relay.close();
+    expect(await read(address)).toEqual(['b', 'a']);
+    const copy = join(folder, 'copy.db');
+    await run('file.cfg', 'proxy', 'backup', copy);
+    await write(file, 'later');
+    for (const config of ['file.cfg', 'server.cfg']) {
+      const words = ['proxy', 'restore', '--cfg', join(folder, config), copy];
+      const result = await runSlapos(words, { cwd: folder, signal: AbortSignal.abort(reason) });
+      expect(result).toMatchObject({ status: 130, stdout: '' });
+    }
+    expect(await read(file)).toEqual(['b', 'a', 'later']);
   });
 
   test('migrate without a target, or from a file to a file, ends with 2', async () => {

@@ -13,6 +13,7 @@ import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CancelledError } from '../../src/errors/slapos-error.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { renderIndexes, renderSchema } from '../../src/proxy/schema.ts';
 import { renderSqlDump } from '../../src/proxy/sql-dump.ts';
@@ -103,6 +104,18 @@ async function countPartitions(): Promise<number> {
   if (found?.['name'] === null) return -1;
   const query = 'SELECT count(*)::integer AS n FROM slapos.partition';
   return Number((await server.query(query, databaseName()))[0]?.['n']);
+}
+
+const CANCELLED = new CancelledError('SLAPOS_ERR_CANCELLED', 'Interrupted.');
+
+/** null when there was none. */
+const errorOf = (move: Promise<unknown>): Promise<unknown> =>
+  move.then(() => null).catch((cause: unknown) => cause);
+
+/** The server needs a moment to see that a move is gone. */
+async function awaitFree(): Promise<void> {
+  const locks = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'";
+  await expect.poll(() => server.query(locks), { timeout: 20_000, interval: 5 }).toEqual([]);
 }
 
 requires('postgres')('moving a store', () => {
@@ -258,11 +271,9 @@ requires('postgres')('an interrupted move', () => {
     const interrupt = async (harm: 'before' | 'after', moment: number) => {
       relay.statements = 0;
       relay.decide = () => (relay.statements === moment ? harm : undefined);
-      const error = await transfer(source, relay.uri(target)).then(
-        () => null,
-        (cause) => cause,
-      );
+      const error = await errorOf(transfer(source, relay.uri(target)));
       if (error !== null) expect(error).toMatchObject({ code: 'SLAPOS_ERR_DATABASE' });
+      await awaitFree();
       const count = await countPartitions();
       if (count >= 0) await server.query('DROP SCHEMA slapos CASCADE', databaseName());
       return error === null ? null : count;
@@ -281,6 +292,77 @@ requires('postgres')('an interrupted move', () => {
     } finally {
       await relay.close();
     }
+  });
+
+  test('leaves a server as it was when it is told to end before the commit', async () => {
+    fill(source, SMALL);
+    const relay = await PostgresRelay.start(server.port);
+    /** What is there after it was told to end at a statement. */
+    const abort = async (moment: number) => {
+      const controller = new AbortController();
+      relay.statements = 0;
+      relay.decide = () => {
+        if (relay.statements === moment) controller.abort(CANCELLED);
+        return undefined;
+      };
+      const move = transfer(source, relay.uri(target), { signal: controller.signal });
+      const error = await errorOf(move);
+      await awaitFree();
+      return { error, count: await countPartitions() };
+    };
+    try {
+      let moment = 1;
+      let result = await abort(moment);
+      for (; result.error !== null; result = await abort(++moment)) {
+        expect(result).toEqual({ error: CANCELLED, count: -1 });
+      }
+      expect(result.count).toBe(2);
+      expect(relay.statements).toBe(moment);
+      expect(moment).toBeGreaterThan(20);
+    } finally {
+      await relay.close();
+    }
+  });
+
+  test('that waits for a lock ends too', async () => {
+    fill(source, SMALL);
+    await transfer(source, target);
+    const blocker = new Client({ connectionString: target });
+    await blocker.connect();
+    await blocker.query('BEGIN; LOCK TABLE slapos.computer IN ACCESS EXCLUSIVE MODE');
+    const controller = new AbortController();
+    const move = transfer(source, target, { isForced: true, signal: controller.signal });
+    const ended = expect(move).rejects.toBe(CANCELLED);
+    const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted';
+    await expect.poll(() => server.query(waiting)).toHaveLength(1);
+    controller.abort(CANCELLED);
+    await ended;
+    await blocker.end();
+    expect(await countPartitions()).toBe(2);
+  });
+
+  test('leaves a file as it was when it is told to end', async () => {
+    fill(source, SMALL);
+    await transfer(source, target);
+    const file = join(folder, 'back.db');
+    fill(file, OTHER);
+    const former = dump(file);
+    // As a signal that comes in its n-th look.
+    for (let looks = 1; ; looks += 1) {
+      let left = looks;
+      const { signal } = new AbortController();
+      signal.throwIfAborted = () => {
+        left -= 1;
+        if (left === 0) throw CANCELLED;
+      };
+      const move = transfer(target, file, { isForced: true, signal });
+      const error = await errorOf(move);
+      if (error === null) break;
+      expect(error).toBe(CANCELLED);
+      expect(dump(file)).toBe(former);
+      await awaitFree();
+    }
+    expect(dump(file)).toBe(dump(source));
   });
 
   test('leaves a file as it was or complete, wherever the process ends', async () => {

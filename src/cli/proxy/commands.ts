@@ -36,6 +36,7 @@ export const PROXY_COMMANDS: readonly CommandSpec[] = [
     words: 'proxy migrate',
     group: 'other',
     load: () => import('./migrate.ts'),
+    isSignalHeeded: true,
     summary: 'move the local Master to or from a PostgreSQL server',
     description:
       'Copies everything in one transaction, reads it back and compares it; the source stays as it is. No proxy may run on either of the two.',
@@ -79,6 +80,7 @@ export const PROXY_COMMANDS: readonly CommandSpec[] = [
     words: 'proxy restore',
     group: 'other',
     load: () => import('./restore.ts'),
+    isSignalHeeded: true,
     summary: 'give the local Master the content of a backup',
     description:
       'The proxy must not run. The former content is kept as SQL text beside the database. An old version is converted.',

@@ -8,7 +8,7 @@ import type { CommandContext, CommandHandler } from '../command.ts';
 import { findStateFolder } from './state-folder.ts';
 
 export const run: CommandHandler = async (context) => {
-  const { config, options, cwd, env, log, output } = context;
+  const { config, options, cwd, env, log, output, signal } = context;
   const to = text(context, 'to');
   if (to === undefined) throw noTarget();
   const proxy = parseProxyOptions(config, { ...options, database_uri: options['from'] });
@@ -22,6 +22,7 @@ export const run: CommandHandler = async (context) => {
     isShared: false,
     stateFolder: findStateFolder(proxy, { cwd, env }),
     log,
+    signal,
   });
   output.write(renderReport(report, to, isDryRun));
   return 0;

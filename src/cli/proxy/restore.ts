@@ -16,14 +16,14 @@ export const run: CommandHandler = async (context) => {
   return 0;
 };
 
-async function restore(backup: string, { config, options, cwd, env, log }: CommandContext) {
+async function restore(backup: string, { config, options, cwd, env, log, signal }: CommandContext) {
   const proxy = parseProxyOptions(config, options);
   const { computerId: defaultComputerId, databaseUri } = proxy;
   const place = locateDatabase(cwd, databaseUri);
   if (!isPostgresUri(place)) {
-    return { place, ...(await restoreStore(place, backup, defaultComputerId, log)) };
+    return { place, ...(await restoreStore(place, backup, defaultComputerId, log, signal)) };
   }
   const { restoreServer } = await import('../../proxy/transfer/server-backup.ts');
   const stateFolder = findStateFolder(proxy, { cwd, env });
-  return restoreServer(place, backup, { defaultComputerId, stateFolder, log });
+  return restoreServer(place, backup, { defaultComputerId, stateFolder, log, signal });
 }

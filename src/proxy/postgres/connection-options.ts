@@ -22,6 +22,12 @@ const ANSWER_MARGIN_MS = 5000;
  */
 const SESSION = '-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c extra_float_digits=3';
 
+/**
+ * For a connection that is ended while a statement is under way: a pipelined one would wait for it.
+ * The types miss it.
+ */
+export const UNPIPELINED = { pipeline: false } as PoolConfig;
+
 /** @throws SlaposError SLAPOS_ERR_DATABASE for a file of certificates that cannot be read. */
 export async function connectionOptions(target: PostgresTarget): Promise<PoolConfig> {
   const { host, port, user, database, statementTimeoutMs } = target;

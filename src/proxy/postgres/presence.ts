@@ -11,6 +11,7 @@ import { Client, type PoolConfig } from 'pg';
 import { isSlaposError } from '../../errors/slapos-error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { renderLockKey } from './advisory-lock.ts';
+import { UNPIPELINED } from './connection-options.ts';
 import { IN_TRANSFER, StatementFailure } from './failures.ts';
 
 const RETRY_MS = 1000;
@@ -59,7 +60,7 @@ export class Presence {
 
   async #connect(): Promise<Client> {
     const { connection, schema } = this.#options;
-    const client = new Client(connection);
+    const client = new Client({ ...connection, ...UNPIPELINED });
     // A connection that breaks fails what is asked over it, and ends.
     client.on('error', () => undefined);
     try {

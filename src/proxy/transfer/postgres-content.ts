@@ -2,7 +2,7 @@
 import { Client, type QueryResult } from 'pg';
 import { BusyError, isSlaposError, SlaposError } from '../../errors/slapos-error.ts';
 import { renderLockHolders, renderLockKey } from '../postgres/advisory-lock.ts';
-import { connectionOptions } from '../postgres/connection-options.ts';
+import { connectionOptions, UNPIPELINED } from '../postgres/connection-options.ts';
 import { problemOf, StatementFailure, unknownOutcome } from '../postgres/failures.ts';
 import { dumpPostgres } from '../postgres/postgres-dump.ts';
 import {
@@ -28,6 +28,8 @@ export interface TransferMode {
   readonly mode: 'read' | 'write';
   /** Whether no proxy may run meanwhile, nor another move. */
   readonly isAlone: boolean;
+  /** Ends it, also while it waits for a lock, until the commit. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One connection with one transaction, which is undone unless it is committed. */
@@ -35,11 +37,21 @@ export class PostgresTransfer {
   readonly place: string;
   readonly #client: Client;
   readonly #schema: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #end = () => void this.#client.end().catch(() => undefined);
 
-  private constructor(client: Client, target: PostgresTarget, place: string) {
+  private constructor(
+    client: Client,
+    target: PostgresTarget,
+    place: string,
+    signal: AbortSignal | undefined,
+  ) {
     this.#client = client;
     this.#schema = target.schema;
     this.place = place;
+    this.#signal = signal;
+    // With a statement under way that breaks the connection at once.
+    signal?.addEventListener('abort', this.#end, { once: true });
   }
 
   /**
@@ -48,7 +60,7 @@ export class PostgresTransfer {
    */
   static async begin(
     databaseUri: string,
-    { mode, isAlone }: TransferMode,
+    { mode, isAlone, signal }: TransferMode,
   ): Promise<PostgresTransfer> {
     const target = parsePostgresUri(databaseUri, findSystemUser);
     const { host, port, user, database, applicationName } = target;
@@ -57,10 +69,11 @@ export class PostgresTransfer {
       ...(await connectionOptions(target)),
       application_name: `${applicationName} transfer`,
       query_timeout: 0,
+      ...UNPIPELINED,
     });
     // A connection that breaks fails what is asked over it.
     client.on('error', () => undefined);
-    const transfer = new PostgresTransfer(client, target, place);
+    const transfer = new PostgresTransfer(client, target, place, signal);
     try {
       await transfer.#guarded(() => client.connect());
       if (isAlone) await transfer.#takeAlone();
@@ -142,6 +155,8 @@ export class PostgresTransfer {
 
   /** @throws SlaposError SLAPOS_ERR_DATABASE; when the connection breaks nobody knows. */
   async commit(): Promise<void> {
+    this.#signal?.throwIfAborted();
+    this.#signal?.removeEventListener('abort', this.#end);
     try {
       const { command } = await this.#client.query('COMMIT');
       if (command === 'COMMIT') return;
@@ -154,6 +169,7 @@ export class PostgresTransfer {
 
   /** Undoes what was not committed. */
   async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#end);
     await this.#client.end().catch(() => undefined);
   }
 
@@ -183,9 +199,11 @@ export class PostgresTransfer {
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    this.#signal?.throwIfAborted();
     try {
       return await work();
     } catch (cause) {
+      this.#signal?.throwIfAborted();
       throw isSlaposError(cause) ? cause : this.#problem(new StatementFailure(cause));
     }
   }

@@ -3,7 +3,7 @@ import type { Logger } from '../../log/logger.ts';
 import { publish, withCopy } from '../store-backup.ts';
 import { digestContent } from './content.ts';
 import { PostgresTransfer } from './postgres-content.ts';
-import { transferStore, writeCopy } from './transfer-store.ts';
+import { type TransferOptions, transferStore, writeCopy } from './transfer-store.ts';
 
 export interface ServerBackup {
   /** The server and database, for people. */
@@ -21,13 +21,19 @@ export async function backupServer(
   target: string,
   defaultComputerId: string,
   log: Logger,
+  signal?: AbortSignal,
 ): Promise<ServerBackup> {
-  const transfer = await PostgresTransfer.begin(databaseUri, { mode: 'read', isAlone: false });
+  const transfer = await PostgresTransfer.begin(databaseUri, {
+    mode: 'read',
+    isAlone: false,
+    signal,
+  });
   try {
     const content = await transfer.expect();
     return await withCopy(target, async (copy) => {
       const digest = await digestContent(content);
-      await writeCopy(content, digest, copy, defaultComputerId, log);
+      await writeCopy(content, digest, copy, { defaultComputerId, log, signal });
+      signal?.throwIfAborted();
       publish(copy, target);
       const { place, version } = content;
       return { place, schemaVersion: version, partitionCount: digest.partition.rows };
@@ -48,7 +54,8 @@ export async function restoreServer(
     defaultComputerId,
     stateFolder,
     log,
-  }: { readonly defaultComputerId: string; readonly stateFolder: string; readonly log: Logger },
+    signal,
+  }: Pick<TransferOptions, 'defaultComputerId' | 'stateFolder' | 'log' | 'signal'>,
 ): Promise<ServerBackup & { readonly former: string | undefined }> {
   const report = await transferStore({
     from: backup,
@@ -59,6 +66,7 @@ export async function restoreServer(
     isShared: true,
     stateFolder,
     log,
+    signal,
   });
   const { to: place, version, digest, former } = report;
   return { place, schemaVersion: version, partitionCount: digest.partition.rows, former };

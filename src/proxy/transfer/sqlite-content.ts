@@ -1,4 +1,5 @@
 /** The content of an SQLite database, read and written as a whole. */
+import { setImmediate as turn } from 'node:timers/promises';
 import Sqlite, { type Database } from 'better-sqlite3';
 import {
   PROXY_TABLES,
@@ -29,12 +30,17 @@ export class SqliteContent implements Content {
   note: NoteMisfit = () => undefined;
   readonly #database: Database;
   readonly #isUtf8: boolean;
+  readonly #signal: AbortSignal | undefined;
 
-  /** @param database within a transaction, so that it stays as it is */
-  constructor(database: Database, place: string, version: SchemaVersion) {
+  /**
+   * @param database within a transaction, so that it stays as it is
+   * @param signal ends the reading
+   */
+  constructor(database: Database, place: string, version: SchemaVersion, signal?: AbortSignal) {
     this.#database = database;
     this.place = place;
     this.version = version;
+    this.#signal = signal;
     this.#isUtf8 = database.pragma('encoding', { simple: true }) === 'UTF-8';
   }
 
@@ -42,13 +48,21 @@ export class SqliteContent implements Content {
     const columns = columnsOf(table, this.version);
     const query = renderQuery(table, this.version, this.#isUtf8);
     let batch: Row[] = [];
+    await this.#heedSignal();
     for (const raw of this.#database.prepare(query).raw().iterate()) {
       batch.push(this.#decode(table, columns, raw as unknown[]));
       if (batch.length < BATCH_ROWS) continue;
       yield batch;
       batch = [];
+      await this.#heedSignal();
     }
     if (batch.length > 0) yield batch;
+  }
+
+  /** A signal comes when the event loop turns, which reading a file by itself does not let it. */
+  async #heedSignal(): Promise<void> {
+    await turn();
+    this.#signal?.throwIfAborted();
   }
 
   /** Types come after the values. */

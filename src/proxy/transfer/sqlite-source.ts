@@ -12,6 +12,8 @@ export interface SourceOptions {
   readonly isShared: boolean;
   readonly defaultComputerId: string;
   readonly log: Logger;
+  /** Ends the reading. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function withSqliteSource<T>(
   if (!existsSync(path)) throw problem(path, 'there is no such file');
   if (!isSqliteFile(path) || !isReadable(path)) return withConverted(path, options, work);
   if (!options.isShared) refuseUse(path);
-  return readFile(path, path, work);
+  return readFile(path, path, options.signal, work);
 }
 
 /** Whether it is of a version that is worked with as it is. */
@@ -43,19 +45,20 @@ function isReadable(path: string): boolean {
 
 function withConverted<T>(
   path: string,
-  { defaultComputerId, log }: SourceOptions,
+  { defaultComputerId, log, signal }: SourceOptions,
   work: (content: SqliteContent) => Promise<T>,
 ): Promise<T> {
   return withCopy(path, async (copy) => {
     const converted = `${copy}-converted`;
-    await restoreStore(converted, path, defaultComputerId, log);
-    return readFile(converted, path, work);
+    await restoreStore(converted, path, defaultComputerId, log, signal);
+    return readFile(converted, path, signal, work);
   });
 }
 
 async function readFile<T>(
   path: string,
   place: string,
+  signal: AbortSignal | undefined,
   work: (content: SqliteContent) => Promise<T>,
 ): Promise<T> {
   const database = openReadOnly(path);
@@ -63,7 +66,7 @@ async function readFile<T>(
     database.exec('BEGIN');
     const version = readSchemaVersion(database, place);
     if (version === null || !isCurrent(version)) throw problem(place, 'it changed meanwhile');
-    return await work(new SqliteContent(database, place, version));
+    return await work(new SqliteContent(database, place, version, signal));
   } catch (cause) {
     throw errorCode(cause).startsWith('SQLITE_') ? problem(place, errorMessage(cause)) : cause;
   } finally {

@@ -21,7 +21,7 @@ import {
 import { Misfits } from './misfits.ts';
 import { PostgresTransfer } from './postgres-content.ts';
 import { fillSqlite, SqliteContent } from './sqlite-content.ts';
-import { withSqliteSource } from './sqlite-source.ts';
+import { type SourceOptions, withSqliteSource } from './sqlite-source.ts';
 
 export interface TransferOptions {
   /** An absolute path or the address of a server, as of {@link isPostgresUri}. */
@@ -37,6 +37,8 @@ export interface TransferOptions {
   /** Where the former content of a server is written. */
   readonly stateFolder: string;
   readonly log: Logger;
+  /** Ends it, and nothing was changed; from the commit on it has no effect. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface TransferReport {
@@ -79,7 +81,11 @@ async function withSource<T>(
   if (!isPostgresUri(options.from)) {
     return withSqliteSource(options.from, { ...options, isShared }, work);
   }
-  const transfer = await PostgresTransfer.begin(options.from, { mode: 'read', isAlone: !isShared });
+  const transfer = await PostgresTransfer.begin(options.from, {
+    mode: 'read',
+    isAlone: !isShared,
+    signal: options.signal,
+  });
   try {
     return await work(await transfer.expect());
   } finally {
@@ -106,6 +112,7 @@ async function writeServer(
   const transfer = await PostgresTransfer.begin(options.to, {
     mode: isDryRun ? 'read' : 'write',
     isAlone: !isDryRun,
+    signal: options.signal,
   });
   try {
     const { place } = transfer;
@@ -129,14 +136,15 @@ async function writeServer(
 async function writeFile(
   content: Content,
   digest: ContentDigest,
-  { to, isDryRun, isForced, defaultComputerId, log }: TransferOptions,
+  options: TransferOptions,
 ): Promise<Target> {
-  const formerRows = existsSync(to) ? await countFileRows(to, defaultComputerId, log) : 0;
+  const { to, isDryRun, isForced, defaultComputerId, log, signal } = options;
+  const formerRows = existsSync(to) ? await countFileRows(to, options) : 0;
   if (isDryRun) return { to, formerRows, former: undefined };
   if (formerRows > 0 && !isForced) throw notEmpty(to, formerRows);
   return withCopy(to, async (copy) => {
-    await writeCopy(content, digest, copy, defaultComputerId, log);
-    const { former } = await restoreStore(to, copy, defaultComputerId, log);
+    await writeCopy(content, digest, copy, options);
+    const { former } = await restoreStore(to, copy, defaultComputerId, log, signal);
     return { to, formerRows, former };
   });
 }
@@ -146,23 +154,18 @@ export async function writeCopy(
   content: Content,
   digest: ContentDigest,
   copy: string,
-  defaultComputerId: string,
-  log: Logger,
+  options: Omit<SourceOptions, 'isShared'>,
 ): Promise<void> {
-  await fillSqlite(copy, content, defaultComputerId);
-  const options = { isShared: true, defaultComputerId, log };
-  const found = await withSqliteSource(copy, options, (filled) => digestContent(filled));
+  await fillSqlite(copy, content, options.defaultComputerId);
+  const shared = { ...options, isShared: true };
+  const found = await withSqliteSource(copy, shared, (filled) => digestContent(filled));
   check(digest, found, copy);
 }
 
-async function countFileRows(
-  path: string,
-  defaultComputerId: string,
-  log: Logger,
-): Promise<number> {
+async function countFileRows(path: string, options: TransferOptions): Promise<number> {
   if (statSync(path).size === 0) return 0;
-  const options = { isShared: true, defaultComputerId, log };
-  return countRows(await withSqliteSource(path, options, (content) => digestContent(content)));
+  const shared = { ...options, isShared: true };
+  return countRows(await withSqliteSource(path, shared, (content) => digestContent(content)));
 }
 
 function check(wanted: ContentDigest, found: ContentDigest, place: string): void {
