@@ -1,4 +1,4 @@
-/** A database whose tables, rights or connections are not to be had at the moment. */
+/** A database whose tables, rights, connections or disk are not to be had as they should be. */
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { isSlaposError, type SlaposError } from '../../src/errors/slapos-error.ts';
@@ -111,4 +111,18 @@ test('who may not use tables of another owner is told which rights that takes', 
   const error = await failureOf(openStore(address, 'COMP-1', silentLogger));
   expect(error.message).toContain('permission denied for table');
   expect(error.hint).toContain('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA');
+});
+
+test('a server that acknowledges what is not on its disk is warned of once', async () => {
+  await open();
+  expect(warnings).toEqual([
+    expect.stringContaining('has fsync off: what was acknowledged may be'),
+  ]);
+  warnings = [];
+  await open(`${uri}?options=-c%20synchronous_commit%3Doff`);
+  expect(warnings).toEqual([expect.stringContaining('has fsync and synchronous_commit off')]);
+  warnings = [];
+  const reader = await openStoreReadOnly(uri, log);
+  closers.push(() => reader.close());
+  expect(warnings).toEqual([]);
 });

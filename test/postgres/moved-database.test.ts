@@ -22,7 +22,7 @@ const note = (message: string) => void logged.push(message);
 const log: Logger = { ...silentLogger, warning: note, info: note };
 const closers: Array<() => Promise<unknown>> = [];
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startPostgres({ hasFsync: true });
 });
 afterAll(() => server.close());
 beforeEach(async () => {

@@ -31,7 +31,7 @@ beforeAll(async () => {
   writeFileSync(keyFile, key, { mode: 0o600 });
   if (process.getuid?.() === 0) chownSync(keyFile, NOBODY, NOBODY);
   const settings = { ssl: 'on', ssl_key_file: keyFile, ssl_cert_file: certificateFile };
-  server = await startPostgres({ settings });
+  server = await startPostgres({ settings, hasFsync: true });
   uri = await server.createDatabase();
 });
 afterAll(async () => {

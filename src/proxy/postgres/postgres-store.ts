@@ -20,6 +20,7 @@ import type { SchemaVersion } from '../schema.ts';
 import type { ProxyStore, ProxyTables } from '../store.ts';
 import { renderLockKey } from './advisory-lock.ts';
 import { connectionOptions } from './connection-options.ts';
+import { listUndurable } from './durability.ts';
 import { problemOf, StatementFailure, unknownOutcome } from './failures.ts';
 import {
   noTables,
@@ -61,18 +62,23 @@ export async function openPostgresStore(
 ): Promise<ProxyStore> {
   const target = parsePostgresUri(databaseUri, findSystemUser);
   const database = new PostgresDatabase(target, await connectionOptions(target), log);
+  let undurable: readonly string[] = [];
   try {
     const version = await database.transact(
       isReadOnly ? READ : `${PREPARE}; ${renderAdmission(target.schema)}`,
       async (run) => {
         const { place } = database;
-        if (!isReadOnly) return preparePostgresSchema(run, target.schema, place);
+        if (!isReadOnly) {
+          undurable = await listUndurable(run);
+          return preparePostgresSchema(run, target.schema, place);
+        }
         const found = await readPostgresVersion(run, target.schema, place);
         if (found === null) throw noTables(target.schema, place);
         return found;
       },
     );
     if (!isReadOnly) await database.enter(target.schema);
+    database.warnUndurable(undurable);
     return new PostgresStore(database, target.schema, version, stateFolder);
   } catch (error) {
     await database.close();
@@ -259,6 +265,15 @@ class PostgresDatabase {
     this.#log.info(`The database ${this.place} is reachable again.`, {
       event: 'proxy.database_found',
     });
+  }
+
+  /** Who is told that a request was done trusts that it stays so. */
+  warnUndurable(settings: readonly string[]): void {
+    if (settings.length === 0) return;
+    this.#log.warning(
+      `The server of database ${this.place} has ${settings.join(' and ')} off: what was acknowledged may be lost when it breaks down.`,
+      { event: 'proxy.database_undurable', settings },
+    );
   }
 
   /** Keeps who would move the database away until {@link close}. */
