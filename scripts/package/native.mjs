@@ -47,6 +47,12 @@ const bpfNeeds = {
 /** Environment of a build in `folder` whose path shall not be seen in what it makes. */
 function environment(prefix, folder) {
   const env = { ...process.env, LC_ALL: 'C', SOURCE_DATE_EPOCH: '0' };
+  // node-gyp prefers what npm hands on of the user's configuration to its own options.
+  for (const name of Object.keys(env)) {
+    if (/^npm_(config|package_config_node_gyp)_(nodedir|target|disturl|dist_url)$/i.test(name)) {
+      delete env[name];
+    }
+  }
   const flags = `-ffile-prefix-map=${folder}=. -ffile-prefix-map=${root}=.`;
   Object.assign(env, { CFLAGS: flags, CXXFLAGS: flags, LDFLAGS: '-Wl,--build-id=none' });
   if (prefix !== '') {
