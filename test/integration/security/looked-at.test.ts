@@ -51,7 +51,11 @@ requires('root', 'netns')('a process whose first thread has ended', () => {
     const pid = await hostile.start(UID + 1, 'leader');
     const looksDead = () => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
     await until(() => looksDead() || undefined, 'the end of its first thread');
-    expect(await endUserProcesses({ uid: UID + 1 })).toEqual({ found: 1, left: 0 });
+    expect(await endUserProcesses({ uid: UID + 1 })).toEqual({
+      found: 1,
+      left: 0,
+      contained: 0,
+    });
     await until(() => (existsSync(`/proc/${pid}`) ? undefined : true), 'its end');
   });
 });
