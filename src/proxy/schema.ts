@@ -136,3 +136,19 @@ export function renderIndexes(version: SchemaVersion): string {
   });
   return [...former, ...present].join('');
 }
+
+/** Columns of what a partition is in its life, by the names of the store; the same on every server. */
+export const PARTITION_COLUMNS = {
+  slapState: 'slap_state',
+  softwareRelease: 'software_release',
+  xml: 'xml',
+  connectionXml: 'connection_xml',
+  slaveInstanceList: 'slave_instance_list',
+  softwareType: 'software_type',
+  title: 'partition_reference',
+  requestedBy: 'requested_by',
+  requestedState: 'requested_state',
+  timestamp: 'timestamp',
+} as const;
+
+export const SLAVE_COLUMNS = { connectionXml: 'connection_xml', hostedBy: 'hosted_by' } as const;

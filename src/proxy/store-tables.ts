@@ -1,6 +1,13 @@
 /** The statements of the SQLite store. */
 import type { Database, Statement } from 'better-sqlite3';
-import { PROXY_TABLES, type ProxyTable, type SchemaVersion, tableName } from './schema.ts';
+import {
+  PARTITION_COLUMNS,
+  PROXY_TABLES,
+  type ProxyTable,
+  type SchemaVersion,
+  SLAVE_COLUMNS,
+  tableName,
+} from './schema.ts';
 import type {
   AddressRow,
   ComputerRow,
@@ -12,21 +19,6 @@ import type {
   SlaveRow,
   SoftwareRow,
 } from './store.ts';
-
-const PARTITION_COLUMNS = {
-  slapState: 'slap_state',
-  softwareRelease: 'software_release',
-  xml: 'xml',
-  connectionXml: 'connection_xml',
-  slaveInstanceList: 'slave_instance_list',
-  softwareType: 'software_type',
-  title: 'partition_reference',
-  requestedBy: 'requested_by',
-  requestedState: 'requested_state',
-  timestamp: 'timestamp',
-} as const;
-
-const SLAVE_COLUMNS = { connectionXml: 'connection_xml', hostedBy: 'hosted_by' } as const;
 
 type Columns = Readonly<Record<string, string>>;
 

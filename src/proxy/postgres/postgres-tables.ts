@@ -1,5 +1,6 @@
 /** The statements of the PostgreSQL store, within one transaction of one connection. */
 import type { ProxyTable, SchemaVersion } from '../schema.ts';
+import { PARTITION_COLUMNS, SLAVE_COLUMNS } from '../schema.ts';
 import type {
   AddressRow,
   ComputerRow,
@@ -17,19 +18,6 @@ import { quoteSchema, type RunStatement } from './postgres-schema.ts';
 type Columns = Readonly<Record<string, string>>;
 type Value = string | number | null;
 
-const PARTITION_COLUMNS = {
-  slapState: 'slap_state',
-  softwareRelease: 'software_release',
-  xml: 'xml',
-  connectionXml: 'connection_xml',
-  slaveInstanceList: 'slave_instance_list',
-  softwareType: 'software_type',
-  title: 'partition_reference',
-  requestedBy: 'requested_by',
-  requestedState: 'requested_state',
-  timestamp: 'timestamp',
-} as const;
-const SLAVE_COLUMNS = { connectionXml: 'connection_xml', hostedBy: 'hosted_by' } as const;
 const REQUESTER = { requesterId: 'requester_id' } as const;
 const ASKER = { askedBy: 'asked_by' } as const;
 
