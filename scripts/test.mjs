@@ -3,23 +3,35 @@
 //   npm test                    all lanes
 //   npm test -- unit root       some lanes
 // Lanes: check, unit, postgres (the proxy on a real server), native (C++ under sanitizers), root
-// (private namespaces), browser (Chromium), interop (peers).
+// (private namespaces), browser (Chromium), interop (peers), and only when it is named, or with
+// SLAPOS_TEST_LTS=1: lts (a copy of the tree is set up under the bundled Node of long-term support,
+// runs the unit lane and does the main job).
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const reports = join(root, 'build', 'test-reports');
+/** The counts of the last run, for a run that had it done. */
+const totalFile = 'build/test-reports/total.json';
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** What failed, with the first lines of the reason, told once more at the end. */
 const failures = [];
 /** What failed, and passed when it was run once more. */
 const unsteady = [];
 
-function run(command, args, env = {}) {
+function run(command, args, env = {}, cwd = root) {
   const result = spawnSync(command, args, {
-    cwd: root,
+    cwd,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
@@ -184,6 +196,37 @@ function runPostgresLane() {
   return add(0, 0, 1);
 }
 
+/** What is not copied: other Nodes need their own of all this. */
+const MADE = ['.git', '.venv', 'build', 'dist', 'node_modules'];
+
+/** A copy of the sources, in which what an earlier run made and is not for one Node is kept. */
+function copyTree(folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder).filter((entry) => !MADE.includes(entry))) {
+    rmSync(join(folder, name), { recursive: true });
+  }
+  for (const name of readdirSync(root).filter((entry) => !MADE.includes(entry))) {
+    cpSync(join(root, name), join(folder, name), { recursive: true, verbatimSymlinks: true });
+  }
+}
+
+/** As an operator has it whose Node is the current one of long-term support. */
+function runLtsLane() {
+  const tree = join(root, 'build', 'lts');
+  copyTree(tree);
+  const { bundled } = JSON.parse(readFileSync(join(root, 'scripts/package/nodes.json'), 'utf8'));
+  const withNode = [join(root, 'scripts', 'with-node.mjs'), bundled.split('.')[0], 'npm'];
+  const inTree = (...words) => run(process.execPath, [...withNode, ...words], {}, tree);
+  rmSync(join(tree, totalFile), { force: true });
+  const status = inTree('test', '--', 'unit');
+  const result = join(tree, totalFile);
+  if (!existsSync(result)) return countCommand(status, `lts lane (Node ${bundled})`);
+  const { passed, failed, skipped } = JSON.parse(readFileSync(result, 'utf8'));
+  add(passed, failed, skipped);
+  if (failed > 0) failures.push(`lts lane (Node ${bundled}): ${failed} failed, named above`);
+  return countCommand(inTree('run', 'quickstart'), `quickstart under Node ${bundled}`);
+}
+
 const lanes = {
   check: () => countCommand(run(process.execPath, ['scripts/check.mjs']), 'check'),
   unit: () => runVitest('unit', [], {}),
@@ -192,7 +235,11 @@ const lanes = {
   root: runRootLane,
   browser: runBrowserLane,
   interop: runInteropLane,
+  lts: runLtsLane,
 };
+const usual = Object.keys(lanes).filter(
+  (lane) => lane !== 'lts' || process.env['SLAPOS_TEST_LTS'] === '1',
+);
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((lane) => !(lane in lanes));
@@ -204,7 +251,7 @@ if (unknown.length > 0) {
 }
 if (run(process.execPath, ['scripts/setup.mjs']) !== 0) process.exit(1);
 mkdirSync(reports, { recursive: true });
-for (const lane of asked.length > 0 ? asked : Object.keys(lanes)) {
+for (const lane of asked.length > 0 ? asked : usual) {
   process.stdout.write(`\n== ${lane} ==\n`);
   lanes[lane]();
 }
@@ -214,6 +261,7 @@ for (const [title, list] of [
 ]) {
   if (list.length > 0) process.stdout.write(`\n${title}:\n  ${list.join('\n  ')}\n`);
 }
+writeFileSync(join(root, totalFile), JSON.stringify(total));
 process.stdout.write(
   `\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`,
 );

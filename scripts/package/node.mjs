@@ -3,8 +3,16 @@
 // checksums are pinned in nodes.json; what does not match is not unpacked.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { packageFolder, run } from './work.mjs';
 
 export const nodes = JSON.parse(readFileSync(new URL('nodes.json', import.meta.url), 'utf8'));
@@ -47,4 +55,31 @@ export function versionsInside(folder) {
     { encoding: 'utf8' },
   );
   return status === 0 ? JSON.parse(stdout) : {};
+}
+
+/** Folder of npm itself: beside the Node that runs, else Debian's. */
+export function npmFolder() {
+  const own = join(dirname(dirname(process.execPath)), 'lib/node_modules/npm');
+  const found = [own, '/usr/lib/node_modules/npm'].find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`npm is not beside this Node: there is no ${own}`);
+  return found;
+}
+
+/**
+ * Folder for PATH in which node, npm and npx are those of another Node, for this processor.
+ * @param major as `24`
+ */
+export function pathOfNode(major) {
+  const versions = Object.keys(nodes.integrity[process.arch] ?? {});
+  const version = versions.find((name) => name.startsWith(`${major}.`));
+  if (version === undefined) throw new Error(`no Node ${major}: there are ${versions.join(', ')}`);
+  const folder = join(packageFolder, 'node', `path-${version}`);
+  const node = fetchNode(process.arch, version);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(join(node, 'bin/node'), join(folder, 'node'));
+  for (const name of ['npm', 'npx']) {
+    symlinkSync(join(npmFolder(), 'bin', `${name}-cli.js`), join(folder, name));
+  }
+  return folder;
 }
