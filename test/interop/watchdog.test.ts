@@ -10,6 +10,7 @@ import { until } from '../support/supervisor-run.ts';
 
 const WATCHDOG = join(dirname(process.env['SLAPOS_PEER_PYTHON'] ?? '/'), 'slapos-watchdog');
 
+/** Programs that start end a little later: upstream calls an end within startProcess SPAWN_ERROR. */
 const MAIN = `[supervisord]
 logfile=ROOT/main.log
 pidfile=ROOT/pid
@@ -37,7 +38,7 @@ startsecs=0
 startretries=0
 
 [program:plain]
-command=/bin/sh -c 'exit 1'
+command=/bin/sh -c 'sleep 0.2; exit 1'
 process_name=plain
 autostart=false
 autorestart=false
