@@ -109,7 +109,7 @@ class RelayedConnection {
       return;
     }
     this.#pending.push(harm);
-    if (harm === 'conflict') this.#server.write(frame(QUERY, 'ROLLBACK\0'));
+    if (harm === 'conflict') this.#server.write(frame(QUERY, `${failing(text)}\0`));
     else for (const { bytes } of unit) this.#server.write(bytes);
   }
 
@@ -124,8 +124,17 @@ class RelayedConnection {
     if (harm === undefined) this.#client.write(bytes);
     else if (type !== READY) return;
     else if (harm === 'after') this.cut();
-    else this.#client.write(Buffer.concat([CONFLICT, frame(READY, 'E')]));
+    else this.#client.write(Buffer.concat([CONFLICT, bytes]));
   }
+}
+
+/**
+ * What leaves the server as the statement would that could not be serialized: a commit ends the
+ * transaction; after anything else all that was sent behind it is refused until the ROLLBACK.
+ */
+function failing(text: string): string {
+  if (text.startsWith('COMMIT')) return 'ROLLBACK';
+  return text.startsWith('BEGIN') ? 'BEGIN; SELECT 1/0' : 'SELECT 1/0';
 }
 
 function frame(type: string, body: string): Buffer {
