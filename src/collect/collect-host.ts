@@ -5,6 +5,7 @@ import type { GridHost } from '../host/grid-host.ts';
 import type { HostAccounts, HostFiles } from '../host/host.ts';
 import type { NativeDiskQuota, NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
 import type { ProcTable } from '../host/proc.ts';
+import type { Logger } from '../log/logger.ts';
 import type { CgroupFacts } from './daemon/cgroup-times.ts';
 import type { CollectStore } from './store.ts';
 
@@ -67,7 +68,7 @@ export interface CollectHost {
 
   /** What cgroup v2 tells; undefined where there is none. */
   openCgroups(): Promise<CgroupFacts | undefined>;
-  openStore(path: string): Promise<CollectStore>;
+  openStore(path: string, log: Logger): Promise<CollectStore>;
   /** Gives memory that work left behind back to the system. */
   releaseMemory(): void;
   /** Milliseconds since the epoch. */

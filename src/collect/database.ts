@@ -48,7 +48,7 @@ export class CollectDatabase {
 
   async #open(): Promise<CollectStore> {
     if (this.#store !== undefined) return this.#store;
-    const store = await this.#host.openStore(this.#path);
+    const store = await this.#host.openStore(this.#path, this.#log);
     this.#store = store;
     const status = await this.#host.files.stat(this.#path);
     if (status !== undefined && status.mode !== DATABASE_MODE) {

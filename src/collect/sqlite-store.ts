@@ -1,10 +1,4 @@
-/**
- * `collector.db` through better-sqlite3, which is loaded only here.
- *
- * Invariants: rollback journal, never WAL (readers are other users, who may not write beside the
- * file); 30 s of patience for a lock; a write lock is held for one transaction of prepared
- * statements and never across an `await`.
- */
+/** `collector.db` in SQLite: its statements. `sqlite-connection.ts` sees to locks. */
 import type Database from 'better-sqlite3';
 import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { DayConsumption } from './consumption-xml.ts';
@@ -12,10 +6,14 @@ import type { DiskEntry, StoredValue, SystemEntry } from './csv.ts';
 import type { MonitorProcess, MonitorTotals, MonitorWindow } from './monitor-json.ts';
 import { readConsumption, readMonitorProcesses, readMonitorTotals } from './report-queries.ts';
 import type { CollectUser, FolderRow, RunSamples, RunStamp } from './sample.ts';
-import { renderInsert, renderSchema, TABLES, type TableName } from './schema.ts';
+import { renderInsert, TABLES, type TableName } from './schema.ts';
+import {
+  type ConnectionOutside,
+  type DatabaseWork,
+  SqliteConnection,
+} from './sqlite-connection.ts';
 import type { CollectStore } from './store.ts';
 
-const BUSY_TIMEOUT_MS = 30_000;
 /** Rows of one portion of a dump. */
 const DUMP_ROWS = 5000;
 /** Share of free pages from which rewriting the whole file is worth its lock. */
@@ -25,31 +23,18 @@ const VACUUM_FREE_SHARE = 0.2;
  * Opens the database and creates what is missing in it.
  * @throws SlaposError SLAPOS_ERR_DATABASE
  */
-export async function openSqliteStore(path: string): Promise<CollectStore> {
+export async function openSqliteStore(
+  path: string,
+  outside: ConnectionOutside,
+): Promise<CollectStore> {
+  const connection = new SqliteConnection(path, outside);
   try {
-    const { default: Sqlite } = await import('better-sqlite3');
-    const database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
-    try {
-      prepareDatabase(database);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-    return new SqliteStore(database, path);
+    await connection.use(() => undefined);
+    return new SqliteStore(connection, path);
   } catch (error) {
+    await connection.close().catch(() => {});
     throw databaseError(path, error);
   }
-}
-
-/** Creates tables and indexes; takes a write lock only when one is missing. */
-function prepareDatabase(database: Database.Database): void {
-  database.pragma('journal_mode = DELETE');
-  const known = new Set(database.prepare('SELECT name FROM sqlite_master').pluck().all());
-  const missing = renderSchema().filter(({ name }) => !known.has(name));
-  if (missing.length === 0) return;
-  database.transaction(() => {
-    for (const { statement } of missing) database.exec(statement);
-  })();
 }
 
 function databaseError(path: string, error: unknown): SlaposError {
@@ -61,28 +46,35 @@ function databaseError(path: string, error: unknown): SlaposError {
 }
 
 class SqliteStore implements CollectStore {
-  readonly #database: Database.Database;
-  /** For what is asked once for each partition. */
-  readonly #statements: Pick<Database.Database, 'prepare'>;
+  readonly #connection: SqliteConnection;
   readonly #path: string;
 
-  constructor(database: Database.Database, path: string) {
-    this.#database = database;
-    this.#statements = rememberStatements(database);
+  constructor(connection: SqliteConnection, path: string) {
+    this.#connection = connection;
     this.#path = path;
   }
 
   /** Runs one piece of synchronous database work as a promise with our errors. */
-  async #run<T>(work: (database: Database.Database) => T): Promise<T> {
+  async #run<T>(work: DatabaseWork<T>): Promise<T> {
     try {
-      return work(this.#database);
+      return await this.#connection.use(work);
     } catch (error) {
       throw databaseError(this.#path, error);
     }
   }
 
-  insertSamples(stamp: RunStamp, samples: RunSamples): Promise<void> {
-    return this.#run((database) => database.transaction(insertAll)(database, stamp, samples));
+  async insertSamples(stamp: RunStamp, samples: RunSamples): Promise<void> {
+    await this.#run((database) => database.transaction(insertAll)(database, stamp, samples));
+    await this.#settle();
+  }
+
+  /** Lets others have what was written, also where somebody keeps the file locked. */
+  async #settle(): Promise<void> {
+    try {
+      await this.#connection.settle();
+    } catch (error) {
+      throw databaseError(this.#path, error);
+    }
   }
 
   insertFolder(stamp: RunStamp, folder: FolderRow): Promise<void> {
@@ -93,8 +85,8 @@ class SqliteStore implements CollectStore {
   }
 
   findFolderStamp(user: string): Promise<RunStamp | undefined> {
-    return this.#run(() =>
-      this.#statements
+    return this.#run((_, statements) =>
+      statements
         .prepare<[string], RunStamp>(
           'SELECT date, time FROM folder WHERE partition = ? ORDER BY date DESC, time DESC LIMIT 1',
         )
@@ -127,11 +119,11 @@ class SqliteStore implements CollectStore {
   }
 
   readMonitorTotals(user: string, window: MonitorWindow): Promise<MonitorTotals> {
-    return this.#run(() => readMonitorTotals(this.#statements, user, window));
+    return this.#run((_, statements) => readMonitorTotals(statements, user, window));
   }
 
   listMonitorProcesses(user: string, window: MonitorWindow): Promise<MonitorProcess[]> {
-    return this.#run(() => readMonitorProcesses(this.#statements, user, window));
+    return this.#run((_, statements) => readMonitorProcesses(statements, user, window));
   }
 
   listUnreportedDays(today: string): Promise<string[]> {
@@ -180,32 +172,27 @@ class SqliteStore implements CollectStore {
     );
   }
 
-  deleteReported(
+  async deleteReported(
     keep: { readonly oldest: string; readonly newest: string } | undefined,
   ): Promise<number> {
-    return this.#run((database) => {
-      const deleted = database.transaction(deletePacked)(database, keep);
-      if (deleted > 0 && freeShare(database) >= VACUUM_FREE_SHARE) database.exec('VACUUM');
-      return deleted;
-    });
+    const deleted = await this.#run((database) =>
+      database.transaction(deletePacked)(database, keep),
+    );
+    if (deleted > 0) {
+      await this.#run((database) => {
+        if (freeShare(database) >= VACUUM_FREE_SHARE) database.exec('VACUUM');
+      });
+    }
+    return deleted;
   }
 
-  close(): Promise<void> {
-    return this.#run((database) => {
-      database.close();
-    });
+  async close(): Promise<void> {
+    try {
+      await this.#connection.close();
+    } catch (error) {
+      throw databaseError(this.#path, error);
+    }
   }
-}
-
-/** Prepares each statement once: that takes longer than to run it for one partition. */
-function rememberStatements(database: Database.Database): Pick<Database.Database, 'prepare'> {
-  const known = new Map<string, Database.Statement>();
-  const prepare = (sql: string) => {
-    const statement = known.get(sql) ?? database.prepare(sql);
-    known.set(sql, statement);
-    return statement;
-  };
-  return { prepare: prepare as Database.Database['prepare'] };
 }
 
 function insertAll(database: Database.Database, stamp: RunStamp, samples: RunSamples): void {
@@ -269,19 +256,19 @@ function rowRange(
   return select.raw().safeIntegers().get(date) as [bigint | null, bigint | null];
 }
 
+/** Asks first: a DELETE of nothing takes the lock of a writer too. */
 function deletePacked(
   database: Database.Database,
   keep: { readonly oldest: string; readonly newest: string } | undefined,
 ): number {
   let deleted = 0;
+  const days = keep === undefined ? '' : ' AND (date < ? OR date > ?)';
+  const values = keep === undefined ? [] : [keep.oldest, keep.newest];
   for (const { name } of TABLES) {
     if (name === 'heating') continue;
-    const packed = `DELETE FROM ${name} WHERE reported = 1`;
-    deleted +=
-      keep === undefined
-        ? database.prepare(packed).run().changes
-        : database.prepare(`${packed} AND (date < ? OR date > ?)`).run(keep.oldest, keep.newest)
-            .changes;
+    const packed = `FROM ${name} WHERE reported = 1${days}`;
+    if (database.prepare(`SELECT 1 ${packed} LIMIT 1`).get(...values) === undefined) continue;
+    deleted += database.prepare(`DELETE ${packed}`).run(...values).changes;
   }
   return deleted;
 }

@@ -1,6 +1,7 @@
 /* What a process of a partition does to those that look at it or work beside it.
  *   hostile claim WORD     claims a terabyte of arguments and as much environment, the first is WORD
  *   hostile lease FILE...  holds a lease on each file, and takes it again whenever it was broken
+ *   hostile lock FILE      holds a read lock on all of it, and on whatever takes its place
  *   hostile leader         its first thread ends, another one lives on
  *   hostile bomb COUNT     forks without end, up to COUNT processes at a time, each of its own session
  *   hostile fill FOLDER COUNT    makes so many files in it, then waits
@@ -70,6 +71,26 @@ static int lease(char **files, int count) {
     usleep(1000);
   }
   return 0;
+}
+
+static int lock(const char *path) {
+  struct flock all = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+  ino_t held = 0;
+  for (;;) {
+    struct stat status;
+    if (stat(path, &status) == 0 && status.st_ino != held) {
+      /* The one before stays open and locked: closing it would give it back. */
+      int fd = open(path, O_RDONLY | O_CLOEXEC);
+      if (fd < 0) return 3;
+      if (fcntl(fd, F_SETLK, &all) == 0) {
+        if (held == 0) ready();
+        held = status.st_ino;
+      } else {
+        close(fd);
+      }
+    }
+    usleep(200);
+  }
 }
 
 static void *live_on(void *unused) {
@@ -144,6 +165,7 @@ int main(int argc, char **argv) {
   if (argc < 2) return 2;
   if (strcmp(argv[1], "claim") == 0 && argc == 3) return claim(argv[2]);
   if (strcmp(argv[1], "lease") == 0) return lease(argv + 2, argc - 2);
+  if (strcmp(argv[1], "lock") == 0 && argc == 3) return lock(argv[2]);
   if (strcmp(argv[1], "leader") == 0) return leader();
   if (strcmp(argv[1], "bomb") == 0 && argc == 3) return bomb(atol(argv[2]));
   if (strcmp(argv[1], "fill") == 0 && argc == 4) return fill(argv[2], atol(argv[3]));

@@ -14,6 +14,7 @@ import {
 } from '../../host/cgroup-usage.ts';
 import { readCommandLine } from '../../host/command-line.ts';
 import { openDaemonSocket } from '../../host/daemon-socket.ts';
+import { databaseCopies } from '../../host/database-copy.ts';
 import { createBeneathFiles } from '../../host/file.ts';
 import { overwriteEnd } from '../../host/file-end.ts';
 import { createHostFiles } from '../../host/host-files.ts';
@@ -51,7 +52,7 @@ export function createCollectHost(): CollectHost {
     pid: process.pid,
     ...diskMeasures(),
     openCgroups,
-    openStore: openSqliteStore,
+    openStore: (path, log) => openSqliteStore(path, { log, ...databaseCopies() }),
     releaseMemory: () => releaseMemory(),
     nowMs: Date.now,
     monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,

@@ -8,6 +8,8 @@ import type { RunSamples, UserRow } from '../../../src/collect/sample.ts';
 import { TABLES, type TableName } from '../../../src/collect/schema.ts';
 import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
 import { type CollectStore, isCorruption } from '../../../src/collect/store.ts';
+import { databaseCopies } from '../../../src/host/database-copy.ts';
+import { silentLogger } from '../../../src/log/logger.ts';
 
 const network = {
   inBytes: 10,
@@ -43,6 +45,10 @@ function userRow(changes: Partial<UserRow> = {}): UserRow {
   };
 }
 
+function openStore(file: string): Promise<CollectStore> {
+  return openSqliteStore(file, { log: silentLogger, ...databaseCopies() });
+}
+
 let folder: string;
 let path: string;
 let store: CollectStore;
@@ -50,7 +56,7 @@ let store: CollectStore;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slapos-collect-'));
   path = join(folder, 'collector.db');
-  store = await openSqliteStore(path);
+  store = await openStore(path);
 });
 
 afterEach(async () => {
@@ -92,7 +98,7 @@ describe('a fresh database', () => {
     const other = new Sqlite(path);
     other.exec('DROP INDEX user_partition_date_time; DROP TABLE heating; CREATE TABLE mine (x)');
     other.close();
-    const again = await openSqliteStore(path);
+    const again = await openStore(path);
     await again.close();
     expect(query('SELECT count(*) FROM heating')).toEqual([[0]]);
     expect(
@@ -275,10 +281,10 @@ describe('a broken file', () => {
   test('is told from other failures', async () => {
     const broken = join(folder, 'broken.db');
     writeFileSync(broken, 'This is no database. '.repeat(100));
-    const error = await openSqliteStore(broken).catch((failure: unknown) => failure);
+    const error = await openStore(broken).catch((failure: unknown) => failure);
     expect(error).toMatchObject({ code: 'SLAPOS_ERR_DATABASE' });
     expect(isCorruption(error)).toBe(true);
-    const missing = await openSqliteStore('/nonexistent/x.db').catch((failure: unknown) => failure);
+    const missing = await openStore('/nonexistent/x.db').catch((failure: unknown) => failure);
     expect(isCorruption(missing)).toBe(false);
   });
 });

@@ -1,0 +1,184 @@
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RunSamples } from '../../../src/collect/sample.ts';
+import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
+import type { CollectStore } from '../../../src/collect/store.ts';
+import { databaseCopies } from '../../../src/host/database-copy.ts';
+import { loadNative } from '../../../src/host/native.ts';
+import { RecordingLog } from '../../support/collect-machine.ts';
+
+let folder: string;
+let path: string;
+let log: RecordingLog;
+const stamp = { date: '2026-11-20', time: '10:05:07' };
+const samples: RunSamples = {
+  disks: [{ device: '/dev/vda', mountpoint: '/', totalBytes: 3n, usedBytes: 1n, freeBytes: 2n }],
+  temperatures: [],
+  processes: [],
+};
+/** Read locks that never end: OFD locks, which SQLite takes for those of another process. */
+const held: number[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slapos-lock-'));
+  path = join(folder, 'collector.db');
+  log = new RecordingLog();
+});
+
+afterEach(() => {
+  for (const fd of held.splice(0)) closeSync(fd);
+  rmSync(folder, { recursive: true });
+});
+
+function open(patience = { readersMs: 50, writersMs: 400 }): Promise<CollectStore> {
+  return openSqliteStore(path, { log, patience, ...databaseCopies() });
+}
+
+function lock(isExclusive: boolean): void {
+  const fd = openSync(path, isExclusive ? 'r+' : 'r');
+  expect(loadNative().lockTry({ fd, isExclusive })).toBe(true);
+  held.push(fd);
+}
+
+/** What stands on the disk when a writer is killed in the middle of its commit. */
+function leaveHalfWritten(): void {
+  const writer = new Sqlite(path);
+  writer.pragma('cache_size = 1');
+  writer.exec('BEGIN');
+  const insert = writer.prepare(
+    "INSERT INTO disk VALUES ('/dev/vda', zeroblob(3000), '', '', ?, ?, 0)",
+  );
+  for (let row = 0; row < 20; row += 1) insert.run(stamp.date, stamp.time);
+  const [torn, journal] = [readFileSync(path), readFileSync(`${path}-journal`)];
+  writer.exec('ROLLBACK');
+  writer.close();
+  writeFileSync(path, torn);
+  writeFileSync(`${path}-journal`, journal);
+}
+
+function count(table: string): unknown {
+  const reader = new Sqlite(path, { readonly: true });
+  try {
+    return reader.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+  } finally {
+    reader.close();
+  }
+}
+
+async function create(): Promise<void> {
+  await (await open()).close();
+}
+
+describe('while somebody holds a read lock for ever', () => {
+  test('samples are written all the same, and are there before the run ends', async () => {
+    await create();
+    lock(false);
+    const store = await open();
+    await store.insertSamples(stamp, samples);
+    expect(count('disk')).toBe(1);
+    await store.insertSamples({ ...stamp, time: '10:06:07' }, samples);
+    await store.close();
+    expect(count('disk')).toBe(2);
+    expect(log.problems()).toEqual([expect.stringContaining('is kept locked')]);
+  });
+
+  test('who locks each new file too gains nothing', async () => {
+    await create();
+    for (let minute = 1; minute <= 5; minute += 1) {
+      lock(false);
+      const store = await open();
+      await store.insertSamples({ ...stamp, time: `10:0${minute}:00` }, samples);
+      lock(false);
+      await store.insertFolder(stamp, { partition: 'slapuser0', usedKib: minute });
+      await store.insertFolder(stamp, { partition: 'slapuser1', usedKib: minute });
+      expect(await store.deleteReported(undefined)).toBe(0);
+      await store.close();
+      expect([count('disk'), count('folder')]).toEqual([minute, 2 * minute]);
+    }
+    const copies = log.problems().filter((line) => line.includes('is kept locked'));
+    expect(copies.length).toBe(10);
+  });
+
+  test('reading alone makes no copy, nor does a run with nothing to delete', async () => {
+    await create();
+    lock(false);
+    const inode = statSync(path).ino;
+    const store = await open();
+    await store.listDiskEntries(stamp.date);
+    await store.deleteReported(undefined);
+    await store.close();
+    expect(statSync(path).ino).toBe(inode);
+    expect(readdirSync(folder)).toEqual(['collector.db']);
+  });
+
+  test('the tables are made', async () => {
+    new Sqlite(path).exec('CREATE TABLE other (x)').close();
+    lock(false);
+    await (await open()).close();
+    expect([count('disk'), count('other')]).toEqual([0, 0]);
+  });
+
+  test('what a killed writer left half written is never read', async () => {
+    await create();
+    leaveHalfWritten();
+    lock(false);
+    const store = await open();
+    expect(await store.listDiskEntries(stamp.date)).toEqual([]);
+    await store.close();
+    expect([count('disk'), count('folder')]).toEqual([0, 0]);
+    expect(readdirSync(folder).sort()).toEqual(['.collector.db.private', 'collector.db']);
+  });
+
+  test('old rows are deleted and their number is told', async () => {
+    const first = await open();
+    await first.insertSamples(stamp, samples);
+    await first.markReported(stamp.date);
+    await first.close();
+    lock(false);
+    const store = await open();
+    expect(await store.deleteReported(undefined)).toBe(1);
+    await store.close();
+    expect(count('disk')).toBe(0);
+  });
+});
+
+describe('while another program writes', () => {
+  test('nothing is replaced, and after a while that is an error', async () => {
+    await create();
+    const store = await open();
+    lock(true);
+    const inode = statSync(path).ino;
+    await expect(store.insertSamples(stamp, samples)).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_DATABASE',
+      message: expect.stringContaining('database is locked'),
+    });
+    expect(statSync(path).ino).toBe(inode);
+    await store.close();
+  });
+
+  test('it is waited for', async () => {
+    await create();
+    const store = await open({ readersMs: 50, writersMs: 60_000 });
+    lock(true);
+    const written = store.insertSamples(stamp, samples);
+    // Nothing else may run on this thread while it waits for longer than a moment.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const fd of held.splice(0)) closeSync(fd);
+    await written;
+    await store.close();
+    expect(count('disk')).toBe(1);
+    expect(log.problems()).toEqual([]);
+  });
+});
