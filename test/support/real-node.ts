@@ -168,7 +168,7 @@ export class RealNode {
     const argv =
       side === 'ours'
         ? [process.execPath, join(packageRoot(), 'dist', 'bin', 'slapos.js')]
-        : [this.python, join(import.meta.dirname, 'upstream.py')];
+        : [this.python, join(packageRoot(), 'test/support/upstream.py')];
     return spawn(argv[0] ?? '', [...argv.slice(1), ...words], {
       cwd: this.folder,
       env: this.environment,
