@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { auditProblems } from './check-audit.mjs';
 import { importCircles } from './check-circles.mjs';
 import { layerViolations } from './check-layers.mjs';
+import { brokenLinks } from './check-links.mjs';
 import { sizeViolations } from './check-sizes.mjs';
 import { tidyProblems } from './check-tidy.mjs';
 import { pictureProblems } from './draw-layers.mjs';
@@ -67,6 +68,7 @@ runTool('lint and format', bin('biome'), ['check', '--diagnostic-level=error', '
 report('layers', await layerViolations(files, read));
 report('circles', importCircles(files, read));
 report('picture of the layers', pictureProblems(files, read));
+report('links of the documents', brokenLinks(files, read));
 report('sizes', sizeViolations(files, read));
 const texts = files.filter((file) => /\.(ts|mjs|md|cc|h|c|sh|json|ya?ml|py)$/.test(file));
 report(

@@ -1,4 +1,4 @@
-/** Warnings about keys that nobody reads (design.md 7). */
+/** Warnings about keys that nobody reads. */
 import type { ParsedConfig } from './read.ts';
 import { findSection, knownKeys } from './schema.ts';
 

@@ -25,7 +25,7 @@ export function judgeKernel({ kernel, settings, isRoot }: DoctorFacts): Finding[
       : problem(
           'kernel',
           `Linux ${release} has no openat2 or pidfd.`,
-          'Install Linux 5.6 or newer: partitions are not safe from each other without.',
+          'Install Linux 5.10 or newer: partitions are not safe from each other without.',
         ),
     ...(settings.isTapCreated && !kernel.hasTun
       ? [
@@ -65,7 +65,8 @@ export function judgeKernel({ kernel, settings, isRoot }: DoctorFacts): Finding[
 function judgeBuildout(why: string | undefined): Finding[] {
   if (why === undefined) return [];
   if (why === '') return [fine('buildout', 'The software user can run zc.buildout.')];
-  const fix = '`apt install python3-zc.buildout`, or give buildout_python in [slapos].';
+  const fix =
+    '`npm run setup` in the sources prepares one; or name a Python with zc.buildout as buildout_python in [slapos].';
   return [problem('buildout', why, fix)];
 }
 

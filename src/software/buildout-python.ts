@@ -1,4 +1,4 @@
-/** Which Python bootstraps a software release (design.md 12). */
+/** Which Python bootstraps a software release. */
 import { join } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
 

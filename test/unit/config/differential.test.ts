@@ -1,4 +1,4 @@
-/** The reader against Python's configparser on random files (design.md 7). */
+/** The reader against Python's configparser on random files. */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
