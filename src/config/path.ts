@@ -33,7 +33,7 @@ export function expandUser(path: string, env: Environment, homeOf: HomeOf): stri
   const [, user, rest] = match;
   const home = user === '' ? env['HOME'] || homedir() : homeOf(user as string);
   if (home === undefined) return path;
-  return home.replace(/\/+$/, '') + rest || '/';
+  return home.replace(/(?<!\/)\/+$/, '') + rest || '/';
 }
 
 /** The path by option, environment variable and default, in this order, `~` expanded. */

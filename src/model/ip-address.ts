@@ -173,7 +173,7 @@ function parseUnusualNetmask(text: string): number | null {
   if (/^\d{1,3}$/.test(bare)) return Number(bare) <= IPV6_BITS ? Number(bare) : null;
   const mask = parseIpv6(bare);
   if (mask === null) return null;
-  const prefixLength = mask.toString(2).replace(/0+$/, '').length;
+  const prefixLength = mask.toString(2).replace(/(?<!0)0+$/, '').length;
   return renderIpv6Netmask(prefixLength) === renderIpv6(mask) ? prefixLength : null;
 }
 
@@ -181,7 +181,7 @@ function parseUnusualNetmask(text: string): number | null {
 export function parseIpv4Netmask(text: string): number | null {
   const mask = parseIpv4(text);
   if (mask === null) return null;
-  const prefixLength = mask.toString(2).replace(/0+$/, '').length;
+  const prefixLength = mask.toString(2).replace(/(?<!0)0+$/, '').length;
   if (mask === 0) return 0;
   return ipv4Mask(prefixLength) === mask ? prefixLength : null;
 }

@@ -192,7 +192,7 @@ export class ArchiveInspector {
   /** @returns the path without a final `/`. */
   #checkName(path: string, member: string): string {
     checkText(path, member);
-    const parts = path.replace(/\/+$/, '').split('/');
+    const parts = path.replace(/(?<!\/)\/+$/, '').split('/');
     const isPlain = parts.every((part) => part !== '' && part !== '.' && part !== '..');
     if (!isPlain || parts[0] !== this.#top) {
       throw new Error(`${JSON.stringify(member)} is not below ${this.#top}/`);

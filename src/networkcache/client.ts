@@ -83,11 +83,11 @@ function urlOf(base: string, name?: string): string {
   const url = parseCacheUrl(base);
   url.search = '';
   url.hash = '';
-  url.pathname = url.pathname.replace(/\/+$/, '');
+  url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '');
   if (name === undefined) return url.href;
   // Colons and equal signs of keys stay as they are; nothing in one may end the path or leave it.
   const encoded = encodeURI(name).replace(/[?#]/g, encodeURIComponent);
-  return `${url.href.replace(/\/+$/, '')}/${encoded}`;
+  return `${url.href.replace(/(?<!\/)\/+$/, '')}/${encoded}`;
 }
 
 function isSuccess(status: number): boolean {

@@ -83,7 +83,7 @@ export class ExternalMasters {
    * sent there, and no name is looked up but with a port of ours.
    */
   async #isOurs(url: string, ownUrls: readonly string[]): Promise<boolean> {
-    if (ownUrls.includes(url.replace(/\/*$/, '/'))) return true;
+    if (ownUrls.includes(url.replace(/(?<!\/)\/*$/, '/'))) return true;
     if (!URL.canParse(url)) return false;
     const { protocol, hostname, port, pathname } = new URL(url);
     if (protocol !== 'http:' || !/^\/*$/.test(pathname)) return false;

@@ -54,7 +54,9 @@ async function search(form: Form, tables: ProxyTables, isNew: boolean): Promise<
 function traverse(form: Form, baseUrl: string): Reply {
   const target = form.text('relative_url');
   if (!/^\/?hateoas\/[^\s\\]*$/.test(target)) throw notFound(`There is no ${target}.`);
-  const location = `${baseUrl}${target.replace(/^\//, '')}`;
+  // A header holds no other characters.
+  const path = target.replace(/^\//, '').replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+  const location = `${baseUrl}${path}`;
   return { status: 302, contentType: 'text/plain', headers: { location }, body: '' };
 }
 

@@ -91,7 +91,7 @@ export function renderUnknown(
   request: FastifyRequest,
   methodsOf: (path: string) => string[],
 ): Reply {
-  const path = pathOf(request).replace(/\/+$/, '') || '/';
+  const path = pathOf(request).replace(/(?<!\/)\/+$/, '') || '/';
   const allow = methodsOf(path).join(', ');
   if (allow === '') return textReply(`${STATUS_CODES[404]}: ${path}\n`, 404);
   return { ...textReply(`${path} is only for ${allow}.\n`, 405), headers: { allow } };

@@ -34,7 +34,7 @@ export function addressesOf(request: FastifyRequest): Pick<RouteRequest, 'baseUr
 
 /** The path under which a reverse proxy shows us, without a slash at the end. */
 export function forwardedPrefix(request: FastifyRequest): string {
-  const prefix = (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/\/+$/, '');
+  const prefix = (lastOf(request.headers['x-forwarded-prefix']) ?? '').replace(/(?<!\/)\/+$/, '');
   return PREFIX.test(prefix) ? prefix : '';
 }
 

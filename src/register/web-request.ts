@@ -48,7 +48,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  * @throws UsageError SLAPOS_ERR_USAGE
  */
 export function parseSite(text: string, isInsecure: boolean): string {
-  const site = text.trim().replace(/\/+$/, '');
+  const site = text.trim().replace(/(?<!\/)\/+$/, '');
   const url = URL.canParse(site) ? new URL(site) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
     throw wrongSite(

@@ -36,7 +36,7 @@ function endOf(text: string, from: number, mark: string): number {
 }
 
 function unquote(token: string): string {
-  return token.replace(/^["']+/, '').replace(/["']+$/, '');
+  return token.replace(/^["']+/, '').replace(/(?<!["'])["']+$/, '');
 }
 
 /**

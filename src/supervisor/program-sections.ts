@@ -188,6 +188,9 @@ function oneProcess(section: Section, names: Expansions, around: Surroundings): 
   };
 }
 
+/** Some 20 MB of ours for one section. */
+const MAX_PROCESSES = 10_000;
+
 /** Every process of a program section: one, or `numprocs` of them. */
 export function parseProgram(
   section: Section,
@@ -199,6 +202,7 @@ export function parseProgram(
   names.set('program_name', program).set('group_name', groupName);
   const head = new SectionReader(section, names);
   const count = head.get('numprocs', parseInteger, 1);
+  if (count > MAX_PROCESSES) throw new ValueError(`numprocs is more than ${MAX_PROCESSES}`);
   const first = head.get('numprocs_start', parseInteger, 0);
   if (count > 1 && !(section.values.get('process_name') ?? '').includes('%(process_num)')) {
     throw new ValueError('%(process_num) must be present within process_name when numprocs > 1');

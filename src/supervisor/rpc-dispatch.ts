@@ -17,7 +17,8 @@ function findMethod(name: string): RpcMethod {
 }
 
 async function callOfMany(context: RpcContext, call: RpcValue): Promise<RpcValue> {
-  const { methodName, params } = call as {
+  // `<nil/>` has no members.
+  const { methodName, params } = (call ?? {}) as {
     readonly methodName?: RpcValue;
     readonly params?: RpcValue;
   };

@@ -59,5 +59,5 @@ function toSettings(read: () => Config, cwd: string): StatusSettings | undefined
 }
 
 function isSame(one: string, other: string): boolean {
-  return one.replace(/\/+$/, '') === other.replace(/\/+$/, '');
+  return one.replace(/(?<!\/)\/+$/, '') === other.replace(/(?<!\/)\/+$/, '');
 }

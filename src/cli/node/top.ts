@@ -48,7 +48,7 @@ function createFeed({ config }: CommandContext, sources: StatusSources): TopFeed
     openListReader: () => openReader(false),
     monotonicMs: () => performance.now(),
     tapOf: (reference) => {
-      const number = /\d+$/.exec(reference)?.[0];
+      const number = /(?<!\d)\d+$/.exec(reference)?.[0];
       return number === undefined ? undefined : `${base}${number}`;
     },
   });

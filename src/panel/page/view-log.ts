@@ -71,6 +71,6 @@ export function fillLog(detail: Detail): void {
   const lines = detail.log?.name === detail.logName ? (detail.log?.lines ?? []) : [];
   const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < END_PX;
   const isFirst = element.childElementCount === 0;
-  root.show(lines.map((line) => h('span', {}, `${line.replace(/[\r\n]+$/, '')}\n`)));
+  root.show(lines.map((line) => h('span', {}, `${line.replace(/(?<![\r\n])[\r\n]+$/, '')}\n`)));
   if (detail.isFollowing && (isAtEnd || isFirst)) element.scrollTop = element.scrollHeight;
 }

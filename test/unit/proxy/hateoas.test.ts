@@ -127,6 +127,9 @@ describe('hateoas', () => {
     [{ mode: 'traverse', relative_url: '/hateoas/partitions/nope' }, 404],
     [{ mode: 'traverse', relative_url: 'https://elsewhere/' }, 404],
     [{ mode: 'traverse', relative_url: '//elsewhere/hateoas/' }, 404],
+    // What no header holds.
+    [{ mode: 'traverse', relative_url: '/hateoas/partitions/\x01' }, 400],
+    [{ mode: 'traverse', relative_url: '/hateoas/partitions/\u0101' }, 404],
   ])('%j', async (query, status) => {
     expect((await get(query as unknown as Record<string, string>)).status).toBe(status);
   });

@@ -186,6 +186,7 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
       'priority=x': "invalid literal for int() with base 10: 'x'",
       'stopasgroup=true\nkillasgroup=false': 'Cannot set stopasgroup=true and killasgroup=false',
       'process_name=100%': 'badly formatted',
+      'process_name=%(process_num)s\nnumprocs=9007199254740993': 'numprocs is more than 10000',
     };
     for (const [line, message] of Object.entries(bad)) {
       files.write('/r/conf.d/a.conf', `[program:a]\ncommand=/bin/a\n${line}\n`);

@@ -135,6 +135,14 @@ describe('the server with bad clients', () => {
     await ended;
   });
 
+  it('answers a call of many that is none', async () => {
+    const [answer] = (await client.call('system.multicall', [null])) as unknown[];
+    expect(answer).toEqual({
+      faultCode: 2,
+      faultString: 'INCORRECT_PARAMETERS: No methodName',
+    });
+  });
+
   it('answers nonsense with 400 and goes on', async () => {
     const nested = `<methodCall><methodName>x</methodName><params><param>${'<value><array><data>'.repeat(4000)}`;
     for (const text of [
