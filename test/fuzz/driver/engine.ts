@@ -94,6 +94,7 @@ export class FuzzRun {
       await this.#try(this.#next());
     }
     if (isTimed) await this.#stretch(start + 2 * maxMs);
+    await this.#target.close?.();
     return {
       runs: this.#runs,
       ms: performance.now() - start,
@@ -263,7 +264,10 @@ export class FuzzRun {
 /** What is the same for findings that have one cause: the kind of error and where it was thrown. */
 function placeOf(reason: string): string {
   const [message = '', ...frames] = reason.split('\n');
-  const words = message.replace(/(["'`{[]| of \d).*$/s, '').slice(0, 60);
+  const words = message
+    .replace(/(["'`{[]| of \d).*$/s, '')
+    .replaceAll(/\d+/g, '0')
+    .slice(0, 60);
   return [words, ...frames.filter((frame) => !frame.includes('/driver/'))].join('\n');
 }
 

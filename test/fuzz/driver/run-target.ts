@@ -55,6 +55,8 @@ export async function runTarget(
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     execArgv: ['--enable-source-maps'],
+    // Descriptors that the addon opened and Node closes.
+    trackUnmanagedFds: false,
   });
   const answer = new Promise<TargetAnswer>((resolve, reject) => {
     worker.once('message', resolve);

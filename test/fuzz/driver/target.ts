@@ -17,6 +17,8 @@ export interface FuzzTarget {
   readonly maxBytes?: number;
   /** Throws for whatever must not be; a refusal in the decoder's own words is not that. */
   run(input: Uint8Array): void | Promise<void>;
+  /** Ends what runs needed, such as a server. */
+  close?(): Promise<void>;
 }
 
 /** Something that must hold does not. */
