@@ -24,7 +24,7 @@ import { supervisorPaths } from '../../supervisor/layout.ts';
 import type { CommandContext } from '../command.ts';
 
 const COMPUTER_ID = 'local_computer';
-const PROXY_START_TIMEOUT_MS = 15_000;
+const PROXY_START_TIMEOUT_MS = 30_000;
 const PROXY_POLL_MS = 100;
 
 interface LocalNode {
