@@ -260,12 +260,6 @@ export class SqliteTables implements ProxyTables {
     this.#run(query, host.reference, host.computerReference);
   }
 
-  async hasForwarded(partitionReference: string, masterUrl: string) {
-    const query = `SELECT 1 AS found FROM ${this.#dialect.names.forwarded_partition_request}
-      WHERE partition_reference = ? AND master_url = ?`;
-    return this.#get(query, partitionReference, masterUrl) !== null;
-  }
-
   async putForwarded(partitionReference: string, masterUrl: string) {
     const table = this.#dialect.names.forwarded_partition_request;
     this.#run(`INSERT OR IGNORE INTO ${table} VALUES (?, ?)`, partitionReference, masterUrl);

@@ -126,7 +126,6 @@ export interface ProxyTables {
   deleteSlavesOf(host: PartitionKey): Promise<void>;
 
   /** Requests that an external Master was asked for, by the title that it got. */
-  hasForwarded(partitionReference: string, masterUrl: string): Promise<boolean>;
   putForwarded(partitionReference: string, masterUrl: string): Promise<void>;
   deleteForwarded(partitionReference: string, masterUrl: string): Promise<void>;
 }

@@ -279,12 +279,6 @@ export class PostgresTables implements ProxyTables {
     await this.#change(query, host.reference, host.computerReference);
   }
 
-  async hasForwarded(partitionReference: string, masterUrl: string) {
-    const query = `SELECT 1 AS found FROM ${this.#names.forwarded_partition_request}
-      WHERE partition_reference = $1 AND master_url = $2`;
-    return (await this.#get(query, partitionReference, masterUrl)) !== null;
-  }
-
   async putForwarded(partitionReference: string, masterUrl: string) {
     const query = `INSERT INTO ${this.#names.forwarded_partition_request}
       (partition_reference, master_url) VALUES ($1, $2) ON CONFLICT DO NOTHING`;

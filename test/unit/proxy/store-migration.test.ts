@@ -19,6 +19,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+function rowsOf(file: string, table: string): unknown[] {
+  const database = new Sqlite(file, { readonly: true });
+  const rows = database.prepare(`SELECT * FROM ${table}`).all();
+  database.close();
+  return rows;
+}
+
 function tablesOf(file: string): string[] {
   const database = new Sqlite(file, { readonly: true });
   const names = database
@@ -60,19 +67,19 @@ describe.each(OLD_VERSIONS)('version %d', (version) => {
         { reference: 'slappart0_shared', hostedBy: 'slappart3', computerReference: 'COMP-1' },
       ]);
       expect(await tables.listAddresses('COMP-1')).toHaveLength(6);
-      expect(await tables.hasForwarded('user_x', 'https://master/')).toBe(version >= 11);
       const root = await tables.getConfig('local_software_release_root');
       expect(root).toBe(version >= 15 ? '/old' : null);
     });
     await store.close();
+    const forwarded =
+      version >= 11 ? [{ partition_reference: 'user_x', master_url: 'https://master/' }] : [];
+    expect(rowsOf(path, 'forwarded_partition_request17')).toEqual(forwarded);
     expect(tablesOf(path).every((name) => name.endsWith('17'))).toBe(true);
     expect(tablesOf(path)).toHaveLength(7);
   });
 
   test('leaves a private dump that gives the old database back', async () => {
-    const before = new Sqlite(path, { readonly: true });
-    const old = before.prepare(`SELECT * FROM partition${version}`).all();
-    before.close();
+    const old = rowsOf(path, `partition${version}`);
     await openSqliteStore(path, 'COMP-1', silentLogger).close();
     const [dump, ...more] = readdirSync(folder).filter((name) => name.endsWith('.sql'));
     expect(more).toEqual([]);

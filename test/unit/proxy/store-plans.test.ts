@@ -41,7 +41,6 @@ const OF_REQUESTS: Partial<Record<keyof ProxyTables, (tables: ProxyTables) => Pr
   listSoftware: (tables) => tables.listSoftware('COMP-1'),
   listPartitions: (tables) => tables.listPartitions('COMP-1'),
   listAddresses: (tables) => tables.listAddresses('COMP-1'),
-  hasForwarded: (tables) => tables.hasForwarded('a', 'b'),
   putForwarded: (tables) => tables.putForwarded('a', 'b'),
   deleteForwarded: (tables) => tables.deleteForwarded('a', 'b'),
 };
