@@ -44,11 +44,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'root',
-          include: [
-            'test/integration/**/*.test.ts',
-            'test/contract/**/*.root.test.ts',
-            'test/e2e/**/*.test.ts',
-          ],
+          include: ['test/integration/**/*.test.ts', 'test/contract/**/*.root.test.ts'],
           fileParallelism: false,
         },
       },
