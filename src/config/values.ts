@@ -96,20 +96,3 @@ export function readBoolean(
     kind === 'strict' ? `${value} is neither True nor False.` : `Not a boolean: ${value}`;
   throw valueError(config, section, key, message, 'write true or false');
 }
-
-/**
- * An integer.
- * @throws ConfigError SLAPOS_ERR_CONFIG_VALUE
- */
-export function readInteger(
-  config: Config,
-  section: string,
-  key: string,
-  fallback: number,
-): number {
-  const value = config.get(section, key);
-  if (value === undefined) return fallback;
-  const decoded = parseInteger(value);
-  if (decoded !== undefined) return decoded;
-  throw valueError(config, section, key, `Not an integer: ${value}`, 'write a whole number');
-}

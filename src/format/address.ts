@@ -8,8 +8,6 @@ import {
   ipv4Network,
   ipv6Network,
   isSameIpv6Network,
-  parseIpv6,
-  renderIpv6,
 } from '../model/ip-address.ts';
 
 export interface Ipv6Prefix {
@@ -25,9 +23,6 @@ export interface Ipv4Prefix {
 /** Which quarter of a computer's network a sub-range lies in; partition addresses are in 0. */
 export const RANGE_QUARTER = { partition: 1, tap: 2, tun: 3 } as const;
 export type RangeOwner = keyof typeof RANGE_QUARTER;
-
-/** Added to the prefix by the gateway formula whatever the configured shift (spec/format.md 11). */
-export const UPSTREAM_GATEWAY_SHIFT = 16;
 
 const TUN_POOL: Ipv4Prefix = { address: 0xac100000, prefixLength: 12 };
 
@@ -104,14 +99,6 @@ export function lastAddress(network: Ipv6Prefix): bigint {
 /** The address behind the first of a network: a tap's gateway, a tun's own address. */
 export function firstAddress(address: bigint, prefixLength: number): bigint {
   return ipv6Network(address, prefixLength) | 1n;
-}
-
-/**
- * What upstream takes for the first address: it appends the digit 1 to the text of the network.
- * Equal to {@link firstAddress} up to /112, wrong or undefined beyond. For comparison only.
- */
-export function upstreamFirstAddress(address: bigint, prefixLength: number): bigint | undefined {
-  return parseIpv6(`${renderIpv6(ipv6Network(address, prefixLength))}1`) ?? undefined;
 }
 
 /** IPv4 of tun number `index` when 172.16.0.0/12 is cut for `amount` partitions. */

@@ -116,16 +116,6 @@ async function openBpfReader(isAccounting: boolean): Promise<ProcessReader> {
   };
 }
 
-/** Every user of a table as an object. */
-export function listUsage(table: UsageTable): UserUsage[] {
-  return Array.from({ length: table.length / USAGE_LENGTH }, (_, index) => {
-    const fields = Object.entries(USAGE).map(([name, at]) => {
-      return [name, table[index * USAGE_LENGTH + at] ?? 0] as const;
-    });
-    return Object.fromEntries(fields) as unknown as UserUsage;
-  });
-}
-
 function procfsReader(reason: string): ProcessReader {
   return {
     kind: 'procfs',

@@ -6,8 +6,6 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
-/** Base64url of 32 random bytes. */
-const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 const SESSION = /^([0-9a-z]{1,12})\.([A-Za-z0-9_-]{43})$/;
 const PURPOSE = 'session of the panel of slapos-node';
 const DAY_S = 24 * 3600;
@@ -15,10 +13,6 @@ const DAY_S = 24 * 3600;
 export const SESSION_S = 7 * DAY_S;
 /** How far a clock may have been set back. */
 const SLACK_S = 300;
-
-export function isTokenText(text: string): boolean {
-  return TOKEN.test(text);
-}
 
 /** Takes as long for every text that is given. */
 export function isSameText(given: string, expected: string): boolean {

@@ -136,11 +136,6 @@ export class Controller implements ProcessOwner {
     return this.#byFullName.get(fullName);
   }
 
-  /** Every process, in no order. */
-  eachProcess(): IterableIterator<ManagedProcess> {
-    return this.#byFullName.values();
-  }
-
   execFailure(process: ManagedProcess): string | undefined {
     return this.#execFailures.get(process);
   }

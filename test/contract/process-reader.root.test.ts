@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listSamples, type ProcessSample } from '../../src/host/proc.ts';
-import { listUsage, openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
+import { openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
 import { isAlive, until } from '../support/keeper-run.ts';
 import { ProcessScenes, readSlowly } from '../support/process-scenes.ts';
 import { type Facility, requires } from '../support/requires.ts';
+import { listUsage } from '../support/usage-table.ts';
 
 const USER = 40321;
 const NAMES = ['plain', 'a) S 1 (b', 'line\nbreak', '\xff\xfe\x01bytes', 'fifteen letters'].map(

@@ -81,14 +81,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-let shared: Promise<PostgresServer> | undefined;
-
-/** One server for every test of this process that wishes it; it goes with the process. */
-export function sharedPostgres(): Promise<PostgresServer> {
-  shared ??= startPostgres();
-  return shared;
-}
-
 interface Parts {
   readonly programs: string;
   readonly folder: string;

@@ -22,7 +22,6 @@ interface Attributes {
   readonly rows?: Value;
   readonly tabindex?: Value;
   readonly hidden?: Value;
-  readonly disabled?: Value;
   readonly readonly?: Value;
   readonly required?: Value;
   readonly open?: Value;
@@ -39,7 +38,6 @@ interface Attributes {
   readonly 'aria-expanded'?: Value;
   readonly 'aria-pressed'?: Value;
   readonly 'aria-invalid'?: Value;
-  readonly 'aria-live'?: Value;
   readonly 'aria-hidden'?: Value;
   readonly 'aria-busy'?: Value;
 }

@@ -38,8 +38,3 @@ const KNOWN: Readonly<Record<number, string>> = {
   27: 'ESC',
   127: 'DEL',
 };
-
-/** The first characters of a text, for what has little room. */
-export function shortText(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
-}

@@ -1,7 +1,6 @@
 /** What the actions of supervisorctl share: the connection, the output, the exit status. */
 import { errorCode } from '../../errors/slapos-error.ts';
 import { isUnreachable, type SupervisorClient } from '../client.ts';
-import { namespec } from '../spawn-plan.ts';
 import { isRpcFault, type RpcFault } from '../xml-rpc.ts';
 
 /** Where an action writes, and what ends it early. */
@@ -87,11 +86,6 @@ export function splitName(name: string): { group: string; process: string | unde
     group: name.slice(0, colon),
     process: process === '' || process === '*' ? undefined : process,
   };
-}
-
-export function typedName(name: string): string {
-  const { group, process } = splitName(name);
-  return process === undefined ? name : namespec(group, process);
 }
 
 /** The `errno` code of why nothing answers. */

@@ -4,7 +4,6 @@ import {
   parseBoolean,
   parseInteger,
   readBoolean,
-  readInteger,
   requireSection,
   requireValue,
   splitLines,
@@ -37,9 +36,6 @@ describe('booleans', () => {
 test('integers are those of Python', () => {
   expect(['12', ' -3 ', '+4', '1_000'].map(parseInteger)).toEqual([12, -3, 4, 1000]);
   expect(['', '1.5', '0x10', '1__0', 'a'].map(parseInteger)).toEqual(Array(5).fill(undefined));
-  expect(readInteger(config, 's', 'size', 1)).toBe(12);
-  expect(readInteger(config, 's', 'nope', 1)).toBe(1);
-  expect(() => readInteger(config, 's', 'bad', 1)).toThrow('Not an integer: maybe');
 });
 
 test('what must be there', () => {

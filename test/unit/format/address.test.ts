@@ -10,11 +10,10 @@ import {
   subRange,
   tapIpv4Pool,
   tunIpv4,
-  UPSTREAM_GATEWAY_SHIFT,
-  upstreamFirstAddress,
 } from '../../../src/format/address.ts';
 import {
   ipv4Network,
+  ipv6Network,
   isSameIpv6Network,
   parseIpv4,
   parseIpv4Netmask,
@@ -24,6 +23,9 @@ import {
   renderIpv6,
   renderIpv6Netmask,
 } from '../../../src/model/ip-address.ts';
+
+/** Added to the prefix by upstream's gateway formula whatever the configured shift (spec/format.md 11). */
+const UPSTREAM_GATEWAY_SHIFT = 16;
 
 type Vector = Readonly<Record<string, unknown>> & { readonly kind: string };
 
@@ -41,6 +43,14 @@ function ipv4(text: unknown): number {
   const value = parseIpv4(String(text));
   if (value === null) throw new Error(`not an IPv4 address: ${text}`);
   return value;
+}
+
+/**
+ * What upstream takes for the first address: it appends the digit 1 to the text of the network.
+ * Equal to {@link firstAddress} up to /112, wrong or undefined beyond.
+ */
+function upstreamFirstAddress(address: bigint, prefixLength: number): bigint | undefined {
+  return parseIpv6(`${renderIpv6(ipv6Network(address, prefixLength))}1`) ?? undefined;
 }
 
 function withError(value: unknown, key: string): Record<string, unknown> {

@@ -24,7 +24,7 @@ describe('the XML of processes', () => {
     const xml = new ProcessInfoXml();
     const isUpToDate = () => {
       const { nowMs } = bench.controller;
-      for (const process of bench.controller.eachProcess()) {
+      for (const process of bench.controller.processes()) {
         const fresh = encodeValue({ ...renderProcessInfo(process, nowMs) });
         expect(xml.encode(process, nowMs)).toBe(fresh);
       }

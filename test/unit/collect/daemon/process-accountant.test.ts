@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProcessAccountant } from '../../../../src/collect/daemon/process-accountant.ts';
-import { listUsage } from '../../../../src/host/process-reader.ts';
 import { scriptedTable } from '../../../support/collect-machine.ts';
+import { listUsage } from '../../../support/usage-table.ts';
 
 const NO_IO = { readBytes: 0, writeBytes: 0, readCalls: 0, writeCalls: 0 };
 
