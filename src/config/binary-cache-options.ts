@@ -1,5 +1,6 @@
 /** `[networkcache]` as `node software` uses it for whole releases (spec/networkcache.md 1). */
 import type { GridSettings } from './grid-settings.ts';
+import { splitLines } from './values.ts';
 
 /** Paths of PEM files for one service. */
 export interface CacheTlsFiles {
@@ -26,6 +27,16 @@ export interface BinaryCacheOptions {
   readonly forceList: readonly string[];
 }
 
+/** PEM files of the two services. */
+export const CACHE_FILES = [
+  'shacache-ca-file',
+  'shacache-cert-file',
+  'shacache-key-file',
+  'shadir-ca-file',
+  'shadir-cert-file',
+  'shadir-key-file',
+] as const;
+
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 
 export function readBinaryCacheOptions(settings: GridSettings): BinaryCacheOptions {
@@ -41,9 +52,9 @@ export function readBinaryCacheOptions(settings: GridSettings): BinaryCacheOptio
     certificates: parseCertificateList(settings.text('signature-certificate-list') ?? ''),
     cacheTls: readTlsFiles(text, 'shacache'),
     dirTls: readTlsFiles(text, 'shadir'),
-    downloadBlacklist: parseList(downloadBlacklist),
-    uploadBlacklist: parseList(text('upload-to-binary-cache-url-blacklist')),
-    forceList: parseList(text('download-from-binary-cache-force-url-list')),
+    downloadBlacklist: splitLines(downloadBlacklist ?? ''),
+    uploadBlacklist: splitLines(text('upload-to-binary-cache-url-blacklist') ?? ''),
+    forceList: splitLines(text('download-from-binary-cache-force-url-list') ?? ''),
   };
 }
 
@@ -68,13 +79,6 @@ export function parseCertificateList(text: string): readonly string[] {
     .map((piece) => piece.trim())
     .filter((piece) => piece !== '')
     .map((piece) => `${BEGIN}\n${piece}`);
-}
-
-function parseList(text = ''): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
 }
 
 /** The first item of a list that an URL begins with. */

@@ -1,7 +1,11 @@
 /** The typed settings of the grid commands, with the checks of spec/cli.md 3.3. */
 import { resolve } from 'node:path';
 import { ConfigError } from '../errors/slapos-error.ts';
-import { type BinaryCacheOptions, readBinaryCacheOptions } from './binary-cache-options.ts';
+import {
+  type BinaryCacheOptions,
+  CACHE_FILES,
+  readBinaryCacheOptions,
+} from './binary-cache-options.ts';
 import { parseByteSize } from './byte-size.ts';
 import type { Config } from './config.ts';
 import {
@@ -75,12 +79,7 @@ const NETWORKCACHE_KEYS = [
   'signature-private-key-file',
   'upload-cache-url',
   'upload-dir-url',
-  'shacache-ca-file',
-  'shacache-cert-file',
-  'shacache-key-file',
-  'shadir-ca-file',
-  'shadir-cert-file',
-  'shadir-key-file',
+  ...CACHE_FILES,
 ];
 const DAY_SECONDS = 86_400;
 

@@ -1,4 +1,5 @@
 /** Texts of new configuration files (spec/cli.md 10). Pure. */
+import { CACHE_FILES } from './binary-cache-options.ts';
 import { SIGNATURE_CERTIFICATES } from './signature-certificates.ts';
 
 /** How the Master is recognised, where that is not as usual. */
@@ -167,12 +168,7 @@ const UPLOAD_KEYS = [
   'upload-binary-dir-url',
   'upload-cache-url',
   'upload-dir-url',
-  'shacache-ca-file',
-  'shacache-cert-file',
-  'shacache-key-file',
-  'shadir-ca-file',
-  'shadir-cert-file',
-  'shadir-key-file',
+  ...CACHE_FILES,
 ];
 
 function cacheBlacklist(): string[] {

@@ -1,4 +1,5 @@
 /** Keys of `[networkcache]`, `[collect]`, `[firewall]` and `[multimaster/URL]`. */
+import { CACHE_FILES } from './binary-cache-options.ts';
 import { type KeySpec, keysReadBy } from './schema-key.ts';
 
 const cache = keysReadBy('node software', 'cachelookup');
@@ -15,15 +16,6 @@ const CACHE_URLS = [
   ['upload-binary-dir-url', 'where binaries of releases are announced'],
   ['upload-cache-url', 'where sources are uploaded'],
   ['upload-dir-url', 'where sources are announced'],
-] as const;
-
-const CACHE_FILES = [
-  'shacache-ca-file',
-  'shacache-cert-file',
-  'shacache-key-file',
-  'shadir-ca-file',
-  'shadir-cert-file',
-  'shadir-key-file',
 ] as const;
 
 /** spec/networkcache.md 1 */

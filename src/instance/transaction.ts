@@ -1,4 +1,5 @@
 /** The file in which the slap library notes what an instance requested (spec/grid.md 7.2.8). */
+import { splitLines } from '../config/values.ts';
 import { errorCode, errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { Partition } from './partition.ts';
@@ -12,10 +13,7 @@ export function transactionFile(partitionId: string): string {
 
 /** References in a transaction file. */
 export function parseTransaction(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  return splitLines(text);
 }
 
 /** Tells the Master what the instance still requests, when the file exists; the file stays. */
