@@ -114,6 +114,18 @@ export function decodeCredentials(body: string, url: string): Credentials {
   throw notCredentials(url, 'it lacks certificate or key');
 }
 
+/** The key pair of an answer; undefined when it has none: the step that looks at it says why. */
+export function findCredentials(answer: {
+  readonly body: string;
+  readonly url: string;
+}): Credentials | undefined {
+  try {
+    return decodeCredentials(answer.body, answer.url);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether something may be in a text that must not be lost. */
 export function mayHoldKey(body: string): boolean {
   return body.includes('PRIVATE KEY');

@@ -1,6 +1,6 @@
 /** Which computer a certificate was given to (spec/register.md 1.5). Pure. */
-import { SlaposError } from '../errors/slapos-error.ts';
 import { parseCertificate } from '../pki/certificate.ts';
+import { certificateError } from './credentials.ts';
 
 const REFERENCE = /^[A-Za-z0-9_-]+$/;
 const IN_TEXT = /COMP-[A-Za-z0-9_-]+/;
@@ -15,13 +15,11 @@ export function findComputerId(certificate: string, reference: unknown): string 
   const named = IN_TEXT.exec(subject)?.[0];
   if (typeof reference === 'string' && REFERENCE.test(reference)) {
     if (named === undefined || named === reference) return reference;
-    throw refusal(`the certificate is of ${named}, though the Master speaks of ${reference}`);
+    throw certificateError(
+      `the certificate is of ${named}, though the Master speaks of ${reference}`,
+    );
   }
   const found = named ?? IN_TEXT.exec(certificate)?.[0];
   if (found !== undefined) return found;
-  throw refusal(`neither the answer nor the certificate (${subject}) names the computer`);
-}
-
-function refusal(reason: string): SlaposError {
-  return new SlaposError('SLAPOS_ERR_CERTIFICATE', reason);
+  throw certificateError(`neither the answer nor the certificate (${subject}) names the computer`);
 }

@@ -4,7 +4,7 @@ import { renderClientConfig } from '../config/render-client-config.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
 import { lookAtPlace, type Place } from '../host/place.ts';
-import { decodeCredentials } from './answer.ts';
+import { findCredentials } from './answer.ts';
 import { applyRegister } from './apply.ts';
 import { checkCredentials } from './credentials.ts';
 import type { WorkFacts } from './facts.ts';
@@ -104,7 +104,7 @@ async function observe(
 ): Promise<ClientFacts> {
   const folder = dirname(options.path);
   const work = await observeWork(workOf(options), files, ownUid);
-  const given = work.kept === undefined ? undefined : credentialsOf(work.kept);
+  const given = work.kept === undefined ? undefined : findCredentials(work.kept);
   const paths = pathsOf(options);
   const [configuration, certificate, key] = await Promise.all(
     [paths.configuration, paths.certificate, paths.key].map((path) => files.readText(path)),
@@ -122,15 +122,6 @@ async function observe(
     work,
     ownUid,
   };
-}
-
-function credentialsOf(kept: { readonly body: string; readonly url: string }) {
-  try {
-    return decodeCredentials(kept.body, kept.url);
-  } catch {
-    // The step that looks at the answer says what is wrong with it.
-    return undefined;
-  }
 }
 
 const NEW_THING: Readonly<Record<ClientFile, string>> = {

@@ -18,10 +18,12 @@ const CLOCK_TOLERANCE_MS = 5 * 60_000;
  */
 export function checkCredentials({ certificate, key }: Credentials, nowMs: number): void {
   const { notBeforeMs, notAfterMs } = parseCertificate(certificate);
-  if (!isKeyOf(key, certificate)) throw refusal('the private key is not that of the certificate');
-  if (notAfterMs <= nowMs) throw refusal(`the certificate has expired on ${dayOf(notAfterMs)}`);
+  if (!isKeyOf(key, certificate))
+    throw certificateError('the private key is not that of the certificate');
+  if (notAfterMs <= nowMs)
+    throw certificateError(`the certificate has expired on ${dayOf(notAfterMs)}`);
   if (notBeforeMs > nowMs + CLOCK_TOLERANCE_MS) {
-    throw refusal(
+    throw certificateError(
       `the certificate is not valid before ${new Date(notBeforeMs).toISOString()}: is the clock of this machine right?`,
     );
   }
@@ -31,6 +33,6 @@ function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-function refusal(reason: string): SlaposError {
+export function certificateError(reason: string): SlaposError {
   return new SlaposError('SLAPOS_ERR_CERTIFICATE', reason);
 }

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { HostFiles } from '../host/host.ts';
 import { lookAtPlace } from '../host/place.ts';
-import { decodeCredentials } from './answer.ts';
+import { findCredentials } from './answer.ts';
 import type { RegisterFacts, WorkFacts } from './facts.ts';
 import {
   ANSWER_NAME,
@@ -68,17 +68,8 @@ async function isInPlace(
     ['slapos.cfg', 'ssl/key', 'ssl/certificate'].map((name) => files.readText(join(folder, name))),
   );
   if (config === undefined || key === undefined || certificate === undefined) return false;
-  const credentials = credentialsOf(kept);
+  const credentials = findCredentials(kept);
   return key === credentials?.key && certificate === credentials.certificate;
-}
-
-function credentialsOf(kept: KeptAnswer) {
-  try {
-    return decodeCredentials(kept.body, kept.url);
-  } catch {
-    // The step that looks at the answer says what is wrong with it.
-    return undefined;
-  }
 }
 
 async function listClosedAncestors(folder: string, files: HostFiles): Promise<string[]> {
