@@ -121,7 +121,8 @@ async function fill(handle: FileHandle, data: string | Uint8Array, options: Writ
   await handle.sync();
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Stores the names of what a folder holds: fsync(2). */
+export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

@@ -1,8 +1,9 @@
 /** Folders as places to put something: who may write there, how much fits, moving them whole. */
 import { constants } from 'node:fs';
-import { access, lstat, open, rename, stat, statfs } from 'node:fs/promises';
+import { access, lstat, rename, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode, errorMessage, HostError } from '../errors/slapos-error.ts';
+import { syncFolder } from './host-files.ts';
 
 export interface Place {
   /** Why nothing can be created in it; empty when something can. */
@@ -52,15 +53,6 @@ export async function moveEntry(from: string, to: string): Promise<void> {
     for (const folder of new Set([dirname(from), dirname(to)])) await syncFolder(folder);
   } catch (error) {
     throw placeError(what, error);
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
