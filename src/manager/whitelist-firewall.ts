@@ -1,5 +1,5 @@
 /** Manager `whitelistfirewall`: where the processes of a partition may connect to (spec/grid.md 12). */
-import { createHash } from 'node:crypto';
+
 import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { refusal, runFirewallProgram } from '../firewall/firewall-command.ts';
 import { readRecord, removeRecord, writeRecord } from '../firewall/records.ts';
@@ -13,6 +13,7 @@ import {
 } from '../grid/partition-json.ts';
 import { coalesce } from '../host/coalesce.ts';
 import { parseIpv4, renderIpv4 } from '../model/ip-address.ts';
+import { md5 } from '../model/md5.ts';
 import type { ManagerParts } from './parts.ts';
 
 const FILE = '.slapos-whitelist-firewall';
@@ -94,7 +95,7 @@ async function readWhitelist(partition: ManagedPartition): Promise<Whitelist | '
       `${FILE} of ${partition.id}: only the first ${MAX_ADDRESSES} addresses count, ignoring ${rest}.`,
     );
   }
-  const digest = createHash('md5').update(found.text).digest('hex');
+  const digest = md5(found.text);
   return { addresses: all.slice(0, MAX_ADDRESSES), digest };
 }
 

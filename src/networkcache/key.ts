@@ -1,9 +1,5 @@
 /** Keys of a shadir server (spec/networkcache.md 10). Pure. */
-import { createHash } from 'node:crypto';
-
-function md5(text: string): string {
-  return createHash('md5').update(text).digest('hex');
-}
+import { md5 } from '../model/md5.ts';
 
 /** Of the builds of a software release: a word that begins with an MD5 sum is a key already. */
 export function binaryKey(urlOrSum: string): string {

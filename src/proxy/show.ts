@@ -1,5 +1,5 @@
 /** What `proxy show` prints (spec/proxy.md 12). Pure. */
-import { createHash } from 'node:crypto';
+import { md5 } from '../model/md5.ts';
 import { pythonFloat } from '../model/python-number.ts';
 import { decodeInstanceXml } from '../slap/instance-xml.ts';
 import { MarshalFloat, type MarshalValue } from '../slap/marshal-value.ts';
@@ -122,10 +122,6 @@ function renderTable(
   if (rows.length === 0) return [`${title}: empty`];
   const heading = skipped.length === 0 ? title : `${title}: skipping ${skipped.join(', ')}`;
   return [heading, ...renderTextTable(columns, rows)];
-}
-
-function md5(text: string): string {
-  return createHash('md5').update(text).digest('hex');
 }
 
 function renderParameters(row: PartitionRow): string[] {

@@ -1,6 +1,6 @@
 /** Which software releases are built, kept and destroyed (spec/grid.md 5). */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { md5 } from '../model/md5.ts';
 import type { SlapSoftwareRelease } from '../slap/master.ts';
 
 /** Says that a release is installed and the Master knows. */
@@ -10,7 +10,7 @@ export const DOWNLOADED = '.downloaded';
 
 /** The name of a release's folder. */
 export function softwareHash(url: string): string {
-  return createHash('md5').update(url).digest('hex');
+  return md5(url);
 }
 
 export function softwarePath(softwareRoot: string, url: string): string {
