@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/host/package-files.ts';
 import {
   findPostgres,
+  listChildren,
   type PostgresServer,
   startPostgres,
 } from '../../test/support/postgres-server.ts';
@@ -118,9 +119,4 @@ function readCpu(pid: number): number {
   } catch {
     return 0;
   }
-}
-
-function listChildren(pid: number): number[] {
-  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return list.split(' ').filter(Boolean).map(Number);
 }

@@ -71,11 +71,7 @@ function listPrograms(facts: ServiceFacts): readonly GroupProgram[] {
 }
 
 function usable(names: readonly string[]): readonly string[] {
-  return names.filter((name) => !UNSAFE_NAME.test(name)).sort(byCodePoint);
-}
-
-function byCodePoint(left: string, right: string): number {
-  return left < right ? -1 : Number(left > right);
+  return names.filter((name) => !UNSAFE_NAME.test(name)).sort();
 }
 
 function renderProgram(section: string, folder: string, program: GroupProgram): string {

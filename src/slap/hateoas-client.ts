@@ -2,6 +2,7 @@
 import { errorCode, MasterError, SlaposError } from '../errors/slapos-error.ts';
 import { describeUrl } from './bounded-text.ts';
 import type { SlapConnection } from './connection.ts';
+import { isJsonObject } from './json-value.ts';
 import { parseToldUrl } from './master-url.ts';
 import { expandUriTemplate } from './uri-template.ts';
 
@@ -184,8 +185,7 @@ function href(document: Row, link: string): string | undefined {
 }
 
 function record(value: unknown): Row {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? (value as Row) : {};
+  return isJsonObject(value) ? value : {};
 }
 
 function text(value: unknown): string {

@@ -1,4 +1,5 @@
 /** Which JSON schema draft a document is written in, as python-jsonschema tells them apart. Pure. */
+import { isJsonObject } from './json-value.ts';
 
 export type SchemaDialect = '4' | '6' | '7' | '2019' | '2020';
 
@@ -34,8 +35,14 @@ export function isMetaSchema(address: string): boolean {
   return /^https?:\/\/json-schema\.org\/draft/.test(address);
 }
 
+/** Of a schema, which is written anew where it refers to others. */
 export type JsonObject = Record<string, unknown>;
 
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
+}
+
+/** The object, or an empty one in place of anything else. */
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
 }

@@ -1,7 +1,7 @@
 /** What is wrong with parameters, in words for who wrote them: where, what is wanted, what is given. */
 import type { ErrorObject } from 'ajv';
 import { nearestName } from '../config/check.ts';
-import { isObject, type JsonObject } from './schema-dialect.ts';
+import { isObject, objectOf } from './schema-dialect.ts';
 
 export interface SchemaProblem {
   /** JSON path as python-jsonschema writes it, such as `$.disks[0]['mount-point']`. */
@@ -61,7 +61,7 @@ function renderProblem(group: readonly SchemaError[], value: unknown): SchemaPro
 
 /** From the object that an error is about to the property that it names. */
 function pointerStep({ keyword, params, propertyName }: SchemaError): string {
-  const name = propertyName ?? record(params)[UNKNOWN_KEYS[keyword] ?? 'missingProperty'];
+  const name = propertyName ?? objectOf(params)[UNKNOWN_KEYS[keyword] ?? 'missingProperty'];
   return typeof name === 'string' ? `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
 }
 
@@ -80,9 +80,9 @@ function describeWish(error: SchemaError): string {
 }
 
 function describeUnknownKeys(group: readonly SchemaError[]): string {
-  const known = Object.keys(record(group[0]?.parentSchema?.['properties']));
+  const known = Object.keys(objectOf(group[0]?.parentSchema?.['properties']));
   const names = group.map(({ keyword, params }) => {
-    const name = String(record(params)[UNKNOWN_KEYS[keyword] ?? '']);
+    const name = String(objectOf(params)[UNKNOWN_KEYS[keyword] ?? '']);
     const near = findNear(name, known);
     return near === undefined ? quote(name) : `${quote(name)} (did you mean ${quote(near)}?)`;
   });
@@ -162,7 +162,7 @@ function describeOneOf(error: SchemaError): string {
 
 /** Alternatives by what they are called, else by how many they are. */
 function alternatives({ schema }: SchemaError): string {
-  const schemas = (Array.isArray(schema) ? schema : []).map(record);
+  const schemas = (Array.isArray(schema) ? schema : []).map(objectOf);
   const names = schemas.map(({ title, type, const: only }) => {
     if (typeof title === 'string') return quote(title);
     if (only !== undefined) return literal(only);
@@ -236,7 +236,7 @@ function renderPath(keys: readonly string[], value: unknown): string {
   let path = '$';
   for (const key of keys) {
     path += Array.isArray(at) ? `[${key}]` : renderKey(key);
-    at = Array.isArray(at) ? at[Number(key)] : record(at)[key];
+    at = Array.isArray(at) ? at[Number(key)] : objectOf(at)[key];
   }
   return path;
 }
@@ -244,8 +244,4 @@ function renderPath(keys: readonly string[], value: unknown): string {
 function renderKey(key: string): string {
   if (/^[A-Za-z]\w*$/.test(key)) return `.${key}`;
   return `['${key.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}']`;
-}
-
-function record(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }

@@ -1,6 +1,6 @@
 /** The JSON document beside a software release that describes its parameters (spec/cli.md 6.2). */
 import { nearestName } from '../config/check.ts';
-import { isObject, type JsonObject } from './schema-dialect.ts';
+import { isObject, type JsonObject, objectOf } from './schema-dialect.ts';
 import { documentUrl, SchemaDocumentError, SchemaReader } from './schema-reader.ts';
 
 export type Serialisation = 'xml' | 'json-in-xml';
@@ -52,7 +52,8 @@ export async function readSoftwareDocument(
 /** The type's own word, else that of the whole release. */
 export function parseSerialisation(document: unknown, kind: InstanceKind): Serialisation | null {
   const type = findInstanceKind(document, kind) ?? {};
-  const value = 'serialisation' in type ? type['serialisation'] : record(document)['serialisation'];
+  const value =
+    'serialisation' in type ? type['serialisation'] : objectOf(document)['serialisation'];
   return value === 'xml' || value === 'json-in-xml' ? value : null;
 }
 
@@ -64,15 +65,15 @@ const FORMER_DEFAULT = 'RootSoftwareInstance';
  * `shared` and may stand under another name and give its type as `software-type`.
  */
 export function findInstanceKind(document: unknown, kind: InstanceKind): JsonObject | undefined {
-  const types = record(record(document)['software-type']);
+  const types = objectOf(objectOf(document)['software-type']);
   const wanted = kind.softwareType === FORMER_DEFAULT ? 'default' : kind.softwareType;
   const entries = Object.entries(types).filter(([, entry]) => isObject(entry));
   const exact = Object.hasOwn(types, wanted) ? types[wanted] : undefined;
   const named = entries.find(([name, entry]) => {
-    const { 'software-type': type = name, shared = false } = record(entry);
+    const { 'software-type': type = name, shared = false } = objectOf(entry);
     return type === wanted && (shared === true) === kind.isShared;
   })?.[1];
-  if (isObject(exact) && (record(exact)['shared'] === true || !kind.isShared)) return exact;
+  if (isObject(exact) && (objectOf(exact)['shared'] === true || !kind.isShared)) return exact;
   return isObject(named) ? named : isObject(exact) ? exact : undefined;
 }
 
@@ -98,13 +99,9 @@ export function locateRequestSchema(
 }
 
 function describeUnknownType(document: unknown, softwareType: string): string {
-  const types = Object.keys(record(record(document)['software-type']));
+  const types = Object.keys(objectOf(objectOf(document)['software-type']));
   if (types.length === 0) return 'it describes no software type';
   const near = nearestName(softwareType.slice(0, 100), types);
   const guess = near === undefined ? `it has ${types.join(', ')}` : `did you mean ${near}?`;
   return `it has no software type '${softwareType}'; ${guess}`;
-}
-
-function record(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }

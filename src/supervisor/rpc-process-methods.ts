@@ -15,7 +15,7 @@ import {
   stopProcess,
 } from './operations.ts';
 import { renderConfigInfo, renderProcessInfo } from './process-info.ts';
-import { inListingOrder } from './process-info-xml.ts';
+import { compareText, inListingOrder } from './process-info-xml.ts';
 import { isSignallableState } from './process-state.ts';
 import { Params, type RpcContext, type RpcMethod } from './rpc-method.ts';
 import { parseSignal } from './value-types.ts';
@@ -79,10 +79,6 @@ async function signal(context: RpcContext, name: string, text: string): Promise<
   if (process === undefined) return signalAll(context, processesOf(group), text);
   await signalProcess(context.controller, process, name, parseSignalFault(text));
   return true;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** For calls within others; alone it is answered by {@link ProcessInfoXml}. */

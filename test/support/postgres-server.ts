@@ -272,7 +272,7 @@ async function end(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-function listChildren(pid: number): number[] {
+export function listChildren(pid: number): number[] {
   const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return list.split(' ').filter(Boolean).map(Number);
 }

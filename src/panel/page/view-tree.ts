@@ -2,7 +2,7 @@
 import type { PanelInstance, PanelOverview, PanelPartition } from '../api.ts';
 import { openRequestDialog } from './dialog-request.ts';
 import { h, type PageNode } from './element.ts';
-import { layOutTree, partitionTroubles, type TreeEntry } from './judge.ts';
+import { layOutTree, partitionTroubles, reportText, type TreeEntry } from './judge.ts';
 import { badge, button, cell, emptyNote, type Mood, row, table } from './parts.ts';
 import { changeState, type PageState } from './store.ts';
 import { renderCount, softwareName } from './words.ts';
@@ -77,16 +77,12 @@ function showEntry(
     ),
     cell('', instance.softwareType),
     cell('', placeOf(instance)),
-    cell('report', troubles.length > 0 ? troubles.join(' · ') : reportOf(instance)),
+    cell('report', troubles.length > 0 ? troubles.join(' · ') : reportText(instance.report)),
   ]);
 }
 
 export function placeOf({ computerId, partition }: PanelInstance): string {
   return partition === '' ? 'nowhere yet' : `${partition} on ${computerId}`;
-}
-
-function reportOf({ report }: PanelInstance): string {
-  return report.replace(/^#(access|error)\s*/i, '');
 }
 
 export function stateBadge(instance: PanelInstance, troubles: number): PageNode {
