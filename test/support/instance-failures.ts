@@ -3,8 +3,6 @@
  * supervisor in a pass, a machine on which that one failed, and then one undisturbed pass. It must end
  * as a machine on which nothing failed.
  */
-import { readGridOptions } from '../../src/config/grid-options.ts';
-import { parseConfig } from '../../src/config/read.ts';
 import {
   HostError,
   isSlaposError,
@@ -13,11 +11,11 @@ import {
 } from '../../src/errors/slapos-error.ts';
 import type { GridContext } from '../../src/grid/context.ts';
 import { runInstance } from '../../src/instance/run-instance.ts';
-import { silentLogger } from '../../src/log/logger.ts';
 import { runReport } from '../../src/report/run-report.ts';
 import type { SlapMaster, SlapPartition } from '../../src/slap/master.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { createFakeMaster, type FakeMaster } from './fake-master.ts';
+import { memoryContext } from './memory-context.ts';
 import { MemoryMachine } from './memory-machine.ts';
 import { slapPartition } from './slap-partition.ts';
 
@@ -80,27 +78,13 @@ export class MemoryNode {
   }
 
   #context(cli: Cli): GridContext {
-    const text = `[slapos]
-computer_id = COMP-1
-master_url = http://master/
-software_root = ${SOFTWARE}
-instance_root = ${INSTANCES}
-certificate_repository_path = ${INSTANCES}/pki
-`;
-    return {
-      options: readGridOptions(parseConfig(text, 'slapos.cfg'), cli),
-      master: this.#gatedMaster(),
-      host: this.machine.host(),
-      managers: [],
-      firewall: undefined,
-      log: silentLogger,
-      progress: () => {},
-      env: {},
-      now: () => new Date(this.machine.nowMs),
-      random: () => 0.5,
-      signal: new AbortController().signal,
-      jobs: this.#jobs,
+    const settings = {
+      software_root: SOFTWARE,
+      instance_root: INSTANCES,
+      certificate_repository_path: `${INSTANCES}/pki`,
     };
+    const master = this.#gatedMaster();
+    return memoryContext({ settings, cli, machine: this.machine, master, jobs: this.#jobs });
   }
 
   /** What the Master hears becomes what it says of the partition. */

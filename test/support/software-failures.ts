@@ -3,15 +3,13 @@
  * the Master in a pass, a machine on which that one failed, or after which the node was gone, and then
  * one undisturbed pass. It must end as a machine on which nothing failed.
  */
-import { readGridOptions } from '../../src/config/grid-options.ts';
-import { parseConfig } from '../../src/config/read.ts';
 import { HostError, isSlaposError, MasterError } from '../../src/errors/slapos-error.ts';
 import type { GridContext } from '../../src/grid/context.ts';
-import { silentLogger } from '../../src/log/logger.ts';
 import type { SlapMaster } from '../../src/slap/master.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { runSoftware } from '../../src/software/run-software.ts';
 import { createFakeMaster, type FakeMaster } from './fake-master.ts';
+import { memoryContext } from './memory-context.ts';
 import { MemoryMachine } from './memory-machine.ts';
 
 export const RELEASE = 'https://host/software.cfg';
@@ -69,27 +67,13 @@ export class SoftwareNode {
   }
 
   #context(cli: Record<string, string | boolean>): GridContext {
-    const text = `[slapos]
-computer_id = COMP-1
-master_url = http://master/
-software_root = ${SOFTWARE_ROOT}
-instance_root = /instance
-buildout = /bootstrap
-`;
-    return {
-      options: readGridOptions(parseConfig(text, 'slapos.cfg'), cli),
-      master: this.#gatedMaster(),
-      host: this.machine.host(),
-      managers: [],
-      firewall: undefined,
-      log: silentLogger,
-      progress: () => {},
-      env: {},
-      now: () => new Date(this.machine.nowMs),
-      random: () => 0.5,
-      signal: new AbortController().signal,
-      jobs: 1,
+    const settings = {
+      software_root: SOFTWARE_ROOT,
+      instance_root: '/instance',
+      buildout: '/bootstrap',
     };
+    const master = this.#gatedMaster();
+    return memoryContext({ settings, cli, machine: this.machine, master, jobs: 1 });
   }
 
   #gatedMaster(): SlapMaster {

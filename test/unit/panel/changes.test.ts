@@ -1,34 +1,16 @@
 /** What the panel requests and changes, and what it refuses. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PanelInstance, PanelRequest } from '../../../src/panel/api.ts';
-import { createDescribedRelease } from '../../support/described-release.ts';
-import { FakeNode, partitionStatus, service } from '../../support/panel-node.ts';
-import { type PanelScene, startPanelScene } from '../../support/panel-scene.ts';
-import { computerDocument, postForm, requestFields } from '../../support/proxy-fixture.ts';
+import { type DescribedScene, startDescribedScene } from '../../support/described-scene.ts';
+import { computerDocument, requestFields } from '../../support/proxy-fixture.ts';
 
-let release: ReturnType<typeof createDescribedRelease>;
+let scene: DescribedScene;
 let software: string;
-let node: FakeNode;
-let scene: PanelScene;
-
-beforeAll(() => {
-  release = createDescribedRelease();
-  software = release.software;
-});
-afterAll(() => release.remove());
-
 beforeEach(async () => {
-  node = new FakeNode();
-  node.partitions = [partitionStatus('slappart0', { services: [service('web', 'RUNNING')] })];
-  scene = await startPanelScene({ view: node });
-  await supply(software);
+  scene = await startDescribedScene();
+  ({ software } = scene.release);
 });
 afterEach(() => scene.close());
-
-const form = (path: string, fields: Record<string, string>) =>
-  postForm(`${scene.url}${path}`, fields);
-const supply = (url: string) =>
-  form('supplySupply', { url, computer_id: 'COMP-1', state: 'available' });
 
 function asked(changes: Partial<PanelRequest> = {}): PanelRequest {
   return {
@@ -78,7 +60,7 @@ describe('a request', () => {
   });
 
   test('keeps numbers as they were written', async () => {
-    await supply('/srv/none.cfg');
+    await scene.supply('/srv/none.cfg');
     const body = JSON.stringify(asked({ softwareUrl: '/srv/none.cfg' })).replace(
       '{"port":80}',
       '{"a":12345678901234567890,"b":1.0}',
@@ -157,13 +139,13 @@ describe('a request', () => {
   });
 
   test('of nested values is refused where the software takes texts only', async () => {
-    await supply('/srv/none.cfg');
+    await scene.supply('/srv/none.cfg');
     const answer = await request({ softwareUrl: '/srv/none.cfg', parameters: { 'a/b': { c: 1 } } });
     expect(answer).toMatchObject({ status: 422, field: '/parameters/a~1b' });
   });
 
   test('goes where it is told, and says when nothing is free', async () => {
-    await form('loadComputerConfigurationFromXML', { xml: computerDocument(1, 'COMP-2') });
+    await scene.form('loadComputerConfigurationFromXML', { xml: computerDocument(1, 'COMP-2') });
     expect(await request({ computerId: 'COMP-2' })).toMatchObject({ computerId: 'COMP-2' });
     expect(await request({ title: 'two', computerId: 'COMP-2' })).toMatchObject({
       status: 409,
@@ -221,7 +203,7 @@ describe('a state', () => {
     expect((await detail('one______0')).parameters).toEqual(before);
     await setState('one______0', 'destroyed');
     const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
-    expect((await form('destroyedComputerPartition', key)).text).toBe('OK');
+    expect((await scene.form('destroyedComputerPartition', key)).text).toBe('OK');
     expect(await setState('one______0', 'started')).toMatchObject({ status: 404 });
     expect(await instances()).toEqual([]);
   });
@@ -236,7 +218,10 @@ describe('a state', () => {
   test('of a child follows its root', async () => {
     await scene.request('root');
     const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
-    await form('requestComputerPartition', requestFields({ partition_reference: 'child', ...key }));
+    await scene.form(
+      'requestComputerPartition',
+      requestFields({ partition_reference: 'child', ...key }),
+    );
     expect(await setState('child___root___0', 'stopped')).toMatchObject({
       status: 200,
       requestedBy: 'root______0',
@@ -253,7 +238,10 @@ describe('a state', () => {
   test('of a child whose root is gone may still be destroyed', async () => {
     await scene.request('root');
     const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
-    await form('requestComputerPartition', requestFields({ partition_reference: 'child', ...key }));
+    await scene.form(
+      'requestComputerPartition',
+      requestFields({ partition_reference: 'child', ...key }),
+    );
     await scene.store.write((tables) =>
       tables.updatePartition(
         { computerReference: 'COMP-1', reference: 'slappart0' },
@@ -285,7 +273,10 @@ describe('a state', () => {
     await scene.request('a____b');
     await scene.request('_b');
     const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart1' };
-    await form('requestComputerPartition', requestFields({ partition_reference: 'a', ...key }));
+    await scene.form(
+      'requestComputerPartition',
+      requestFields({ partition_reference: 'a', ...key }),
+    );
     await scene.request('b');
     expect((await instances()).map(({ reference }) => reference)).toContain('a____b___0');
     await scene.store.write((tables) =>

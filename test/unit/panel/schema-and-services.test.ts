@@ -1,34 +1,16 @@
 /** Services of this machine, schemas of software, and methods of the API. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PanelSchema } from '../../../src/panel/api.ts';
-import { createDescribedRelease } from '../../support/described-release.ts';
-import { FakeNode, partitionStatus, service } from '../../support/panel-node.ts';
-import { type PanelScene, startPanelScene } from '../../support/panel-scene.ts';
-import { postForm, requestFields } from '../../support/proxy-fixture.ts';
+import { type DescribedScene, startDescribedScene } from '../../support/described-scene.ts';
+import { requestFields } from '../../support/proxy-fixture.ts';
 
-let release: ReturnType<typeof createDescribedRelease>;
+let scene: DescribedScene;
 let software: string;
-let node: FakeNode;
-let scene: PanelScene;
-
-beforeAll(() => {
-  release = createDescribedRelease();
-  software = release.software;
-});
-afterAll(() => release.remove());
-
 beforeEach(async () => {
-  node = new FakeNode();
-  node.partitions = [partitionStatus('slappart0', { services: [service('web', 'RUNNING')] })];
-  scene = await startPanelScene({ view: node });
-  await supply(software);
+  scene = await startDescribedScene();
+  ({ software } = scene.release);
 });
 afterEach(() => scene.close());
-
-const form = (path: string, fields: Record<string, string>) =>
-  postForm(`${scene.url}${path}`, fields);
-const supply = (url: string) =>
-  form('supplySupply', { url, computer_id: 'COMP-1', state: 'available' });
 
 describe('a service', () => {
   const order = { partition: 'slappart0', name: 'web', action: 'restart' };
@@ -37,7 +19,7 @@ describe('a service', () => {
     const answer = await scene.post('service', order);
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.text)).toMatchObject({ name: 'web', state: 'RUNNING' });
-    expect(node.orders).toEqual(['restart slappart0:web']);
+    expect(scene.node.orders).toEqual(['restart slappart0:web']);
   });
 
   test.each([
@@ -49,7 +31,7 @@ describe('a service', () => {
     [{ partition: 'slappart0', name: 'web' }, 400],
   ])('%j is refused', async (body, status) => {
     expect((await scene.post('service', body)).status).toBe(status);
-    expect(node.orders).toEqual([]);
+    expect(scene.node.orders).toEqual([]);
   });
 });
 
@@ -81,17 +63,17 @@ describe('a schema', () => {
       serialisation: 'json',
       reason: expect.stringContaining('nowhere.json'),
     });
-    await supply('/srv/none.cfg');
+    await scene.supply('/srv/none.cfg');
     expect(await read('/srv/none.cfg')).toMatchObject({
       schema: null,
       reason: 'There is no /srv/none.cfg.json.',
     });
-    await supply('relative.cfg');
+    await scene.supply('relative.cfg');
     expect((await read('relative.cfg')).reason).toContain('neither a web address');
   });
 
   test('of software that nobody supplied or requested is not looked for', async () => {
-    const other = release.other;
+    const other = scene.release.other;
     for (const url of [other, `file://${other}`, 'http://127.0.0.1:1/s.cfg', `${software}/../x`]) {
       const answer = await read(url);
       expect([url, answer.status]).toEqual([url, 403]);
@@ -100,7 +82,7 @@ describe('a schema', () => {
     await scene.request('root');
     const key = { computer_id: 'COMP-1', computer_partition_id: 'slappart0' };
     const child = { partition_reference: 'child', software_release: other, ...key };
-    await form('requestComputerPartition', requestFields(child));
+    await scene.form('requestComputerPartition', requestFields(child));
     // A partition chose it.
     expect((await read(other)).status).toBe(403);
     await scene.request('mine', { softwareRelease: other });

@@ -1,37 +1,20 @@
 /** The client commands against a real proxy (spec/cli.md 6, edge cases). */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeMarshal } from '../../../../src/slap/marshal.ts';
 import { MarshalObject } from '../../../../src/slap/marshal-value.ts';
-import {
-  computerDocument,
-  type ProxyFixture,
-  SOFTWARE,
-  startProxy,
-} from '../../../support/proxy-fixture.ts';
+import { type ProxyClient, startProxyClient } from '../../../support/proxy-client.ts';
+import { SOFTWARE } from '../../../support/proxy-fixture.ts';
 import { runSlapos } from '../../../support/run-slapos.ts';
 import { startScriptedServer } from '../../../support/scripted-server.ts';
 
-let proxy: ProxyFixture;
+let proxy: ProxyClient;
 beforeEach(async () => {
-  proxy = await startProxy();
-  await proxy.master.loadComputerConfiguration(computerDocument(3));
+  proxy = await startProxyClient();
 });
 afterEach(() => proxy.close());
 
-function file(name: string, text: string): string {
-  const path = join(proxy.folder, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-async function slapos(...words: string[]) {
-  const aliases = `alias =\n  hello ${SOFTWARE}\n`;
-  const text = `[slapos]\nmaster_url = ${proxy.url}\ncomputer_id = COMP-1\n[slapconsole]\n${aliases}`;
-  const path = file('client.cfg', text);
-  return runSlapos([...words, '--cfg', path], { cwd: proxy.folder });
-}
+const slapos = (...words: string[]) => proxy.slapos(...words);
+const file = (name: string, text: string) => proxy.file(name, text);
 
 const partitionOf = (reference: string) => {
   return proxy.master.registerComputerPartition({ computerId: 'COMP-1', partitionId: reference });

@@ -1,35 +1,19 @@
 /** What a user owns, from a real proxy and from Masters as they answer (spec/cli.md 6.5). */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  computerDocument,
-  type ProxyFixture,
-  SOFTWARE,
-  startProxy,
-} from '../../../support/proxy-fixture.ts';
+import { type ProxyClient, startProxyClient } from '../../../support/proxy-client.ts';
+import { SOFTWARE } from '../../../support/proxy-fixture.ts';
 import { runSlapos } from '../../../support/run-slapos.ts';
 import { startScriptedServer } from '../../../support/scripted-server.ts';
 
-let proxy: ProxyFixture;
+let proxy: ProxyClient;
 beforeEach(async () => {
-  proxy = await startProxy();
-  await proxy.master.loadComputerConfiguration(computerDocument(3));
+  proxy = await startProxyClient();
 });
 afterEach(() => proxy.close());
 
-function file(name: string, text: string): string {
-  const path = join(proxy.folder, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-async function slapos(...words: string[]) {
-  const aliases = `alias =\n  hello ${SOFTWARE}\n`;
-  const text = `[slapos]\nmaster_url = ${proxy.url}\ncomputer_id = COMP-1\n[slapconsole]\n${aliases}`;
-  const path = file('client.cfg', text);
-  return runSlapos([...words, '--cfg', path], { cwd: proxy.folder });
-}
+const slapos = (...words: string[]) => proxy.slapos(...words);
+const file = (name: string, text: string) => proxy.file(name, text);
 
 describe('services and computers', () => {
   test('none', async () => {
