@@ -26,6 +26,7 @@ export interface Happened {
 
 /** Logs to read after each round. */
 const LOGS = 5;
+const COLLECTOR_MS = 60_000;
 const ZOMBIE_LOOKS = 60;
 const ZOMBIE_PAUSE_MS = 250;
 
@@ -147,6 +148,25 @@ export class LoadCheck {
     const lost = wanted.filter((line) => !toldSet.has(line)).map((line) => `Master lacks ${line}`);
     const more = told.filter((line) => !wantedSet.has(line)).map((line) => `Master has ${line}`);
     return [...lost, ...more].map((text) => ({ key: '', text }));
+  }
+
+  /** The collector counts as many processes in each partition as run there, a sample or two later. */
+  async compareCollector(): Promise<string[]> {
+    const wanted = new Map<string, number>();
+    for (const { key } of this.#node.look().services) {
+      const partition = key.replace(/\/.*/, '');
+      wanted.set(partition, (wanted.get(partition) ?? 0) + 1);
+    }
+    const deadline = performance.now() + COLLECTOR_MS;
+    for (;;) {
+      const sample = await this.#node.collected();
+      const wrong = sample
+        .filter(({ partition, processes }) => processes !== (wanted.get(partition) ?? 0))
+        .map(({ partition, processes }) => `the collector counts ${processes} in ${partition}`);
+      if (sample.length > 0 && wrong.length === 0) return [];
+      if (performance.now() > deadline) return sample.length > 0 ? wrong : ['no collector'];
+      await sleep(ZOMBIE_PAUSE_MS);
+    }
   }
 
   /** Logs of so many talking services, in turns. */

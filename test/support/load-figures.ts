@@ -9,6 +9,8 @@ export interface Sample {
   readonly atMs: number;
   readonly services: number;
   readonly figures: Readonly<Record<string, number>>;
+  /** What the commands told wrongly. */
+  readonly problems: readonly string[];
 }
 
 const MIB = 1024 * 1024;
@@ -88,14 +90,13 @@ export async function takeSample(
   const text = await node.run('node', 'supervisorctl', 'status');
   const running = text.stdout.match(/ RUNNING /g)?.length ?? 0;
   // The watchdog is one too.
-  if (running !== services + 1) {
-    throw new Error(`supervisorctl status tells ${running} of ${services + 1} that run`);
-  }
+  const isRight = running === services + 1;
   const json = await node.run('node', 'status', '--format', 'json');
   JSON.parse(json.stdout);
   return {
     atMs,
     services,
+    problems: isRight ? [] : [`supervisorctl status tells ${running} of ${services + 1} that run`],
     figures: {
       ...withoutSeries(programFigures(node.programs(node.look())), node.seriesBytes),
       ...commandFigures('supervisorctl status', text),

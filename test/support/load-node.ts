@@ -6,7 +6,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { daemonSocket, readPartitions } from '../../src/collect/daemon/daemon-client.ts';
+import {
+  daemonSocket,
+  type PartitionSample,
+  readPartitions,
+} from '../../src/collect/daemon/daemon-client.ts';
 import { packageRoot } from '../../src/host/package-files.ts';
 import { createSlapClient } from '../../src/slap/slap-client.ts';
 import { softwarePath } from '../../src/software/release.ts';
@@ -137,6 +141,12 @@ export class LoadNode {
     this.#collectorStartMs = performance.now();
     const socket = daemonSocket(this.node.instanceRoot);
     await until(() => readPartitions(socket).catch(() => undefined), 'the collector', STOP_MS);
+  }
+
+  /** What the collector says of every partition. */
+  async collected(): Promise<readonly PartitionSample[]> {
+    const sample = await readPartitions(daemonSocket(this.node.instanceRoot));
+    return sample?.partitions ?? [];
   }
 
   /** What the samples of the collector so far take (`src/collect/daemon/series.ts`). */

@@ -77,7 +77,8 @@ export class LoadRun {
     for (const { partition } of banged) await this.#bang(partition);
     const changes = this.#model.drawChanges(plan.changes);
     for (const change of changes) await this.#apply(change);
-    const crashed = this.#crash(plan.crashes, new Set(banged.map(({ partition }) => partition)));
+    const processed = [...banged, ...changes.map(({ title }) => this.#model.instances.get(title))];
+    const crashed = this.#crash(plan.crashes, new Set(processed.map((one) => one?.partition)));
     this.#leaveOrphans(plan.crashes);
     if (fault !== undefined && plan.faultAfterMs === undefined) await this.#strike(fault, problems);
     const passing = this.#pass();
@@ -92,6 +93,10 @@ export class LoadRun {
     const result = await this.#converge(pass, isDisturbed || this.#wasDisturbed, crashed, problems);
     this.#wasDisturbed = isDisturbed;
     return result;
+  }
+
+  checkCollector(): Promise<string[]> {
+    return this.#check.compareCollector();
   }
 
   /** Every log of a talking service. */
@@ -119,8 +124,11 @@ export class LoadRun {
     await this.#node.bang(partition);
   }
 
-  /** Kills services of instances that are well, one in a partition. */
-  #crash(count: number, spared: ReadonlySet<string>): ReadonlyMap<string, LoadService> {
+  /**
+   * Kills services of instances that are well, one in a partition.
+   * @param spared partitions that the next pass processes anyway
+   */
+  #crash(count: number, spared: ReadonlySet<string | undefined>): ReadonlyMap<string, LoadService> {
     const look = this.#node.look();
     const wanted = this.#model.wanted();
     const sick = new Set(this.#model.sick.map(({ partition }) => partition));

@@ -98,11 +98,13 @@ export async function runLoad(options: LoadOptions): Promise<LoadOutcome> {
       const isMeasured = options.minutes !== undefined && isLevel(at);
       const plan = planRound(rounds, isMeasured, partitions, random);
       const result = await run.round(plan);
+      const found = [...result.problems, ...(await run.checkCollector())];
       const sample = await takeSample(node, result, performance.now() - startMs);
       samples.push(sample);
       if (isMeasured) measured.push(sample);
-      problems.push(...result.problems.map((problem) => `round ${rounds}: ${problem}`));
-      say(describeRound(rounds, plan, result.passes, sample, result.problems));
+      found.push(...sample.problems);
+      problems.push(...found.map((problem) => `round ${rounds}: ${problem}`));
+      say(describeRound(rounds, plan, result.passes, sample, found));
     }
     problems.push(...run.checkLogs(node.look()));
     const rows = judgeFigures(samples, measured);
