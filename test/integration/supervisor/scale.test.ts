@@ -21,6 +21,7 @@ import { silentLogger } from '../../../src/log/logger.ts';
 import type { CallStatus } from '../../../src/supervisor/client.ts';
 import { SupervisorClient } from '../../../src/supervisor/client.ts';
 import { updateGroups } from '../../../src/supervisor/update.ts';
+import { readUsage } from '../../support/load-look.ts';
 import { requires } from '../../support/requires.ts';
 import { SERVICE_UID, SupervisorRun, until } from '../../support/supervisor-run.ts';
 
@@ -113,6 +114,20 @@ requires('root', 'netns')('supervisor', () => {
     expect(performance.now() - startMs).toBeLessThan(2000);
     const { stdout } = await run.ctl('status', 'slappart77:*');
     expect(stdout.match(/RUNNING/g)?.length).toBe(10);
+  }, 120_000);
+
+  it('leaves no memory behind in the keeper that takes over many services', async () => {
+    const programs = Object.fromEntries(names(10).map((name) => [name, SLEEP]));
+    for (let group = 0; group < 60; group += 1) run.writeGroup(`slappart${group}`, programs);
+    await updateGroups(run.client, silentLogger);
+    await run.client.call('supervisor.startAllProcesses', true);
+    const before = readUsage(run.pid).rssBytes;
+    await run.upgrade();
+    expect((await run.services()).map(({ statename }) => statename)).toEqual(
+      Array.from({ length: 600 }, () => 'RUNNING'),
+    );
+    const isBack = () => readUsage(run.pid).rssBytes < before + 1024 * 1024 || undefined;
+    await until(isBack, 'the memory of the keeper to be given back');
   }, 120_000);
 
   function buildService(folder: string): string {
