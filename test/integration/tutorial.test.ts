@@ -54,6 +54,8 @@ requires('root', 'netns')('tutorial and backup', () => {
     for (const folder of [BIN, HOME]) mkdirSync(folder);
     const origin = process.env['SLAPOS_PACKAGE'] ?? packageRoot();
     symlinkSync(join(origin, 'bin', 'slapos'), join(BIN, 'slapos'));
+    // The Node that SQLite was compiled for, whichever the system has.
+    symlinkSync(process.execPath, join(BIN, 'node'));
     const script = `${PREPARE}\n(${writeScript()})\nstatus=$?\n${CLEAN}\nexit $status`;
     const { status, stdout, stderr } = spawnSync(
       'unshare',
