@@ -137,8 +137,10 @@ export function renderIndexes(version: SchemaVersion): string {
   return [...former, ...present].join('');
 }
 
-/** Columns of what a partition is in its life, by the names of the store; the same on every server. */
-export const PARTITION_COLUMNS = {
+/** Columns by the names of the store, the same on every server and in the order of upstream. */
+export type Columns = Readonly<Record<string, string>>;
+
+const PARTITION_COLUMNS = {
   slapState: 'slap_state',
   softwareRelease: 'software_release',
   xml: 'xml',
@@ -151,4 +153,16 @@ export const PARTITION_COLUMNS = {
   timestamp: 'timestamp',
 } as const;
 
-export const SLAVE_COLUMNS = { connectionXml: 'connection_xml', hostedBy: 'hosted_by' } as const;
+const SLAVE_COLUMNS = { connectionXml: 'connection_xml', hostedBy: 'hosted_by' } as const;
+const REQUESTER = { requesterId: 'requester_id' } as const;
+const ASKER = { askedBy: 'asked_by' } as const;
+
+/** What a partition is in its life. */
+export function partitionColumns(version: SchemaVersion): Columns {
+  return version === 18 ? { ...PARTITION_COLUMNS, ...REQUESTER } : PARTITION_COLUMNS;
+}
+
+/** What is known of a slave besides its key. */
+export function slaveColumns(version: SchemaVersion): Columns {
+  return { ...SLAVE_COLUMNS, ...(version === 18 ? REQUESTER : ASKER) };
+}

@@ -1,11 +1,12 @@
 /** The statements of the SQLite store. */
 import type { Database, Statement } from 'better-sqlite3';
 import {
-  PARTITION_COLUMNS,
+  type Columns,
   PROXY_TABLES,
   type ProxyTable,
+  partitionColumns,
   type SchemaVersion,
-  SLAVE_COLUMNS,
+  slaveColumns,
   tableName,
 } from './schema.ts';
 import type {
@@ -19,8 +20,6 @@ import type {
   SlaveRow,
   SoftwareRow,
 } from './store.ts';
-
-type Columns = Readonly<Record<string, string>>;
 
 const KEY = 'reference = ? AND computer_reference = ?';
 
@@ -37,20 +36,19 @@ function createDialect(version: SchemaVersion): Dialect {
   const names = Object.fromEntries(
     PROXY_TABLES.map((table) => [table, tableName(table, version)]),
   ) as Record<ProxyTable, string>;
-  const requester = { requesterId: 'requester_id' };
   const isNew = version === 18;
-  const partitionColumns = { ...PARTITION_COLUMNS, ...(isNew ? requester : {}) };
-  const slaveColumns = { ...SLAVE_COLUMNS, ...(isNew ? requester : { askedBy: 'asked_by' }) };
+  const partition = partitionColumns(version);
+  const slave = slaveColumns(version);
   const key = 'reference, computer_reference AS computerReference';
   const noRequester = isNew ? '' : ", '' AS requesterId";
   const noAsker = isNew ? ', NULL AS askedBy' : '';
   return {
     names,
-    partitionColumns,
-    slaveColumns,
-    selectPartition: `SELECT ${key}, ${renderAliases(partitionColumns)}${noRequester}
+    partitionColumns: partition,
+    slaveColumns: slave,
+    selectPartition: `SELECT ${key}, ${renderAliases(partition)}${noRequester}
       FROM ${names.partition}`,
-    selectSlave: `SELECT ${key}, ${renderAliases(slaveColumns)}${noRequester}${noAsker}
+    selectSlave: `SELECT ${key}, ${renderAliases(slave)}${noRequester}${noAsker}
       FROM ${names.slave}`,
   };
 }

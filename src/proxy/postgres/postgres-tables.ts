@@ -1,6 +1,11 @@
 /** The statements of the PostgreSQL store, within one transaction of one connection. */
-import type { ProxyTable, SchemaVersion } from '../schema.ts';
-import { PARTITION_COLUMNS, SLAVE_COLUMNS } from '../schema.ts';
+import {
+  type Columns,
+  type ProxyTable,
+  partitionColumns,
+  type SchemaVersion,
+  slaveColumns,
+} from '../schema.ts';
 import type {
   AddressRow,
   ComputerRow,
@@ -15,11 +20,7 @@ import type {
 import { StatementFailure } from './failures.ts';
 import { quoteSchema, type RunStatement } from './postgres-schema.ts';
 
-type Columns = Readonly<Record<string, string>>;
 type Value = string | number | null;
-
-const REQUESTER = { requesterId: 'requester_id' } as const;
-const ASKER = { askedBy: 'asked_by' } as const;
 
 /** The texts of the statements; what a version of slapproxy does not know is not kept for it. */
 export class Statements {
@@ -33,8 +34,8 @@ export class Statements {
   constructor(schema: string, slapVersion: SchemaVersion) {
     const name = (table: ProxyTable): string => `${quoteSchema(schema)}.${table}`;
     const isNew = slapVersion === 18;
-    const partition = { ...PARTITION_COLUMNS, ...(isNew ? REQUESTER : {}) };
-    const slave = { ...SLAVE_COLUMNS, ...(isNew ? REQUESTER : ASKER) };
+    const partition = partitionColumns(slapVersion);
+    const slave = slaveColumns(slapVersion);
     this.names = {
       config: name('config'),
       software: name('software'),

@@ -1,6 +1,12 @@
 /** What the tables of slapproxy hold, on its way from one database to another. Pure. */
 import { createHash } from 'node:crypto';
-import { PROXY_TABLES, type ProxyTable, type SchemaVersion } from '../schema.ts';
+import {
+  PROXY_TABLES,
+  type ProxyTable,
+  partitionColumns,
+  type SchemaVersion,
+  slaveColumns,
+} from '../schema.ts';
 
 export type Value = string | number | null;
 /** The values of one row, in the order of {@link columnsOf}. */
@@ -9,16 +15,12 @@ export type Row = readonly Value[];
 /** Rows that are held in memory at the same time. */
 export const BATCH_ROWS = 1000;
 
-const COLUMNS: Readonly<Record<ProxyTable, readonly string[]>> = {
+const KEY = ['reference', 'computer_reference'];
+/** Of the tables that are the same in each version. */
+const COLUMNS: Readonly<Record<Exclude<ProxyTable, 'partition' | 'slave'>, readonly string[]>> = {
   config: ['name', 'value'],
   software: ['url', 'computer_reference', 'requested_state'],
   computer: ['reference', 'address', 'netmask'],
-  partition: [
-    ...['reference', 'computer_reference', 'slap_state', 'software_release', 'xml'],
-    ...['connection_xml', 'slave_instance_list', 'software_type', 'partition_reference'],
-    ...['requested_by', 'requested_state', 'timestamp'],
-  ],
-  slave: ['reference', 'computer_reference', 'connection_xml', 'hosted_by'],
   partition_network: [
     ...['partition_reference', 'computer_reference', 'reference', 'address', 'netmask'],
   ],
@@ -26,9 +28,8 @@ const COLUMNS: Readonly<Record<ProxyTable, readonly string[]>> = {
 };
 
 export function columnsOf(table: ProxyTable, version: SchemaVersion): readonly string[] {
-  const isNew = version === 18;
-  if (table === 'slave') return [...COLUMNS.slave, isNew ? 'requester_id' : 'asked_by'];
-  if (table === 'partition' && isNew) return [...COLUMNS.partition, 'requester_id'];
+  if (table === 'partition') return [...KEY, ...Object.values(partitionColumns(version))];
+  if (table === 'slave') return [...KEY, ...Object.values(slaveColumns(version))];
   return COLUMNS[table];
 }
 
