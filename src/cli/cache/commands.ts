@@ -1,7 +1,6 @@
 /** The commands of group `cachelookup` (spec/cli.md 8). */
-import { outputFormat } from '../client/options.ts';
 import type { CommandSpec } from '../command.ts';
-import { CFG_OPTION } from '../node/options.ts';
+import { CFG_OPTION, outputFormat } from '../shared-options.ts';
 
 export const CACHE_COMMANDS: readonly CommandSpec[] = [
   {

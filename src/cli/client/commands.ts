@@ -1,9 +1,9 @@
 /** The commands of group `client` (spec/cli.md 6). */
 import type { CommandSpec } from '../command.ts';
-import { CFG_OPTION } from '../node/options.ts';
 import { REGISTRATION_OPTIONS } from '../registration-options.ts';
+import { CFG_OPTION, outputFormat } from '../shared-options.ts';
 import { CONSOLE_COMMAND } from './console-command.ts';
-import { NODE_REFERENCE, outputFormat, SOFTWARE_URL, url } from './options.ts';
+import { NODE_REFERENCE, SOFTWARE_URL, url } from './options.ts';
 import { REQUEST_COMMAND } from './request-command.ts';
 
 const COMPUTER_REFERENCE = {

@@ -1,6 +1,6 @@
 /** `console` (spec/cli.md 6.6). */
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { CFG_OPTION } from '../node/options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 const SHELLS = [
   { flags: ['-i', '--ipython'], name: 'ipython' },

@@ -23,15 +23,3 @@ export function url(flag: string, name: string, help: string, preset: string): O
     help: `${help} (${preset})`,
   };
 }
-
-/** `--format`: how data is printed; the first of the choices when absent. */
-export function outputFormat(...choices: readonly [string, ...string[]]): OptionSpec {
-  return {
-    flags: ['--format'],
-    name: 'format',
-    arity: 'value',
-    choices,
-    default: choices[0],
-    help: `how it is printed (${choices[0]})`,
-  };
-}

@@ -1,6 +1,6 @@
 /** `request` (spec/cli.md 6.2). */
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { CFG_OPTION } from '../node/options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 import { SOFTWARE_URL } from './options.ts';
 
 function pairs(flag: string, name: string, help: string): OptionSpec {

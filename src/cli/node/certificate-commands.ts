@@ -1,7 +1,6 @@
 /** `node certificate show` and `node certificate renew`: ours. */
-import { outputFormat } from '../client/options.ts';
 import type { CommandSpec } from '../command.ts';
-import { CFG_OPTION } from './options.ts';
+import { CFG_OPTION, outputFormat } from '../shared-options.ts';
 
 export const CERTIFICATE_COMMANDS: readonly CommandSpec[] = [
   {

@@ -1,9 +1,9 @@
 /** The commands of group `node` (spec/cli.md 5). */
 import type { CommandSpec } from '../command.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 import { CERTIFICATE_COMMANDS } from './certificate-commands.ts';
 import { DOCTOR_COMMAND } from './doctor-command.ts';
 import { FORMAT_COMMAND } from './format-command.ts';
-import { CFG_OPTION } from './options.ts';
 import { REGISTER_COMMAND } from './register-command.ts';
 import { SLAPGRID_COMMANDS } from './slapgrid-commands.ts';
 import { SUPERVISOR_COMMANDS } from './supervisor-commands.ts';

@@ -1,6 +1,6 @@
 /** `node doctor`: ours, upstream has no such command. */
 import type { CommandSpec } from '../command.ts';
-import { CFG_OPTION } from './options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 export const DOCTOR_COMMAND: CommandSpec = {
   words: 'node doctor',

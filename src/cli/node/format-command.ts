@@ -1,6 +1,6 @@
 /** `node format` (spec/cli.md 5.1). */
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { CFG_OPTION } from './options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 function path(flags: readonly string[], name: string, help: string): OptionSpec {
   return { flags, name, arity: 'value', metavar: 'PATH', help };

@@ -1,14 +1,6 @@
 /** Options that several node commands share (spec/cli.md 5.3). */
 import type { OptionSpec, PositionalSpec } from '../command.ts';
-
-/** `--cfg` of every command that reads a configuration file. */
-export const CFG_OPTION: OptionSpec = {
-  flags: ['--cfg'],
-  name: 'cfg',
-  arity: 'value',
-  metavar: 'CFG',
-  help: 'configuration file to read',
-};
+import { CFG_OPTION } from '../shared-options.ts';
 
 function path(flag: string, name: string, help: string): OptionSpec {
   return { flags: [flag], name, arity: 'value', metavar: 'PATH', help };

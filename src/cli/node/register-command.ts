@@ -1,7 +1,7 @@
 /** `node register` (spec/cli.md 5.2). */
 import type { CommandSpec, OptionSpec } from '../command.ts';
 import { REGISTRATION_OPTIONS } from '../registration-options.ts';
-import { CFG_OPTION } from './options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 function text(flag: string, name: string, metavar: string, help: string, preset?: string) {
   const spec: OptionSpec = { flags: [flag], name, arity: 'value', metavar, help };

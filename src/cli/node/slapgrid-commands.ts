@@ -3,10 +3,10 @@ import type { Config } from '../../config/config.ts';
 import { ConfigError } from '../../errors/slapos-error.ts';
 import type { CommandSpec } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 import {
   AWAY_OPTION,
   BUILDOUT_DEBUG_OPTION,
-  CFG_OPTION,
   forceOptions,
   JOBS_OPTION,
   ONLY_PARTITIONS_OPTION,

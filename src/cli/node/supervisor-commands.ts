@@ -1,6 +1,7 @@
 /** `node supervisord`, `node supervisorctl` and its short forms (spec/cli.md 5.7, 5.8). */
 import type { CommandSpec } from '../command.ts';
-import { CFG_OPTION, SUPERVISOR_ARGUMENTS } from './options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
+import { SUPERVISOR_ARGUMENTS } from './options.ts';
 
 /** A command whose words after the name go to supervisorctl as they are. */
 function supervisorctl(verb: string, summary: string, examples: readonly string[]): CommandSpec {

@@ -1,7 +1,7 @@
 /** `slapos node top`. */
 import { SORT_KEYS } from '../../top/state.ts';
 import type { CommandSpec } from '../command.ts';
-import { CFG_OPTION } from './options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 export const TOP_COMMAND: CommandSpec = {
   words: 'node top',

@@ -1,6 +1,6 @@
 /** `complete`, `config show`, `configure local` and `help` (spec/cli.md 7, 8). */
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { CFG_OPTION } from '../node/options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 function path(flag: string, name: string, preset: string, help: string): OptionSpec {
   return {

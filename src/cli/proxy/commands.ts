@@ -1,6 +1,6 @@
 /** The commands of the proxy: `start` and `show` of spec/cli.md 8, `backup` and `restore` of ours. */
 import type { CommandSpec, OptionSpec } from '../command.ts';
-import { CFG_OPTION } from '../node/options.ts';
+import { CFG_OPTION } from '../shared-options.ts';
 
 const DATABASE_OPTION: OptionSpec = {
   flags: ['-u', '--database-uri'],
