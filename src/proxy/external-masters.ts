@@ -8,11 +8,11 @@ import { openSlapConnection, type SlapConnection } from '../slap/connection.ts';
 import { encodeMarshal } from '../slap/marshal.ts';
 import { MarshalObject } from '../slap/marshal-value.ts';
 import { decodeMarshal } from '../slap/unmarshal.ts';
+import { parseAddress } from './address-class.ts';
 import { badGateway, notFound, notReady } from './http-problem.ts';
 import { isListeningOn, leadsTo } from './own-address.ts';
 import { filterText, type Requester, type WantedInstance } from './request-form.ts';
 import type { ProxyStore } from './store.ts';
-import { parseAddress } from './web/address-class.ts';
 import { atMost, resolveName } from './web/http-gate.ts';
 
 /** How long the look-up of a name that may be ours takes at most. */

@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { FastifyInstance } from 'fastify';
-import { isIpv4, isLoopback, isNowhere, parseAddress } from './web/address-class.ts';
+import { isIpv4, isLoopback, isNowhere, parseAddress } from './address-class.ts';
 
 /** The proxies of this process that are open, by run id. */
 const servers = new Map<string, FastifyInstance>();

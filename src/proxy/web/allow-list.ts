@@ -15,7 +15,7 @@ import {
   isSpecial,
   type Network,
   parseNetwork,
-} from './address-class.ts';
+} from '../address-class.ts';
 
 export type Scheme = 'http' | 'https';
 

@@ -2,8 +2,8 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { parseAddress } from '../address-class.ts';
 import { forbidden, HttpProblem } from '../http-problem.ts';
-import { parseAddress } from './address-class.ts';
 import { type AllowRule, allowsAddress, allowsAddressOfName, allowsName } from './allow-list.ts';
 import { renderOrigin, type Target } from './http-target.ts';
 

@@ -7,7 +7,7 @@ import {
   isSpecial,
   parseAddress,
   parseNetwork,
-} from '../../../../src/proxy/web/address-class.ts';
+} from '../../../../src/proxy/address-class.ts';
 import {
   type AllowRule,
   allowsAddress,

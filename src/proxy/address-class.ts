@@ -3,7 +3,7 @@
  * An IPv4 address is the IPv6 address that stands for it (`::ffff:a.b.c.d`), so that there is one
  * kind of number and no second way to write an address.
  */
-import { IPV4_BITS, IPV6_BITS, parseIpv4, parseIpv6 } from '../../model/ip-address.ts';
+import { IPV4_BITS, IPV6_BITS, parseIpv4, parseIpv6 } from '../model/ip-address.ts';
 
 export interface Network {
   readonly address: bigint;
