@@ -38,12 +38,17 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
 const PERIOD_US = 100_000;
 /** The kernel refuses less than a millisecond. */
 const LEAST_QUOTA_US = 1000;
+/** And more than 44 bits (kernel/sched/core.c, max_cfs_runtime). */
+const MOST_QUOTA_US = 2 ** 44 - 1;
+/** PID_MAX_LIMIT (kernel/cgroup/pids.c). */
+const MOST_PROCESSES = 4_194_304;
 
 /** Bytes for `memory.max`, from `512M` or `max`; undefined when it is neither. */
 export function parseMemoryMax(text: string): string | undefined {
   if (text.trim() === 'max') return 'max';
   const bytes = parseByteSize(text);
-  return bytes === undefined || bytes < 1 ? undefined : String(bytes);
+  const isLimit = bytes !== undefined && bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER;
+  return isLimit ? String(bytes) : undefined;
 }
 
 /** `cpu.max` from a number of processors, `1.5`, or `max`; undefined when it is neither. */
@@ -52,13 +57,15 @@ export function parseCpuMax(text: string): string | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*$/.exec(text);
   if (match === null) return undefined;
   const quotaUs = Math.round(Number(match[1]) * PERIOD_US);
-  return quotaUs < LEAST_QUOTA_US ? undefined : `${quotaUs} ${PERIOD_US}`;
+  const isQuota = quotaUs >= LEAST_QUOTA_US && quotaUs <= MOST_QUOTA_US;
+  return isQuota ? `${quotaUs} ${PERIOD_US}` : undefined;
 }
 
 /** `pids.max` from a number of processes, or `max`; undefined when it is neither. */
 export function parsePidsMax(text: string): string | undefined {
   const word = text.trim();
-  return word === 'max' || /^[1-9]\d*$/.test(word) ? word : undefined;
+  if (word === 'max') return word;
+  return /^[1-9]\d*$/.test(word) && Number(word) <= MOST_PROCESSES ? word : undefined;
 }
 
 interface LimitKey {

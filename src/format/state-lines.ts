@@ -20,6 +20,8 @@ const GIVE_UP = Symbol('give up');
 /** @returns the value, or undefined when the text is not laid out as expected. */
 export function decodeStateLines(text: string): MarshalValue | undefined {
   const stack: Frame[] = [{ isList: true, items: [] }];
+  // An XML parser makes it the end of a line.
+  if (text.includes('\r')) return undefined;
   const last = text.lastIndexOf(ROOT_END);
   if (!text.startsWith(ROOT_START) || text.slice(last) !== ROOT_END) return undefined;
   let start = ROOT_START.length;

@@ -59,6 +59,7 @@ export interface CacheAnswer {
   drop(): void;
 }
 
+const MAX_SHOWN = 300;
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -85,7 +86,7 @@ export async function exchange(request: CacheRequest): Promise<CacheAnswer> {
 export function parseCacheUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
-  throw cacheError(`${JSON.stringify(text)} is no URL of a cache`, {
+  throw cacheError(`${JSON.stringify(text.slice(0, MAX_SHOWN))} is no URL of a cache`, {
     hint: 'write http:// or https:// and a host',
   });
 }

@@ -1,6 +1,7 @@
 /** What `database_uri` names: the file of an SQLite database, or a PostgreSQL server. Pure. */
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
+import { boundedText } from '../slap/bounded-text.ts';
 
 /** `postgres://…` and `postgresql://…`; everything else is a path. */
 export function isPostgresUri(databaseUri: string): boolean {
@@ -21,7 +22,7 @@ const MISTAKEN =
 export function locateDatabase(cwd: string, databaseUri: string): string {
   if (isPostgresUri(databaseUri)) return databaseUri;
   if (!MISTAKEN.test(databaseUri)) return resolve(cwd, databaseUri);
-  const shown = redactDatabaseUri(databaseUri);
+  const shown = boundedText(redactDatabaseUri(databaseUri));
   throw new SlaposError('SLAPOS_ERR_DATABASE', `Database ${shown}: it is no address of ours.`, {
     hint: 'Write postgres://user@host/database without quotes, or the path of a file.',
     context: { database: shown },

@@ -38,7 +38,9 @@ export function decodeNote(text: string | undefined): RequestNote | undefined {
   try {
     const { nodeName, site, sentAtMs } = JSON.parse(text ?? '') as Partial<RequestNote>;
     if (typeof nodeName !== 'string' || typeof site !== 'string') return undefined;
-    return typeof sentAtMs === 'number' ? { nodeName, site, sentAtMs } : undefined;
+    if (!Number.isSafeInteger(sentAtMs)) return undefined;
+    // JSON has -0, and does not write it.
+    return { nodeName, site, sentAtMs: Number(sentAtMs) + 0 };
   } catch {
     return undefined;
   }

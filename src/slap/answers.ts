@@ -55,10 +55,15 @@ export function parsePartition(value: MarshalValue): SlapPartition {
   return {
     computerId: text(attributes['_computer_id']) ?? text(initArgs[0]) ?? '',
     partitionId: text(attributes['_partition_id']) ?? text(initArgs[1]) ?? '',
-    needsModification: Number(attributes['_need_modification'] ?? 0) !== 0,
+    needsModification: isSet(attributes['_need_modification'] ?? 0),
     softwareReleaseUrl: parseReleaseUrl(attributes['_software_release_document']),
     ...parseInstance(attributes),
   };
+}
+
+/** Numbers, booleans and texts of numbers; a container is no number at all. */
+function isSet(value: MarshalValue): boolean {
+  return typeof value === 'object' || Number(value) !== 0;
 }
 
 /** What ComputerPartition and SoftwareInstance have in common. */

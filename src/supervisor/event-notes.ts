@@ -3,7 +3,7 @@
  * again by the next one (docs/keeper-protocol.md, "What a crash repeats").
  */
 import type { SupervisorEvent } from './event.ts';
-import type { ListenerState } from './listener-protocol.ts';
+import { LISTENER_STATES, type ListenerState } from './listener-protocol.ts';
 
 /** An event in the queue of a pool. */
 export interface QueuedEvent {
@@ -56,17 +56,18 @@ export function encodeListenerNote(state: ListenerState, poolSerial: number | un
 }
 
 export function decodeListenerNote(note: string | undefined): ListenerMemory {
-  const [state = 'ACKNOWLEDGED', poolSerial] = (note ?? 'ACKNOWLEDGED').split(' ');
-  return {
-    state: state as ListenerState,
-    poolSerial: poolSerial === undefined ? undefined : Number(poolSerial),
-  };
+  const [word, serial] = (note ?? '').split(' ');
+  const state = LISTENER_STATES.find((each) => each === word) ?? 'ACKNOWLEDGED';
+  const poolSerial = Number(serial);
+  return { state, poolSerial: Number.isInteger(poolSerial) ? poolSerial : undefined };
 }
 
 function decodeEvent(note: string, poolSerial: number): QueuedEvent[] {
   try {
     const { serial, name, payload } = JSON.parse(note);
-    return [{ event: { name, payload }, serial, poolSerial }];
+    const isEvent = typeof name === 'string' && typeof payload === 'string';
+    const hasSerials = Number.isInteger(serial) && Number.isInteger(poolSerial);
+    return isEvent && hasSerials ? [{ event: { name, payload }, serial, poolSerial }] : [];
   } catch {
     return []; // A note of another version: as if there were none.
   }
@@ -81,6 +82,6 @@ export function decodePoolMemory(notes: ReadonlyMap<string, string>, pool: strin
   events.sort((a, b) => a.poolSerial - b.poolSerial);
   const [serial = -1, poolSerial = -1] = (notes.get(serialKey(pool)) ?? '-1 -1')
     .split(' ')
-    .map(Number);
+    .map((text) => (/^\d{1,15}$/.test(text) ? Number(text) : -1));
   return { serial, poolSerial, events };
 }

@@ -1,6 +1,7 @@
 /** What a listener says on its standard output (spec/supervisor.md 6.1). Pure. */
 
-export type ListenerState = 'ACKNOWLEDGED' | 'READY' | 'BUSY' | 'UNKNOWN';
+export const LISTENER_STATES = ['ACKNOWLEDGED', 'READY', 'BUSY', 'UNKNOWN'] as const;
+export type ListenerState = (typeof LISTENER_STATES)[number];
 
 export type ListenerSignal =
   | { readonly kind: 'ready' }

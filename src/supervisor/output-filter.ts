@@ -5,9 +5,10 @@
 
 const BEGIN = '<!--XSUPERVISOR:BEGIN-->';
 const END = '<!--XSUPERVISOR:END-->';
-/** An escape sequence, and one of which the end has not come yet. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is sought
-const ESCAPE = /\u001b\[[^a-zA-Z]*[a-zA-Z]/g;
+/** An escape sequence begins so, and goes on up to a letter. */
+const ESCAPE = '\u001b[';
+const LETTER = /[a-zA-Z]/g;
+/** One of which the end has not come yet. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is sought
 const OPEN_ESCAPE = /\u001b(?:\[[^a-zA-Z]{0,64})?$/;
 
@@ -64,7 +65,7 @@ export class OutputFilter {
   }
 
   #strip(chunk: string): string {
-    const text = (this.#escape + chunk).replace(ESCAPE, '');
+    const text = withoutEscapes(this.#escape + chunk);
     this.#escape = OPEN_ESCAPE.exec(text)?.[0] ?? '';
     return text.slice(0, text.length - this.#escape.length);
   }
@@ -94,6 +95,20 @@ export class OutputFilter {
     if (this.#captured === undefined) return logPart(text);
     this.#captured = (this.#captured + text).slice(-this.#options.captureMaxBytes);
     return text === '' ? [] : [{ kind: 'captured', data: Buffer.from(text, 'latin1') }];
+  }
+}
+
+/** In time that grows with the length: the search for one letter serves all that begins before it. */
+function withoutEscapes(text: string): string {
+  let plain = '';
+  let from = 0;
+  for (;;) {
+    const at = text.indexOf(ESCAPE, from);
+    LETTER.lastIndex = at + ESCAPE.length;
+    const end = at < 0 ? null : LETTER.exec(text);
+    if (end === null) return plain + text.slice(from);
+    plain += text.slice(from, at);
+    from = end.index + 1;
   }
 }
 

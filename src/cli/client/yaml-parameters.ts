@@ -33,13 +33,7 @@ const MAX_PATH = 2 * MAX_JSON_DEPTH;
 /** @throws Error with line and column of what cannot be read or sent. */
 export function parseYamlText(text: string): YamlText {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, {
-    version: '1.1',
-    intAsBigInt: true,
-    uniqueKeys: false,
-    prettyErrors: false,
-    lineCounter,
-  });
+  const document = parse(text, lineCounter);
   const place = (offset: number) => {
     const { line, col } = lineCounter.linePos(offset);
     return `line ${line}, column ${col}`;
@@ -70,6 +64,17 @@ export function parseYamlText(text: string): YamlText {
   });
   // Aliases are expanded a hundred times as much as the document at most.
   return { value: expand(document), repeated };
+}
+
+function parse(text: string, lineCounter: LineCounter): Document.Parsed {
+  const options = { intAsBigInt: true, uniqueKeys: false, prettyErrors: false, lineCounter };
+  try {
+    return parseDocument(text, { version: '1.1', ...options });
+  } catch (cause) {
+    // The stack is used up by thousands of values within one another.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SyntaxError(`values are nested more than ${MAX_JSON_DEPTH} deep`, { cause });
+  }
 }
 
 function expand(document: Document.Parsed): MarshalValue {

@@ -3,6 +3,7 @@
  * the parameters that this program heeds. Pure.
  */
 import { SlaposError } from '../../errors/slapos-error.ts';
+import { boundedText } from '../../slap/bounded-text.ts';
 import { redactDatabaseUri } from '../database-uri.ts';
 
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
@@ -174,7 +175,7 @@ const TRUST_HINT =
   'Name the authority of the server as sslrootcert, or write sslmode=verify-full, which compares the name too.';
 
 function wrong(databaseUri: string, reason: string, hint = HINT): SlaposError {
-  const shown = redactDatabaseUri(databaseUri);
+  const shown = boundedText(redactDatabaseUri(databaseUri));
   return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${shown}: ${reason}.`, {
     hint,
     context: { database: shown },

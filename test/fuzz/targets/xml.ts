@@ -60,6 +60,9 @@ function isWritable(value: Parameters<typeof checkExtent>[0]): boolean {
   }
 }
 
+/** In JSON, where controls and halves of surrogate pairs are escaped. */
+const BEYOND_XML = /\\(?:u[0-9a-f]{4}|b|f)|[\ufffe\uffff]/;
+
 const STATE = `<marshal>
   <dictionary id="i2">
     <string>address</string>
@@ -209,6 +212,8 @@ export const targets: readonly FuzzTarget[] = [
     run(text) {
       const call = gives(() => decodeCall(text), [RpcSyntaxError]);
       if (call === undefined) return;
+      // Base64 holds what XML does not, and is told as U+FFFD.
+      if (BEYOND_XML.test(JSON.stringify(call))) return;
       ensureSame(decodeCall(encodeCall(call.method, call.params)), call, 'read again');
     },
   }),
@@ -221,7 +226,7 @@ export const targets: readonly FuzzTarget[] = [
     ],
     run(text) {
       const value = gives(() => decodeReply(text), [RpcSyntaxError, RpcFault]);
-      if (value === undefined) return;
+      if (value === undefined || BEYOND_XML.test(JSON.stringify(value))) return;
       ensureSame(decodeReply(encodeReply(encodeValue(value))), value, 'read again');
     },
   }),

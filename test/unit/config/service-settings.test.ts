@@ -44,28 +44,31 @@ pids_max = 400
 
 describe('limits', () => {
   it('of memory are sizes', () => {
-    expect(['512M', 'max', '0', '1'].map(parseMemoryMax)).toEqual([
+    expect(['512M', 'max', '0', '1', '9'.repeat(40)].map(parseMemoryMax)).toEqual([
       '536870912',
       'max',
       undefined,
       '1',
+      undefined,
     ]);
   });
 
   it('of the processor are numbers of them', () => {
-    expect(['0.5', ' 2 ', '0.009', 'max', '50%'].map(parseCpuMax)).toEqual([
+    expect(['0.5', ' 2 ', '0.009', 'max', '50%', '1'.repeat(20)].map(parseCpuMax)).toEqual([
       '50000 100000',
       '200000 100000',
       undefined,
       'max 100000',
       undefined,
+      undefined,
     ]);
   });
 
   it('of processes are numbers', () => {
-    expect(['max', '7', '0', '07', 'x'].map(parsePidsMax)).toEqual([
+    expect(['max', '7', '0', '07', 'x', '4194305'].map(parsePidsMax)).toEqual([
       'max',
       '7',
+      undefined,
       undefined,
       undefined,
       undefined,

@@ -58,6 +58,7 @@ describe('the fast reader of slapos.xml', () => {
       'a lone key',
     ],
     ['<marshal>\n<string>a\nb</string>\n</marshal>\n', 'a text of two lines'],
+    ['<marshal>\n<string>a\rb</string>\n</marshal>\n', 'what XML makes the end of a line'],
     ['<marshal>\n<none/>\n<none/>\n</marshal>\n', 'two values'],
   ])('gives up on %j: %s', (document) => {
     expect(decodeStateLines(document)).toBeUndefined();

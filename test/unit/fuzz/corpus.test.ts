@@ -8,11 +8,12 @@ import { targets as http } from '../../fuzz/targets/http.ts';
 import { targets as json } from '../../fuzz/targets/json.ts';
 import { targets as requests } from '../../fuzz/targets/requests.ts';
 import { targets as schema } from '../../fuzz/targets/schema.ts';
+import { targets as service } from '../../fuzz/targets/service.ts';
 import { targets as text } from '../../fuzz/targets/text.ts';
 import { targets as xml } from '../../fuzz/targets/xml.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const targets = [binary, config, http, json, requests, schema, text, xml].flat();
+const targets = [binary, config, http, json, requests, schema, service, text, xml].flat();
 
 describe('decoders', () => {
   it.each(targets)(

@@ -171,6 +171,22 @@ describe('a pool of an earlier controller', () => {
   const told = (pipes: FakePipes) =>
     pipes.written.map((text) => /number:(\d+)/.exec(text)?.[1]).join(' ');
 
+  it('is not kept where it makes no sense', () => {
+    const notes = new Map([
+      ['event:p:1', '{"serial": 1, "name": 5, "payload": "x"}'],
+      ['event:p:x', '{"serial": 1, "name": "A", "payload": "x"}'],
+      ['event:p:3', '{"serial": 1, "name": "A", "payload": "x"}'],
+      ['serial:p', 'x 1e999'],
+    ]);
+    const event = { name: 'A', payload: 'x' };
+    const events = [{ event, serial: 1, poolSerial: 3 }];
+    expect(decodePoolMemory(notes, 'p')).toEqual({ serial: -1, poolSerial: -1, events });
+    const fresh = { state: 'ACKNOWLEDGED', poolSerial: undefined };
+    expect(decodeListenerNote('sort x')).toEqual(fresh);
+    expect(decodeListenerNote(undefined)).toEqual(fresh);
+    expect(decodeListenerNote('BUSY 4')).toEqual({ state: 'BUSY', poolSerial: 4 });
+  });
+
   it('delivers again what nobody has accepted, and nothing else', () => {
     const notes = new Map<string, string>();
     const first = open(notes);

@@ -55,6 +55,13 @@ describe('OutputFilter', () => {
     expect(joined(feed(['a \u001b[3'], { isAnsiStripped: true }), 'log')).toBe('a \u001b[3');
   });
 
+  it('strips a sequence that begins again and again, whatever its length', () => {
+    const parts = feed(['\u001b['.repeat(500_000), '31mred'], { isAnsiStripped: true });
+    expect(joined(parts, 'log')).toMatch(/red$/);
+    const whole = feed([`${'\u001b['.repeat(500_000)}31mred`], { isAnsiStripped: true });
+    expect(joined(whole, 'log')).toBe('red');
+  });
+
   it('strips escape sequences', () => {
     const parts = feed(['a\u001b[1;31mred\u001b', '[0m b\u001b[2', 'K'], { isAnsiStripped: true });
     expect(joined(parts, 'log')).toBe('ared b');

@@ -164,6 +164,7 @@ test.each([
   ['bomb.yaml', bomb, 'alias'],
   ['alias.yaml', 'a:\n  b: *x\n', 'line 2, column 6: *x stands for nothing before it'],
   ['deep.yaml', '['.repeat(20_000), 'nested'],
+  ['deep-keys.yaml', `a: 0\n${': 0'.repeat(22_000)}\n: 0\n`, 'nested more than 500 deep'],
   ['key.yaml', '? [a]\n: 1\n', 'a key must be a text'],
   ['bad.xml', '<instance>\n<a></instance>', 'line 2, column '],
   ['id.xml', '<instance><parameter>1</parameter></instance>', 'parameter 1 has no id'],

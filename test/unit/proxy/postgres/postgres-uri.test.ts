@@ -74,3 +74,7 @@ test('the user of this process is only looked for where no other is named', () =
   expect(parsePostgresUri('postgres://h/d?user=u', none)).toMatchObject({ user: 'u' });
   expect(() => parsePostgresUri('postgres://h/d', none)).toThrow('no name');
 });
+
+test('an address of several lines is refused in one', () => {
+  expect(() => parse(`\n${'x'.repeat(5000)}`)).toThrow(/^Database x{300}…: it cannot be read\.$/);
+});
