@@ -25,7 +25,8 @@
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
-        "NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
         # A worker that is terminated must not take the process along.
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ]
@@ -52,7 +53,8 @@
           ],
           "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines": [
-            "NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED",
+            "NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
+            "NODE_ADDON_API_DISABLE_DEPRECATED",
             "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
           ],
           "libraries": ["-lbpf"],

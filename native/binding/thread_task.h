@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -27,12 +28,19 @@ class ThreadTask {
   using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
 
   static Napi::Promise Run(Napi::Env env, const char* name, Work work, Convert convert) {
-    auto* task = new ThreadTask(env, std::move(work), std::move(convert));
-    task->function_ = Function::New(env, name, 0, 1, task,
-                                    [](Napi::Env, void*, ThreadTask* done) { delete done; });
-    Napi::Promise promise = task->deferred_.Promise();
-    task->thread_ = std::thread([task] { task->Execute(); });
-    return promise;
+    try {
+      auto* task = new ThreadTask(env, std::move(work), std::move(convert));
+      task->function_ = Function::New(env, name, 0, 1, task,
+                                      [](Napi::Env, void*, ThreadTask* done) { delete done; });
+      Napi::Promise promise = task->deferred_.Promise();
+      task->Start(env);
+      return promise;
+    } catch (const SysError& error) {
+      // No descriptor is left: an answer, since an exception of ours would end the process.
+      auto deferred = Napi::Promise::Deferred::New(env);
+      deferred.Reject(ToError(env, error).Value());
+      return deferred.Promise();
+    }
   }
 
   ThreadTask(const ThreadTask&) = delete;
@@ -55,6 +63,16 @@ class ThreadTask {
   ~ThreadTask() {
     cancel_.Raise();
     if (thread_.joinable()) thread_.join();
+  }
+
+  void Start(Napi::Env env) {
+    try {
+      thread_ = std::thread([this] { Execute(); });
+    } catch (const std::system_error& error) {
+      failure_.emplace(error.code().value(), "pthread_create");
+      Settle(env, deferred_, failure_, [env] { return env.Undefined(); });
+      function_.Release();
+    }
   }
 
   void Execute() {
