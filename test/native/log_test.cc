@@ -174,6 +174,17 @@ TEST(a_log_is_rotated_beside_a_writer_on_disk) { RotateBesideWriter("/var/tmp");
 
 TEST(a_log_is_rotated_beside_a_writer_on_tmpfs) { RotateBesideWriter("/dev/shm"); }
 
+TEST(the_sweep_wakes_after_a_log_was_forgotten_that_nobody_watched) {
+  Scratch scratch("/dev/shm");
+  LogSweep sweep([](const std::string&, const SysError&) {}, 5);
+  std::string log = scratch.Path("log");
+  Write(Open(log), std::string(100'000, 'x'));
+  sweep.Forget(scratch.Path("other"));
+  sweep.Watch(log, {50'000, 1});
+  for (int tries = 0; tries < 1000 && !fs::exists(log + ".1"); tries++) ::usleep(5000);
+  CHECK(fs::exists(log + ".1"));
+}
+
 TEST(the_sweep_rotates_what_is_watched) {
   Scratch scratch("/var/tmp");
   std::atomic<int> problems = 0;

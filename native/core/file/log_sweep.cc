@@ -44,15 +44,16 @@ LogSweep::~LogSweep() {
 }
 
 void LogSweep::Watch(const std::string& path, const LogLimits& limits) {
-  std::lock_guard lock(mutex_);
-  orders_.push_back({path, true, limits});
-  // Only a thread that watches nothing waits for this: the others look at every tick.
-  if (orders_.size() == 1) wake_.notify_one();
+  Ask({path, true, limits});
 }
 
-void LogSweep::Forget(const std::string& path) {
+void LogSweep::Forget(const std::string& path) { Ask({path, false, {}}); }
+
+void LogSweep::Ask(Order order) {
   std::lock_guard lock(mutex_);
-  orders_.push_back({path, false, {}});
+  orders_.push_back(std::move(order));
+  // Only a thread that watches nothing waits for this: the others look at every tick.
+  if (orders_.size() == 1) wake_.notify_one();
 }
 
 void LogSweep::Run() {

@@ -56,6 +56,7 @@ class LogSweep {
     LogLimits limits;
   };
 
+  void Ask(Order order);
   void Run();
   bool AwaitTick(std::vector<Order>* orders);
   void Obey(const Order& order);
