@@ -58,6 +58,8 @@ struct KeeperState {
   std::unique_ptr<Connection> connection;
 };
 
+void CloseConnection(void* state) { static_cast<KeeperState*>(state)->connection.reset(); }
+
 KeeperState* State(const Napi::CallbackInfo& info) {
   return static_cast<KeeperState*>(info.Data());
 }
@@ -86,8 +88,9 @@ Napi::Value Connect(const Napi::CallbackInfo& info) {
   try {
     state->connection =
         std::make_unique<Connection>(info.Env(), UniqueFd(fd), info[1].As<Napi::Function>());
-    // Added after the queue, hence run before it; once more does no harm.
-    info.Env().AddCleanupHook([state] { state->connection.reset(); });
+    // Added after the queue of this connection, hence run before it.
+    napi_remove_env_cleanup_hook(info.Env(), CloseConnection, state);
+    napi_add_env_cleanup_hook(info.Env(), CloseConnection, state);
   } catch (const SysError& error) {
     throw ToError(info.Env(), error);
   }
