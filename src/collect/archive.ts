@@ -11,6 +11,8 @@ type ArchiveHost = Pick<CollectHost, 'files' | 'writeStream' | 'readStream' | 'r
 
 /** What upstream takes for a folder of dumps. */
 const DUMP_FOLDER = /^[^.].*-.*-.*$/;
+/** A folder that is in its archive: part of it must never be packed over the whole. */
+const PACKED_FOLDER = /^\..*\.packed$/;
 
 /** Writes the rows of every past day that was not packed yet, and marks them as packed. */
 export async function dumpPastDays(
@@ -38,16 +40,31 @@ async function* renderDump(store: CollectStore, table: TableName, day: string) {
   for await (const rows of store.dumpTable(table, day)) yield rows.map(renderCsvRow).join('');
 }
 
-/** Turns every folder of dumps into `<day>.tar.gz`, in place of an older one. */
+/**
+ * Turns every folder of dumps into `<day>.tar.gz`. An older one becomes `<day>.1.tar.gz`: where the
+ * clock was wrong by more than rows are kept, it holds what the new one lacks.
+ */
 export async function packFolders(host: ArchiveHost, dataLog: string): Promise<void> {
   for (const name of (await host.files.list(dataLog)) ?? []) {
+    if (PACKED_FOLDER.test(name))
+      await host.files.remove(join(dataLog, name), { isRecursive: true });
     const folder = join(dataLog, name);
     if (!DUMP_FOLDER.test(name) || (await host.files.stat(folder))?.kind !== 'directory') continue;
+    await putAside(host, folder);
     await host.writeStream(`${folder}.tar.gz`, renderArchive(host, dataLog, name), {
       isCompressed: true,
     });
-    await host.files.remove(folder, { isRecursive: true });
+    const packed = join(dataLog, `.${name}.packed`);
+    await host.rename(folder, packed);
+    await host.files.remove(packed, { isRecursive: true });
   }
+}
+
+async function putAside(host: ArchiveHost, folder: string): Promise<void> {
+  if ((await host.files.stat(`${folder}.tar.gz`)) === undefined) return;
+  let number = 1;
+  while ((await host.files.stat(`${folder}.${number}.tar.gz`)) !== undefined) number += 1;
+  await host.rename(`${folder}.tar.gz`, `${folder}.${number}.tar.gz`);
 }
 
 async function* renderArchive(host: ArchiveHost, dataLog: string, name: string) {

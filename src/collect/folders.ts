@@ -39,7 +39,7 @@ const SMALL_FOLDER_MS = 600_000;
 /** Measures one partition if it is due, and records it if it is large enough. */
 export async function measurePartition(input: FolderInput, user: CollectUser): Promise<void> {
   const { host, database, settings, stamp, log } = input;
-  const last = await database.use((store) => store.findFolderStamp(user.name));
+  const last = await database.use((store) => store.findFolderStamp(user.name, stamp.date));
   const waitS = folderWaitS(last, settings.cycleS, host.nowMs());
   if (waitS > 0) {
     log.info(
@@ -66,7 +66,8 @@ export async function measurePartition(input: FolderInput, user: CollectUser): P
 function wasSmall({ host, settings, smallFolders }: FolderInput, { name }: CollectUser): boolean {
   const measuredMs = smallFolders?.get(name);
   if (measuredMs === undefined) return false;
-  return host.nowMs() - measuredMs < Math.min(settings.cycleS * 1000, SMALL_FOLDER_MS);
+  const ageMs = Math.abs(host.nowMs() - measuredMs);
+  return ageMs < Math.min(settings.cycleS * 1000, SMALL_FOLDER_MS);
 }
 
 /**

@@ -84,13 +84,14 @@ class SqliteStore implements CollectStore {
     });
   }
 
-  findFolderStamp(user: string): Promise<RunStamp | undefined> {
+  findFolderStamp(user: string, today: string): Promise<RunStamp | undefined> {
     return this.#run((_, statements) =>
       statements
-        .prepare<[string], RunStamp>(
-          'SELECT date, time FROM folder WHERE partition = ? ORDER BY date DESC, time DESC LIMIT 1',
+        .prepare<[string, string], RunStamp>(
+          `SELECT date, time FROM folder WHERE partition = ? AND date <= ?
+           ORDER BY date DESC, time DESC LIMIT 1`,
         )
-        .get(user),
+        .get(user, today),
     );
   }
 

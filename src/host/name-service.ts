@@ -93,7 +93,7 @@ async function ask(
 ): Promise<string> {
   const sources = parseNameSources(switchText, database);
   if (sources.length === 0) return '';
-  const deadline = Date.now() + (options.timeoutMs ?? TIMEOUT_MS);
+  const deadline = performance.now() + (options.timeoutMs ?? TIMEOUT_MS);
   const getent = options.getent ?? 'getent';
   const words = (some: readonly string[]) => [
     '-s',
@@ -128,7 +128,7 @@ async function runGetent(
     };
     const timer = setTimeout(
       () => give(failure(`the name service does not answer`)),
-      Math.max(0, deadline - Date.now()),
+      Math.max(0, deadline - performance.now()),
     );
     const pieces: Buffer[] = [];
     let sizeBytes = 0;

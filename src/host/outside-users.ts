@@ -24,6 +24,7 @@ export interface OutsideOptions {
   readonly getent?: string;
   /** How long it may hold us up. */
   readonly timeoutMs?: number;
+  /** A clock that is never set. */
   readonly nowMs?: () => number;
 }
 
@@ -42,7 +43,8 @@ const UNKNOWN_MS = 10_000;
 
 /** Costs nothing where nsswitch.conf(5) names only the local files. */
 export function createOutsideUsers(options: OutsideOptions): OutsideUsers {
-  const { getent = 'getent', nowMs = Date.now, switchPath, timeoutMs = TIMEOUT_MS } = options;
+  const { getent = 'getent', switchPath, timeoutMs = TIMEOUT_MS } = options;
+  const { nowMs = () => performance.now() } = options;
   const answers = new Map<string, Answer>();
   const readSources = createSourceReader(switchPath);
   let forgotten = 0;

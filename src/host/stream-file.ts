@@ -40,23 +40,28 @@ export function replaceFile(path: string, text: string): Promise<void> {
  * Replaces a file, 0644, by what a stream gives, and waits until the disk has it.
  * @throws Error of the system, or what the stream throws.
  */
-export function writeStream(
+export async function writeStream(
   path: string,
   chunks: AsyncIterable<string | Uint8Array>,
   options: { readonly isCompressed: boolean },
 ): Promise<void> {
-  return replaceBy(path, async (temporary) => {
+  await replaceBy(path, async (temporary) => {
     const source = Readable.from(chunks, { objectMode: true });
     const target = createWriteStream(temporary, { mode: FILE_MODE, flags: 'wx' });
     if (options.isCompressed) await pipeline(source, createGzip(), target);
     else await pipeline(source, target);
-    const handle = await open(temporary, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await sync(temporary, 'r+');
   });
+  await sync(dirname(path), 'r');
+}
+
+async function sync(path: string, flags: string): Promise<void> {
+  const handle = await open(path, flags);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The content of a file, piece by piece. */

@@ -29,8 +29,9 @@ export function decidePartition(facts: DecisionFacts): PartitionDecision {
   if (facts.timestamp === undefined || facts.periodicitySeconds === 0) {
     return { action: 'full', deletesTimestamp: false };
   }
-  const isFresh =
-    facts.periodicitySeconds < 0 || facts.now <= stored.mtime + facts.periodicitySeconds;
+  // A clock that was set back by a year must not keep a partition for a year.
+  const ageSeconds = Math.abs(facts.now - stored.mtime);
+  const isFresh = facts.periodicitySeconds < 0 || ageSeconds <= facts.periodicitySeconds;
   if (stored.text === facts.timestamp && isFresh) return { action: 'up-to-date' };
   return { action: 'full', deletesTimestamp: true };
 }

@@ -24,6 +24,8 @@ export interface AccessOptions {
   readonly lookAt?: ((socket: Socket) => PeerLook) | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds of a clock that is never set. */
+  readonly steadyNow: () => number;
 }
 
 const LOOPBACK = /^(?:::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/;
@@ -39,7 +41,7 @@ export class PanelAccess {
 
   constructor(options: AccessOptions) {
     this.#options = options;
-    this.#attempts = new Attempts(options.now);
+    this.#attempts = new Attempts(options.steadyNow);
   }
 
   /**

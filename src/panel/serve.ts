@@ -48,6 +48,8 @@ const LOGIN_STYLE_PATH = 'login.css';
 export class Panel implements PanelPort {
   readonly #options: PanelOptions;
   readonly #now: () => number;
+  /** Is never set; its beginning means nothing. */
+  readonly #steadyNow: () => number;
   readonly #access: PanelAccess;
   readonly #assets: PanelAssets;
   readonly #status: StatusSource;
@@ -55,9 +57,10 @@ export class Panel implements PanelPort {
 
   constructor(options: PanelOptions) {
     const { token, ownUid, lookAt, now = Date.now } = options;
+    this.#steadyNow = options.now ?? (() => performance.now());
     this.#options = options;
     this.#now = now;
-    this.#access = new PanelAccess({ token, ownUid, lookAt, now });
+    this.#access = new PanelAccess({ token, ownUid, lookAt, now, steadyNow: this.#steadyNow });
     this.#assets = new PanelAssets(options.assetsFolder);
     this.#status = new StatusSource(options.node, now);
   }
@@ -182,7 +185,7 @@ export class Panel implements PanelPort {
   ): Promise<FastifyReply> {
     const { log, hubLimits: limits } = this.#options;
     const read = async () => renderOverview(await this.#readFacts(environment));
-    this.#hub ??= new EventHub({ read, log, now: this.#now, limits });
+    this.#hub ??= new EventHub({ read, log, now: this.#steadyNow, limits });
     this.#hub.expectRoom();
     reply.headers({
       'content-type': 'text/event-stream',

@@ -125,7 +125,8 @@ export class PromiseReader {
     if (seen === undefined) return { ...NOTHING, ...facts };
     if (seen === 'refused') return { promises: [], problem: UNREADABLE, ...facts };
     const known = this.#known.get(reference);
-    const isSame = known?.folderMs === seen.modifiedMs && nowMs - known.readAtMs < this.#rereadMs;
+    const isSame =
+      known?.folderMs === seen.modifiedMs && Math.abs(nowMs - known.readAtMs) < this.#rereadMs;
     return isSame ? known : seen.modifiedMs;
   }
 

@@ -27,9 +27,11 @@ export type Decision =
 export function decidePromise(facts: SchedulingFacts): Decision {
   const { cache } = facts;
   if (cache === undefined || hasChanged(facts, cache)) return { action: 'run' };
+  // It ran in what is the future now: the clock was set back, and says nothing of when it is due.
+  const isTimeKnown = cache.timestamp <= facts.now;
   const isWanted = facts.mode === 'test' ? cache.isTested : cache.isAnomalyDetected;
   if (!isWanted) return { action: 'skip', failure: undefined };
-  if (facts.isForced || facts.now >= cache.nextRunAfter) return { action: 'run' };
+  if (facts.isForced || !isTimeKnown || facts.now >= cache.nextRunAfter) return { action: 'run' };
   return { action: 'skip', failure: facts.saved?.hasFailed ? facts.saved.message : undefined };
 }
 

@@ -24,7 +24,7 @@ export async function runReportScripts(
   const report = `${REPORTS}/slapreport.${random}`;
   const output = `${folder.path}/${report}`;
   const { failures, names } = await listScripts(partition);
-  const endMs = context.now().getTime() + context.options.reportTimeoutSeconds * 1000;
+  const endMs = performance.now() + context.options.reportTimeoutSeconds * 1000;
   for (const [index, name] of names.entries()) {
     const isLast = index === names.length - 1;
     const why = await runReportScript(context, partition, { name, output, endMs, isLast });
@@ -84,7 +84,7 @@ async function runReportScript(
   },
 ): Promise<string | undefined> {
   const isLimited = context.options.reportTimeoutSeconds > 0;
-  const leftMs = endMs - context.now().getTime();
+  const leftMs = endMs - performance.now();
   if (isLimited && leftMs <= 0) return 'no time was left for it';
   // One that hangs must leave time for the others.
   const timeoutMs = isLast ? leftMs : leftMs / 2;

@@ -64,7 +64,7 @@ export class ConsumptionReader {
   async read(references: readonly string[]): Promise<ConsumptionOfNode> {
     const { instanceRoot, nowMs, readSamples = readPartitions } = this.#options;
     const sample = await readSamples(daemonSocket(instanceRoot), DAEMON_PATIENCE);
-    if (sample === undefined || nowMs() - sample.atMs > MAX_SAMPLE_AGE_MS) {
+    if (sample === undefined || Math.abs(nowMs() - sample.atMs) > MAX_SAMPLE_AGE_MS) {
       await this.#readDatabase('all');
       return this.#fromDatabase(sample);
     }
@@ -90,7 +90,7 @@ export class ConsumptionReader {
 
   #isOld(): boolean {
     const { atMs } = this.#minute;
-    return atMs === null || this.#options.nowMs() - atMs > MAX_AGE_MS;
+    return atMs === null || Math.abs(this.#options.nowMs() - atMs) > MAX_AGE_MS;
   }
 
   /** @param last sample of a daemon that takes no more */
@@ -143,7 +143,7 @@ export class ConsumptionReader {
 
 function withoutDaemon(last: NodeSample | undefined, nowMs: number): string {
   if (last === undefined) return 'No daemon of `slapos node collect` answers';
-  const ageS = Math.round((nowMs - last.atMs) / 1000);
+  const ageS = Math.round(Math.abs(nowMs - last.atMs) / 1000);
   return `The daemon of \`slapos node collect\` has taken no sample for ${ageS} s (see its log)`;
 }
 

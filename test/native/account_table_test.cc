@@ -1,6 +1,7 @@
 // Account files as text: what is touched, and that everything else keeps every byte.
 #include <random>
 
+#include "core/account/edit.h"
 #include "core/account/table.h"
 #include "native/check.h"
 
@@ -103,5 +104,18 @@ TEST(random_files_survive_being_read_and_written) {
     Table table = Passwd(text);
     std::string wanted = text.empty() || text.back() == '\n' ? text : text + "\n";
     CHECK_EQ(table.Text(), wanted);
+  }
+}
+
+TEST(a_machine_that_believes_it_is_1970_makes_no_password_that_has_to_be_changed) {
+  for (auto [today, changed] : {std::pair(0, ""), std::pair(-1, ""), std::pair(20000, "20000")}) {
+    slapos::account::Tables tables = {Passwd(""), Table("group", 4, ""), Table("shadow", 9, ""),
+                                      std::nullopt};
+    slapos::account::Transaction transaction;
+    transaction.add_groups.push_back({.name = "slapuser0", .gid = 2000});
+    transaction.add_users.push_back(
+        {.name = "slapuser0", .uid = 2000, .gid = 2000, .home = "/srv/x", .shell = "/bin/sh"});
+    Edit(tables, transaction, today);
+    CHECK_EQ(tables.shadow->Text(), std::string("slapuser0:!:") + changed + "::::::\n");
   }
 }

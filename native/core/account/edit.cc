@@ -57,7 +57,8 @@ std::optional<uint32_t> ParseId(const std::string& text) {
 
 class Editor {
  public:
-  Editor(Tables& tables, int64_t today) : tables_(tables), today_(std::to_string(today)) {
+  Editor(Tables& tables, int64_t today)
+      : tables_(tables), changed_(today > 0 ? std::to_string(today) : "") {
     for (const Fields& user : tables_.passwd.Entries()) {
       if (auto uid = ParseId(user[kUid])) names_by_uid_[*uid] = user[kName];
     }
@@ -184,7 +185,7 @@ class Editor {
   void PutShadow(const std::string& name) {
     if (!tables_.shadow) return;
     tables_.shadow->Remove(name);
-    tables_.shadow->Put({name, kLocked, today_, "", "", "", "", "", ""});
+    tables_.shadow->Put({name, kLocked, changed_, "", "", "", "", "", ""});
   }
 
   void PutGshadow(const std::string& name, const std::vector<std::string>& members) {
@@ -230,7 +231,9 @@ class Editor {
   }
 
   Tables& tables_;
-  const std::string today_;
+  // Empty on a machine that believes it is 1970: shadow(5) takes 0 for a password that has to be
+  // changed, which keeps cron and su from the account.
+  const std::string changed_;
   std::unordered_map<uint32_t, std::string> names_by_uid_;
   std::unordered_map<uint32_t, std::string> names_by_gid_;
 };

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CollectMachine } from '../../support/collect-machine.ts';
 
+const DAY_MS = 86_400_000;
+
 let machine: CollectMachine;
 
 beforeEach(() => {
@@ -57,6 +59,41 @@ describe('past days', () => {
     writeFileSync(machine.path('var', 'data-log', '2026-11-01', 'dump_user.csv'), 'x\r\n');
     expect(await machine.collect()).toBe(0);
     expect(members('2026-11-01')).toEqual(['2026-11-01/', '2026-11-01/dump_user.csv']);
+  });
+
+  test('stay in the archive that they were in when the clock was wrong', async () => {
+    await machine.collect();
+    const rows = (name: string) => {
+      const archive = machine.path('var', 'data-log', name);
+      const { stdout } = spawnSync('tar', ['-xOzf', archive, '2026-11-20/dump_system.csv']);
+      return stdout.toString().trim().split('\r\n').length;
+    };
+    const today = machine.nowMs;
+    machine.execute(old('2026-11-20'));
+    machine.nowMs = today + 365 * DAY_MS;
+    await machine.collect();
+    expect(machine.query("SELECT date FROM system WHERE date = '2026-11-20'")).toEqual([]);
+    machine.nowMs = today;
+    await machine.collect();
+    machine.nowMs = today + DAY_MS;
+    await machine.collect();
+    expect([rows('2026-11-20.1.tar.gz'), rows('2026-11-20.tar.gz')]).toEqual([2, 1]);
+  });
+
+  test('are not packed again from a folder that a killed run had half removed', async () => {
+    await machine.collect();
+    machine.execute(old('2026-11-19'));
+    const { files } = machine.host;
+    const remove: typeof files.remove = async (path, options) => {
+      if (options?.isRecursive !== true) return files.remove(path, options);
+      for (const name of readdirSync(path).slice(1)) rmSync(`${path}/${name}`);
+      throw new Error('killed');
+    };
+    expect(await machine.collect({ host: { files: { ...files, remove } } })).toBe(1);
+    expect(await machine.collect()).toBe(0);
+    expect(members('2026-11-19')).toHaveLength(8);
+    const left = readdirSync(machine.path('var', 'data-log'));
+    expect(left.filter((name) => /19/.test(name))).toEqual(['2026-11-19.tar.gz']);
   });
 
   test('with a date that is no date touch nothing outside', async () => {

@@ -13,6 +13,10 @@ describe('folderWaitS', () => {
     expect(folderWaitS(undefined, 3600, now)).toBe(0);
     expect(folderWaitS({ date: '2026-11-20', time: '11:59:59' }, 0, now)).toBe(0);
   });
+  test('a stamp of the future, of a clock that was set back, stops no measure for long', () => {
+    expect(folderWaitS({ date: '2026-11-20', time: '12:30:00' }, 3600, now)).toBe(1800);
+    expect(folderWaitS({ date: '2027-11-20', time: '12:00:00' }, 3600, now)).toBeLessThan(0);
+  });
   test('a stamp that is no date does not stop measures for ever', () => {
     expect(folderWaitS({ date: 'x', time: 'y' }, 3600, now)).toBe(0);
   });

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { lookUpNames, parseNameSources } from '../../../src/host/name-service.ts';
 
 describe('the sources of nsswitch.conf', () => {
@@ -106,6 +106,18 @@ describe('asking the name service', () => {
       hint: expect.stringContaining('/etc/nsswitch.conf'),
     });
     expect(performance.now() - start).toBeLessThan(5000);
+  });
+
+  it('does not wait for a day when the clock is set back meanwhile', async () => {
+    const options = { ...program('hangs', 'exec sleep 60'), timeoutMs: 200 };
+    const day = 86_400_000;
+    const clock = vi
+      .spyOn(Date, 'now')
+      .mockReturnValueOnce(400 * day)
+      .mockReturnValue(399 * day);
+    await expect(lookUpNames(query, options))
+      .rejects.toMatchObject({ code: 'SLAPOS_ERR_ACCOUNT' })
+      .finally(() => clock.mockRestore());
   });
 
   it.each([

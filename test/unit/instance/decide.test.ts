@@ -25,6 +25,8 @@ describe('decidePartition', () => {
     ['the timestamp is older', { timestamp: '9' }, full(true)],
     ['the text differs though the number is the same', { timestamp: '10.0' }, full(true)],
     ['the periodicity is over', { now: 1061 }, full(true)],
+    ['the clock was set back by more than that', { now: 939 }, full(true)],
+    ['the clock was set back by less', { now: 940 }, { action: 'up-to-date' }],
     ['periodicity 0 means always', { periodicitySeconds: 0 }, full(false)],
     [
       'a negative periodicity means never',

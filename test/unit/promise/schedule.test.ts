@@ -30,6 +30,7 @@ describe('decidePromise', () => {
   it.each<[string, Partial<SchedulingFacts>, unknown]>([
     ['not due', {}, skip()],
     ['due', { now: 200 }, run],
+    ['the clock was set back since it ran', { now: 79 }, run],
     ['never run', { cache: undefined }, run],
     ['forced', { isForced: true }, run],
     ['not due and failing', { saved: { hasFailed: true, message: 'bad' } }, skip('bad')],

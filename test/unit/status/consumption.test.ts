@@ -128,6 +128,10 @@ describe('consumption', () => {
     nowMs = sample.atMs + 130_000;
     expect(await consumptionOf({ readSamples })).toMatchObject({ source: 'daemon' });
     nowMs += 1000;
+    // The clock may have been set back.
+    expect(
+      await consumptionOf({ readSamples: async () => ({ ...sample, atMs: nowMs + 131_000 }) }),
+    ).toMatchObject({ source: 'none' });
     const { of, reason, source } = await consumptionOf({ readSamples });
     expect([source, of]).toEqual(['none', null]);
     expect(reason).toMatch(
