@@ -20,6 +20,7 @@ import { fault } from './fault.ts';
 import { type KeeperGreeting, type KeeperIntake, meetKeeper } from './keeper-intake.ts';
 import { LogWatch } from './log-watch.ts';
 import type { MainLog } from './main-log.ts';
+import { MemoryKills } from './memory-kills.ts';
 import { openMainLog, openOutputLog } from './output-log.ts';
 import type { DaemonConfig, SupervisorConfig } from './program-config.ts';
 import type { RpcContext } from './rpc-method.ts';
@@ -255,9 +256,13 @@ class Daemon {
   }
 
   #listenToKeeper(): void {
+    const write = this.#log.write.bind(this.#log);
+    const kills = new MemoryKills({ base: this.#intake.greeting.abilities.cgroup, write });
     this.#intake.listen((event) => {
-      if (event.kind === 'exit') this.#controller.exited(event.exit);
-      else if (event.kind === 'forward') this.#onSignal(event.signal);
+      if (event.kind === 'exit') {
+        kills.look(event.exit);
+        this.#controller.exited(event.exit);
+      } else if (event.kind === 'forward') this.#onSignal(event.signal);
       else if (event.kind === 'reaped') {
         const end = event.signal === 0 ? `exit status ${event.status}` : signalName(event.signal);
         this.#log.write('INFO', `reaped unknown pid ${event.pid} (${end})`);
