@@ -107,7 +107,8 @@ async function repeat(
     } catch (error) {
       if (isLasting(error)) throw error;
       const seconds = pauseMs / 1000;
-      log.error(`[BOOT] ${what}: ${errorMessage(error)}. Again in ${seconds} s.`, {
+      const why = errorMessage(error).replace(/\.$/, '');
+      log.error(`[BOOT] ${what}: ${why}. Again in ${seconds} s.`, {
         event: 'boot.retry',
       });
       await ports.pause(pauseMs);

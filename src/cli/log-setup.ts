@@ -73,7 +73,7 @@ function writeUntilFailure(fd: number, onFailure: (error: unknown) => void) {
 export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
   const runId = lazyRunId(io);
   const sinks: LogSink[] = [consoleSink(settings, io, runId)];
-  const files: number[] = [];
+  const files = new Map<string, number>();
   const render =
     settings.logFormat === 'json'
       ? (record: LogRecord) => renderJsonLine(record, runId())
@@ -83,8 +83,10 @@ export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
     logger,
     runId,
     addFile(path) {
+      // A command that runs another one again and again names the file each time.
+      if (files.has(path)) return;
       const fd = openLogFile(path);
-      files.push(fd);
+      files.set(path, fd);
       const write = writeUntilFailure(fd, (error) => {
         const why = `Cannot write the log file ${path}: ${errorCode(error)}, going on without it.`;
         logger.warning(why, { event: 'cli.log_file_lost', path });
@@ -93,7 +95,8 @@ export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
     },
     close() {
       sinks.length = 1;
-      for (const fd of files.splice(0)) closeSync(fd);
+      for (const fd of files.values()) closeSync(fd);
+      files.clear();
     },
   };
 }

@@ -108,7 +108,7 @@ describe('a boot', () => {
   it('tries again what failed, ever less often', async () => {
     const machine = new Machine();
     machine.formats = [1, new HostError('SLAPOS_ERR_NETLINK', 'No.', {}), 1, 1, 1, 0];
-    machine.bangs = [new Error('no Master')];
+    machine.bangs = [new Error('no Master.')];
     await machine.boot();
     const pauses = machine.calls.filter((call) => call.startsWith('pause'));
     expect(pauses).toEqual([15, 30, 60, 120, 120, 15].map((seconds) => `pause ${seconds * 1000}`));
