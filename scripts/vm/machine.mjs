@@ -31,6 +31,11 @@ const MODULES = [
   'virtio_blk',
 ];
 
+/** What is not on the disk, so that it can be changed without making another one. */
+const CARRY = `/bin/busybox mount -t tmpfs run /root/run
+/bin/busybox cp -r /vm /root/run/vm
+`;
+
 export function skip(reason) {
   process.stdout.write(`vm lane: skipped, ${reason}\n\nvm: 0 passed, 0 failed, 1 skipped\n`);
   process.exit(0);
@@ -131,8 +136,11 @@ export function makeDisk(system, size) {
   return disk;
 }
 
-/** A first system that loads the driver of the disk and starts what is on it. */
-export function makeInitrd(kernel, busybox) {
+/**
+ * A first system that loads the driver of the disk and starts what is on it.
+ * @param options start: the program to start; files: by name, put into /run/vm of the system
+ */
+export function makeInitrd(kernel, busybox, { start = '/lib/systemd/systemd', files = {} } = {}) {
   const initrd = join(folder, 'initrd');
   rmSync(initrd, { recursive: true, force: true });
   for (const name of ['bin', 'dev', 'proc', 'root'])
@@ -148,8 +156,12 @@ export function makeInitrd(kernel, busybox) {
 for name in ${MODULES.join(' ')}; do [ ! -e /$name.ko ] || /bin/busybox insmod /$name.ko; done
 for n in 1 2 3 4 5 6 7 8 9; do [ -e /dev/vda ] || /bin/busybox sleep 0.5; done
 /bin/busybox mount -t ext4 /dev/vda /root
-exec /bin/busybox switch_root /root /lib/systemd/systemd
+${Object.keys(files).length === 0 ? '' : CARRY}exec /bin/busybox switch_root /root ${start}
 `;
+  mkdirSync(join(initrd, 'vm'));
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(initrd, 'vm', name), text, { mode: 0o755 });
+  }
   writeFileSync(join(initrd, 'init'), script, { mode: 0o755 });
   const file = join(folder, 'initrd.cpio');
   const pack = 'find . | "$2" cpio -o -H newc > "$1"';
@@ -158,42 +170,62 @@ exec /bin/busybox switch_root /root /lib/systemd/systemd
 }
 
 /**
- * Starts the machine and waits for its end. It is emulated: KVM is not needed, and hangs on some hosts.
+ * Starts the machine. It is emulated: KVM is not needed, and hangs on some hosts.
  * The tests inside tell nothing of Spectre, whose mitigations cost an emulator a third of its speed.
+ * @param drive as `-drive` of qemu takes it
+ * @param options words: more of the kernel's command line; shellSocket: a root shell of systemd
+ *   answers there; extra: more options of qemu
+ */
+export function startMachine(
+  { kernel, drive, initrd },
+  { words = [], shellSocket, extra = [] } = {},
+) {
+  const image = readdirSync(join(kernel, 'boot')).find((name) => name.startsWith('vmlinuz'));
+  const line = ['console=ttyS0 root=/dev/vda rw quiet systemd.show_status=false panic=-1'];
+  line.push('mitigations=off', ...(shellSocket ? ['systemd.debug_shell=ttyS1'] : []), ...words);
+  const shell = shellSocket ? ['-serial', `unix:${shellSocket},server=on,wait=off`] : [];
+  return spawn(
+    'qemu-system-x86_64',
+    [
+      ...['-machine', 'q35,accel=tcg', '-cpu', 'max', '-smp', '2', '-m', '2048'],
+      ...['-kernel', join(kernel, 'boot', image), '-initrd', initrd, '-append', line.join(' ')],
+      ...['-drive', `${drive},if=virtio,format=raw`],
+      ...['-nic', 'user,model=virtio-net-pci,restrict=on'],
+      ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', ...shell, ...extra],
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+}
+
+/**
+ * Starts the machine and waits for its end.
  * @param options limitMs: it is ended then; hasShell: a root shell answers on build/vm/shell
  * @returns how many checks passed and failed
  */
 export async function runMachine(kernel, disk, initrd, { limitMs, hasShell = false }) {
   note('booting');
-  const image = readdirSync(join(kernel, 'boot')).find((name) => name.startsWith('vmlinuz'));
-  const words = ['console=ttyS0 root=/dev/vda rw quiet systemd.show_status=false panic=-1'];
-  words.push('mitigations=off', ...(hasShell ? ['systemd.debug_shell=ttyS1'] : []));
-  const shell = hasShell ? ['-serial', `unix:${join(folder, 'shell')},server=on,wait=off`] : [];
-  const machine = spawn(
-    'qemu-system-x86_64',
-    [
-      ...['-machine', 'q35,accel=tcg', '-cpu', 'max', '-smp', '2', '-m', '2048'],
-      ...['-kernel', join(kernel, 'boot', image), '-initrd', initrd, '-append', words.join(' ')],
-      ...['-drive', `file=${disk},if=virtio,format=raw,cache=unsafe`],
-      ...['-nic', 'user,model=virtio-net-pci,restrict=on'],
-      ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', ...shell],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  return follow(machine, limitMs);
+  const drive = `file=${disk},cache=unsafe`;
+  const shellSocket = hasShell ? join(folder, 'shell') : undefined;
+  rmSync(join(folder, 'console.log'), { force: true });
+  const machine = startMachine({ kernel, drive, initrd }, { shellSocket });
+  const { passed, failed, isComplete } = await follow(machine, limitMs);
+  if (!isComplete) note('the machine did not finish; its console is build/vm/console.log');
+  return { passed, failed: failed + (isComplete ? 0 : 1) };
 }
 
-/** Prints what the tests say and counts it. */
-async function follow(machine, limitMs) {
+/**
+ * Prints what the tests say and counts it, until the machine ends.
+ * @param limitMs it is ended then
+ * @param hear is told each line
+ */
+export async function follow(machine, limitMs, hear = () => {}) {
   const total = { ok: 0, 'not ok': 0 };
   const timer = setTimeout(() => machine.kill('SIGKILL'), limitMs);
-  const consoleLog = join(folder, 'console.log');
-  rmSync(consoleLog, { force: true });
   machine.stdout.setEncoding('utf8');
   let rest = '';
   let isComplete = false;
   for await (const chunk of machine.stdout) {
-    appendFileSync(consoleLog, chunk);
+    appendFileSync(join(folder, 'console.log'), chunk);
     const lines = (rest + chunk).split(/\r?\n/);
     rest = lines.pop() ?? '';
     for (const line of lines) {
@@ -201,9 +233,9 @@ async function follow(machine, limitMs) {
       if (kind !== undefined) total[kind] += 1;
       if (kind !== undefined || SAID.test(line)) note(line);
       isComplete ||= line.startsWith('finished');
+      hear(line);
     }
   }
   clearTimeout(timer);
-  if (!isComplete) note(`the machine did not finish; its console is ${consoleLog}`);
-  return { passed: total.ok, failed: total['not ok'] + (isComplete ? 0 : 1) };
+  return { passed: total.ok, failed: total['not ok'], isComplete };
 }

@@ -93,7 +93,7 @@ function configureSystem(system, kernel) {
 }
 
 /** @returns the folder of a system to boot, and how large its disk is */
-export async function makePackageSystem({ kernel, isAsMade }) {
+export async function makePackageSystem({ kernel, isAsMade, entry = 'package.ts' }) {
   if (!isAsMade) {
     note('making the package');
     run(process.execPath, [join(root, 'scripts', 'package-deb.mjs')]);
@@ -101,7 +101,7 @@ export async function makePackageSystem({ kernel, isAsMade }) {
   const made = findPackage();
   const system = unpackSystem(fetchSystem('system-package', PACKAGES));
   note('preparing the machine');
-  await putTests(system, 'package.ts', 'opt/vm/guest.js');
+  await putTests(system, entry, 'opt/vm/guest.js');
   copyFileSync(made, join(system, 'root', 'slapos-node.deb'));
   copyFileSync(makeNewerPackage(made), join(system, 'root', 'newer.deb'));
   configureSystem(system, kernel);
