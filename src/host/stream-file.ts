@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { syncFolder } from './host-files.ts';
 
 const FILE_MODE = 0o644;
 
@@ -50,18 +51,14 @@ export async function writeStream(
     const target = createWriteStream(temporary, { mode: FILE_MODE, flags: 'wx' });
     if (options.isCompressed) await pipeline(source, createGzip(), target);
     else await pipeline(source, target);
-    await sync(temporary, 'r+');
+    const handle = await open(temporary, 'r+');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   });
-  await sync(dirname(path), 'r');
-}
-
-async function sync(path: string, flags: string): Promise<void> {
-  const handle = await open(path, flags);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncFolder(dirname(path));
 }
 
 /** The content of a file, piece by piece. */
