@@ -54,6 +54,9 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd/1 dev/ttyS0
 mount -t tmpfs shm dev/shm
 mount -t tmpfs run run
+# Another boot, as far as anybody can tell.
+cp proc/sys/kernel/random/uuid dev/boot_id
+mount --bind dev/boot_id proc/sys/kernel/random/boot_id
 cp -r "$2" run/vm
 ${NETWORK}
 chroot . /usr/bin/env -i ${ENVIRONMENT} /usr/local/bin/node /run/vm/guest.js < /dev/null | cat

@@ -2,7 +2,7 @@
 import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { attempt, check, must, say, test, until } from './console.ts';
-import { bringUp, CONFIGURATION, postForm } from './fault-node.ts';
+import { bringUp, CONFIGURATION, postForm, stopNode } from './fault-node.ts';
 import { ROOT, runningPid } from './node-facts.ts';
 
 const PARTITION = 'slappart2';
@@ -119,7 +119,7 @@ export async function playMemory(): Promise<void> {
     `sed -i "s/^\\[slapos\\]/&\\ncgroup_memory_max = 64M\\nservice_profile = strict/" ${CONFIGURATION}`,
   );
   writeFileSync('/sys/fs/cgroup/cgroup.subtree_control', '+memory +pids +cpu');
-  must('slapos node supervisorctl shutdown');
+  await stopNode();
   await bringUp();
   await testServices();
   await testBuild();

@@ -1,6 +1,6 @@
 /** A node on a machine without systemd: started, made, asked, and looked at by the scene `faults`. */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { encodeMarshal } from '../../src/slap/marshal.ts';
 import type { MarshalValue } from '../../src/slap/marshal-value.ts';
 import { attempt, check, must, say, until } from './console.ts';
@@ -66,6 +66,13 @@ export async function startNode(): Promise<void> {
       () => undefined,
     );
   await until(answer, 'an answer of the local Master', 240_000);
+}
+
+/** The supervisor answers before it has stopped. */
+export async function stopNode(): Promise<void> {
+  must('slapos node supervisorctl shutdown');
+  const isOver = () => (existsSync(`${ROOT}/sv.sock`) ? undefined : true);
+  await until(isOver, 'the end of the supervisor', 240_000);
 }
 
 /** As boot scripts do (docs/boot.md): addresses are gone, and services ended without them. */

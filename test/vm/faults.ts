@@ -9,7 +9,7 @@ import { act, rebootAfter } from './fault-acts.ts';
 import { checkNode, nextNumber } from './fault-checks.ts';
 import { playClock } from './fault-clock.ts';
 import { playMemory } from './fault-memory.ts';
-import { bringUp, makeNode, type Order } from './fault-node.ts';
+import { bringUp, makeNode, type Order, stopNode } from './fault-node.ts';
 
 /** What the machine before this one did. */
 const FORMER = '/var/lib/vm-former';
@@ -19,16 +19,17 @@ function readOrder(): Order {
 }
 
 /** The disk has everything. */
-function end(): void {
+async function end(): Promise<void> {
+  await stopNode();
   say('finished');
-  attempt('slapos node supervisorctl shutdown; sync; busybox poweroff -f');
+  attempt('sync; busybox poweroff -f');
 }
 
 /** No machine: a folder that becomes its disk, and namespaces that end with this process. */
 async function prepare(): Promise<void> {
   await test('a node is made', makeNode);
   writeFileSync(FORMER, 'the node was made');
-  attempt('slapos node supervisorctl shutdown');
+  await stopNode();
 }
 
 async function play(order: Order): Promise<void> {
