@@ -57,8 +57,10 @@ function tell({ cuts, lines, met, problems, rounds, rows }: LoadOutcome): boolea
   const rising = rows.filter(({ isFlat }) => isFlat === false);
   for (const { name } of rising) print(`${name} rises`);
   const isRight = problems.length === 0 && rising.length === 0;
+  const isJudged = rows.some(({ isFlat }) => isFlat !== undefined);
+  const levels = isJudged ? 'all level' : 'too few to say what rises';
   print(
-    isRight ? `${rounds} rounds: nothing lost, all level.` : `Repeat with --seed ${values.seed}.`,
+    isRight ? `${rounds} rounds: nothing lost, ${levels}.` : `Repeat with --seed ${values.seed}.`,
   );
   return isRight;
 }

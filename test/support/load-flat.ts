@@ -23,7 +23,7 @@ export interface Drift {
 
 /** A rise counts when it is more than so many times its standard error. */
 const CERTAINTY = 3;
-const FEWEST_READINGS = 8;
+const FEWEST_READINGS = 6;
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 const mean = (values: readonly number[]) => sum(values) / values.length;
