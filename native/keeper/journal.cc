@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "core/channel/message.h"
@@ -36,6 +37,9 @@ bool ReadNumbers(const std::vector<std::string>& words, size_t count, int64_t* n
   return true;
 }
 
+// What Linux gives: a number of a process, and ticks since the start of the machine.
+bool IsIdentity(int64_t pid, int64_t start) { return pid > 0 && pid <= INT32_MAX && start >= 0; }
+
 std::string TagOf(const std::vector<std::string>& words, size_t index) {
   return words.size() > index ? UnescapeWord(words[index]) : "";
 }
@@ -44,7 +48,7 @@ std::string RenderTag(const std::string& tag) { return tag.empty() ? "" : " " + 
 
 void ApplyChild(const std::vector<std::string>& words, JournalState* state) {
   int64_t number[3];
-  if (!ReadNumbers(words, 3, number)) return;
+  if (!ReadNumbers(words, 3, number) || !IsIdentity(number[0], number[1])) return;
   auto pid = static_cast<pid_t>(number[0]);
   state->children[pid] = {UnescapeWord(words[4]), pid, static_cast<uint64_t>(number[1]), number[2],
                           TagOf(words, 5)};
@@ -53,6 +57,7 @@ void ApplyChild(const std::vector<std::string>& words, JournalState* state) {
 void ApplyExit(const std::vector<std::string>& words, JournalState* state) {
   int64_t number[8];
   if (!ReadNumbers(words, 8, number)) return;
+  if (number[0] < 0 || !IsIdentity(number[1], number[2])) return;
   auto pid = static_cast<pid_t>(number[1]);
   ExitRecord exit;
   exit.serial = static_cast<uint64_t>(number[0]);
@@ -69,14 +74,14 @@ void ApplyExit(const std::vector<std::string>& words, JournalState* state) {
 
 void ApplyHeard(const std::vector<std::string>& words, JournalState* state) {
   int64_t serial;
-  if (words.size() != 2 || !ParseInteger(words[1], &serial)) return;
+  if (words.size() != 2 || !ParseInteger(words[1], &serial) || serial < 0) return;
   auto heard = static_cast<uint64_t>(serial);
   std::erase_if(state->exits, [heard](const auto& exit) { return exit.serial == heard; });
 }
 
 void ApplyAck(const std::vector<std::string>& words, JournalState* state) {
   int64_t serial;
-  if (words.size() != 2 || !ParseInteger(words[1], &serial)) return;
+  if (words.size() != 2 || !ParseInteger(words[1], &serial) || serial < 0) return;
   auto last = static_cast<uint64_t>(serial);
   if (last > state->last_serial) state->last_serial = last;
   std::erase_if(state->exits, [last](const ExitRecord& exit) { return exit.serial <= last; });
@@ -107,8 +112,9 @@ bool HasName(int fd, const std::string& path) {
 std::string RenderState(const JournalState& state) {
   std::string text = "boot " + state.boot_id + "\n" + RenderAck(state.last_serial) + "\n";
   for (const auto& [key, value] : state.notes) text += RenderNote(key, value) + "\n";
-  for (const auto& [pid, child] : state.children) text += RenderChild(child) + "\n";
+  // Ends first: a process that lives may have the number of one that ended.
   for (const ExitRecord& exit : state.exits) text += RenderExit(exit) + "\n";
+  for (const auto& [pid, child] : state.children) text += RenderChild(child) + "\n";
   return text;
 }
 

@@ -97,6 +97,31 @@ TEST(a_journal_remembers_what_lives_and_what_was_not_acknowledged) {
   CHECK_EQ(again.notes["key 1"], "va lue");
 }
 
+TEST(a_journal_keeps_a_process_with_the_number_of_one_that_ended) {
+  JournalFile file;
+  Journal journal = Journal::Open(file.Path());
+  JournalState state;
+  state.boot_id = "this";
+  state.exits = {Exit(1, {"x", 11, 111, 1})};
+  state.children[11] = {"y", 11, 222, 2};
+  CHECK_EQ(journal.Compact(state), 0);
+  JournalState again = journal.Read("this");
+  CHECK_EQ(again.children.size(), 1u);
+  CHECK_EQ(again.children[11].start, 222u);
+  CHECK_EQ(again.exits.size(), 1u);
+}
+
+TEST(a_journal_knows_no_numbers_below_zero) {
+  JournalState state;
+  for (const char* line : {"exit 1 11 111 0 0 0 0 1 x", "ack -2", "heard -1", "child -3 1 1 x",
+                           "child 3 -1 1 x", "exit -1 11 111 0 0 0 0 1 x"}) {
+    ApplyLine(line, &state);
+  }
+  CHECK_EQ(state.exits.size(), 1u);
+  CHECK_EQ(state.last_serial, 1u);
+  CHECK_EQ(state.children.size(), 0u);
+}
+
 TEST(a_journal_torn_at_any_byte_says_what_its_whole_lines_say) {
   JournalFile file;
   const std::vector<std::string> lines = {"boot b",

@@ -41,6 +41,7 @@ export function parseYamlText(text: string): YamlText {
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw new SyntaxError(`${place(problem.pos[0])}: ${problem.message}`);
   const repeated: { key: string; place: string }[] = [];
+  const anchors = new Set<string>();
   const placeOf = (node: Node) => place(node.range?.[0] ?? 0);
   visit(document, {
     Node(role, node, path) {
@@ -52,9 +53,11 @@ export function parseYamlText(text: string): YamlText {
       if (!isAlias(node) && node.tag !== undefined && !TAG.test(node.tag)) {
         throw new SyntaxError(`${placeOf(node)}: values of type ${node.tag} cannot be sent`);
       }
-      if (isAlias(node) && node.resolve(document) === undefined) {
+      // By hand: each search of the library's goes over the whole document.
+      if (isAlias(node) && !anchors.has(node.source)) {
         throw new SyntaxError(`${placeOf(node)}: *${node.source} stands for nothing before it`);
       }
+      if (!isAlias(node) && node.anchor !== undefined) anchors.add(node.anchor);
       if (isScalar(node) && role !== 'key') convertScalar(node, () => placeOf(node));
       if (isMap(node)) repeated.push(...findRepeated(node, placeOf));
     },
