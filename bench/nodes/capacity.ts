@@ -1,4 +1,5 @@
 /** How many nodes on their schedule one proxy bears. */
+import { seededRandom } from '../../test/support/seeded-random.ts';
 import { usualMinute } from './behaviours.ts';
 import type { Fleet } from './fleet.ts';
 import { runOpenLoop } from './open-loop.ts';
@@ -21,7 +22,7 @@ export interface Capacity {
 /** Shortens the minute of the fleet until the proxy does not keep up. @param seconds of a try */
 export async function findCapacity(fleet: Fleet, seconds: number): Promise<Capacity> {
   let best: Capacity = { nodes: 0, p99Ms: Number.NaN };
-  const behaviour = usualMinute(createRandom(1));
+  const behaviour = usualMinute(seededRandom(1));
   for (let nodes = FIRST_NODES; nodes <= MOST_NODES; nodes *= GROWTH) {
     const minuteMs = (MINUTE_MS * fleet.nodes.length) / nodes;
     const {
@@ -42,15 +43,4 @@ export async function findCapacity(fleet: Fleet, seconds: number): Promise<Capac
     best = { nodes: Math.round(nodes), p99Ms };
   }
   return best;
-}
-
-/** Mulberry32: the same course every time. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

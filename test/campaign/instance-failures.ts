@@ -8,7 +8,7 @@
  * another state than the undisturbed one.
  */
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../support/format-kill.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { FAILURES, SCENARIOS, walkFailures } from '../support/instance-failures.ts';
 
 const isFull = process.env['CAMPAIGN'] === 'full';

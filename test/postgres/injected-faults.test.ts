@@ -13,11 +13,11 @@ import { createProxyServer } from '../../src/proxy/server.ts';
 import { openStore } from '../../src/proxy/store-open.ts';
 import { ClusterCheck, compareProxies, fetchDocuments } from '../support/cluster-check.ts';
 import { ClusterClient, HOST_SOFTWARE } from '../support/cluster-client.ts';
-import { seededRandom } from '../support/format-kill.ts';
 import { type Harm, PostgresRelay } from '../support/postgres-relay.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { computerDocument, requestFields } from '../support/proxy-fixture.ts';
 import { requires } from '../support/requires.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const COMPUTERS = ['COMP-1'];
 const PARTITIONS = 8;

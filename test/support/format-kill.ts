@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/package-files.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const LARGEST_OUTPUT_BYTES = 256 * 1024 * 1024;
 /** Share of machines on which the run after a killed one is killed as well. */
@@ -49,17 +50,6 @@ export interface KillResult {
   readonly machines: number;
   /** First lines in which machines differ from the undisturbed one; empty when all converged. */
   readonly differences: readonly string[];
-}
-
-/** Numbers in 0..1 that follow from the seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const WAS_OVER = 'was over';

@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/package-files.ts';
-import { seededRandom } from './format-kill.ts';
 import {
   CHANGES,
   differences,
@@ -15,6 +14,7 @@ import {
   walkSettings,
   withEverything,
 } from './format-walk.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const LARGEST_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** A run has read its configuration after the first, and is over after the second. */

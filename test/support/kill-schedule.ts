@@ -11,9 +11,9 @@ import { packageRoot } from '../../src/host/package-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { updateGroups } from '../../src/supervisor/update.ts';
-import { seededRandom } from './format-kill.ts';
 import { isAlive, killQuietly } from './keeper-run.ts';
 import { type Kind, kindOf, renderProgram, renderRecorder } from './kill-services.ts';
+import { seededRandom } from './seeded-random.ts';
 import { SERVICE_UID, SupervisorRun, until } from './supervisor-run.ts';
 import {
   type Life,

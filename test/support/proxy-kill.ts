@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterCheck, compareProxies, fetchDocuments } from './cluster-check.ts';
 import { ClusterClient, HOST_SOFTWARE, located } from './cluster-client.ts';
-import { seededRandom } from './format-kill.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { ProxyCluster } from './proxy-cluster.ts';
 import { computerDocument, requestFields } from './proxy-fixture.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const COMPUTERS = ['COMP-1', 'COMP-2'] as const;
 const PARTITIONS = 14;

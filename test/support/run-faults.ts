@@ -10,7 +10,7 @@ import {
   openWalk,
   tryFault,
 } from './fault-walk.ts';
-import { seededRandom } from './format-kill.ts';
+import { seededRandom } from './seeded-random.ts';
 
 export interface FaultRun {
   readonly scenes: readonly string[];

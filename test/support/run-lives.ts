@@ -1,8 +1,9 @@
 /** Rounds of the lives of instances: what the life-cycle test and its campaign run. */
-import { seededRandom } from './format-kill.ts';
+
 import type { Fault } from './http-master.ts';
 import { InstanceNode } from './instance-node.ts';
 import { LifeRun, RELEASES } from './life-run.ts';
+import { seededRandom } from './seeded-random.ts';
 
 export interface LivesOptions {
   readonly partitions: number;

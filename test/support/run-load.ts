@@ -1,9 +1,10 @@
 /** The load campaign: what the command and the test in the root lane run. */
-import { seededRandom } from './format-kill.ts';
+
 import { type FigureRow, judgeFigures, type Sample, takeSample } from './load-figures.ts';
 import { LoadModel } from './load-model.ts';
 import { LoadNode } from './load-node.ts';
 import { LoadRun, type NodeFault, type RoundPlan } from './load-run.ts';
+import { seededRandom } from './seeded-random.ts';
 
 export interface LoadOptions {
   readonly partitions: number;
