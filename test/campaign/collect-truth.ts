@@ -11,18 +11,17 @@
  * hundredths of a second besides. Bytes written are those that writers wrote and synced, and the pages
  * that the file system writes on their behalf.
  */
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/package-files.ts';
 import { openProcessReader } from '../../src/host/process-reader.ts';
+import { isFull, print, runCampaign } from '../support/campaign.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
 import { WAITED_KINDS, WORK_KINDS, type Work, work } from '../support/known-work.ts';
 import { ServiceGroups } from '../support/service-groups.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: isFull ? '60' : '5' },
@@ -36,8 +35,6 @@ type Reader = keyof typeof UNSEEN_S;
 const UNSEEN_BYTES = 256 * 1024;
 const CPU = 'slapos_partition_cpu_seconds_total';
 const WRITTEN = 'slapos_partition_written_bytes_total';
-
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 interface Figure {
   readonly kind: string;
@@ -157,18 +154,4 @@ async function main(): Promise<number> {
   return off === 0 ? 0 : 1;
 }
 
-function runInNamespace(): number {
-  const script = join(packageRoot(), 'scripts/in-namespace.sh');
-  const words = [process.execPath, ...process.argv.slice(1)];
-  return spawnSync(script, words, { stdio: 'inherit' }).status ?? 1;
-}
-
-if (process.env['SLAPOS_TEST_NAMESPACE'] === '1') {
-  main().then(
-    (status) => process.exit(status),
-    (error: unknown) => {
-      print(error instanceof Error ? String(error.stack) : String(error));
-      process.exit(1);
-    },
-  );
-} else process.exit(runInNamespace());
+runCampaign(main);

@@ -7,17 +7,16 @@
  * in another state than the undisturbed one.
  */
 import { parseArgs } from 'node:util';
+import { drawSeed, isFull, print } from '../support/campaign.ts';
 import { type Kill, runKillCampaign } from '../support/format-kill.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({
   options: {
     partitions: { type: 'string', default: isFull ? '1000' : '100' },
     kills: { type: 'string', default: isFull ? '50' : '10' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 function countPhases(kills: readonly Kill[]): string[] {
   const counts = new Map<string, number>();

@@ -8,17 +8,16 @@
  * as it must be.
  */
 import { parseArgs } from 'node:util';
+import { drawSeed, isFull, print } from '../support/campaign.ts';
 import { runWalkCampaign } from '../support/format-walk-run.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({
   options: {
     walks: { type: 'string', default: isFull ? '200' : '10' },
     stages: { type: 'string', default: isFull ? '8' : '5' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 const [walks, stages, seed] = [values.walks, values.stages, values.seed].map(Number);
 if (!walks || !stages || seed === undefined || Number.isNaN(seed)) {
   throw new Error('--walks, --stages and --seed are whole numbers');

@@ -8,17 +8,16 @@
  * another state than the undisturbed one.
  */
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../support/seeded-random.ts';
+import { drawSeed, isFull, print } from '../support/campaign.ts';
 import { FAILURES, SCENARIOS, walkFailures } from '../support/instance-failures.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: isFull ? '100' : '2' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   print(`instance-failures: ${values.rounds} rounds, seed ${values.seed}`);

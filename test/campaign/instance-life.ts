@@ -7,20 +7,18 @@
  * from the model.
  */
 import { parseArgs } from 'node:util';
-import { enterNamespace } from '../support/campaign-namespace.ts';
+import { drawSeed, isFull, print, runCampaign } from '../support/campaign.ts';
 import { runLives } from '../support/run-lives.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 const { values } = parseArgs({
   options: {
     partitions: { type: 'string', default: '50' },
     rounds: { type: 'string', default: isFull ? '200' : '10' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const [partitions, rounds, seed] = [values.partitions, values.rounds, values.seed].map(Number);
   if (!partitions || !rounds || seed === undefined || Number.isNaN(seed)) {
     throw new Error('--partitions, --rounds and --seed are whole numbers');
@@ -30,7 +28,7 @@ async function main(): Promise<void> {
   for (const [what, count] of [...met].sort()) print(`${String(count).padStart(6)} ${what}`);
   for (const problem of problems) print(problem);
   print(problems.length === 0 ? 'Every pass was as the model.' : `Repeat with --seed ${seed}.`);
-  process.exitCode = problems.length === 0 ? 0 : 1;
+  return problems.length === 0 ? 0 : 1;
 }
 
-if (enterNamespace(['--seed', values.seed])) void main();
+runCampaign(main, ['--seed', values.seed]);

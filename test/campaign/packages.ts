@@ -22,6 +22,7 @@ import {
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/package-files.ts';
+import { print } from '../support/campaign.ts';
 
 const root = packageRoot();
 const work = join(root, 'build', 'package');
@@ -38,10 +39,6 @@ const { values } = parseArgs({
   },
 });
 let failures = 0;
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
 
 function must(command: string, args: readonly string[]): string {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });

@@ -7,24 +7,19 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when something that
  * was acknowledged is missing, or anything is there twice.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { drawSeed, isFull, print, runCampaign } from '../support/campaign.ts';
 import { type DatabaseKind, ProxyKillMachine } from '../support/proxy-kill.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 const SHOWN_PROBLEMS = 8;
 
 const { values } = parseArgs({
   options: {
     database: { type: 'string', default: 'postgres' },
     schedules: { type: 'string', default: isFull ? '1000' : '15' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
   },
 });
-
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<number> {
   const [schedules, seed] = [Number(values.schedules), Number(values.seed)];
@@ -67,20 +62,4 @@ async function main(): Promise<number> {
   return total.failures === 0 ? 0 : 1;
 }
 
-/** Everything happens in private namespaces. */
-function runInNamespace(): number {
-  const script = join(packageRoot(), 'scripts/in-namespace.sh');
-  const words = [process.execPath, ...process.argv.slice(1)];
-  const { status } = spawnSync(script, words, { stdio: 'inherit' });
-  return status ?? 1;
-}
-
-if (process.env['SLAPOS_TEST_NAMESPACE'] === '1') {
-  main().then(
-    (status) => process.exit(status),
-    (error: unknown) => {
-      print(error instanceof Error ? String(error.stack) : String(error));
-      process.exit(1);
-    },
-  );
-} else process.exit(runInNamespace());
+runCampaign(main, ['--seed', values.seed]);

@@ -8,13 +8,10 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when the supervisor
  * and its services disagree about anything.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { drawSeed, isFull, print, runCampaign } from '../support/campaign.ts';
 import { KillMachine, type KillScheduleOptions } from '../support/kill-schedule.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
 /** A new supervisor after so many schedules. */
 const SCHEDULES_PER_MACHINE = 20;
 const SHOWN_PROBLEMS = 5;
@@ -23,13 +20,11 @@ const { values } = parseArgs({
   options: {
     schedules: { type: 'string', default: isFull ? '200' : '10' },
     services: { type: 'string', default: isFull ? '500' : '100' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
     keeper: { type: 'string' },
     'without-exit-information': { type: 'boolean', default: false },
   },
 });
-
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 function optionsFor(seed: number): KillScheduleOptions {
   const isLost = values['without-exit-information'];
@@ -76,20 +71,4 @@ async function main(): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
-/** Everything happens in private namespaces. */
-function runInNamespace(): number {
-  const script = join(packageRoot(), 'scripts/in-namespace.sh');
-  const words = [process.execPath, ...process.argv.slice(1)];
-  const { status } = spawnSync(script, words, { stdio: 'inherit' });
-  return status ?? 1;
-}
-
-if (process.env['SLAPOS_TEST_NAMESPACE'] === '1') {
-  main().then(
-    (status) => process.exit(status),
-    (error: unknown) => {
-      print(error instanceof Error ? String(error.stack) : String(error));
-      process.exit(1);
-    },
-  );
-} else process.exit(runInNamespace());
+runCampaign(main, ['--seed', values.seed]);
