@@ -79,7 +79,8 @@ export async function stopNode(): Promise<void> {
 export async function bringUp(): Promise<void> {
   await startNode();
   must('slapos node boot');
-  must('slapos node instance');
+  // Its promises may come before the service that it starts has come up, on an emulated processor.
+  if (attempt('slapos node instance').status !== 0) must('sleep 10; slapos node instance');
   await until(() => runningPid('slappart0', 'hello'), 'the service', 240_000);
 }
 
