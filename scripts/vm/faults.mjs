@@ -126,14 +126,16 @@ class Player {
     );
     const machine = this.#machine.start({ ...order, expected: this.#record });
     let isCut = false;
+    let timer;
     const cut = () => {
       isCut = true;
       this.#machine.cut();
     };
     const result = await follow(machine, BOOT_MS, (line) => {
       this.#record.hear(line);
-      if (line.startsWith('began') && order.end === 'cut') setTimeout(cut, cutAfterMs);
+      if (line.startsWith('began') && order.end === 'cut') timer = setTimeout(cut, cutAfterMs);
     });
+    clearTimeout(timer);
     this.#machine.ended();
     const isOver = result.isComplete || isCut || order.end === 'reboot';
     this.total.passed += result.passed;

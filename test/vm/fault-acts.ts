@@ -114,8 +114,11 @@ function putConsumption(id: string): void {
   say(`put ${id}`);
 }
 
+let relaying: Promise<void> | undefined;
+
 export async function report(isOnce = false): Promise<void> {
-  await relay();
+  relaying ??= relay();
+  await relaying;
   for (let index = Math.floor(performance.now()); ; index += 1) {
     if (!isOnce) putConsumption(`consumed-${index}`);
     await passing(`report --cfg ${RELAYED}`);

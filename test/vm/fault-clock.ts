@@ -46,8 +46,9 @@ async function listRunning(): Promise<string> {
 function usedS(): number {
   const pids = attempt('pgrep -f "supervisor-controller|slapos-supervisord|collect --daemon"').text;
   return pids.split('\n').reduce((sum, pid) => {
+    // The shell that ran pgrep is among them, and gone.
     const fields = attempt(`cat /proc/${pid}/stat`).text.split(') ')[1]?.split(' ') ?? [];
-    return sum + (Number(fields[11]) + Number(fields[12])) / 100;
+    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
   }, 0);
 }
 
