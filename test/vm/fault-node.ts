@@ -75,12 +75,16 @@ export async function stopNode(): Promise<void> {
   await until(isOver, 'the end of the supervisor', 240_000);
 }
 
+/** Promises may come before the service that the pass starts has come up, on an emulated processor. */
+export function processInstances(): void {
+  if (attempt('slapos node instance').status !== 0) must('sleep 10; slapos node instance');
+}
+
 /** As boot scripts do (docs/boot.md): addresses are gone, and services ended without them. */
 export async function bringUp(): Promise<void> {
   await startNode();
   must('slapos node boot');
-  // Its promises may come before the service that it starts has come up, on an emulated processor.
-  if (attempt('slapos node instance').status !== 0) must('sleep 10; slapos node instance');
+  processInstances();
   await until(() => runningPid('slappart0', 'hello'), 'the service', 240_000);
 }
 
