@@ -27,7 +27,11 @@ const PROGRAMS: ReadonlyArray<keyof NodePrograms> = [
  * Times by the clock are those of a machine that may be shared.
  */
 const TOLERANCES: ReadonlyArray<readonly [RegExp, Tolerance]> = [
+  // At this pace the heap of a Node that was started some minutes ago has not settled yet.
+  [/^(controller|proxy|watchdog), (RSS|PSS)$/, { share: 0.15, least: 12 * MIB }],
   [/^(?!collector, ).*(RSS|PSS)$/, { share: 0.08, least: 6 * MIB }],
+  // It has up to fifteen that start services, and keeps them.
+  [/^keeper threads$/, { share: 0, least: 16 }],
   [/ descriptors$/, { share: 0.02, least: 8 }],
   [/ threads$/, { share: 0, least: 2 }],
   [/, CPU ms$/, { share: 0.25, least: 60 }],
