@@ -10,7 +10,7 @@ const SHOWN = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
  * @returns undefined when the text is no size.
  */
 export function parseByteSize(text: string): number | undefined {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(text);
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([A-Za-z]+)\s*)?$/.exec(text);
   if (match === null) return undefined;
   const power = unitPower((match[2] ?? '').toLowerCase());
   return power < 0 ? undefined : Math.trunc(Number(match[1]) * 1024 ** power);

@@ -60,8 +60,8 @@ function isWritable(value: Parameters<typeof checkExtent>[0]): boolean {
   }
 }
 
-/** In JSON, where controls and halves of surrogate pairs are escaped. */
-const BEYOND_XML = /\\(?:u[0-9a-f]{4}|b|f)|[\ufffe\uffff]/;
+/** In JSON, where controls and halves of pairs are escaped; and numbers that may have over 32 bits. */
+const BEYOND_XML = /\\(?:u[0-9a-f]{4}|b|f)|[\ufffe\uffff]|\d{10}/;
 
 const STATE = `<marshal>
   <dictionary id="i2">
