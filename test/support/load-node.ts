@@ -4,7 +4,15 @@
  * are wanted.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import {
   daemonSocket,
@@ -270,13 +278,18 @@ export class LoadNode {
     this.client.close();
     await this.master.close();
     await this.#stopCollector();
-    const keeper = this.keeperPid();
-    process.kill(keeper, 'SIGTERM');
-    await until(() => (isAlive(keeper) ? undefined : true), 'the end of the keeper', STOP_MS);
+    await this.#stopSupervisor();
     await this.node.stopProxy();
     rmSync(FOLDER, { recursive: true });
     execFileSync('ip', ['link', 'delete', 'br0']);
     for (const [path, content] of this.#accounts) writeFileSync(path, content);
+  }
+
+  async #stopSupervisor(): Promise<void> {
+    if (!existsSync(this.paths.pidFile)) return;
+    const keeper = this.keeperPid();
+    process.kill(keeper, 'SIGTERM');
+    await until(() => (isAlive(keeper) ? undefined : true), 'the end of the keeper', STOP_MS);
   }
 
   async #stopCollector(): Promise<void> {
