@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import { chooseConfigPath } from '../config/path.ts';
 import type { ParsedConfig } from '../config/read.ts';
+import { describeRefusal } from '../errors/machine-refusal.ts';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import { homeOf } from '../host/home-of.ts';
 import type { CommandSpec } from './command.ts';
@@ -35,7 +36,8 @@ function stackOf(error: unknown): string {
   return `${error.stack ?? error.message}${cause}`;
 }
 
-function logFailure(error: unknown, log: RunLog, settings: GlobalSettings): void {
+function logFailure(thrown: unknown, log: RunLog, settings: GlobalSettings): void {
+  const error = describeRefusal(thrown);
   const stack = settings.isDebug ? `\n${stackOf(error)}` : '';
   const fields = isSlaposError(error)
     ? { event: 'cli.failed', code: error.code, ...error.context }

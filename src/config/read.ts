@@ -1,5 +1,6 @@
 /** Reads a configuration file into a {@link Config}. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { machineHint } from '../errors/machine-refusal.ts';
 import { ConfigError, errorCode } from '../errors/slapos-error.ts';
 import type { Config, ConfigLocation } from './config.ts';
 import { parseDialect, type RawFile, type RawValue } from './dialect.ts';
@@ -58,7 +59,10 @@ export function emptyConfig(path: string): ParsedConfig {
 
 function unreadableHint(cause: unknown): string {
   if (cause instanceof RangeError) return `it holds ${cause.message}`;
-  return errorCode(cause) === 'EISDIR' ? 'it is a folder' : 'check who may read it';
+  const code = errorCode(cause);
+  if (code === 'EISDIR') return 'it is a folder';
+  const hint = machineHint(code);
+  return hint === undefined ? 'check who may read it' : `${code}: ${hint}`;
 }
 
 function unreadable(path: string, cause: unknown): ConfigError {

@@ -8,6 +8,7 @@ import {
   HostError,
   SlaposError,
 } from '../errors/slapos-error.ts';
+import { refusal } from './beneath-refusal.ts';
 import { killNotedChild } from './child-note.ts';
 import { coalesce } from './coalesce.ts';
 import { endUserProcesses, removeUserTraces } from './end-user.ts';
@@ -66,7 +67,7 @@ async function statPath(path: string): Promise<FileStatus | undefined> {
     return toFileStatus(await stat(path));
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errorCode(error))) return undefined;
-    throw error;
+    throw refusal(path, error);
   }
 }
 
@@ -105,7 +106,7 @@ async function freeBytes(path: string): Promise<number> {
       const { bavail, bsize } = await statfs(folder);
       return bsize * bavail;
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT' || folder === dirname(folder)) throw error;
+      if (errorCode(error) !== 'ENOENT' || folder === dirname(folder)) throw refusal(folder, error);
     }
   }
 }

@@ -126,6 +126,13 @@ describe('the configuration file', () => {
     expect(stderr.split('\n')).toHaveLength(2);
   });
 
+  test('a disk that fails is told with its error', async () => {
+    // proc_pid_mem(5): nothing is mapped at the start.
+    const { status, stderr } = await runSlapos([...show, '--cfg', '/proc/self/mem']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('Cannot parse configuration file: /proc/self/mem (EIO: ');
+  });
+
   test('unknown keys are told with the nearest name', async () => {
     const path = file('g.cfg', '[slapos]\ncomputer_idd = 1\nzzzzzz = 1\n[foreign]\nx = 1\n');
     const { status, stderr } = await runSlapos([...show, '--cfg', path]);
