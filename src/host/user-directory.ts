@@ -1,5 +1,7 @@
 /** Who is who on this machine: passwd(5) and group(5) first, a name service for who is not there. */
 import { readFileSync, statSync } from 'node:fs';
+import { machineHint } from '../errors/machine-refusal.ts';
+import { errorCode, HostError } from '../errors/slapos-error.ts';
 import { parseGroup, parsePasswd } from './account.ts';
 import type { GroupEntry, PasswdEntry } from './host.ts';
 import { createOutsideUsers, type OutsideUsers } from './outside-users.ts';
@@ -14,7 +16,10 @@ interface Tables {
   readonly memberships: ReadonlyMap<string, readonly GroupEntry[]>;
 }
 
-/** Reads the files again only when they change. */
+/**
+ * Reads the files again only when they change. Each look throws HostError SLAPOS_ERR_ACCOUNT while
+ * one of them cannot be read.
+ */
 export class UserDirectory {
   readonly #etc: string;
   readonly #outside: OutsideUsers;
@@ -57,15 +62,29 @@ export class UserDirectory {
   #read(): Tables {
     const version = ['passwd', 'group'].map((name) => fileVersion(`${this.#etc}/${name}`)).join();
     if (this.#tables?.version === version) return this.#tables;
-    const read = (name: string) => {
-      try {
-        return readFileSync(`${this.#etc}/${name}`, 'utf8');
-      } catch {
-        return ''; // No such database: it knows nobody.
-      }
-    };
+    const read = (name: string) => readAccounts(`${this.#etc}/${name}`);
     this.#tables = { version, ...indexAccounts(read('passwd'), read('group')) };
     return this.#tables;
+  }
+}
+
+/**
+ * A file that is not there knows nobody. One that cannot be read must not look like that: its users
+ * would lose their names, homes and groups.
+ */
+function readAccounts(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return '';
+    const { errno = 0, syscall = '' } = error as NodeJS.ErrnoException;
+    throw new HostError(
+      'SLAPOS_ERR_ACCOUNT',
+      `Cannot tell which users and groups exist: ${path}: ${code}.`,
+      { errno: Math.abs(errno), syscall },
+      { cause: error, hint: machineHint(code) ?? 'See who may read it.' },
+    );
   }
 }
 

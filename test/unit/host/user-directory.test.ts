@@ -1,4 +1,11 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +54,16 @@ describe('the identity of a user', () => {
     expect(directory.identify('new')?.home).toBe('/new');
     expect(new UserDirectory(join(etc, 'none')).identify('root')).toBeUndefined();
   });
+});
+
+it.each(['passwd', 'group'])('is not guessed while %s cannot be read', (name) => {
+  const directory = new UserDirectory(etc);
+  rmSync(join(etc, name));
+  // proc_pid_mem(5): nothing is mapped at the start.
+  symlinkSync('/proc/self/mem', join(etc, name));
+  expect(() => directory.identify('slapuser0')).toThrow(
+    `Cannot tell which users and groups exist: ${join(etc, name)}: EIO.`,
+  );
 });
 
 describe('users of a name service', () => {
