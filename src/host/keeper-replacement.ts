@@ -85,9 +85,10 @@ function spawnKeeper(replacement: KeeperReplacement): ChildProcess {
 export function replaceKeeper(replacement: KeeperReplacement): Promise<boolean> {
   return new Promise((resolve) => {
     const child = spawnKeeper(replacement);
-    const ready = child.stdio[READY_FD] as Readable;
-    ready.on('data', () => resolve(true));
-    ready.on('error', () => {});
+    // There is none when no pipe could be made; an error follows then.
+    const ready = child.stdio?.[READY_FD] as Readable | undefined;
+    ready?.on('data', () => resolve(true));
+    ready?.on('error', () => {});
     child.on('error', () => resolve(false));
     child.on('exit', () => resolve(false));
   });

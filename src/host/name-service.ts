@@ -113,13 +113,21 @@ async function ask(
   return answers.join('');
 }
 
+async function spawnGetent(program: string, words: readonly string[]): Promise<ChildProcess> {
+  const { spawn } = await import('node:child_process');
+  try {
+    return spawn(program, words, { stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch (error) {
+    throw failure(`${program} cannot be run: ${errorMessage(error)}`, error);
+  }
+}
+
 async function runGetent(
   program: string,
   words: readonly string[],
   deadline: number,
 ): Promise<string> {
-  const { spawn } = await import('node:child_process');
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = await spawnGetent(program, words);
   return new Promise((resolve, reject) => {
     const give = (error: HostError) => {
       abandon(child);
@@ -132,12 +140,15 @@ async function runGetent(
     );
     const pieces: Buffer[] = [];
     let sizeBytes = 0;
-    child.stdout.on('data', (piece: Buffer) => {
+    // There is none when no pipe could be made; an error follows then.
+    child.stdout?.on('data', (piece: Buffer) => {
       pieces.push(piece);
       sizeBytes += piece.length;
       if (sizeBytes > MAX_ANSWER_BYTES) give(failure(`${program} answers too much`));
     });
-    child.on('error', (error) => give(failure(`${program} cannot be run`, error)));
+    child.on('error', (error) =>
+      give(failure(`${program} cannot be run: ${errorMessage(error)}`, error)),
+    );
     child.on('close', (status, signal) => {
       clearTimeout(timer);
       if (status === 0 || status === NOT_ALL_FOUND) resolve(Buffer.concat(pieces).toString('utf8'));
