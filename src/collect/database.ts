@@ -18,7 +18,8 @@ export class CollectDatabase {
   readonly #path: string;
   readonly #log: Logger;
   #store: CollectStore | undefined;
-  #hasQuarantined = false;
+  /** Whether the file was looked through, once. */
+  #hasDoubted = false;
 
   constructor(host: DatabaseHost, path: string, log: Logger) {
     this.#host = host;
@@ -34,8 +35,9 @@ export class CollectDatabase {
     try {
       return await work(await this.#open());
     } catch (error) {
-      if (this.#hasQuarantined || !isCorruption(error)) throw error;
-      await this.#quarantine(error);
+      if (this.#hasDoubted || !isCorruption(error)) throw error;
+      await this.close().catch(() => {});
+      if (!(await this.#isSound())) await this.#quarantine(error);
       return work(await this.#open());
     }
   }
@@ -57,8 +59,18 @@ export class CollectDatabase {
     return store;
   }
 
+  /** A read that failed looks like a broken file, which the samples of years would be lost for. */
+  async #isSound(): Promise<boolean> {
+    this.#hasDoubted = true;
+    try {
+      return await (await this.#open()).isSound();
+    } catch (error) {
+      if (isCorruption(error)) return false;
+      throw error;
+    }
+  }
+
   async #quarantine(error: unknown): Promise<void> {
-    this.#hasQuarantined = true;
     await this.close().catch(() => {});
     const { date, time } = encodeStamp(this.#host.nowMs());
     const aside = `${this.#path}.corrupt-${`${date}T${time}Z`.replace(/[-:]/g, '')}`;

@@ -187,6 +187,10 @@ class SqliteStore implements CollectStore {
     return deleted;
   }
 
+  isSound(): Promise<boolean> {
+    return this.#run((database) => database.pragma('quick_check(1)', { simple: true }) === 'ok');
+  }
+
   async close(): Promise<void> {
     try {
       await this.#connection.close();

@@ -38,13 +38,18 @@ export interface CollectStore {
   deleteReported(
     keep: { readonly oldest: string; readonly newest: string } | undefined,
   ): Promise<number>;
+  /** Whether what is in the file is whole; reads all of it. */
+  isSound(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 /** The SQLite result codes that say that the file is not a sound database. */
 const CORRUPTION_CODES = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB']);
 
-/** Whether an error says that the database file itself is broken. */
+/**
+ * Whether an error says that the database file itself is broken. SQLite says so of a read that
+ * failed with EIO too (SQLITE_IOERR_CORRUPTFS).
+ */
 export function isCorruption(error: unknown): boolean {
   const cause = (error as { cause?: { code?: unknown } } | undefined)?.cause;
   const code = typeof cause?.code === 'string' ? cause.code : '';

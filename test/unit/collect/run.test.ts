@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CollectHost } from '../../../src/collect/collect-host.ts';
+import type { CollectStore } from '../../../src/collect/store.ts';
+import { SlaposError } from '../../../src/errors/slapos-error.ts';
 import { CollectMachine } from '../../support/collect-machine.ts';
 
 let machine: CollectMachine;
@@ -159,6 +161,30 @@ describe('a broken database', () => {
     ]);
     expect(read('var', 'data-log', aside)).toContain('no database');
     expect(machine.query('SELECT count(*) FROM system')).toEqual([[1]]);
+  });
+
+  test('stays where a read only failed, which SQLite tells alike', async () => {
+    await machine.collect();
+    let failures = 1;
+    const { openStore } = machine.host;
+    const failing: CollectHost['openStore'] = async (path) => {
+      const store = await openStore(path);
+      if (failures-- === 0) return store;
+      const cause = Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT' });
+      const error = new SlaposError('SLAPOS_ERR_DATABASE', 'malformed', { cause });
+      const insertSamples = () => Promise.reject(error);
+      return Object.assign(Object.create(store) as CollectStore, {
+        insertSamples,
+        close: () => store.close(),
+      });
+    };
+    machine.nowMs += 60_000;
+    expect(await machine.collect({ host: { openStore: failing } })).toBe(0);
+    expect(machine.log.problems()).toEqual([]);
+    expect(readdirSync(machine.path('var', 'data-log'))).not.toContainEqual(
+      expect.stringContaining('corrupt'),
+    );
+    expect(machine.query('SELECT count(*) FROM system')).toEqual([[2]]);
   });
 
   test('broken in the middle of a table is noticed by the part that meets it', async () => {
