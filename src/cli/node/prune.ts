@@ -1,7 +1,8 @@
 /** `slapos node prune`: delete the shared parts that no software uses. */
 import { realpath } from 'node:fs/promises';
 import { mergeGridSettings } from '../../config/grid-settings.ts';
-import { ConfigError } from '../../errors/slapos-error.ts';
+import { ConfigError, errorCode } from '../../errors/slapos-error.ts';
+import { refusal } from '../../host/beneath-refusal.ts';
 import { createBeneathFiles } from '../../host/file.ts';
 import { createHostFiles } from '../../host/host-files.ts';
 import { sharedRootOf } from '../../prune/plan.ts';
@@ -44,8 +45,14 @@ function createPruneHost(): PruneHost {
   return {
     beneath: createBeneathFiles(),
     stat: (path) => createHostFiles().stat(path),
-    realpath: (path) => realpath(path).catch(() => undefined),
+    realpath: (path) => realpath(path).catch((error) => noneOrRefusal(path, error)),
   };
+}
+
+/** What cannot be looked at is not missing: parts that it uses would be deleted. */
+function noneOrRefusal(path: string, error: unknown): undefined {
+  if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error))) return undefined;
+  throw refusal(path, error);
 }
 
 /** Without these folders every shared part would look unused. */
