@@ -3,8 +3,10 @@
  * runs undisturbed: it must end as a node on which nothing failed.
  *
  *     npm run campaign -- fault-walk [SCENE…] [--faults 30] [--seed S] [--lasting]
- *         [--call NAME] [--target TEXT] [--action NAME] [--list] [--verbose]
+ *         [--each] [--every N] [--resume] [--call NAME] [--target TEXT] [--action NAME] [--list] [--verbose]
  *
+ * --each takes one error and a kill for each call, --every each n-th fault; --resume keeps what was
+ * tried in build/fault-walk/SCENE.jsonl and goes on from there, and tries findings again.
  * With --lasting everything fails from a call on: a full disk, a read-only one; and helpers are killed.
  * A sample of the faults unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a run
  * hangs, dies, says nothing or leaves something that the next one does not put right.
@@ -18,7 +20,10 @@ const isFull = process.env['CAMPAIGN'] === 'full';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    faults: { type: 'string', default: isFull ? '100000' : '15' },
+    faults: { type: 'string', default: '' },
+    each: { type: 'boolean', default: false },
+    every: { type: 'string', default: '1' },
+    resume: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     call: { type: 'string', default: '' },
     target: { type: 'string', default: '' },
@@ -29,6 +34,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
+
+/** All, where the options say which; else a sample. */
+const defaultFaults = () => (isFull || values.each || values.every !== '1' ? 100_000 : 15);
 
 async function main(): Promise<void> {
   const names = positionals.length > 0 ? positionals : Object.keys(SCENES);
@@ -41,7 +49,10 @@ async function main(): Promise<void> {
   const filter = { call, target, action };
   const problems = await runFaults({
     scenes: names,
-    most: Number(faults),
+    most: Number(faults || defaultFaults()),
+    every: Number(values.every),
+    isEach: values.each,
+    isResumed: values.resume,
     seed: Number(seed),
     filter,
     isList: list,

@@ -1,15 +1,22 @@
-/** `node collect` on a database that has samples already, for walks of faults. */
-import { existsSync } from 'node:fs';
+/** `node collect` on a database with samples of today and of a past day, for walks of faults. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { inCopy } from './database-copy.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import { describeTree } from './fault-tree.ts';
 import type { FaultScene } from './fault-walk.ts';
 import { InstanceNode } from './instance-node.ts';
+import { keepTree } from './kept-tree.ts';
 
-/** Every row of every table; what is no database any more has none. */
+const PAST_DAY = '2001-02-03';
+/** Older than a second, so that a run need not wait, and young enough to count. */
+const LOOK_AGE_MS = 10_000;
+
+/** Every row of every table, but for the mark of what is packed. */
 function readRows(file: string): ReadonlySet<string> {
-  const database = new Database(file, { readonly: true });
-  try {
+  return inCopy(file, (database) => {
     const tables = database
       .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
       .pluck()
@@ -19,22 +26,49 @@ function readRows(file: string): ReadonlySet<string> {
         .prepare(`SELECT * FROM "${table}"`)
         .raw()
         .all()
-        .map((row) => `${table} ${JSON.stringify(row)}`),
+        .map((row) => `${table} ${JSON.stringify((row as unknown[]).slice(0, -1))}`),
     );
     return new Set(rows);
+  });
+}
+
+/** What a database is, but for its rows. */
+function describeDatabase(file: string): string[] {
+  return inCopy(file, (database) => {
+    const schema = database.prepare('SELECT sql FROM sqlite_master ORDER BY name').pluck().all();
+    return [String(database.pragma('integrity_check', { simple: true })), ...schema.map(String)];
+  });
+}
+
+/** Changes the rows of all tables. */
+function changeRows(file: string, change: string): void {
+  const database = new Database(file);
+  try {
+    const tables = database
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+      .pluck()
+      .all();
+    for (const table of tables) database.exec(`UPDATE "${table}" SET ${change}`);
   } finally {
     database.close();
   }
 }
 
-/** What a database is, but for its rows. */
-function describeDatabase(file: string): string[] {
-  const database = new Database(file, { readonly: true });
+/** What the packed samples of the past day are; empty when there are none. */
+function readArchive(folder: string): string {
+  const file = join(folder, `${PAST_DAY}.tar.gz`);
+  if (!existsSync(file)) return '';
+  return spawnSync('tar', ['-xzOf', file], { encoding: 'utf8' }).stdout;
+}
+
+/** Makes what the last run saw old enough; what is no such file any more stays. */
+function ageLook(file: string): void {
   try {
-    const schema = database.prepare('SELECT sql FROM sqlite_master ORDER BY name').pluck().all();
-    return [String(database.pragma('integrity_check', { simple: true })), ...schema.map(String)];
-  } finally {
-    database.close();
+    const look = JSON.parse(readFileSync(file, 'utf8'));
+    const monotonicMs = Number(process.hrtime.bigint()) / 1e6 - LOOK_AGE_MS;
+    writeFileSync(file, JSON.stringify({ ...look, monotonicMs }));
+  } catch {
+    // The run will wait.
   }
 }
 
@@ -47,15 +81,28 @@ export async function collectScene(): Promise<FaultScene> {
   });
   await node.open();
   const file = node.site.path('var', 'data-log', 'collector.db');
-  let before: ReadonlySet<string> = new Set();
+  const folder = dirname(file);
+  const look = join(folder, '.collect.last.json');
+  const collect = async () => {
+    const { status, stderr } = await node.runPlain('collect');
+    if (status !== 0) throw new Error(`collect ends with ${status}: ${stderr}`);
+  };
+  await collect();
+  changeRows(file, `date = '${PAST_DAY}'`);
+  ageLook(look);
+  const kept = keepTree(node.site.root);
+  const before = readRows(file);
+  await collect();
+  const archived = readArchive(folder);
   return {
     name: 'node collect',
+    isOpaque: true,
     command: () => slaposCommand(node.configuration, 'node', 'collect'),
     async reset() {
-      const { status, stderr } = await node.runPlain('collect');
-      if (status !== 0) throw new Error(`collect ends with ${status}: ${stderr}`);
-      before = readRows(file);
+      kept.restore();
+      ageLook(look);
     },
+    repair: () => ageLook(look),
     async state() {
       const files = describeTree([node.site.root], {
         ignored: /\.(db-(wal|shm|journal)|lock)$/,
@@ -66,8 +113,13 @@ export async function collectScene(): Promise<FaultScene> {
     async findLosses() {
       if (!existsSync(file)) return ['the database'];
       const rows = readRows(file);
-      return [...before].filter((row) => !rows.has(row)).slice(0, 5);
+      const lacking = [...before].filter((row) => !rows.has(row));
+      // What is packed is deleted.
+      return readArchive(folder) === archived ? [] : lacking.slice(0, 5);
     },
-    close: () => node.close(),
+    async close() {
+      kept.remove();
+      await node.close();
+    },
   };
 }

@@ -19,6 +19,13 @@ const LEFT = `
   sysctl -qw net.ipv6.ip_nonlocal_bind=0
 `;
 
+/** New addresses are tentative for a moment only, not for two seconds. */
+const QUICK_DAD = `
+  for one in default br0; do
+    sysctl -qw net.ipv6.conf.$one.router_solicitation_delay=0 net.ipv6.conf.$one.dad_transmits=0
+  done
+`;
+
 /** Without a standard input, which bash would take for a shell from afar. */
 const shell = (script: string) =>
   execFileSync('bash', ['-euc', script], {
@@ -28,7 +35,7 @@ const shell = (script: string) =>
 
 export async function formatScene(): Promise<FaultScene> {
   const master = await startScriptedServer(() => ({ body: 'done' }));
-  shell(bridge('2001:db8::1/48', false));
+  shell(bridge('2001:db8::1/48', false) + QUICK_DAD);
   writeFileSync(
     CONFIGURATION,
     `[slapos]

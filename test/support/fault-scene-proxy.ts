@@ -1,7 +1,7 @@
 /** `proxy start` with clients: what was answered with 200 must be in the database afterwards. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { inCopy } from './database-copy.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import type { FaultScene } from './fault-walk.ts';
 import { computerDocument, requestFields } from './proxy-fixture.ts';
@@ -50,9 +50,7 @@ const DEEDS: readonly Deed[] = [
 ];
 
 function readTable(name: string): string[] {
-  // Not read-only: what a killed proxy left in the journal has to be undone first.
-  const database = new Database(DATABASE, { fileMustExist: true });
-  try {
+  return inCopy(DATABASE, (database) => {
     const table = database
       .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?")
       .pluck()
@@ -62,9 +60,7 @@ function readTable(name: string): string[] {
       Record<string, unknown>
     >;
     return rows.map((row) => `${name} ${JSON.stringify({ ...row, timestamp: 0 })}`).sort();
-  } finally {
-    database.close();
-  }
+  });
 }
 
 /** Answered deeds of one run of the proxy; ends it when all were asked. */
@@ -111,6 +107,7 @@ database_uri = ${DATABASE}
   );
   return {
     name: 'proxy start',
+    isOpaque: true,
     command: () => ({
       ...slaposCommand(CONFIGURATION, 'proxy', 'start'),
       onStart: (kill, isOver) => {

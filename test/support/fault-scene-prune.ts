@@ -1,5 +1,5 @@
 /** `node prune` over shared parts of which one is used, for walks of faults. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { slaposCommand } from './fault-tracer.ts';
 import { describeTree } from './fault-tree.ts';
@@ -7,7 +7,9 @@ import type { FaultScene } from './fault-walk.ts';
 
 const ROOT = '/srv/prune';
 const CONFIGURATION = '/srv/prune.cfg';
-const [USED = '', INNER = '', UNUSED = ''] = ['a', 'b', 'c'].map((digit) => digit.repeat(32));
+const [USED = '', INNER = '', UNUSED = '', LINKED = ''] = ['a', 'b', 'c', 'f'].map((digit) =>
+  digit.repeat(32),
+);
 
 export async function pruneScene(): Promise<FaultScene> {
   writeFileSync(
@@ -30,6 +32,7 @@ pidfile_software = ${ROOT}/software.pid
         ['zlib', USED],
         ['gcc', INNER],
         ['perl', UNUSED],
+        ['curl', LINKED],
       ] as const) {
         mkdirSync(join(ROOT, 'shared', name, hash, 'lib', 'deep'), { recursive: true });
         writeFileSync(join(ROOT, 'shared', name, hash, 'lib', 'deep', 'file'), name);
@@ -40,6 +43,9 @@ pidfile_software = ${ROOT}/software.pid
       }
       mkdirSync(join(ROOT, 'software', 'd'.repeat(32)), { recursive: true });
       mkdirSync(join(ROOT, 'instance'));
+      mkdirSync(join(ROOT, 'elsewhere'));
+      writeFileSync(join(ROOT, 'elsewhere', '.installed.cfg'), `location = ${LINKED}\n`);
+      symlinkSync(join(ROOT, 'elsewhere'), join(ROOT, 'software', 'e'.repeat(32)));
       writeFileSync(
         join(ROOT, 'software', 'd'.repeat(32), '.installed.cfg'),
         `location = ${USED}\n`,

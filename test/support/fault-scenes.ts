@@ -1,5 +1,5 @@
 /** Commands that work on partitions and releases, for walks of faults: one real node for all. */
-import { chmodSync, chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectScene } from './fault-scene-collect.ts';
 import { formatScene } from './fault-scene-format.ts';
@@ -8,8 +8,9 @@ import { pruneScene } from './fault-scene-prune.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import { describeTree, type TreeOptions } from './fault-tree.ts';
 import type { FaultScene } from './fault-walk.ts';
-import { partitionUid, SOFTWARE_UID } from './grid-site.ts';
+import { SOFTWARE_UID } from './grid-site.ts';
 import { InstanceNode } from './instance-node.ts';
+import { keepNode } from './kept-tree.ts';
 
 const RELEASES = ['https://host/one.cfg', 'https://host/two.cfg'] as const;
 const [OLD, NEW] = RELEASES;
@@ -27,10 +28,10 @@ END
 chmod 755 bin/buildout
 `;
 
-/** What tells of a run or of its time, and what the kernel makes. */
+/** What tells of a run or of its time, what the kernel makes, and links that a killed run left. */
 const TREE: TreeOptions = {
   ignored:
-    /\.log$|\/\.slapgrid\/log$|\/slapos-told-states\.json$|\/\.log(\/|$)|\/supervisord\.(pid|state)$|\.sock(et)?$|\/var\/(log|run)\/.*\.lock$/,
+    /\.log$|\/\.slapgrid\/log$|\/slapos-told-states\.json$|\/\.log(\/|$)|\/supervisord\.(pid|state)$|\.sock(et)?$|\/var\/(log|run)\/.*\.lock$|\/slappart\d\/\.\d+\.\w+\.tmp$/,
   volatile: /\.slapgrid\/promise\/|\/slapos-master-(document|answer)\.json$/,
   normalise: (_, text) => text.replaceAll(/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}/g, 'DATE'),
 };
@@ -69,29 +70,33 @@ export async function instanceScene(): Promise<FaultScene> {
     const { status, stderr } = await node.run(words);
     if (status !== 0) throw new Error(`${words.join(' ')} ends with ${status}: ${stderr}`);
   };
-  const ids = node.ids;
+  wish(0, 'destroyed', OLD, '0');
+  wish(1, 'started', OLD, '1');
+  wish(2, 'started', OLD, '1');
+  for (const id of node.ids) node.plan(id, { parameter: '1' });
+  await settle('instance', '--force');
+  await settle('report');
+  for (const id of node.ids) node.plan(id, { parameter: '2' });
+  const kept = await keepNode(node);
   return {
     name: 'node instance',
     command: () => slaposCommand(node.configuration, 'node', 'instance', '--now'),
     async reset() {
-      wish(0, 'destroyed', OLD, '0');
-      wish(1, 'started', OLD, '1');
-      wish(2, 'started', OLD, '1');
-      for (const id of ids) node.plan(id, { parameter: '1' });
-      await settle('instance', '--force');
-      await settle('report');
+      await kept.restore();
       node.master.accessStatus.clear();
       wish(0, 'started', NEW, '2');
       wish(1, 'started', OLD, '2');
       wish(2, 'stopped', OLD, '2');
-      for (const id of ids) node.plan(id, { parameter: '2' });
     },
     async state() {
       const services = [...(await node.running()).keys()].map((name) => `runs ${name}`);
       const told = [...node.master.accessStatus].map(([id, text]) => `told ${id} ${text}`);
       return [...describeTree([node.site.root], TREE), ...services.sort(), ...told.sort()];
     },
-    close: () => node.close(),
+    async close() {
+      kept.remove();
+      await node.close();
+    },
   };
 }
 
@@ -99,30 +104,33 @@ export async function instanceScene(): Promise<FaultScene> {
 export async function reportScene(): Promise<FaultScene> {
   const node = new InstanceNode({ partitions: 2, releases: [OLD] });
   await node.open();
-  const posted: string[] = [];
+  const wish = (index: number, state: string, timestamp: string) =>
+    node.master.wishes.set(`slappart${index}`, { state, release: OLD, timestamp });
+  for (const [index, id] of node.ids.entries()) {
+    wish(index, 'started', '1');
+    node.plan(id, {});
+  }
+  const { status, stderr } = await node.run(['instance', '--force']);
+  if (status !== 0) throw new Error(`instance ends with ${status}: ${stderr}`);
+  node.site.write(0, 'var/xml_report/usage.xml', CONSUMPTION);
+  node.site.write(0, 'etc/report/usage', REPORT_SCRIPT, 0o755);
+  const kept = await keepNode(node);
   return {
     name: 'node report',
     command: () => slaposCommand(node.configuration, 'node', 'report', '--now'),
     async reset() {
-      posted.length = 0;
-      for (const id of node.ids) {
-        node.master.wishes.set(id, { state: 'started', release: OLD, timestamp: '1' });
-        node.plan(id, {});
-      }
-      const { status, stderr } = await node.run(['instance', '--force']);
-      if (status !== 0) throw new Error(`instance ends with ${status}: ${stderr}`);
-      rmSync(node.site.path('slappart0', 'var'), { recursive: true, force: true });
-      node.site.write(0, 'var/xml_report/usage.xml', CONSUMPTION);
-      node.site.write(0, 'etc/report/usage', REPORT_SCRIPT, 0o755);
-      chmodSync(node.site.path('slappart0', 'etc/report/usage'), 0o755);
-      chownSync(node.site.path('slappart0', 'etc/report/usage'), partitionUid(0), partitionUid(0));
-      node.master.wishes.set('slappart1', { state: 'destroyed', release: OLD, timestamp: '2' });
+      await kept.restore();
+      wish(0, 'started', '1');
+      wish(1, 'destroyed', '2');
     },
     async state() {
       const told = [...node.master.wishes].map(([id, { release }]) => `wish ${id} ${release}`);
       return [...describeTree([node.site.root], TREE), ...told];
     },
-    close: () => node.close(),
+    async close() {
+      kept.remove();
+      await node.close();
+    },
   };
 }
 

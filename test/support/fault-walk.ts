@@ -28,6 +28,8 @@ export interface FaultScene {
   findLosses?(): Promise<readonly string[]>;
   /** Calls that are not made to fail in this scene. */
   readonly spared?: (point: CallPoint) => boolean;
+  /** What `state` does not tell decides how the next run ends: the inside of a database. */
+  readonly isOpaque?: boolean;
   /** Of the runs on which nothing fails. */
   readonly status?: number;
   close(): Promise<void>;
@@ -134,14 +136,22 @@ export interface SceneWalk {
   readonly scene: FaultScene;
   readonly calls: readonly CallPoint[];
   readonly state: readonly string[];
+  /** Of the scene before the command; undefined where states do not tell enough. */
+  readonly start: string | undefined;
+  /** States from which an undisturbed run has ended as it must. */
+  readonly settled: Set<string>;
+  /** Whether the scene is as `reset` leaves it. */
+  isReset: boolean;
 }
 
 /** Runs the command twice without a fault: what it calls, and what the node is then. */
 export async function openWalk(tracer: string, scene: FaultScene): Promise<SceneWalk> {
   const states: Array<readonly string[]> = [];
+  const starts: string[] = [];
   let calls: readonly CallPoint[] = [];
   for (const _ of [1, 2]) {
     await scene.reset();
+    if (scene.isOpaque !== true) starts.push((await scene.state()).join('\n'));
     const first = await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
     if (first.status !== (scene.status ?? 0)) {
       throw new Error(`${scene.name} ends with ${first.status} by itself:\n${first.output}`);
@@ -156,16 +166,23 @@ export async function openWalk(tracer: string, scene: FaultScene): Promise<Scene
   if (unsteady.length > 0) {
     throw new Error(`${scene.name} differs by itself:\n${unsteady.slice(0, 20).join('\n')}`);
   }
-  return { scene, calls, state };
+  const start = starts[0] === starts[1] ? starts[0] : undefined;
+  const settled = new Set(start === undefined ? [] : [start, state.join('\n')]);
+  return { scene, calls, state, start, settled, isReset: false };
 }
 
-/** One fault, and the undisturbed run after it. */
+/**
+ * One fault, and the undisturbed run after it; that one is left out where such a run has ended as it
+ * must from the very state that the fault left.
+ */
 export async function tryFault(
   tracer: string,
-  { scene, state }: SceneWalk,
+  walk: SceneWalk,
   fault: Fault,
 ): Promise<FaultOutcome> {
-  await scene.reset();
+  const { scene, state, start, settled } = walk;
+  if (!walk.isReset) await scene.reset();
+  walk.isReset = false;
   const run = await runTraced(tracer, {
     ...scene.command(),
     faults: [fault],
@@ -173,22 +190,39 @@ export async function tryFault(
   });
   const wanted = scene.status ?? 0;
   const problems = judge(run, fault, wanted);
-  const losses = async () => ((await scene.findLosses?.()) ?? []).map((line) => `lost: ${line}`);
-  problems.push(...(await losses()));
+  problems.push(...(await listLosses(scene)));
+  const isDone = run.status === wanted && !isTold(run.output, fault);
+  const after = isDone || start !== undefined ? await scene.state() : [];
   // What is not as it must be has to be told, where the command says that all is well.
-  if (run.status === wanted && !isTold(run.output, fault)) {
-    const left = compareLines(state, await scene.state());
+  if (isDone) {
+    const left = compareLines(state, after);
     problems.push(...left.slice(0, 4).map((line) => `ended with ${wanted} but ${line}`));
   }
-  scene.repair?.();
-  const again = await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
-  if (again.status !== wanted) problems.push(`again: ends with ${again.status}: ${again.output}`);
-  const left = compareLines(state, await scene.state());
-  problems.push(...left.slice(0, 4).map((line) => `again: ${line}`));
-  problems.push(...(await losses()));
+  const key = after.join('\n');
+  if (start !== undefined && settled.has(key)) {
+    walk.isReset = key === start && fault.action !== 'kill';
+  } else {
+    const found = await runAgain(tracer, walk);
+    problems.push(...found);
+    if (found.length === 0 && start !== undefined) settled.add(key);
+  }
   const { output, status } = run;
   return { fault, isHit: run.hit.length > 0, status, problems, output };
 }
+
+/** The undisturbed run after a fault. */
+async function runAgain(tracer: string, { scene, state }: SceneWalk): Promise<string[]> {
+  const problems: string[] = [];
+  const wanted = scene.status ?? 0;
+  scene.repair?.();
+  const again = await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
+  if (again.status !== wanted) problems.push(`ends with ${again.status}: ${again.output}`);
+  problems.push(...compareLines(state, await scene.state()).slice(0, 4));
+  return [...problems.map((line) => `again: ${line}`), ...(await listLosses(scene))];
+}
+
+const listLosses = async (scene: FaultScene) =>
+  ((await scene.findLosses?.()) ?? []).map((line) => `lost: ${line}`);
 
 /** What is wrong with how a command ended in which a call failed. */
 function judge(run: TracedRun, fault: Fault, wanted: number): string[] {
@@ -218,7 +252,9 @@ function isTold(output: string, fault: Fault): boolean {
 const WORDS: Readonly<Record<string, RegExp>> = {
   EIO: /disk I\/O error|unable to open database|input\/output error/i,
   ENOSPC: /disk is full|disk I\/O error/i,
-  EMFILE: /unable to open database/i,
+  EMFILE: /unable to open database|ended with SIGABRT/i,
+  // A child of libuv without a pipe of its own aborts.
+  ENFILE: /ended with SIGABRT/,
   ECONNREFUSED: /refused|cannot be reached/i,
   ECONNRESET: /reset|closed|cannot be reached/i,
   EPIPE: /closed|cannot be reached/i,

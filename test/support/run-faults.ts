@@ -1,6 +1,7 @@
 /** A walk of faults over several commands, with its counts. */
 
 import { listLasting } from './fault-lasting.ts';
+import { FaultProgress, rankFaults, rankOf } from './fault-progress.ts';
 import { SCENES } from './fault-scenes.ts';
 import { buildTracer, describeFault, type Fault } from './fault-tracer.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type FaultOutcome,
   listFaults,
   openWalk,
+  type SceneWalk,
   tryFault,
 } from './fault-walk.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -19,6 +21,12 @@ export interface FaultRun {
   readonly seed: number;
   /** What a fault must contain; empty texts for all. */
   readonly filter?: { readonly call: string; readonly target: string; readonly action: string };
+  /** One error and one kill for each call, in place of all errors, short and late answers. */
+  readonly isEach?: boolean;
+  /** Only each n-th fault of the list. */
+  readonly every?: number;
+  /** Keeps in `build/` what was tried, and leaves out what was tried without a finding. */
+  readonly isResumed?: boolean;
   /** Only tells the faults. */
   readonly isList?: boolean;
   readonly isVerbose?: boolean;
@@ -45,16 +53,20 @@ async function walkScene(tracer: string, name: string, run: FaultRun): Promise<n
   const scene = await open();
   try {
     const walk = await openWalk(tracer, scene);
-    const faults = run.isLasting === true ? listLasting(walk.calls) : listFaults(scene, walk.calls);
-    const all = faults.filter(isWanted(run));
-    const drawn = draw(all, run.most, seededRandom(run.seed));
-    run.onLine(`${name}: ${walk.calls.length} calls, ${all.length} faults, ${drawn.length} tried`);
+    const progress = new FaultProgress(run.isResumed === true ? name : undefined);
+    const all = listWanted(walk, run);
+    const left = all.filter((fault) => !progress.isDone(fault));
+    const drawn = draw(left, run.most, seededRandom(run.seed));
+    run.onLine(
+      `${name}: ${walk.calls.length} calls, ${all.length} faults, ${all.length - left.length} done, ${drawn.length} tried`,
+    );
     if (run.isList === true) for (const fault of drawn) run.onLine(`  ${describeFault(fault)}`);
     if (run.isList === true) return 0;
     const outcomes: FaultOutcome[] = [];
     for (const fault of drawn) {
       const outcome = await tryFault(tracer, walk, fault);
       outcomes.push(outcome);
+      progress.add(outcome);
       if (run.isVerbose === true)
         run.onLine(`  ${outcome.status} ${describeFault(fault)}\n${outcome.output}`);
       if (outcome.problems.length > 0)
@@ -65,6 +77,13 @@ async function walkScene(tracer: string, name: string, run: FaultRun): Promise<n
   } finally {
     await scene.close();
   }
+}
+
+function listWanted({ scene, calls }: SceneWalk, run: FaultRun): Fault[] {
+  const faults = run.isLasting === true ? listLasting(calls) : rankFaults(listFaults(scene, calls));
+  const all = faults.filter(isWanted(run));
+  const each = run.isEach === true ? all.filter((fault) => rankOf(fault) === 0) : all;
+  return each.filter((_, index) => index % (run.every ?? 1) === 0);
 }
 
 function isWanted({ filter = { call: '', target: '', action: '' } }: FaultRun) {
