@@ -1,6 +1,9 @@
 /** What the Master is told about the host beside its partitions (spec/format.md 18). */
 import { readFile } from 'node:fs/promises';
 import { arch, release, type as systemName } from 'node:os';
+import { machineHint } from '../errors/machine-refusal.ts';
+import { errorCode } from '../errors/slapos-error.ts';
+import { refusal } from '../host/beneath-refusal.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 
 export interface Facts {
@@ -16,7 +19,10 @@ export interface Facts {
 /** Names of processors in uname(2), as Python's platform module writes them. */
 const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** `["Linux-6.1.0-18-amd64-x86_64-with-glibc2.36", "debian", "12", "Debian GNU/Linux"]` */
+/**
+ * `["Linux-6.1.0-18-amd64-x86_64-with-glibc2.36", "debian", "12", "Debian GNU/Linux"]`
+ * @throws HostError SLAPOS_ERR_FILE while the file cannot be read
+ */
 export async function readOsType(
   glibcVersion: string,
   osReleasePath = '/etc/os-release',
@@ -29,7 +35,9 @@ export async function readOsType(
 async function readOrEmpty(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
-  } catch {
+  } catch (error) {
+    // The Master would be told of another system.
+    if (machineHint(errorCode(error)) !== undefined) throw refusal(path, error);
     return '';
   }
 }

@@ -11,4 +11,9 @@ describe('facts of the host', () => {
     expect(platform).toMatch(/^Linux-.+-(x86_64|aarch64)-with-glibc2\.36$/);
     expect(rest).toEqual(['', '', '']);
   });
+
+  it('are not guessed while os-release cannot be read', async () => {
+    // proc_pid_mem(5): nothing is mapped at the start.
+    await expect(readOsType('2.36', '/proc/self/mem')).rejects.toThrow('/proc/self/mem: EIO');
+  });
 });
