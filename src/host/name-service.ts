@@ -146,6 +146,9 @@ async function runGetent(
       sizeBytes += piece.length;
       if (sizeBytes > MAX_ANSWER_BYTES) give(failure(`${program} answers too much`));
     });
+    child.stdout?.on('error', (error) =>
+      give(failure(`the answer of ${program} cannot be read: ${errorMessage(error)}`, error)),
+    );
     child.on('error', (error) =>
       give(failure(`${program} cannot be run: ${errorMessage(error)}`, error)),
     );
