@@ -26,8 +26,8 @@ const BUSY_TIMEOUT_MS = 5000;
  * @throws SlaposError SLAPOS_ERR_DATABASE when it cannot be opened or is of an unknown version.
  */
 export function openSqliteStore(path: string, defaultComputerId: string, log: Logger): ProxyStore {
-  createPrivately(path);
-  const database = guarded(path, () => new Sqlite(path, { timeout: BUSY_TIMEOUT_MS }));
+  const refusal = createPrivately(path);
+  const database = guarded(path, () => openDatabase(path, refusal));
   try {
     const version = guarded(path, () => prepareSchema(database, path, defaultComputerId, log));
     return new SqliteStore(database, path, version);
@@ -37,12 +37,26 @@ export function openSqliteStore(path: string, defaultComputerId: string, log: Lo
   }
 }
 
-/** A new file is for its owner alone, since parameters may hold passwords; others keep their mode. */
-export function createPrivately(path: string): void {
+/**
+ * A new file is for its owner alone, since parameters may hold passwords; others keep their mode.
+ * @returns why there is no new one: EEXIST mostly; empty when there is.
+ */
+export function createPrivately(path: string): string {
   try {
     closeSync(openSync(path, 'wx', 0o600));
-  } catch {
-    // It exists, or opening it tells why it cannot be made.
+    return '';
+  } catch (error) {
+    return errorCode(error);
+  }
+}
+
+/** SQLite itself does not say why there is no file. */
+function openDatabase(path: string, refusal: string): Database {
+  try {
+    return new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+  } catch (cause) {
+    if (['', 'EEXIST'].includes(refusal)) throw cause;
+    throw problem(path, `${describe(cause)} (${refusal})`);
   }
 }
 

@@ -172,7 +172,7 @@ test('a new file is for its owner alone, an older one keeps its mode', async () 
 test('a missing folder, a missing file and a file that is no database', async () => {
   const error = { code: 'SLAPOS_ERR_DATABASE' };
   expect(() => openSqliteStore(join(folder, 'no', 'x.db'), 'C', silentLogger)).toThrow(
-    /unable to open database file/,
+    /unable to open database file \(ENOENT\)/,
   );
   expect(() => openSqliteStoreReadOnly(path)).toThrow(expect.objectContaining(error));
   expect(existsSync(path)).toBe(false);
