@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { slaposCommand } from './fault-tracer.ts';
 import type { FaultScene } from './fault-walk.ts';
 import { bridge, DUMP } from './format-scenario.ts';
-import { startScriptedServer } from './scripted-server.ts';
+import { HttpMaster } from './http-master.ts';
 
 const CONFIGURATION = '/srv/slapos.cfg';
 const ACCOUNTS = ['passwd', 'group', 'shadow', 'gshadow'].map((name) => `/etc/${name}`);
@@ -34,13 +34,15 @@ const shell = (script: string) =>
   });
 
 export async function formatScene(): Promise<FaultScene> {
-  const master = await startScriptedServer(() => ({ body: 'done' }));
+  const master = new HttpMaster();
+  const masterUrl = await master.listen();
   shell(bridge('2001:db8::1/48', false) + QUICK_DAD);
   writeFileSync(
     CONFIGURATION,
     `[slapos]
 computer_id = COMP-1
-master_url = ${master.url}
+master_url = ${masterUrl}
+master_timeout = 1
 software_root = /srv/software
 instance_root = /srv/slapgrid
 [slapformat]
@@ -54,6 +56,7 @@ create_tun = true
   const accounts = ACCOUNTS.map((path) => [path, readFileSync(path)] as const);
   return {
     name: 'node format',
+    master,
     command: () => slaposCommand(CONFIGURATION, 'node', 'format', '--now'),
     async reset() {
       shell(LEFT);

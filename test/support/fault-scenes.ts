@@ -49,6 +49,7 @@ export async function softwareScene(): Promise<FaultScene> {
   node.master.releases = [NEW, OLD];
   return {
     name: 'node software',
+    master: node.master,
     command: () => slaposCommand(node.configuration, 'node', 'software', '--now'),
     async reset() {
       for (const name of readdirSync(softwareRoot))
@@ -80,6 +81,7 @@ export async function instanceScene(): Promise<FaultScene> {
   const kept = await keepNode(node);
   return {
     name: 'node instance',
+    master: node.master,
     command: () => slaposCommand(node.configuration, 'node', 'instance', '--now'),
     async reset() {
       await kept.restore();
@@ -90,7 +92,10 @@ export async function instanceScene(): Promise<FaultScene> {
     },
     async state() {
       const services = [...(await node.running()).keys()].map((name) => `runs ${name}`);
-      const told = [...node.master.accessStatus].map(([id, text]) => `told ${id} ${text}`);
+      // A stop that the Master did not hear of is not told again (spec/grid.md 7.2.7).
+      const told = [...node.master.accessStatus]
+        .filter(([, text]) => !text.includes('stopped'))
+        .map(([id, text]) => `told ${id} ${text}`);
       return [...describeTree([node.site.root], TREE), ...services.sort(), ...told.sort()];
     },
     async close() {
@@ -117,6 +122,7 @@ export async function reportScene(): Promise<FaultScene> {
   const kept = await keepNode(node);
   return {
     name: 'node report',
+    master: node.master,
     command: () => slaposCommand(node.configuration, 'node', 'report', '--now'),
     async reset() {
       await kept.restore();

@@ -1,6 +1,6 @@
 /** Runs commands under `fault_tracer.c`, which counts their system calls and makes one of them fail. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/package-files.ts';
@@ -49,7 +49,15 @@ export interface TraceOptions {
 }
 
 /** The program itself and what Node reads for itself. */
-const OWN_FILES = [packageRoot(), '/usr', '/lib', '/etc/ssl', '/proc/self/maps', '/proc/meminfo'];
+const OWN_FILES = [
+  packageRoot(),
+  realpathSync(join(packageRoot(), 'node_modules')),
+  '/usr',
+  '/lib',
+  '/etc/ssl',
+  '/proc/self/maps',
+  '/proc/meminfo',
+];
 const PROGRAMS = ['/node', '/slapos-supervisord'];
 
 /** A command line of `slapos`; what it does before it reads its configuration does not count. */

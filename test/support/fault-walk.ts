@@ -12,6 +12,7 @@ import {
   type TraceOptions,
 } from './fault-tracer.ts';
 import { compareLines } from './fault-tree.ts';
+import type { HttpMaster } from './http-master.ts';
 
 /** A command on a node that can be brought back to where it began. */
 export interface FaultScene {
@@ -22,6 +23,8 @@ export interface FaultScene {
   command(): Omit<TraceOptions, 'faults' | 'timeoutMs'>;
   /** What must be as if nothing had failed; one fact a line. */
   state(): Promise<readonly string[]>;
+  /** The Master that the command asks, where it asks one. */
+  readonly master?: HttpMaster;
   /** What other commands of a node do before this one runs again. */
   repair?(): void;
   /** What was promised and is not kept; asked after the fault, and after the run that follows. */
@@ -250,9 +253,10 @@ function isTold(output: string, fault: Fault): boolean {
 }
 
 const WORDS: Readonly<Record<string, RegExp>> = {
-  EIO: /disk I\/O error|unable to open database|input\/output error/i,
+  // SQLite takes a failed read for a broken file.
+  EIO: /disk I\/O error|unable to open database|input\/output error|image is malformed/i,
   ENOSPC: /disk is full|disk I\/O error/i,
-  EMFILE: /unable to open database|ended with SIGABRT/i,
+  EMFILE: /unable to open database|readonly database|ended with SIGABRT/i,
   // A child of libuv without a pipe of its own aborts.
   ENFILE: /ended with SIGABRT/,
   ECONNREFUSED: /refused|cannot be reached/i,

@@ -5,11 +5,27 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeMarshal } from '../../src/slap/marshal.ts';
 import { MarshalObject, MarshalTuple, type MarshalValue } from '../../src/slap/marshal-value.ts';
 
-/** How an answer goes wrong: a status, no answer at all, or one that means nothing. */
-export type Fault = '500' | '503' | '404' | '400' | 'cut' | 'silence' | 'garbage';
+/**
+ * How an answer goes wrong: a status, no answer at all, or one that means nothing; `lost` is one that
+ * the Master gave and nobody got, `half` one that broke off, `late` comes whole after a while.
+ */
+export type Fault =
+  | '500'
+  | '503'
+  | '404'
+  | '400'
+  | 'cut'
+  | 'silence'
+  | 'garbage'
+  | 'lost'
+  | 'half'
+  | 'late';
+
+const LATE_MS = 300;
 
 export interface MasterCall {
   readonly name: string;
@@ -36,6 +52,8 @@ const COMPUTER = 'COMP-1';
 
 export class HttpMaster {
   readonly calls: MasterCall[] = [];
+  /** Those whose answer was given whole. */
+  readonly answered: MasterCall[] = [];
   readonly wishes = new Map<string, Wish>();
   readonly accessStatus = new Map<string, string>();
   releases: readonly string[] = [];
@@ -82,8 +100,13 @@ export class HttpMaster {
     const call = { name, partitionId: partitionId ?? undefined, fields };
     this.calls.push(call);
     const fault = this.fault(call);
-    if (fault !== undefined) return misbehave(fault, request, response);
+    if (fault === 'late') await sleep(LATE_MS);
+    else if (fault !== undefined && fault !== 'lost' && fault !== 'half')
+      return misbehave(fault, request, response);
     const answer = this.#answer(call);
+    if (fault === 'lost') return void request.socket.destroy();
+    if (fault === 'half') return breakOff(answer ?? '', response);
+    this.answered.push(call);
     if (name === 'getFullComputerInformation' && this.entityTag !== undefined) {
       response.setHeader('etag', this.entityTag);
     }
@@ -102,6 +125,7 @@ export class HttpMaster {
     if (name === 'getHostingSubscriptionIpList') {
       return encodeMarshal(this.peers.map((address) => new MarshalTuple(['', address])));
     }
+    if (name === 'loadComputerConfigurationFromXML') return '';
     if (name === 'registerComputerPartition') {
       const wish = this.wishes.get(partitionId);
       return wish === undefined ? undefined : encodeMarshal(this.#partition(partitionId, wish));
@@ -150,6 +174,11 @@ function release(url: string): MarshalObject {
     _software_instance_list: [],
     _requested_state: 'available',
   });
+}
+
+function breakOff(answer: string, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/xml', 'content-length': answer.length + 1 });
+  response.write(answer.slice(0, answer.length / 2), () => response.destroy());
 }
 
 function misbehave(fault: Fault, request: IncomingMessage, response: ServerResponse): void {
