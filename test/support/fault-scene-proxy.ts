@@ -63,9 +63,14 @@ function readTable(name: string): string[] {
   });
 }
 
-/** Answered deeds of one run of the proxy; ends it when all were asked. */
+const subjectOf = ({ fields, path }: Deed) => fields['partition_reference'] ?? path;
+
+/**
+ * Answered deeds of one run of the proxy that nothing was asked after which may have replaced them;
+ * ends it when all were asked.
+ */
 async function useProxy(kill: (signal: NodeJS.Signals) => void, isOver: () => boolean) {
-  const answered: Deed[] = [];
+  let answered: Deed[] = [];
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(URL_OF_PROXY + path, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
   const isUp = await until(async () => {
@@ -83,6 +88,8 @@ async function useProxy(kill: (signal: NodeJS.Signals) => void, isOver: () => bo
         (response) => response.text().then(() => response.status),
         () => undefined,
       );
+      // Without an answer it may be done or not.
+      answered = answered.filter((other) => subjectOf(other) !== subjectOf(deed));
       if (status !== 200) continue;
       answered.push(deed);
       break;
@@ -122,11 +129,7 @@ database_uri = ${DATABASE}
       return ['partition', 'partition_network', 'software', 'computer'].flatMap(readTable);
     },
     async findLosses() {
-      // Later deeds overwrite what earlier ones of the same title wrote.
-      const last = new Map(
-        (await answered).map((deed) => [deed.fields['partition_reference'] ?? deed.path, deed]),
-      );
-      return [...last.values()]
+      return (await answered)
         .filter(({ table, trace }) => !readTable(table).some((row) => new RegExp(trace).test(row)))
         .map(({ path, trace }) => `${path} ${trace}`);
     },

@@ -5,6 +5,7 @@ import { collectScene } from './fault-scene-collect.ts';
 import { formatScene } from './fault-scene-format.ts';
 import { proxyScene } from './fault-scene-proxy.ts';
 import { pruneScene } from './fault-scene-prune.ts';
+import { supervisorScene } from './fault-scene-supervisor.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import { describeTree, type TreeOptions } from './fault-tree.ts';
 import type { FaultScene } from './fault-walk.ts';
@@ -154,4 +155,5 @@ export const SCENES: Readonly<Record<string, () => Promise<FaultScene>>> = {
   collect: collectScene,
   prune: pruneScene,
   proxy: proxyScene,
+  supervisor: supervisorScene,
 };

@@ -19,7 +19,8 @@ export const FLAPS: readonly Fault[] = [
   'late',
   'silence',
 ];
-const TIMEOUT_MS = 30_000;
+/** `node format` waits for a minute. */
+const TIMEOUT_MS = 90_000;
 const BUG = /this is a bug of slapos|^\s+at .*:\d+:\d+\)?$/m;
 /** Reports that the Master adds up. */
 const COUNTED = new Set(['useComputer', 'destroyedComputerPartition']);
