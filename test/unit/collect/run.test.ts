@@ -167,8 +167,8 @@ describe('a broken database', () => {
     await machine.collect();
     let failures = 1;
     const { openStore } = machine.host;
-    const failing: CollectHost['openStore'] = async (path) => {
-      const store = await openStore(path);
+    const failing: CollectHost['openStore'] = async (path, log) => {
+      const store = await openStore(path, log);
       if (failures-- === 0) return store;
       const cause = Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT' });
       const error = new SlaposError('SLAPOS_ERR_DATABASE', 'malformed', { cause });
