@@ -38,6 +38,10 @@ int MakeFolder(const std::string& path) {
   return ::mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST ? 0 : errno;
 }
 
+bool IsGroup(const std::string& name) {
+  return !name.empty() && name.find(':') == std::string::npos;
+}
+
 std::string GroupOf(const std::string& name) { return name.substr(0, name.find(':')); }
 
 }  // namespace
@@ -87,6 +91,12 @@ UniqueFd Cgroups::Open(const std::string& name, const Message& request) {
   if (err == 0) fd.Reset(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) Fail(folder, err != 0 ? err : errno);
   return fd;
+}
+
+void Cgroups::Renew(const Message& request) {
+  std::string group = request.Text("group");
+  if (base_.empty() || !IsGroup(group)) return;
+  OpenGroup(group, request);
 }
 
 bool Cgroups::OpenGroup(const std::string& group, const Message& request) {
@@ -142,7 +152,7 @@ void Cgroups::Sweep(const std::string& name, int64_t grace_ms) {
 }
 
 void Cgroups::Forget(const std::string& group, bool kills) {
-  if (base_.empty() || group.empty() || group.find(':') != std::string::npos) return;
+  if (base_.empty() || !IsGroup(group)) return;
   groups_.erase(group);
   if (kills) KillCgroup(FolderOf(group));
   RemoveLater(group, kills ? kRetries : 0);

@@ -34,6 +34,9 @@ class Cgroups {
   // them; empty when it goes without. `name` is `group:program`.
   UniqueFd Open(const std::string& name, const Message& request);
 
+  // The limits of a group whose processes an earlier keeper started.
+  void Renew(const Message& request);
+
   // SIGKILL to everything that the process has started.
   void Kill(const std::string& name);
   // The process, of which a stop was asked, has ended: what it left gets `grace_ms` to end as well.

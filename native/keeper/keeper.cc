@@ -174,6 +174,7 @@ void Keeper::OnMessage(const Message& message, std::vector<UniqueFd> fds) {
   if (verb == "signal") return services_.Signal(message);
   if (verb == "store") return services_.Store(message);
   if (verb == "upgrade") return BeginUpgrade(message);
+  if (verb == "limit") return cgroups_.Renew(message);
   if (verb == "forget") return cgroups_.Forget(message.Text("group"), message.Flag("kill"));
   if (verb == "stopped") return BeginEnd();
 }

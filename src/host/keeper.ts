@@ -88,6 +88,8 @@ export interface KeeperLink {
    * @returns why it will not, as a code of errno; empty when it will.
    */
   upgrade(program: string, words: readonly string[]): Promise<string>;
+  /** Limits of a group whose services an earlier keeper may have started. */
+  limitGroup(name: string, limits: CgroupLimits): void;
   /** A group is no more; with `isKilled` what its services left running is ended. */
   forgetGroup(name: string, isKilled: boolean): void;
   /** Everything is stopped: the keeper ends, and so should the caller. */
@@ -281,6 +283,10 @@ class Link implements KeeperLink {
       ...words.map((word): [string, string] => ['word', word]),
     ];
     return this.#ask(this.#upgrades, id, { verb: 'upgrade', fields }, []);
+  }
+
+  limitGroup(name: string, limits: CgroupLimits): void {
+    this.#send('limit', [['group', name], ...encodeCgroup(limits)]);
   }
 
   forgetGroup(name: string, isKilled: boolean): void {

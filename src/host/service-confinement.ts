@@ -20,7 +20,7 @@ export interface CgroupLimits {
   readonly pidsMax: string;
 }
 
-/** Fields of a `spawn` message. */
+/** Fields of a `spawn` or `limit` message. */
 export function encodeCgroup(limits: CgroupLimits | undefined): Array<[string, string]> {
   if (limits === undefined) return [];
   return [

@@ -215,6 +215,11 @@ class Daemon {
         this.#sockets.adopt(socket, name, socketFd);
       }
     }
+    const living = [...greeting.living.keys()].map((name) => this.#controller.findByFullName(name));
+    // A keeper that is new may have found their cgroups without limits.
+    for (const [group, limits] of this.#confiner.groupLimits(living)) {
+      this.#link.limitGroup(group, limits);
+    }
     this.#log.write('INFO', `controller ${process.pid} took over ${groups.length} groups`);
     this.#controller.settleRestored(greeting.living, greeting.exits);
     for (const exit of greeting.exits) this.#controller.exited(exit);

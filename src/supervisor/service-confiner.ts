@@ -28,6 +28,20 @@ export class ServiceConfiner {
     return this.#ports.settings().limits;
   }
 
+  /** Limits of the groups of processes, by name. */
+  groupLimits(
+    processes: ReadonlyArray<
+      { readonly groupName: string; readonly config: ProcessConfig } | undefined
+    >,
+  ): ReadonlyMap<string, CgroupLimits> {
+    const found = new Map<string, CgroupLimits>();
+    for (const process of processes) {
+      const limits = process === undefined ? undefined : this.limit(process.config);
+      if (process !== undefined && limits !== undefined) found.set(process.groupName, limits);
+    }
+    return found;
+  }
+
   /** @returns undefined for a service that may do what its user may */
   confine(config: ProcessConfig, group: string, command: string): ServiceConfinement | undefined {
     const { abilities, tmpFolders } = this.#ports;

@@ -89,6 +89,10 @@ export class FakeKeeper implements KeeperLink {
     else this.notes.set(key, value);
   }
 
+  limitGroup(name: string): void {
+    this.trace.push(`limit ${name}`);
+  }
+
   forgetGroup(name: string): void {
     this.trace.push(`forget ${name}`);
   }

@@ -207,6 +207,18 @@ describe('the link to the keeper', () => {
     expect(() => link.store('k', 'x'.repeat(128 * 1024))).toThrow('too long for the keeper');
   });
 
+  it('is told the limits of a group that was taken over', () => {
+    const { keeper, link } = connect();
+    link.limitGroup('g', { memoryMax: '64M', cpuMax: '50000 100000', pidsMax: '20' });
+    expect(keeper.sent.at(-1)?.words).toEqual([
+      'limit',
+      'group=g',
+      'memory-max=64M',
+      'cpu-max=50000 100000',
+      'pids-max=20',
+    ]);
+  });
+
   it('says why the keeper does not become another program', async () => {
     const { keeper, link } = connect();
     const answer = link.upgrade('/new', ['-c', '/c']);

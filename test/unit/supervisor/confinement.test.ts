@@ -9,6 +9,7 @@ import {
   storageFolders,
 } from '../../../src/supervisor/confinement.ts';
 import { renderMainFile, supervisorPaths } from '../../../src/supervisor/layout.ts';
+import { ServiceConfiner } from '../../../src/supervisor/service-confiner.ts';
 import {
   parseServiceSection,
   renderServiceSection,
@@ -126,5 +127,27 @@ describe('section [slapos] of the main file', () => {
     expect(() =>
       parseServiceSection((key) => (key === 'service_profile' ? 'x' : undefined)),
     ).toThrow('no such service_profile');
+  });
+});
+
+describe('limits of groups that are taken over', () => {
+  const confiner = (cgroup: string) =>
+    new ServiceConfiner({
+      settings: () => STRICT,
+      abilities: { ...ALL, cgroup },
+      tmpFolders: { ensure: () => '/p/t' },
+    });
+  const process = (groupName: string, uid?: number) => ({
+    groupName,
+    config: processConfig(uid === undefined ? {} : { uid, directory: '/' }),
+  });
+  const living = [process('a', 1001), process('a', 1001), undefined, process('b'), process('c', 0)];
+
+  it('are those of each partition, once', () => {
+    expect([...confiner('/sys/fs/cgroup/x').groupLimits(living)]).toEqual([['a', STRICT.limits]]);
+  });
+
+  it('are none without cgroups', () => {
+    expect(confiner('').groupLimits(living).size).toBe(0);
   });
 });
