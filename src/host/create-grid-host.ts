@@ -20,6 +20,7 @@ import { waitLock } from './lock.ts';
 import { lookBeneath } from './look.ts';
 import { loadNative } from './native.ts';
 import { openOwnedFolder } from './owned-folder.ts';
+import { renewFolder } from './renew-folder.ts';
 import { runCommand } from './run-command.ts';
 import type { UserIdentity } from './user.ts';
 import { UserDirectory } from './user-directory.ts';
@@ -34,6 +35,7 @@ export function createGridHost(): GridHost {
     run: runCommand,
     openFolder: (root, beneath) => openOwnedFolder(root, beneath),
     look: (root, request) => lookBeneath(root, request),
+    renewFolder,
     stat: statPath,
     syncFiles: shareSyncs(),
     freeBytes,

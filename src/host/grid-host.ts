@@ -123,6 +123,8 @@ export interface GridHost {
    * @throws NativeFailure when the folder itself cannot be opened.
    */
   look(root: string, request: LookRequest): Promise<Looks>;
+  /** As `renewFolder` of renew-folder.ts. */
+  renewFolder(path: string, kept?: string): Promise<boolean>;
   /** Facts about a path, links followed; undefined when it is missing. */
   stat(path: string): Promise<FileStatus | undefined>;
   /**

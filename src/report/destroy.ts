@@ -2,6 +2,7 @@
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
+import { renewalName } from '../host/renew-folder.ts';
 import type { UserIdentity } from '../host/user.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
 import { notifyStopped } from '../instance/notify.ts';
@@ -159,7 +160,9 @@ async function isOwnUser(
   if (!host.isRoot || owner.home !== partitionPath(instanceRoot, id)) return false;
   const folder = host.openFolder(instanceRoot);
   for (const name of await folder.list('')) {
-    if (name !== id && (await folder.stat(name))?.uid === owner.uid) return false;
+    // What a renewal of this very folder left when it was killed is no other partition's.
+    if (name !== id && name !== renewalName(id) && (await folder.stat(name))?.uid === owner.uid)
+      return false;
   }
   return true;
 }
@@ -169,19 +172,39 @@ async function emptyPartition(context: GridContext, partition: Partition): Promi
   await removeCertificate(context, id);
   await folder.remove('software_release');
   const home = context.options.instanceStorageHome;
-  if (home !== '') await emptyStorage(context, id, home);
+  if (home !== '') await emptyStorage(context, partition, home);
   const isKept = (await folder.stat(KEPT))?.kind === 'file';
   await folder.empty(isKept ? [KEPT] : []);
+  await renew(context, partition, folder.path, KEPT);
+}
+
+/** What the user of the instance gave others of its folder must not hold for the next one. */
+async function renew(
+  { host }: GridContext,
+  { log }: Pick<Partition, 'log'>,
+  path: string,
+  kept?: string,
+): Promise<void> {
+  if (await host.renewFolder(path, kept)) return;
+  log.warning(`${path} is mounted and stays: look for access rights on it with getfacl.`);
 }
 
 /**
  * Extra disks: `<storage home>/<disk>/<partition>`. They are looked for where only root writes, not
  * in `DATA` of the partition, whose links its owner may have taken away.
  */
-async function emptyStorage({ host }: GridContext, id: string, home: string): Promise<void> {
+async function emptyStorage(
+  context: GridContext,
+  partition: Pick<Partition, 'id' | 'log'>,
+  home: string,
+): Promise<void> {
+  const { host } = context;
   for (const disk of await host.openFolder(home).list('')) {
     const path = `${home}/${disk}`;
-    if ((await host.stat(path))?.kind === 'directory') await host.openFolder(path, id).empty();
+    if ((await host.stat(path))?.kind !== 'directory') continue;
+    const folder = host.openFolder(path, partition.id);
+    await folder.empty();
+    if ((await folder.stat(''))?.kind === 'directory') await renew(context, partition, folder.path);
   }
 }
 

@@ -65,6 +65,7 @@ export class MemoryMachine {
     const host: GridHost = {
       isRoot: true,
       run: (command) => this.#run(command),
+      renewFolder: async () => true,
       openFolder: (root, beneath) => {
         const { readStream, ...others } = this.#folder(beneath ? `${root}/${beneath}` : root);
         return { ...this.#gated('folder', others), readStream };

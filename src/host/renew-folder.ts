@@ -1,0 +1,65 @@
+/**
+ * Another folder in the place of one that was emptied. What its owner gave away of the old one would
+ * be worth something on the next content otherwise: access control lists (acl(5)) that leave the mode
+ * as it is, open descriptors and watches of other users, inode flags.
+ */
+import { chmod, chown, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errorCode, HostError } from '../errors/slapos-error.ts';
+import type { FileStatus } from './host.ts';
+import { openOwnedFolder } from './owned-folder.ts';
+
+const CLOSED_MODE = 0o700;
+/** Of the file that stays: format's are some KB. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+
+/** The name of the new folder until it takes its place. */
+export function renewalName(name: string): string {
+  return `.${name}.slapos-new`;
+}
+
+/**
+ * Replaces a folder that holds nothing, but for the file `kept`, by a new one of the same owner and
+ * mode with a copy of that file. Killed in between, it does the rest when it is called again.
+ * @param path in a folder that only we can change
+ * @returns false where something is mounted on it, which stays as it is.
+ * @throws HostError SLAPOS_ERR_FILE, also when somebody put something into it meanwhile
+ */
+export async function renewFolder(path: string, kept?: string): Promise<boolean> {
+  const fresh = join(dirname(path), renewalName(basename(path)));
+  const before = await lstat(path);
+  if (before.dev !== (await lstat(dirname(path))).dev) return false;
+  try {
+    const content = kept === undefined ? undefined : await readKept([path, fresh], kept);
+    await rm(fresh, { recursive: true, force: true });
+    await mkdir(fresh, { mode: CLOSED_MODE });
+    if (kept !== undefined && content !== undefined) {
+      const { gid, mode, uid } = content.status;
+      await openOwnedFolder(fresh).write(kept, content.text, { gid, mode, uid });
+      await rm(join(path, kept), { force: true });
+    }
+    await chown(fresh, before.uid, before.gid);
+    await chmod(fresh, before.mode & 0o7777);
+    await rename(fresh, path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EBUSY') return false;
+    const hint = 'Look for what writes there; the next run tries again.';
+    const message = `Cannot replace ${path} by a new folder: ${errorCode(error)}.`;
+    throw new HostError('SLAPOS_ERR_FILE', message, error as object, { cause: error, hint });
+  }
+}
+
+/** From the old folder, or from the new one of a run that was killed after it had moved. */
+async function readKept(
+  folders: readonly string[],
+  name: string,
+): Promise<{ readonly text: string; readonly status: FileStatus } | undefined> {
+  for (const path of folders) {
+    const folder = openOwnedFolder(dirname(path), basename(path));
+    const text = (await folder.readSole(name, MAX_KEPT_BYTES))?.toString();
+    const status = await folder.stat(name);
+    if (text !== undefined && status !== undefined) return { text, status };
+  }
+  return undefined;
+}
