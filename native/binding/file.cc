@@ -205,6 +205,15 @@ Napi::Value LookAtCommands(const Napi::CallbackInfo& info) {
   return AsyncTask<Looks>::Run(info.Env(), work, ToLooks);
 }
 
+Napi::Value Detach(const Napi::CallbackInfo& info) {
+  try {
+    DetachMount(static_cast<int>(IntField(RequestObject(info), "fd")));
+    return info.Env().Undefined();
+  } catch (const SysError& error) {
+    throw ToError(info.Env(), error);
+  }
+}
+
 Napi::Value Lock(const Napi::CallbackInfo& info) {
   Napi::Object object = RequestObject(info);
   try {
@@ -229,6 +238,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("removeOwned", Napi::Function::New(env, RemoveOwnedIn, "removeOwned"));
   exports.Set("fileSystemSync", Napi::Function::New(env, Sync, "fileSystemSync"));
   exports.Set("lookAtCommands", Napi::Function::New(env, LookAtCommands, "lookAtCommands"));
+  exports.Set("mountDetach", Napi::Function::New(env, Detach, "mountDetach"));
   exports.Set("lockTry", Napi::Function::New(env, Lock, "lockTry"));
 }
 

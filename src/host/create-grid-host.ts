@@ -24,6 +24,7 @@ import { renewFolder } from './renew-folder.ts';
 import { runCommand } from './run-command.ts';
 import type { UserIdentity } from './user.ts';
 import { UserDirectory } from './user-directory.ts';
+import { detachUserMounts } from './user-mounts.ts';
 
 const LOCK_TIMEOUT_MS = 600_000;
 
@@ -68,6 +69,13 @@ async function statPath(path: string): Promise<FileStatus | undefined> {
   try {
     return toFileStatus(await stat(path));
   } catch (error) {
+    // A user may cover its whole partition by a file system of its own, into which root may not look.
+    if (
+      errorCode(error) === 'EACCES' &&
+      (await detachUserMounts((each) => each.path === path)) > 0
+    ) {
+      return statPath(path);
+    }
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errorCode(error))) return undefined;
     throw refusal(path, error);
   }

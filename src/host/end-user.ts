@@ -4,6 +4,7 @@
  */
 import { loadNative, type NativeAddon } from './native.ts';
 import type { UserIdentity } from './user.ts';
+import { detachUserMounts } from './user-mounts.ts';
 
 /** What writes to a slow disk ends late; what waits for a dead one never does. */
 const TIMEOUT_MS = 10_000;
@@ -48,7 +49,7 @@ export function endUserProcesses(
   return addon.procEndUser({ uid, timeoutMs: TIMEOUT_MS });
 }
 
-/** Removes IPC objects, and files in folders that all users share; none of its processes may run. */
+/** Removes mounts, IPC objects, and files in folders that all users share; none of its processes may run. */
 export async function removeUserTraces(
   { uid }: Pick<UserIdentity, 'uid'>,
   folders: readonly string[] = SHARED_FOLDERS,
@@ -56,6 +57,8 @@ export async function removeUserTraces(
 ): Promise<UserTraces> {
   const removed: string[] = [];
   const failures: string[] = [];
+  const mounts = await detachUserMounts((mount) => mount.uid === uid);
+  if (mounts > 0) removed.push(`${mounts} mount(s)`);
   const objects = await addon.ipcRemove({ uid });
   if (objects > 0) removed.push(`${objects} System V IPC object(s)`);
   for (const folder of folders) {

@@ -225,6 +225,11 @@ export interface NativeAddon
   /** statvfs(3) of a mounted file system. */
   diskSpace(request: { readonly path: string }): Promise<NativeDiskSpace>;
 
+  /**
+   * Takes a mount away at once (umount2(2), MNT_DETACH), whose root `fd` is. Throws a `NativeFailure`:
+   * EINVAL when it is no root of a mount.
+   */
+  mountDetach(request: { readonly fd: number }): void;
   /** OFD lock on an open descriptor (fcntl_locking(2)): true when got, false when held elsewhere. */
   lockTry(request: { readonly fd: number; readonly isExclusive: boolean }): boolean;
 
@@ -321,6 +326,7 @@ export const NATIVE_EXPORTS: ReadonlyArray<keyof NativeAddon> = [
   'diskQuota',
   'diskSpace',
   'lockTry',
+  'mountDetach',
   'openBeneath',
   'readTextsBeneath',
   'lookBeneath',

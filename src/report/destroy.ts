@@ -96,7 +96,10 @@ async function readNote({ folder, log }: Partition, name: string): Promise<strin
     return (await folder.readSole(name, NOTE_BYTES))?.toString();
   } catch (error) {
     log.warning(`${errorMessage(error)} It is removed.`);
-    await folder.remove(name);
+    // Where a file system of its own stands in the way: that goes with its processes.
+    await folder.remove(name).catch((failure: unknown) => {
+      log.warning(`${errorMessage(failure)} It counts as missing.`);
+    });
     return undefined;
   }
 }

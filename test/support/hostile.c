@@ -2,6 +2,7 @@
  *   hostile claim WORD     claims a terabyte of arguments and as much environment, the first is WORD
  *   hostile lease FILE...  holds a lease on each file, and takes it again whenever it was broken
  *   hostile lock FILE      holds a read lock on all of it, and on whatever takes its place
+ *   hostile fuse FOLDER... mounts a file system of its own on each, and answers nothing there
  *   hostile leader         its first thread ends, another one lives on
  *   hostile bomb COUNT     forks without end, up to COUNT processes at a time, each of its own session
  *   hostile fill FOLDER COUNT    makes so many files in it, then waits
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -91,6 +93,32 @@ static int lock(const char *path) {
     }
     usleep(200);
   }
+}
+
+/* fusermount3(1) is setuid root and hands over the descriptor of /dev/fuse, by SCM_RIGHTS. */
+static int mount_on(const char *folder) {
+  int pair[2];
+  char number[16], byte, control[CMSG_SPACE(sizeof(int))];
+  struct iovec data = {&byte, 1};
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
+                           .msg_controllen = sizeof control};
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return -1;
+  if (fork() == 0) {
+    snprintf(number, sizeof number, "%d", pair[1]);
+    setenv("_FUSE_COMMFD", number, 1);
+    execlp("fusermount3", "fusermount3", "--", folder, NULL);
+    _exit(127);
+  }
+  close(pair[1]);
+  return recvmsg(pair[0], &message, 0) == 1 && message.msg_controllen > 0 ? 0 : -1;
+}
+
+static int fuse(char **folders, int count) {
+  for (int at = 0; at < count; at++) {
+    if (mount_on(folders[at]) != 0) return 3;
+  }
+  ready();
+  for (;;) pause();
 }
 
 static void *live_on(void *unused) {
@@ -166,6 +194,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "claim") == 0 && argc == 3) return claim(argv[2]);
   if (strcmp(argv[1], "lease") == 0) return lease(argv + 2, argc - 2);
   if (strcmp(argv[1], "lock") == 0 && argc == 3) return lock(argv[2]);
+  if (strcmp(argv[1], "fuse") == 0) return fuse(argv + 2, argc - 2);
   if (strcmp(argv[1], "leader") == 0) return leader();
   if (strcmp(argv[1], "bomb") == 0 && argc == 3) return bomb(atol(argv[2]));
   if (strcmp(argv[1], "fill") == 0 && argc == 4) return fill(argv[2], atol(argv[3]));

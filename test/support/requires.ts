@@ -22,6 +22,8 @@ const PROBES = {
   chromium: () => probeProgram('/usr/bin/chromium', ['--version']),
   postgres: () => (findPostgres() === undefined ? 'no PostgreSQL server' : undefined),
   unotify: probeTracer,
+  fuse: () =>
+    probeProgram('fusermount3', ['--version']) ?? probeAccess('/dev/fuse', constants.R_OK),
   prometheus: () => probeProgram('promtool', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 

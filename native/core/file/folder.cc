@@ -1,7 +1,9 @@
-// mkdir(2), with owner and mode set through a descriptor: the umask has no say; syncfs(2).
+// mkdir(2), with owner and mode set through a descriptor: the umask has no say. syncfs(2),
+// umount2(2)
 #include "core/file/folder.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +39,11 @@ void SyncFileSystem(const std::string& folder) {
   UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) ThrowErrno("open", folder);
   if (::syncfs(fd.Get()) != 0) ThrowErrno("syncfs", folder);
+}
+
+void DetachMount(int fd) {
+  std::string link = "/proc/self/fd/" + std::to_string(fd);
+  if (::umount2(link.c_str(), MNT_DETACH) != 0) ThrowErrno("umount2", link);
 }
 
 }  // namespace slapos

@@ -21,4 +21,8 @@ std::vector<std::optional<SysError>> CreateFolders(const std::vector<FolderToCre
 // Brings what was written in the file system of a folder to its disk: syncfs(2).
 void SyncFileSystem(const std::string& folder);
 
+// Takes a mount away, whose root the descriptor is (O_PATH is enough), at once: umount2(2),
+// MNT_DETACH. No name is looked up.
+void DetachMount(int fd);
+
 }  // namespace slapos

@@ -1,0 +1,94 @@
+/** A partition's user who mounts file systems of its own (fuse(4)) where root looks. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { partitionUid } from '../../support/grid-site.ts';
+import { HostileProgram } from '../../support/hostile-program.ts';
+import { InstanceNode } from '../../support/instance-node.ts';
+import { writeToEtc } from '../../support/private-etc.ts';
+import { requires } from '../../support/requires.ts';
+
+const RELEASE = 'https://host/software.cfg';
+const SETTINGS = `promise_timeout = 2
+partition_timeout = 2
+report_timeout = 2
+[slapformat]
+partition_amount = 2
+partition_base_name = slappart
+user_base_name = siteuser
+`;
+const UID = partitionUid(0);
+
+requires(
+  'root',
+  'netns',
+  'fuse',
+)('beside a user with file systems of its own', () => {
+  let node: InstanceNode;
+  let hostile: HostileProgram;
+  let passwd: string;
+
+  beforeEach(async () => {
+    hostile = new HostileProgram();
+    node = new InstanceNode({ partitions: 2, releases: [RELEASE], settings: SETTINGS });
+    passwd = readFileSync('/etc/passwd', 'utf8');
+    const home = passwd.replace(/^(siteuser0:.*):\/srv:/m, `$1:${node.site.path('slappart0')}:`);
+    writeToEtc('passwd', home);
+    await node.open();
+    node.master.releases = [RELEASE];
+    wish('started', '1');
+    expect((await node.run(['instance'])).status).toBe(0);
+  });
+  afterEach(async () => {
+    writeToEtc('passwd', passwd);
+    hostile.remove();
+    for (const line of mounts()) spawnSync('umount', ['-l', line.split(' ')[4] ?? '']);
+    await node.close();
+  });
+
+  function wish(state: 'started' | 'destroyed', timestamp: string, ids = node.ids): void {
+    for (const id of ids) node.master.wishes.set(id, { state, release: RELEASE, timestamp });
+  }
+  const mounts = () =>
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(`user_id=${UID}`));
+
+  it.each([
+    ['folders where root looks', ['.slapgrid', 'etc/service', 'var/closed/mine']],
+    ['the whole partition', ['']],
+  ])(
+    'on %s: the other is served, and it can be destroyed',
+    async (_, names) => {
+      node.site.write(0, 'var/closed/mine/own', '', 0o600);
+      const paths = names.map((name) => node.site.path('slappart0', name));
+      for (const path of paths) readdirSync(path);
+      await hostile.start(UID, 'fuse', ...paths);
+      expect(mounts()).toHaveLength(names.length);
+      // Its own helper could not take the mount away any more.
+      if (names.length > 1) chmodSync(node.site.path('slappart0', 'var/closed'), 0);
+      wish('started', '2');
+      for (const verb of ['instance', 'promise', 'report']) {
+        const { status, stderr } = await node.run([verb]);
+        expect([verb, status, stderr]).toEqual([verb, expect.toBeOneOf([0, 1, 2]), stderr]);
+        expect(stderr).not.toMatch(/internal error|bug of slapos/i);
+        if (verb === 'instance') expect(node.master.callsOf('slappart1').length).toBeGreaterThan(0);
+      }
+      for (const words of [
+        ['status', '--format', 'json'],
+        ['top', '--once'],
+        ['collect'],
+      ] as const) {
+        const [verb, ...rest] = words;
+        const { status, stderr } = await node.runPlain(verb, ...rest);
+        expect([verb, status, stderr]).toEqual([verb, 0, stderr]);
+      }
+      wish('destroyed', '3', ['slappart0']);
+      const run = await node.run(['report']);
+      expect([run.status, run.stderr]).toEqual([0, run.stderr]);
+      expect([mounts(), run.stdout + run.stderr]).toEqual([[], run.stdout + run.stderr]);
+      expect(readdirSync(node.site.path('slappart0'))).toEqual([]);
+    },
+    150_000,
+  );
+});
