@@ -3,7 +3,7 @@
  * cgroup v2, a real reboot. Writes `ok NAME` or `not ok NAME: why` to the console of the machine.
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHostFiles } from '../../src/host/host-files.ts';
@@ -107,40 +107,6 @@ async function testLimits(): Promise<void> {
   });
 }
 
-/** As slapos-supervisord.service of the Debian package has it. */
-const OUTLIVED = `[Service]
-KillMode=process
-Restart=on-failure
-RestartSec=1
-ExecStopPost=-/opt/slapos-node/scripts/package/debian/release-cgroup
-`;
-const DROP_IN = '/run/systemd/system/slapos-services.service.d';
-
-async function testCrash(): Promise<void> {
-  mkdirSync(DROP_IN, { recursive: true });
-  writeFileSync(`${DROP_IN}/outlived.conf`, OUTLIVED);
-  execFileSync('systemctl', ['daemon-reload']);
-  await test('services that outlive a crash of the supervisor are limited as before', async () => {
-    const { pid } = await infoOf('slappart0:calm');
-    client.close();
-    const supervisor = readCgroup('supervisor/cgroup.procs').split('\n').map(Number);
-    for (const each of supervisor) process.kill(each, 9);
-    const words = ['show', '-p', 'NRestarts', '--value', 'slapos-services'];
-    const restarts = () => Number(execFileSync('systemctl', words, { encoding: 'utf8' }));
-    await until(() => (restarts() > 0 ? true : undefined), 'systemd');
-    const after = await until(
-      () => infoOf('slappart0:calm').catch(() => undefined),
-      'a supervisor',
-    );
-    check(after.pid === pid && after.statename === 'RUNNING', `calm: ${after.description}`);
-    check(readCgroup('slappart0/memory.max') === String(64 * 1024 * 1024), 'memory.max');
-    check(readCgroup('slappart0/cpu.max') === '50000 100000', 'cpu.max');
-    check(readCgroup('slappart1/pids.max') === '20', 'pids.max');
-  });
-  rmSync(DROP_IN, { recursive: true });
-  execFileSync('systemctl', ['daemon-reload']);
-}
-
 async function testStrict(): Promise<void> {
   await test('the strict profile holds on this kernel', async () => {
     await start('slappart0:strict');
@@ -218,7 +184,6 @@ exec sleep 100000`,
   await updateGroups(client, silentLogger);
   await testLimits();
   await testStrict();
-  await testCrash();
   await testOldKernel();
   client.close();
   writeFileSync(PHASE, 'rebooted');

@@ -1,6 +1,6 @@
 /** Services in cgroups of their own, on whatever cgroup v2 tree there is. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/log/logger.ts';
@@ -128,5 +128,24 @@ requires(
     expect((await run.services())[0]?.pid).toBe(before?.pid);
     expect(pidsIn('g', 'stays')).toEqual([before?.pid]);
     await run.client.call('supervisor.stopProcess', 'g:stays');
+  });
+
+  it('of partitions are given their limits by the next controller', async () => {
+    run.writeGroup('g', { stays: '/bin/sleep 1000' });
+    const file = join(run.paths.groupFolder, 'g.conf');
+    const text = readFileSync(file, 'utf8').replace(/^user=.*\n/gm, '');
+    writeFileSync(file, text.replace(/^(stopwaitsecs=.*)$/gm, '$1\nuser=65534'));
+    await updateGroups(run.client, silentLogger);
+    await run.client.call('supervisor.startProcessGroup', 'g', true);
+    const folder = join(base(), 'g');
+    const [pid] = pidsIn('g', 'stays');
+    run.client.close();
+    for (const each of [run.pid, run.controllerPid()]) process.kill(each, 'SIGKILL');
+    // Without controllers here limits cannot be seen: a group that must be made again can.
+    writeFileSync(`${MOUNT}/cgroup.procs`, String(pid));
+    for (const each of [join(folder, 'stays'), folder]) rmdirSync(each);
+    await run.ensure();
+    expect((await run.services())[0]?.pid).toBe(pid);
+    await until(() => (existsSync(folder) ? true : undefined), 'the group');
   });
 });

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
@@ -92,6 +100,17 @@ describe('taking it', () => {
     expect(readFileSync(path, 'utf8')).toBe(String(child.pid));
     await child.end();
     takePidfile(path, log, free).release();
+  });
+
+  test('is for us alone to open: who may read it may lock it', () => {
+    const umask = process.umask(0);
+    try {
+      const pidfile = takePidfile(path, recorder().log, free);
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      pidfile.release();
+    } finally {
+      process.umask(umask);
+    }
   });
 
   test('is refused while another one has the lock, whatever the file says', () => {

@@ -1,6 +1,7 @@
 /** Secrets in files, and the files that somebody else put in their place. */
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -13,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readOrCreateSecret } from '../../../src/host/secret-file.ts';
 
 let folder: string;
@@ -38,6 +39,19 @@ test('is made once, for its owner only', () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readFileSync(path, 'utf8')).toBe('secret\n');
   expect(readOrCreateSecret(path, never)).toBe('secret');
+});
+
+test('of somebody else is none', () => {
+  writeFileSync(path, 'known', { mode: 0o600 });
+  // Root gives it away; others are somebody else themselves.
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) chownSync(path, 12_345, 12_345);
+  const geteuid = vi.spyOn(process, 'geteuid').mockReturnValue(54_321);
+  try {
+    expect(() => readOrCreateSecret(path, never)).toThrow(/is owned by uid/);
+  } finally {
+    geteuid.mockRestore();
+  }
 });
 
 test.each([
