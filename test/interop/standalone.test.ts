@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/host/package-files.ts';
@@ -48,7 +48,7 @@ describe.skipIf(note !== '')(`StandaloneSlapOS${note}`, { timeout: TIMEOUT_MS },
         cwd: FOLDER,
         uid: USER,
         gid: USER,
-        env: { HOME: FOLDER, PATH: `${bin}:/usr/bin:/bin`, LANG: 'C.UTF-8' },
+        env: { HOME: FOLDER, PATH: `${bin}:${dirname(process.execPath)}:/usr/bin:/bin`, LANG: 'C.UTF-8' },
         timeout: TIMEOUT_MS - 10_000,
       },
     );
