@@ -33,8 +33,8 @@ constexpr int64_t kSpawnPollMs = 5;
 
 const int kHandled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
 
-// Reading the journal and telling a controller of thousands of services takes as much memory again as
-// they do; the C library keeps it for the next time (malloc_trim(3)).
+// Reading the journal and telling a controller of thousands of services takes as much memory again
+// as they do; the C library keeps it for the next time (malloc_trim(3)).
 void ReturnFreeMemory() {
 #ifdef __GLIBC__
   ::malloc_trim(0);
