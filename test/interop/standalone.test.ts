@@ -48,7 +48,11 @@ describe.skipIf(note !== '')(`StandaloneSlapOS${note}`, { timeout: TIMEOUT_MS },
         cwd: FOLDER,
         uid: USER,
         gid: USER,
-        env: { HOME: FOLDER, PATH: `${bin}:${dirname(process.execPath)}:/usr/bin:/bin`, LANG: 'C.UTF-8' },
+        env: {
+          HOME: FOLDER,
+          PATH: `${bin}:${dirname(process.execPath)}:/usr/bin:/bin`,
+          LANG: 'C.UTF-8',
+        },
         timeout: TIMEOUT_MS - 10_000,
       },
     );
