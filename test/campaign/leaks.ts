@@ -4,17 +4,23 @@
  *
  *     npm run campaign -- leaks [WORD...] [--passes N] [--calls N]
  *
- * Cases and verbs whose names have one of the words; 10,000 passes of a verb and 1,000 calls of an
- * export in a block. Runs in the private namespace; ends with 1 when something leaks.
+ * All exports and verbs, or the verbs that are named, and exports for the word `exports`; 10,000
+ * passes of a verb, 1,000 calls of an export in a block. Runs in the private namespace; ends with 1
+ * when something leaks.
  */
 import { parseArgs } from 'node:util';
 import { judgeExports, runExports } from '../leak/run-exports.ts';
+import { LeakProgram } from '../leak/run-program.ts';
+import { describeReport, listVerbs, runVerb } from '../leak/run-verbs.ts';
 import { enterNamespace } from '../support/campaign-namespace.ts';
 import { missingFacilities } from '../support/requires.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { calls: { type: 'string', default: '1000' } },
+  options: {
+    calls: { type: 'string', default: '1000' },
+    passes: { type: 'string', default: '10000' },
+  },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -27,7 +33,7 @@ async function testExports(): Promise<boolean> {
     facilities: ['namespace', ...extra],
     isNeeding: false,
     isBrief: false,
-    words: positionals,
+    words: [],
   };
   const run = await runExports(options, ({ name, calls: made, problems }) =>
     print(`${problems.length === 0 ? 'flat ' : 'GROWS'} ${name} (${made} calls a block)`),
@@ -37,9 +43,29 @@ async function testExports(): Promise<boolean> {
   return found.length === 0;
 }
 
+const isAsked = (name: string) => positionals.length === 0 || positionals.includes(name);
+
+async function testVerbs(): Promise<boolean> {
+  const program = await LeakProgram.build('verb-program');
+  let isFlat = true;
+  try {
+    for (const name of (await listVerbs(program)).filter(isAsked)) {
+      const report = await runVerb(program, name, Number(values.passes));
+      print(describeReport(name, report));
+      for (const problem of report.problems) print(`    ${problem}`);
+      isFlat &&= report.problems.length === 0;
+    }
+  } finally {
+    program.remove();
+  }
+  return isFlat;
+}
+
 async function main(): Promise<void> {
   if (!enterNamespace()) return;
-  process.exitCode = (await testExports()) ? 0 : 1;
+  const isVerbFlat = await testVerbs();
+  const isExportFlat = !isAsked('exports') || (await testExports());
+  process.exitCode = isVerbFlat && isExportFlat ? 0 : 1;
 }
 
 void main();
