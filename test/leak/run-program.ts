@@ -8,6 +8,8 @@ import { packageRoot } from '../../src/host/package-files.ts';
 
 /** So few that a program which loses some soon has none; Node and its threads need about 25. */
 const DESCRIPTORS = 400;
+/** Compiled code comes and goes for thousands of passes; functions stay what they were read as. */
+const FLAGS = ['--expose-gc', '--no-flush-bytecode', '--no-opt', '--no-sparkplug'];
 
 export interface ProgramRun {
   readonly status: number | null;
@@ -69,13 +71,7 @@ export class LeakProgram {
     { env = {}, preload = this.#counter }: ProgramOptions = {},
   ): Promise<ProgramRun> {
     const script = `ulimit -n ${DESCRIPTORS} && exec env LD_PRELOAD="$0" "$@"`;
-    const words = [
-      process.execPath,
-      '--expose-gc',
-      '--no-flush-bytecode',
-      this.#program,
-      JSON.stringify(options),
-    ];
+    const words = [process.execPath, ...FLAGS, this.#program, JSON.stringify(options)];
     const child = spawn('/bin/sh', ['-c', script, preload, ...words], {
       cwd: packageRoot(),
       env: {
