@@ -1,5 +1,7 @@
 /** Kept-alive connections of undici by origin, and whom they trust. */
+import { lookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
 import type { Pool } from 'undici';
 import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ConfigError, errorMessage } from '../errors/slapos-error.ts';
@@ -19,6 +21,15 @@ export interface HttpOptions {
   /** Longest body that is accepted; 256 MiB unless told. */
   readonly maxAnswerBytes?: number;
 }
+
+/**
+ * Gives every address of a name. Node asks for those of families that the machine has an address of
+ * (AI_ADDRCONFIG, getaddrinfo(3)), in which loopback does not count: on a host with IPv6 alone
+ * `localhost` would not be 127.0.0.1.
+ */
+const lookupEvery: LookupFunction = (host, options, done) => {
+  lookup(host, { ...options, hints: 0 }, done);
+};
 
 interface Tls {
   readonly key: Buffer | undefined;
@@ -84,7 +95,7 @@ export class PoolsByOrigin {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
       maxResponseSize: maxAnswerBytes,
-      connect: { ...tls, timeout: connectTimeoutMs },
+      connect: { ...tls, timeout: connectTimeoutMs, lookup: lookupEvery },
     });
   }
 }

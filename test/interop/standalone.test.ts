@@ -35,6 +35,7 @@ describe.skipIf(note !== '')(`StandaloneSlapOS${note}`, { timeout: TIMEOUT_MS },
   afterAll(() => {
     rmSync(FOLDER, { recursive: true });
     execFileSync('userdel', ['developer']);
+    execFileSync('ip', ['-6', 'address', 'del', `${ADDRESS}/128`, 'dev', 'lo']);
   });
 
   it('supplies, requests, destroys and removes with our programs', async () => {
