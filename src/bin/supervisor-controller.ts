@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { PACKAGE_VERSION } from '../cli/version.ts';
 import { errorMessage } from '../errors/slapos-error.ts';
+import { enterWorkingFolder } from '../host/working-folder.ts';
 import { runDaemon } from '../supervisor/daemon.ts';
 
 const USAGE_STATUS = 2;
@@ -52,7 +53,7 @@ function main(): void {
     listenFd: listenFd === undefined ? undefined : Number(listenFd),
     echo: values.nodaemon === true ? (line) => process.stdout.write(line) : undefined,
     env,
-    cwd: process.cwd(),
+    cwd: enterWorkingFolder((line) => process.stderr.write(`${line}\n`)),
     ownUid: process.geteuid?.() ?? 0,
     version: PACKAGE_VERSION,
     exit: (status) => process.exit(status),

@@ -1,4 +1,5 @@
 /** `supervisorctl` as a command of its own. */
+import { enterWorkingFolder } from '../host/working-folder.ts';
 import { runSupervisorctl } from '../supervisor/ctl/main.ts';
 
 const interrupt = new AbortController();
@@ -9,7 +10,7 @@ runSupervisorctl(process.argv.slice(2), {
   writeError: (text) => process.stderr.write(text),
   signal: interrupt.signal,
   env: process.env,
-  cwd: process.cwd(),
+  cwd: enterWorkingFolder((line) => process.stderr.write(`supervisorctl: ${line}\n`)),
   input: process.stdin,
   output: process.stdout,
   isTerminal: process.stdin.isTTY === true && process.stdout.isTTY === true,

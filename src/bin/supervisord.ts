@@ -1,4 +1,5 @@
 /** `supervisord` as a command of its own. */
+import { enterWorkingFolder } from '../host/working-folder.ts';
 import { runSupervisord } from '../supervisor/supervisord-command.ts';
 
 const stop = new AbortController();
@@ -12,7 +13,7 @@ const set = Object.entries(process.env).filter((entry): entry is [string, string
 
 runSupervisord(process.argv.slice(2), {
   env: Object.fromEntries(set),
-  cwd: process.cwd(),
+  cwd: enterWorkingFolder((line) => process.stderr.write(`supervisord: ${line}\n`)),
   program: process.argv[1] ?? 'supervisord',
   ownUid: process.geteuid?.() ?? 0,
   signal: stop.signal,

@@ -3,6 +3,7 @@
  * after `--version` was answered, since most of the start-up time is reading code.
  */
 import { CancelledError } from '../errors/slapos-error.ts';
+import { enterWorkingFolder } from '../host/working-folder.ts';
 import { exitCodeOf, exitCodeOfSignal } from './exit-code.ts';
 import type { ProcessIo } from './process-io.ts';
 import { withStatusLine } from './status-line.ts';
@@ -35,14 +36,15 @@ function closedOutput(): CancelledError {
 }
 
 function connectProcess(controller: AbortController): ProcessIo {
+  const stderr = withStatusLine(openStream(2, () => {}));
   return {
     argv: process.argv.slice(2),
     env: process.env,
-    cwd: process.cwd(),
+    cwd: enterWorkingFolder((line) => stderr.write(`slapos: ${line}\n`)),
     pid: process.pid,
     uid: process.getuid?.() ?? -1,
     stdout: openStream(1, () => controller.abort(closedOutput())),
-    stderr: withStatusLine(openStream(2, () => {})),
+    stderr,
     now: () => new Date(),
     signal: controller.signal,
   };

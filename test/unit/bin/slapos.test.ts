@@ -1,17 +1,21 @@
 /** The process itself: streams, signals, exit status. */
 import { spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleProgram } from '../../support/bundle-slapos.ts';
 
 const nothing = { folder: '', program: '' };
-let [whole, waiting] = [nothing, nothing];
+let [whole, waiting, ctl, daemon] = [nothing, nothing, nothing, nothing];
 beforeAll(async () => {
   whole = await bundleProgram('src/bin/slapos.ts');
   waiting = await bundleProgram('test/fixtures/waiting-program.ts');
+  ctl = await bundleProgram('src/bin/supervisorctl.ts');
+  daemon = await bundleProgram('src/bin/supervisord.ts');
 });
 afterAll(() => {
-  for (const { folder } of [whole, waiting]) rmSync(folder, { recursive: true });
+  for (const { folder } of [whole, waiting, ctl, daemon]) rmSync(folder, { recursive: true });
 });
 
 function slapos(...argv: string[]) {
@@ -28,6 +32,42 @@ test('writes data to standard output and failures to standard error', () => {
   expect(slapos('nope')).toMatchObject({ status: 5, stdout: '' });
   expect(slapos('node', 'bang', '--cfg')).toMatchObject({ status: 2, stdout: '' });
   expect(slapos('config', 'show', '--cfg', '/nowhere')).toMatchObject({ status: 1, stdout: '' });
+});
+
+describe('in a working directory that was deleted', () => {
+  /** Runs a program there. */
+  function run(program: string, ...argv: readonly string[]) {
+    const folder = mkdtempSync(join(tmpdir(), 'slapos-deleted-'));
+    const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
+    const words = ['-c', script, 'sh', folder, process.execPath, program, ...argv];
+    return spawnSync('/bin/sh', words, { encoding: 'utf8', env: {} });
+  }
+  const warning = (name: string) =>
+    `${name}: The working directory was deleted: relative paths are of / now.\n`;
+
+  test('commands go on, in /', () => {
+    expect(run(whole.program, '--version')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^slapos \d/),
+      stderr: warning('slapos'),
+    });
+    const shown = run(whole.program, 'config', 'show', '--cfg', 'nowhere.cfg');
+    expect(shown).toMatchObject({ status: 1, stdout: '' });
+    expect(shown.stderr).toContain('nowhere.cfg');
+    expect(shown.stderr).not.toMatch(/uv_cwd|bug of slapos| {4}at /);
+  });
+
+  test('supervisorctl and supervisord do so too', () => {
+    expect(run(ctl.program, '--help')).toMatchObject({
+      status: 0,
+      stderr: warning('supervisorctl'),
+    });
+    expect(run(daemon.program, '--version')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d/),
+      stderr: warning('supervisord'),
+    });
+  });
 });
 
 describe('a reader that goes away', () => {
