@@ -36,7 +36,8 @@ const NOT_TOLD = 2;
 
 /**
  * Boots the node; resolves when everything is done.
- * @throws what `pause` throws, and errors of the configuration, which no waiting mends.
+ * @throws what `pause` throws, and what no waiting mends: errors of the configuration, a state file
+ *   that cannot be understood, a plan that cannot be whatever the network is.
  */
 export async function bootNode(input: BootInput): Promise<void> {
   const { ports, log, devices } = input;
@@ -116,10 +117,13 @@ async function repeat(
   }
 }
 
-/** What the configuration says, and the end of the run. */
+/** What configuration and state say, and the end of the run. */
 function isLasting(error: unknown): boolean {
   if (!isSlaposError(error)) return false;
-  return /^SLAPOS_ERR_(CONFIG|USAGE|CANCELLED)/.test(error.code);
+  if (/^SLAPOS_ERR_(CONFIG|USAGE|CANCELLED|STATE_FILE)/.test(error.code)) return true;
+  // Devices come, go and get addresses while a machine starts; nothing else of a plan does.
+  const isPlan = /^SLAPOS_ERR_(PLAN)_/.test(error.code);
+  return isPlan && error.context['device'] === undefined;
 }
 
 /** Twice as long each time, up to two minutes. */

@@ -47,7 +47,11 @@ export class UsageError extends SlaposError {
 /** A configuration key, path or definition is invalid. Carries file, line, section and key. */
 export class ConfigError extends SlaposError {}
 
-/** The desired state cannot exist: range exhausted, name clash, address outside the prefix. */
+/**
+ * The desired state cannot exist: range exhausted, name clash, address outside the prefix. Where
+ * another state of the network would cure it, `device` in the context names what it depends on:
+ * `node boot` waits for that, and ends for anything else.
+ */
 export class PlanError extends SlaposError {}
 
 /** The kernel refused an operation. */

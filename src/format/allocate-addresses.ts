@@ -15,7 +15,7 @@ import {
   renderIpv6Netmask,
 } from '../model/ip-address.ts';
 import { type Ipv6Prefix, partitionAddress } from './address.ts';
-import { type AllocationContext, foreignPlace } from './allocation-context.ts';
+import { type AllocationContext, foreignPlace, prefixDevice } from './allocation-context.ts';
 import { drawFree } from './draw.ts';
 import { isDuplicate } from './network-view.ts';
 
@@ -211,7 +211,7 @@ class Ipv6Allocator {
       'SLAPOS_ERR_PLAN_ADDRESS',
       `The network of ${renderIpv6(base.address)}/${base.prefixLength} has no free address for ` +
         `${partition.reference}.`,
-      { hint: 'Give the interface a shorter prefix.' },
+      { hint: 'Give the interface a shorter prefix.', context: prefixDevice(this.#context) },
     );
   }
 }

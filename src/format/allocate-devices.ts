@@ -67,7 +67,10 @@ function tapIpv4Allocator(context: AllocationContext) {
       'SLAPOS_ERR_PLAN_ADDRESS',
       `The network of ${name}, ${renderIpv4(gateway.address)}/${gateway.prefixLength}, has fewer ` +
         `addresses than the ${amount} taps need.`,
-      { hint: 'Give tap_gateway_interface a larger IPv4 network.' },
+      {
+        hint: 'Give tap_gateway_interface a larger IPv4 network.',
+        context: { device: name },
+      },
     );
   }
   return ({ tap }: Partition, index: number) => {
@@ -92,6 +95,7 @@ function gatewayAddress(name: string, context: AllocationContext): Ipv4Prefix {
   const problem = context.network.link(name) === undefined ? 'does not exist' : 'has no IPv4';
   throw new PlanError('SLAPOS_ERR_PLAN_ADDRESS', `tap_gateway_interface ${name} ${problem}.`, {
     hint: 'Name an interface with an IPv4 address, or leave tap_gateway_interface empty.',
+    context: { device: name },
   });
 }
 

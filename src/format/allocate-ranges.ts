@@ -3,7 +3,12 @@ import { PlanError } from '../errors/slapos-error.ts';
 import type { Partition } from '../model/computer.ts';
 import { parseIpv6, renderIpv6 } from '../model/ip-address.ts';
 import { type Ipv6Prefix, type RangeOwner, subRange } from './address.ts';
-import { type AllocationContext, prefixTooLong, reserveNetwork } from './allocation-context.ts';
+import {
+  type AllocationContext,
+  prefixDevice,
+  prefixTooLong,
+  reserveNetwork,
+} from './allocation-context.ts';
 import { rangeFromNetwork } from './stored-computer.ts';
 
 export function allocateRanges(
@@ -122,6 +127,9 @@ function noRange(context: AllocationContext, owner: RangeOwner, reference: strin
     'SLAPOS_ERR_PLAN_ADDRESS',
     `No free range among the ${NAME_OF_OWNER[owner]} for ${reference} ` +
       `(ipv6_prefixshift ${context.options.ipv6PrefixShift}).`,
-    { hint: `Use a larger ipv6_prefixshift, or set ${OPTION_OF_OWNER[owner]} = false.` },
+    {
+      hint: `Use a larger ipv6_prefixshift, or set ${OPTION_OF_OWNER[owner]} = false.`,
+      context: prefixDevice(context),
+    },
   );
 }

@@ -70,6 +70,12 @@ export function reserveNetwork(reservations: Reservations, address: string, netm
   if (prefix !== null) reservations.reserveNetwork(prefix.address, prefix.prefixLength);
 }
 
+/** The interface whose prefix an allocation depends on, as the context of an error. */
+export function prefixDevice({ computer }: AllocationContext): { readonly device?: string } {
+  const device = computer.interface?.ipv6Interface;
+  return device === undefined ? {} : { device };
+}
+
 /** @returns the error for a prefix in which sub-ranges cannot exist. */
 export function prefixTooLong(context: AllocationContext, what: string, option: string): PlanError {
   const { address, netmask } = context.computer;
@@ -81,7 +87,7 @@ export function prefixTooLong(context: AllocationContext, what: string, option: 
       `${shift} leaves no address.`,
     {
       hint: `Use a shorter prefix, a smaller ipv6_prefixshift, or set ${option} = false.`,
-      context: { address, prefixLength: length, prefixShift: shift },
+      context: { ...prefixDevice(context), address, prefixLength: length, prefixShift: shift },
     },
   );
 }

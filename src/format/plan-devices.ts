@@ -147,6 +147,9 @@ function refuseFullBridge(wanted: readonly WantedDevice[], network: NetworkView)
   throw new PlanError(
     'SLAPOS_ERR_PLAN_CONFLICT',
     `${bridge.name} would have ${names.size} ports; the kernel allows ${BRIDGE_PORTS}.`,
-    { hint: 'Set tap_mode = routed, or format fewer partitions.' },
+    {
+      hint: 'Set tap_mode = routed, or format fewer partitions.',
+      context: { device: bridge.name },
+    },
   );
 }

@@ -31,7 +31,7 @@ export function portError(name: string, problem: string): PlanError {
 function refusal(name: string, problem: string, hint: string): PlanError {
   return new PlanError('SLAPOS_ERR_PLAN_CONFLICT', `bridge_ports = ${name}: ${problem}.`, {
     hint,
-    context: { key: 'bridge_ports', value: name },
+    context: { key: 'bridge_ports', value: name, device: name },
   });
 }
 

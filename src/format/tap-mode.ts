@@ -33,5 +33,6 @@ function refuseUnbridgeable(options: FormatOptions, isBridge: boolean): void {
   if (problem === false) return;
   throw new PlanError('SLAPOS_ERR_PLAN_CONFLICT', `tap_mode = bridged is impossible: ${problem}.`, {
     hint: 'Set tap_mode = routed, or name a bridge with interface_name.',
+    ...(isBridge ? {} : { context: { device: options.interfaceName } }),
   });
 }

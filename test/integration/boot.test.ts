@@ -1,6 +1,6 @@
 /** `slapos node boot` as a unit starts it, before the network is there. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RealNode } from '../support/real-node.ts';
@@ -59,4 +59,13 @@ requires('root', 'netns')('a boot', () => {
     const { status, stderr } = await node.run('ours', 'node', 'boot', '--cfg', wrong);
     expect([status, stderr]).toEqual([1, expect.stringContaining('master_url')]);
   });
+
+  it('ends with the reason where fewer partitions are configured than there are', async () => {
+    const fewer = join(FOLDER, 'fewer.cfg');
+    const text = readFileSync(node.config, 'utf8');
+    writeFileSync(fewer, text.replace(/^partition_amount *= *2$/m, 'partition_amount = 1'));
+    const { status, stderr } = await node.run('ours', 'node', 'boot', '--cfg', fewer);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('partition_amount is 1 but')]);
+    expect(stderr).toContain('[SLAPOS_ERR_PLAN_SHRINK]');
+  }, 60_000);
 });

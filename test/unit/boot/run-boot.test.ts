@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type BootPorts, bootNode } from '../../../src/boot/run-boot.ts';
-import { ConfigError, HostError } from '../../../src/errors/slapos-error.ts';
+import {
+  ConfigError,
+  HostError,
+  PlanError,
+  SlaposError,
+} from '../../../src/errors/slapos-error.ts';
 import { RecordingLog } from '../../support/collect-machine.ts';
 
 const END = new Error('told to end');
@@ -121,6 +126,33 @@ describe('a boot', () => {
     machine.formats = [wrong];
     await expect(machine.boot()).rejects.toBe(wrong);
     expect(machine.calls).toEqual(['await br0+eth0 5000', 'format']);
+  });
+
+  it.each([
+    new PlanError('SLAPOS_ERR_PLAN_SHRINK', 'partition_amount is 1 but there are 2 partitions.'),
+    new PlanError('SLAPOS_ERR_PLAN_CONFLICT', 'User slapuser0 has uid 0.'),
+    new PlanError('SLAPOS_ERR_PLAN_ADDRESS', 'ipv4_local_network is not set.'),
+    new SlaposError('SLAPOS_ERR_STATE_FILE', 'slapos.xml is not a marshalled computer.'),
+  ])('ends with what format refuses whatever the network is: $message', async (refusal) => {
+    const machine = new Machine();
+    machine.formats = [refusal];
+    await expect(machine.boot()).rejects.toBe(refusal);
+    expect(machine.calls).toEqual(['await br0+eth0 5000', 'format']);
+  });
+
+  it('waits where format refuses for the state of a device', async () => {
+    const machine = new Machine();
+    const context = { device: 'br0' };
+    machine.formats = [
+      new PlanError('SLAPOS_ERR_PLAN_ADDRESS', 'Interface br0 does not exist.', { context }),
+      new PlanError('SLAPOS_ERR_PLAN_CONFLICT', 'br0 is no bridge.', { context }),
+      0,
+    ];
+    await machine.boot();
+    expect(machine.calls.filter((call) => call.startsWith('pause'))).toEqual([
+      'pause 15000',
+      'pause 30000',
+    ]);
   });
 
   it('ends when it is told to, wherever it waits', async () => {

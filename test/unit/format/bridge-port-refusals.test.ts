@@ -54,7 +54,7 @@ describe('a port that cannot join', () => {
       code: 'SLAPOS_ERR_PLAN_CONFLICT',
       exitCode: 1,
       message: expect.stringMatching(message),
-      context: { key: 'bridge_ports', value: name },
+      context: { key: 'bridge_ports', value: name, device: name },
     });
     expect(JSON.stringify(host.snapshot())).toBe(before);
   });
