@@ -1,4 +1,5 @@
 /** Files, locks and folders: `native/binding/file.cc` and `look.cc`. */
+import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeakCase, plain, type World } from '../leak-case.ts';
@@ -143,6 +144,25 @@ const others: LeakCase[] = [
     share: 0.5,
     fails: 'ENOENT',
   }),
+  plain('mountDetach', 'no descriptor', () => ({ fd: 999_999 }), {
+    fails: process.getuid?.() === 0 ? 'ENOENT' : 'EPERM',
+  }),
+  {
+    of: 'mountDetach',
+    what: 'a mount',
+    share: 0.1,
+    isAlone: true,
+    isNeverStarved: true,
+    needs: ['namespace'],
+    prepare: ({ addon, folder }) => ({
+      call: () => {
+        spawnSync('mount', ['-t', 'tmpfs', 'leak', folder]);
+        const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+        addon.mountDetach({ fd });
+        closeSync(fd);
+      },
+    }),
+  },
   {
     of: 'lockTry',
     what: 'a file that nobody else has',
