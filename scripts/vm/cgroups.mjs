@@ -36,15 +36,20 @@ cgroup_cpu_max = 0.5
 pids_max = 20
 `;
 
+/** What lets systemd start the unit again beside services that outlived a crash. */
+const RELEASE_CGROUP = 'scripts/package/debian/release-cgroup';
+
 function installPackage(system) {
   const target = join(system, 'opt', 'slapos-node');
   const release = join('build', 'Release');
   mkdirSync(join(target, release), { recursive: true });
+  mkdirSync(join(target, 'scripts/package/debian'), { recursive: true });
   cpSync(join(root, 'dist'), join(target, 'dist'), { recursive: true });
   for (const file of [
     'package.json',
     `${release}/slapos_native.node`,
     `${release}/slapos-supervisord`,
+    RELEASE_CGROUP,
   ]) {
     copyFileSync(join(root, file), join(target, file));
   }

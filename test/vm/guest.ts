@@ -3,7 +3,7 @@
  * cgroup v2, a real reboot. Writes `ok NAME` or `not ok NAME: why` to the console of the machine.
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHostFiles } from '../../src/host/host-files.ts';
@@ -11,7 +11,7 @@ import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/launch.ts';
 import { updateGroups } from '../../src/supervisor/update.ts';
-import { check, say, test, until } from './console.ts';
+import { attempt, check, must, say, test, until } from './console.ts';
 
 const ROOT = '/srv/slapgrid';
 const BASE = '/sys/fs/cgroup/system.slice/slapos-services.service';
@@ -107,6 +107,78 @@ async function testLimits(): Promise<void> {
   });
 }
 
+/** As slapos-supervisord.service of the Debian package has it. */
+const OUTLIVED = `[Service]
+KillMode=process
+Restart=on-failure
+RestartSec=1
+ExecStopPost=-/opt/slapos-node/scripts/package/debian/release-cgroup
+`;
+const DROP_IN = '/run/systemd/system/slapos-services.service.d';
+const CONFIGURATION = '/etc/opt/slapos/slapos.cfg';
+const RESTART_MS = 180_000;
+const CLI = 'node /opt/slapos-node/dist/bin/slapos.js';
+
+/** Keeper, controller and the command of the unit, all at once. */
+function killSupervisor(): void {
+  attempt(`kill -9 $(cat ${BASE}/supervisor/cgroup.procs)`);
+}
+
+async function awaitRestart(): Promise<void> {
+  const unit = () => attempt('systemctl show -p NRestarts --value slapos-services').text;
+  const restarted = () => (Number(unit()) > 0 ? true : undefined);
+  const answers = () => infoOf('slappart0:calm').catch(() => undefined);
+  try {
+    await until(restarted, 'systemd', RESTART_MS);
+    await until(answers, 'a supervisor', RESTART_MS);
+  } catch (error) {
+    const status = attempt('systemctl status --no-pager --full slapos-services').text;
+    throw new Error(`${error instanceof Error ? error.message : error}\n${status}`);
+  }
+}
+
+function checkLimits(memoryMib: number, pids: number): void {
+  for (const group of ['slappart0', 'slappart1']) {
+    const found = ['memory.max', 'pids.max', 'cpu.max'].map((name) =>
+      readCgroup(`${group}/${name}`),
+    );
+    const wanted = [String(memoryMib * 1024 * 1024), String(pids), '50000 100000'];
+    check(String(found) === String(wanted), `${group}: ${found.join(', ')}`);
+  }
+}
+
+async function testCrash(): Promise<void> {
+  mkdirSync(DROP_IN, { recursive: true });
+  writeFileSync(`${DROP_IN}/outlived.conf`, OUTLIVED);
+  must('systemctl daemon-reload');
+  const calm = ['slappart0:calm', 'slappart1:calm'];
+  const before = await Promise.all(calm.map(infoOf));
+  const pids = before.map(({ pid }) => pid);
+  const checkCalm = async () => {
+    const after = await Promise.all(calm.map(infoOf));
+    check(String(after.map(({ pid }) => pid)) === String(pids), 'a service was lost');
+  };
+  await test('services that outlive a crash of the supervisor are limited as before', async () => {
+    client.close();
+    killSupervisor();
+    await awaitRestart();
+    await checkCalm();
+    checkLimits(64, 20);
+  });
+  await test('their limits change with the configuration', async () => {
+    must(
+      `sed -i 's/^cgroup_memory_max.*/cgroup_memory_max = 96M/; s/^pids_max.*/pids_max = 30/' ${CONFIGURATION}`,
+    );
+    must(`${CLI} node supervisord --cfg ${CONFIGURATION}`);
+    await updateGroups(client, silentLogger);
+    for (const name of ['slappart0:later', 'slappart1:later']) await start(name);
+    checkLimits(96, 30);
+    await checkCalm();
+  });
+  rmSync(DROP_IN, { recursive: true });
+  must('systemctl daemon-reload');
+}
+
 async function testStrict(): Promise<void> {
   await test('the strict profile holds on this kernel', async () => {
     await start('slappart0:strict');
@@ -167,6 +239,7 @@ async function firstBoot(): Promise<void> {
   writePartition(0, {
     auto: 'exec sleep 100000',
     calm: 'exec sleep 100000',
+    later: 'exec sleep 100000',
     hog: 'exec tail /dev/zero',
     busy: 'while :; do :; done',
     strict: `echo x > written && echo own ok
@@ -179,11 +252,13 @@ exec sleep 100000`,
   });
   writePartition(1, {
     calm: 'exec sleep 100000',
+    later: 'exec sleep 100000',
     forks: 'n=0\nwhile [ $n -lt 40 ]; do sleep 100000 & n=$((n+1)); done\nwait',
   });
   await updateGroups(client, silentLogger);
   await testLimits();
   await testStrict();
+  await testCrash();
   await testOldKernel();
   client.close();
   writeFileSync(PHASE, 'rebooted');
