@@ -1,5 +1,5 @@
 /** Memory runs out: in a partition with a limit, and in the middle of a build. */
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { attempt, check, must, say, test, until } from './console.ts';
 import { bringUp, CONFIGURATION, postForm, stopNode } from './fault-node.ts';
@@ -63,35 +63,17 @@ async function testServices(): Promise<void> {
   must('slapos node supervisorctl update');
 }
 
-/** A release whose build takes as much memory as there is, while a file says so. */
+/** The example, whose recipe takes as much memory as there is, while a file says so. */
 function makeHungryRelease(): void {
-  mkdirSync(RELEASE, { recursive: true });
-  const profile = `[buildout]
-parts =
-extensions = hungry
-develop = ${RELEASE}
-offline = true
+  must(
+    `/usr/lib/slapos-node/node/bin/node /usr/lib/slapos-node/scripts/install-example.mjs ${RELEASE}`,
+  );
+  const hunger = `
+import os
+kept = []
+while os.path.exists('${RELEASE}/hunger'): kept.append(bytearray(16 << 20))
 `;
-  writeFileSync(`${RELEASE}/software.cfg`, profile);
-  writeFileSync(
-    `${RELEASE}/setup.py`,
-    `from setuptools import setup
-setup(name='hungry', version='1', py_modules=['hungry'], entry_points={'zc.buildout.extension': ['default = hungry:run']})
-`,
-  );
-  writeFileSync(
-    `${RELEASE}/hungry.py`,
-    `import os
-def run(buildout):
-  if os.path.exists('${RELEASE}/hunger'):
-    kept = []
-    while True: kept.append(bytearray(16 << 20))
-`,
-  );
-  const { status } = attempt(`chmod -R a+rX ${RELEASE}`);
-  check(status === 0, 'modes');
-  const uid = Number(must('id -u slapsoft'));
-  chownSync(RELEASE, uid, uid);
+  writeFileSync(`${RELEASE}/recipe/src/slapos_hello/software.py`, hunger, { flag: 'a' });
 }
 
 async function testBuild(): Promise<void> {
