@@ -53,6 +53,7 @@ function installPackage(system) {
   ]) {
     copyFileSync(join(root, file), join(target, file));
   }
+  chmodSync(join(target, RELEASE_CGROUP), 0o755);
 }
 
 function configureSystem(system) {
