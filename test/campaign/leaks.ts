@@ -13,7 +13,7 @@ import { judgeExports, runExports } from '../leak/run-exports.ts';
 import { LeakProgram } from '../leak/run-program.ts';
 import { describeReport, listVerbs, runVerb } from '../leak/run-verbs.ts';
 import { enterNamespace } from '../support/campaign-namespace.ts';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

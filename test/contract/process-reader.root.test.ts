@@ -4,9 +4,10 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listSamples, type ProcessSample } from '../../src/host/proc.ts';
 import { openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
+import type { Facility } from '../support/facilities.ts';
 import { isAlive, until } from '../support/keeper-run.ts';
 import { ProcessScenes, readSlowly } from '../support/process-scenes.ts';
-import { type Facility, requires } from '../support/requires.ts';
+import { requires } from '../support/requires.ts';
 import { listUsage } from '../support/usage-table.ts';
 
 const USER = 40321;

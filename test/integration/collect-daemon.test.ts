@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readPartitions, readSeries } from '../../src/collect/daemon/daemon-client.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
+import type { Facility } from '../support/facilities.ts';
 import { work } from '../support/known-work.ts';
-import { type Facility, requires } from '../support/requires.ts';
+import { requires } from '../support/requires.ts';
 import { until } from '../support/supervisor-run.ts';
 
 const USERS = 6;

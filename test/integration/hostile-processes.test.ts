@@ -14,9 +14,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../src/host/package-files.ts';
 import { listSamples, observeProcesses, type ProcessSample } from '../../src/host/proc.ts';
 import { openProcessReader } from '../../src/host/process-reader.ts';
+import { type Facility, missingFacilities } from '../support/facilities.ts';
 import { until } from '../support/keeper-run.ts';
 import { ProcessScenes, readSlowly } from '../support/process-scenes.ts';
-import { type Facility, missingFacilities, requires } from '../support/requires.ts';
+import { requires } from '../support/requires.ts';
 
 const FIRST_UID = 44_200;
 const REAL = FIRST_UID;

@@ -1,7 +1,8 @@
 /** The cases of `test/leak` that need root: devices, other users, the BPF reader where there is one. */
 import { expect, it } from 'vitest';
 import { judgeExports, runExports } from '../leak/run-exports.ts';
-import { missingFacilities, requires } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
+import { requires } from '../support/requires.ts';
 
 requires('root', 'netns')('the exports of the addon', () => {
   it('leave nothing behind as root', { timeout: 300_000 }, async () => {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { tellCacheStory } from '../support/cache-story.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { findPeerPython } from '../support/peer-python.ts';
-import { missingFacilities } from '../support/requires.ts';
 import { startUpstreamProxy } from '../support/upstream-proxy-server.ts';
 
 const peer = findPeerPython('slapos.proxy.views');

@@ -17,9 +17,9 @@ import {
   readReports,
   withoutMoment,
 } from '../support/collect-node.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { until } from '../support/keeper-run.ts';
 import { ProcessScenes } from '../support/process-scenes.ts';
-import { missingFacilities } from '../support/requires.ts';
 
 /**
  * Without the moment, and averages as both versions of SQLite give them: since 3.43 it adds with

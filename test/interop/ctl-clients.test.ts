@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/host/package-files.ts';
 import { CtlScene, maskRun } from '../support/ctl-scene.ts';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { type CommandResult, runCommand, until } from '../support/supervisor-run.ts';
 
 const STOCKS = [process.env['SLAPOS_PEER_SUPERVISORCTL'] ?? '', '/usr/bin/supervisorctl'];

@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { missingFacilities } from '../support/facilities.ts';
 import { bridge, node } from '../support/format-scenario.ts';
 import { succeedInFreshNamespace } from '../support/fresh-namespace.ts';
 import { findPeerPython } from '../support/peer-python.ts';
-import { missingFacilities } from '../support/requires.ts';
 
 const peer = findPeerPython('slapos.format');
 const python = 'python' in peer ? peer.python : '';

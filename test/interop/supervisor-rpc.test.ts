@@ -1,6 +1,6 @@
 /** The contract of the XML-RPC interface is what the stock supervisord does. */
 import { describe } from 'vitest';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { describeHttp } from '../support/supervisor-http-spec.ts';
 import { findPeers, OUR_SUPERVISORD } from '../support/supervisor-peers.ts';
 import { describeRpc } from '../support/supervisor-rpc-spec.ts';

@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { findPeers, mask, OUR_SUPERVISORD, PeerDaemon } from '../support/supervisor-peers.ts';
 import { MAIN, PROGRAMS } from '../support/supervisor-programs.ts';
 import { type CommandResult, runCommand } from '../support/supervisor-run.ts';

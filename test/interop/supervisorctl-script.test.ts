@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import {
   findPeers,
   mask,

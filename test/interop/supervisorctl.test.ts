@@ -1,7 +1,7 @@
 /** The stock supervisorctl against our daemon, and ours beside it: same words, same statuses. */
 import { existsSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { type CommandResult, runCommand, SupervisorRun } from '../support/supervisor-run.ts';
 
 const STOCK = process.env['SLAPOS_PEER_SUPERVISORCTL'] ?? '/usr/bin/supervisorctl';

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missingFacilities } from '../support/requires.ts';
+import { missingFacilities } from '../support/facilities.ts';
 import { findPeers, OUR_SUPERVISORD, PeerDaemon } from '../support/supervisor-peers.ts';
 import { until } from '../support/supervisor-run.ts';
 

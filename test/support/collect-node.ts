@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { packageRoot } from '../../src/host/package-files.ts';
+import { missingFacilities } from './facilities.ts';
 import { findPublicPeerPython } from './peer-python.ts';
 import { appendToEtc } from './private-etc.ts';
-import { missingFacilities } from './requires.ts';
 
 const FIRST_UID = 44_000;
 const SLAPOS = join(process.env['SLAPOS_PACKAGE'] ?? packageRoot(), 'bin', 'slapos');
