@@ -1,11 +1,23 @@
 /** The proxy, which is a process that lasts: one server with its database, asked over HTTP. */
-import { startWorld } from '../../support/contract-world.ts';
+import { readStoredXml } from '../../../src/proxy/stored-xml.ts';
+import { encodeInstanceXml } from '../../../src/slap/instance-xml.ts';
+import { startWorld as startEmptyWorld } from '../../support/contract-world.ts';
 import { startPanelScene } from '../../support/panel-scene.ts';
 import { instanceRequest, postForm, requestFields, SOFTWARE } from '../../support/proxy-fixture.ts';
 import { callMethod } from '../../support/rpc-call.ts';
 import type { Passes, Verb } from './verb.ts';
 
 const NODE = 'computer_id=COMP-1';
+/** More texts than the proxy keeps read, 16 MiB at about 700 bytes each. */
+const STORED_XML = 32_000;
+
+/** A proxy that keeps as much of stored XML as it ever does: a pass makes some that is new. */
+function startWorld() {
+  for (let index = 0; index < STORED_XML; index += 1) {
+    readStoredXml(encodeInstanceXml({ p: `old${index}` }));
+  }
+  return startEmptyWorld();
+}
 
 async function xmlPasses(): Promise<Passes> {
   const world = await startWorld();
