@@ -113,8 +113,9 @@ class Presence {
  public:
   explicit Presence(const Options& options) : options_(options), listener_(OpenListener(options)) {}
   ~Presence() {
-    if (listener_) listener_->Unlink();
+    // The socket last: once it is gone another one may start, and write its pid there.
     if (has_pid_file_) ::unlink(options_.pid_file.c_str());
+    if (listener_) listener_->Unlink();
   }
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;

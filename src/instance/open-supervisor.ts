@@ -4,6 +4,7 @@ import { coalesce } from '../host/coalesce.ts';
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../supervisor/client.ts';
+import { isShuttingDown, shuttingDown } from '../supervisor/ending.ts';
 import { ensureSupervisor, supervisorSocket } from '../supervisor/launch.ts';
 import { updateGroups } from '../supervisor/update.ts';
 import { isRpcFault } from '../supervisor/xml-rpc.ts';
@@ -29,22 +30,22 @@ export async function openServiceSupervisor(access: SupervisorAccess): Promise<S
 /** The calls of the grid over a client. */
 export function connectSupervisor(client: SupervisorClient, log: Logger): ServiceSupervisor {
   return {
-    update: coalesce(async () => (await explain(updateGroups(client, log))).problems),
-    startUnstarted: (group) => explain(startUnstarted(client, group)),
+    update: coalesce(async () => (await explain(client, updateGroups(client, log))).problems),
+    startUnstarted: (group) => explain(client, startUnstarted(client, group)),
     async startGroup(group) {
       try {
         await client.call('supervisor.startProcessGroup', group, false);
         return true;
       } catch (error) {
         if (isRpcFault(error) && error.faultCode === BAD_NAME) return false;
-        return explain(Promise.reject(error));
+        return explain(client, Promise.reject(error));
       }
     },
     async startAll() {
-      await explain(client.call('supervisor.startAllProcesses', false));
+      await explain(client, client.call('supervisor.startAllProcesses', false));
     },
     async listStates() {
-      const all = await explain(client.call<ProcessInfo[]>('supervisor.getAllProcessInfo'));
+      const all = await explain(client, client.call<ProcessInfo[]>('supervisor.getAllProcessInfo'));
       return new Map(all.map(({ group, name, statename }) => [`${group}:${name}`, statename]));
     },
     close: () => client.close(),
@@ -62,11 +63,12 @@ async function startUnstarted(client: SupervisorClient, group: string): Promise<
 }
 
 /** A refusal of the supervisor in words of the grid. */
-async function explain<Result>(call: Promise<Result>): Promise<Result> {
+async function explain<Result>(client: SupervisorClient, call: Promise<Result>): Promise<Result> {
   try {
     return await call;
   } catch (cause) {
     if (isSlaposError(cause) || !isRpcFault(cause)) throw cause;
+    if (isShuttingDown(cause)) throw shuttingDown(client.address, cause);
     throw new SlaposError('SLAPOS_ERR_SUPERVISOR', `The supervisor refused: ${cause.message}`, {
       cause,
       hint: 'Look at var/log/supervisord.log below the instance root.',

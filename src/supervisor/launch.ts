@@ -15,6 +15,7 @@ import {
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, type ProcessInfo, SupervisorClient } from './client.ts';
+import { isShuttingDown, shuttingDown } from './ending.ts';
 import {
   renderMainFile,
   renderWatchdogCommand,
@@ -119,10 +120,13 @@ async function reviveWatchdog(client: SupervisorClient, log: Logger): Promise<vo
   await client.call('supervisor.addProcessGroup', 'watchdog');
 }
 
-const SHUTDOWN_STATE = 6;
 const RUNNING_STATE = 1;
+/** Supervisors that end while they are looked at, until that is told. */
+const MOST_ENDS = 5;
 /** As long as upstream waits. */
 const LONGEST_SHUTDOWN_MS = 40_000;
+/** From its last word to the end of its processes. */
+const LONGEST_END_MS = 4000;
 
 /** A busy supervisor answers later than this only when something is wrong with it. */
 const ANSWER_MS = 60_000;
@@ -153,23 +157,39 @@ async function readState(client: SupervisorClient): Promise<string> {
   }
 }
 
-/** True when it runs, false when nothing answers; waits while one is shutting down. */
+/** Whether it took the connection and ended it without a word: it may be in its very end. */
+function isCutOff(error: unknown): boolean {
+  const code = isUnreachable(error) ? errorCode((error as Error).cause) : '';
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** What to do about a look that failed: wait, or know that nothing runs. */
+function judgeFailure(client: SupervisorClient, error: unknown, waitedMs: number): 'wait' | 'none' {
+  if (isShuttingDown(error)) {
+    if (waitedMs >= LONGEST_SHUTDOWN_MS) throw shuttingDown(client.address, error);
+    return 'wait';
+  }
+  if (!isUnreachable(error)) throw error;
+  return isCutOff(error) && waitedMs < LONGEST_END_MS ? 'wait' : 'none';
+}
+
+/**
+ * True when it runs, false when nothing answers; waits while one is shutting down.
+ * @throws SlaposError SLAPOS_ERR_SUPERVISOR when that one does not come to its end
+ */
 async function isRunning(client: SupervisorClient, log: Logger): Promise<boolean> {
-  for (let [waitedMs, delayMs] = [0, 50]; waitedMs < LONGEST_SHUTDOWN_MS; waitedMs += delayMs) {
+  for (let [waitedMs, delayMs] = [0, 50]; ; waitedMs += delayMs) {
     try {
       const state = await readState(client);
       if (state === 'RUNNING') return true;
       throw notASupervisor(client, new Error(`it is ${state}`));
     } catch (error) {
-      if (isRpcFault(error) && error.faultCode === SHUTDOWN_STATE) {
-        if (waitedMs === 0) log.warning('The supervisor is shutting down; waiting for its end.');
-        delayMs = Math.min(2 * delayMs, 1000);
-        await sleep(delayMs);
-      } else if (isUnreachable(error)) return false;
-      else throw error;
+      if (judgeFailure(client, error, waitedMs) === 'none') return false;
+      if (waitedMs === 0) log.warning('The supervisor is shutting down; waiting for its end.');
+      delayMs = Math.min(2 * delayMs, 1000);
+      await sleep(delayMs);
     }
   }
-  return false;
 }
 
 /**
@@ -182,6 +202,8 @@ export async function findForeignSupervisor(socket: string): Promise<number | un
     const methods = await client.callWithin<readonly string[]>(ANSWER_MS, 'system.listMethods');
     const isOurs = methods.some((name) => name.startsWith('slapos.'));
     return isOurs ? undefined : await client.callWithin<number>(ANSWER_MS, 'supervisor.getPID');
+  } catch (error) {
+    throw isShuttingDown(error) ? shuttingDown(client.address, error) : error;
   } finally {
     client.close();
   }
@@ -218,10 +240,7 @@ export function keeperArguments(
   ];
 }
 
-async function launch(
-  options: EnsureSupervisorOptions & { readonly socket: string },
-  paths: SupervisorPaths,
-): Promise<void> {
+async function launch(options: Ensuring, paths: SupervisorPaths): Promise<void> {
   const program = options.program ?? supervisordProgram();
   const isForeground = options.isForeground ?? false;
   const args = keeperArguments(paths, options.socket, isForeground);
@@ -252,8 +271,8 @@ async function warnOfRunning(client: SupervisorClient, log: Logger): Promise<voi
 
 /**
  * Makes sure that the supervisor runs: starts it when nothing answers on its socket, waits while
- * an old one shuts down, and starts the watchdog again when it does not run. The main file must
- * exist ({@link writeSupervisorFiles}).
+ * an old one shuts down, also where that begins in between, and starts the watchdog again when it does
+ * not run. The main file must exist ({@link writeSupervisorFiles}).
  * @returns the socket on which it listens.
  * @throws SlaposError SLAPOS_ERR_SUPERVISOR
  */
@@ -263,29 +282,58 @@ export async function ensureSupervisor(options: EnsureSupervisorOptions): Promis
   requireShort(socket);
   const client = new SupervisorClient(socket);
   try {
-    const exists = (await options.files.stat(socket)) !== undefined;
-    if (exists && (await isRunning(client, options.log))) {
-      await reviveWatchdog(client, options.log);
-      if (options.isForeground === true) await warnOfRunning(client, options.log);
-      return socket;
+    for (let left = MOST_ENDS; !(await joinOrStart({ ...options, socket }, client, paths)); ) {
+      left -= 1;
+      if (left === 0) throw shuttingDown(client.address, new Error('It ended again and again.'));
     }
-    await requireMainFile(options.files, paths);
-    const { files, log } = options;
-    const look = () => isRunning(client, log);
-    if (!options.isForeground && (await awaitUnitStart({ files, log, isRunning: look }))) {
-      return socket;
-    }
-    try {
-      await launch({ ...options, socket }, paths);
-    } catch (error) {
-      if (options.isForeground || !(await isRunning(client, options.log))) throw error;
-      options.log.debug('Another slapos process started the supervisor meanwhile.');
-    }
-    if (options.isForeground !== true) await awaitAnswer(client);
     return socket;
   } finally {
     client.close();
   }
+}
+
+type Ensuring = EnsureSupervisorOptions & { readonly socket: string };
+
+/** False when what ran, or was started, began to shut down meanwhile. */
+async function joinOrStart(
+  options: Ensuring,
+  client: SupervisorClient,
+  paths: SupervisorPaths,
+): Promise<boolean> {
+  const exists = (await options.files.stat(options.socket)) !== undefined;
+  const isThere = exists && (await isRunning(client, options.log));
+  try {
+    await (isThere ? join(options, client) : start(options, client, paths));
+    return true;
+  } catch (error) {
+    const isLost = isThere && isUnreachable(error);
+    if (!isLost && !isShuttingDown(error)) throw error;
+    options.log.debug(`The supervisor began to end: ${errorMessage(error)}`);
+    return false;
+  }
+}
+
+async function join({ isForeground, log }: Ensuring, client: SupervisorClient): Promise<void> {
+  await reviveWatchdog(client, log);
+  if (isForeground === true) await warnOfRunning(client, log);
+}
+
+async function start(
+  options: Ensuring,
+  client: SupervisorClient,
+  paths: SupervisorPaths,
+): Promise<void> {
+  const { files, isForeground = false, log } = options;
+  await requireMainFile(files, paths);
+  const look = () => isRunning(client, log);
+  if (!isForeground && (await awaitUnitStart({ files, log, isRunning: look }))) return;
+  try {
+    await launch(options, paths);
+  } catch (error) {
+    if (isForeground || !(await look())) throw error;
+    log.debug('Another slapos process started the supervisor meanwhile.');
+  }
+  if (!isForeground) await awaitAnswer(client);
 }
 
 /** Longest path that a socket can have, without the final NUL (unix(7)). */

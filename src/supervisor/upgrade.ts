@@ -8,6 +8,7 @@ import { readKeeperVersion, supervisordProgram } from '../host/daemon-launcher.t
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, SupervisorClient } from './client.ts';
+import { isShuttingDown, shuttingDown } from './ending.ts';
 import { keeperArguments, supervisorSocket } from './launch.ts';
 import { supervisorPaths } from './layout.ts';
 import { isRpcFault } from './xml-rpc.ts';
@@ -76,6 +77,7 @@ async function readBefore(
       const message = `No supervisor runs in ${instanceRoot}: there is nothing to upgrade.`;
       return refuse(message, start, cause);
     }
+    if (isShuttingDown(cause)) throw shuttingDown(client.address, cause);
     if (!isRpcFault(cause)) throw cause;
     const message = `The supervisor of ${instanceRoot} cannot be upgraded: ${cause.message}.`;
     return refuse(
@@ -128,7 +130,9 @@ export async function upgradeSupervisor(options: UpgradeOptions): Promise<Superv
     const paths = supervisorPaths(instanceRoot);
     const words = [...keeperArguments(paths, socket, false), ...(options.keeperArguments ?? [])];
     log.debug(`Upgrading the supervisor (pid ${before.keeper_pid}) to ${program} ${version}.`);
-    await client.call('slapos.upgrade', program, words);
+    await client.call('slapos.upgrade', program, words).catch((cause: unknown) => {
+      throw isShuttingDown(cause) ? shuttingDown(client.address, cause) : cause;
+    });
     const after = await awaitSuccessor(socket, before, options.patienceMs ?? PATIENCE_MS);
     if (after.keeper !== version) {
       const message = `The supervisor still is version ${after.keeper}, not ${version}.`;

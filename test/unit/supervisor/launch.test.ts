@@ -201,6 +201,54 @@ describe('ensureSupervisor', () => {
     ]);
   });
 
+  const ENDING = { fault: [6, 'SHUTDOWN_STATE'] as [number, string] };
+
+  it('starts another one where shutting down begins as the watchdog is looked at', async () => {
+    await writeFiles();
+    const end = () => {
+      server?.close();
+      server?.closeAllConnections();
+      return ENDING;
+    };
+    const getState = (count: number) => [UP, ENDING][count - 1] ?? end();
+    await serve({ getState, getProcessInfo: () => ENDING });
+    let launches = 0;
+    await ensure(async () => {
+      launches += 1;
+      await serve({ getState: () => UP });
+      return { status: 0, output: '' };
+    });
+    expect(launches).toBe(1);
+    expect(calls.slice(0, 3)).toEqual(['getState', 'getProcessInfo watchdog', 'getState']);
+  });
+
+  it('waits where a connection is taken and ends without a word', async () => {
+    await serveRaw('');
+    const raw = server;
+    let connections = 0;
+    raw?.on('connection', () => {
+      connections += 1;
+      if (connections === 3) raw?.close();
+    });
+    await writeFiles();
+    await ensure(async () => {
+      expect(connections).toBe(3);
+      await serve({ getState: () => UP });
+      return { status: 0, output: '' };
+    });
+    expect(connections).toBe(3);
+  });
+
+  it('says so where each one that is started is shut down', async () => {
+    await writeFiles();
+    await serve({ getState: () => UP, getProcessInfo: () => ENDING });
+    await expect(ensure()).rejects.toMatchObject({
+      code: 'SLAPOS_ERR_SUPERVISOR',
+      message: expect.stringMatching(/^The supervisor at unix:.* is shutting down\.$/),
+      hint: expect.stringContaining('Run the command again'),
+    });
+  });
+
   it('launches the keeper where nothing answers', async () => {
     const { configuration } = await writeFiles();
     const launches: Array<readonly string[]> = [];
