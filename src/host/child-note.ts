@@ -5,6 +5,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { errorCode } from '../errors/slapos-error.ts';
+import { refusal } from './beneath-refusal.ts';
 import { loadNative } from './native.ts';
 import { killProcesses } from './process-tree.ts';
 
@@ -42,7 +43,16 @@ export function noteChild(path: string, pid: number): void {
     const note = observeChild(pid);
     if (note !== undefined) writeFileSync(path, renderChildNote(note), { mode: 0o600 });
   } catch {
+    forgetBrokenNote(path);
+  }
+}
+
+/** Half a note names nobody, so that it may stay where it cannot be removed either. */
+function forgetBrokenNote(path: string): void {
+  try {
     forgetChild(path);
+  } catch {
+    // An error here would leave a child running that nobody waits for.
   }
 }
 
@@ -76,6 +86,6 @@ function readIfThere(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes(errorCode(error))) return undefined;
-    throw error;
+    throw refusal(path, error);
   }
 }

@@ -133,9 +133,16 @@ async function lockPartition(
   const path = join(folder, `slapos-partition-${partitionId}.lock`);
   const attempt = await waitLock(path, LOCK_TIMEOUT_MS);
   if (attempt.lock !== undefined) {
-    const orphan = await killNotedChild(partitionNoteFile(instanceRoot, partitionId));
-    if (orphan !== undefined) onKilled(orphan);
-    return attempt.lock.release;
+    const { release } = attempt.lock;
+    try {
+      const orphan = await killNotedChild(partitionNoteFile(instanceRoot, partitionId));
+      if (orphan !== undefined) onKilled(orphan);
+    } catch (error) {
+      // Nobody else can give it back, and this process may want the partition once more.
+      release();
+      throw error;
+    }
+    return release;
   }
   const holder = attempt.holderPid === undefined ? '' : ` (pid ${attempt.holderPid})`;
   throw new BusyError(
