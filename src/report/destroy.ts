@@ -2,6 +2,7 @@
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
+import type { OwnedFolder } from '../host/grid-host.ts';
 import { renewalName } from '../host/renew-folder.ts';
 import type { UserIdentity } from '../host/user.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
@@ -107,9 +108,7 @@ async function readNote({ folder, log }: Partition, name: string): Promise<strin
 async function runDestroyScript(context: GridContext, partition: Partition): Promise<void> {
   const { folder, id } = partition;
   const script = `${folder.path}/sbin/destroy`;
-  // Where a link stands in the way only the partition's user may look further.
-  const status = await folder.stat('sbin/destroy').catch(() => null);
-  if (status === undefined) return;
+  if (!(await hasDestroyScript(folder))) return;
   const seconds = context.options.reportTimeoutSeconds;
   const { failure, output } = await runPartitionScript(context, partition, {
     argv: [script],
@@ -121,6 +120,20 @@ async function runDestroyScript(context: GridContext, partition: Partition): Pro
     'SLAPOS_ERR_PARTITION',
     `Failed to run destroy script of partition ${id}: ${failure}\n${output}`,
   );
+}
+
+/**
+ * Where a link or a file system of its user stands in the way only that user may look further.
+ * @throws HostError when the kernel does not say whether there is one.
+ */
+async function hasDestroyScript(folder: OwnedFolder): Promise<boolean> {
+  try {
+    return (await folder.stat('sbin/destroy')) !== undefined;
+  } catch (error) {
+    if (errorCode(error) === 'SLAPOS_ERR_UNSAFE_PATH') return true;
+    if (errorCode((error as { cause?: unknown }).cause) === 'EACCES') return true;
+    throw error;
+  }
 }
 
 /**
