@@ -14,6 +14,8 @@ import type { OwnedFolder } from '../host/grid-host.ts';
 import type { Logger } from '../log/logger.ts';
 
 export const TOLD_STATES = 'var/slapos-told-states.json';
+/** A writer that is killed leaves its file by this name (`FixedNameFor`, native/core/file/beneath.cc). */
+export const UNFINISHED_TOLD_STATES = 'var/.slapos-told-states.json.slapos-new';
 
 /** Who was told; another Master or computer knows nothing of it. */
 interface Listener {
@@ -87,10 +89,17 @@ class FileToldStates implements ToldStates {
   }
 
   async close(): Promise<void> {
-    if (this.#marking === undefined) return;
+    if (this.#marking === undefined) return this.#tidy();
     await this.#marking;
     const isOurs = !this.#isIncomplete && (await this.#read()) === this.#mark;
     await this.#write(isOurs ? renderToldStates(this.#listener, this.#told) : undefined);
+  }
+
+  /** A command that tells nothing writes no file, which would have cleared what a killed one left. */
+  async #tidy(): Promise<void> {
+    await this.#folder.remove(UNFINISHED_TOLD_STATES).catch((error: unknown) => {
+      this.#log.warning(`${errorMessage(error)} Ignoring: a killed run left nothing that matters.`);
+    });
   }
 
   async #putMark(): Promise<void> {

@@ -186,7 +186,11 @@ void RemoveBeneath(const std::string& root, const std::string& path) {
   }
   int parent = place.parent.Get();
   if (!IsFolder(parent, place.name.c_str())) {
-    if (::unlinkat(parent, place.name.c_str(), 0) == 0 || errno == ENOENT) return;
+    if (::unlinkat(parent, place.name.c_str(), 0) == 0 || errno == ENOENT) {
+      // Nobody will write the file again and clear what a writer that was killed left of it.
+      ::unlinkat(parent, FixedNameFor(place.name).c_str(), 0);
+      return;
+    }
     if (errno != EISDIR) ThrowErrno("unlinkat", root + "/" + path);
   }
   TreeRemover(parent, place.name, root + "/" + path).Run();

@@ -5,6 +5,7 @@ import {
   parseToldStates,
   renderToldStates,
   TOLD_STATES,
+  UNFINISHED_TOLD_STATES,
   withToldStates,
 } from '../../../src/instance/told-states.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
@@ -60,6 +61,13 @@ describe('what the Master was told', () => {
     expect(await isTold('a', failureState('no'))).toBe(false);
     expect(await isTold('b')).toBe(false);
     expect(folder.writes).toBe(2);
+  });
+
+  it('is rid of what a killed command left, also by one that tells nothing', async () => {
+    await run((told) => tell(told, 'a'));
+    folder.files.set(UNFINISHED_TOLD_STATES, '{');
+    expect(await isTold('a')).toBe(true);
+    expect([...folder.files.keys()]).toEqual([TOLD_STATES]);
   });
 
   it('counts for nothing with a Master that says what it knows', async () => {
