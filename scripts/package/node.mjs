@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -57,10 +59,17 @@ export function versionsInside(folder) {
   return status === 0 ? JSON.parse(stdout) : {};
 }
 
-/** Folder of npm itself: beside the Node that runs, else Debian's. */
-export function npmFolder() {
+/** Folder of npm itself: beside the Node that runs, Debian's, or that of the npm in PATH. */
+function npmFolder() {
   const own = join(dirname(dirname(process.execPath)), 'lib/node_modules/npm');
-  const found = [own, '/usr/lib/node_modules/npm'].find((path) => existsSync(path));
+  const named = (process.env['PATH'] ?? '')
+    .split(':')
+    .map((folder) => join(folder, 'npm'))
+    .filter((path) => existsSync(path))
+    .map((path) => dirname(dirname(realpathSync(path))));
+  const found = [own, '/usr/lib/node_modules/npm', ...named].find((path) =>
+    existsSync(join(path, 'bin/npm-cli.js')),
+  );
   if (found === undefined) throw new Error(`npm is not beside this Node: there is no ${own}`);
   return found;
 }
@@ -75,11 +84,17 @@ export function pathOfNode(major) {
   if (version === undefined) throw new Error(`no Node ${major}: there are ${versions.join(', ')}`);
   const folder = join(packageFolder, 'node', `path-${version}`);
   const node = fetchNode(process.arch, version);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  symlinkSync(join(node, 'bin/node'), join(folder, 'node'));
+  if (existsSync(join(folder, 'npm'))) return folder;
+  // Another one may be making it too: whoever is first gives it its name.
+  const part = mkdtempSync(`${folder}.`);
+  symlinkSync(join(node, 'bin/node'), join(part, 'node'));
   for (const name of ['npm', 'npx']) {
-    symlinkSync(join(npmFolder(), 'bin', `${name}-cli.js`), join(folder, name));
+    symlinkSync(join(npmFolder(), 'bin', `${name}-cli.js`), join(part, name));
+  }
+  try {
+    renameSync(part, folder);
+  } catch {
+    rmSync(part, { recursive: true });
   }
   return folder;
 }

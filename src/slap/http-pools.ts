@@ -23,12 +23,18 @@ export interface HttpOptions {
 }
 
 /**
- * Gives every address of a name. Node asks for those of families that the machine has an address of
- * (AI_ADDRCONFIG, getaddrinfo(3)), in which loopback does not count: on a host with IPv6 alone
- * `localhost` would not be 127.0.0.1.
+ * Node asks for addresses of families that the machine has one of (AI_ADDRCONFIG, getaddrinfo(3)),
+ * in which loopback does not count: on a host with IPv6 alone `localhost` would not be 127.0.0.1,
+ * nor would another name of /etc/hosts. Other names are asked for that way first, since a server of
+ * names may be slow about a family that nobody uses.
  */
 const lookupEvery: LookupFunction = (host, options, done) => {
-  lookup(host, { ...options, hints: 0 }, done);
+  const every = { ...options, hints: 0 };
+  if (host === 'localhost') return lookup(host, every, done);
+  return lookup(host, options, (error, address, family) => {
+    if (error === null) done(error, address, family);
+    else lookup(host, every, done);
+  });
 };
 
 interface Tls {

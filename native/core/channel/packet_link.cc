@@ -1,11 +1,11 @@
 #include "core/channel/packet_link.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/epoll.h>
 
 #include <cerrno>
 
+#include "core/sys/blocked_thread.h"
 #include "core/sys/sys_error.h"
 
 namespace slapos {
@@ -35,12 +35,7 @@ PacketLink::PacketLink(UniqueFd socket, OnPacket on_packet, OnClosed on_closed)
   if (!epoll_) ThrowErrno("epoll_create1");
   Control(epoll_.Get(), EPOLL_CTL_ADD, stop_.Fd(), EPOLLIN);
   Control(epoll_.Get(), EPOLL_CTL_ADD, socket_.Get(), EPOLLIN);
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = StartBlocked([this] { Run(); });
 }
 
 PacketLink::~PacketLink() {

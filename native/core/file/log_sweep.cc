@@ -2,11 +2,12 @@
 #include "core/file/log_sweep.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
+
+#include "core/sys/blocked_thread.h"
 
 namespace slapos {
 
@@ -26,12 +27,7 @@ bool ReadSize(const std::string& path, uint64_t* size) {
 
 LogSweep::LogSweep(OnProblem on_problem, unsigned tick_ms)
     : on_problem_(std::move(on_problem)), tick_ms_(tick_ms) {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = StartBlocked([this] { Run(); });
 }
 
 LogSweep::~LogSweep() {

@@ -1,12 +1,12 @@
 // epoll(7), pidfd_open(2): a pidfd is readable once its process has ended.
 #include "core/spawn/exit_watcher.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
 
+#include "core/sys/blocked_thread.h"
 #include "core/sys/sys_error.h"
 
 namespace slapos {
@@ -31,12 +31,7 @@ ExitWatcher::ExitWatcher(OnExit on_exit)
   if (!epoll_) ThrowErrno("epoll_create1");
   if (!stop_) ThrowErrno("eventfd");
   Add(epoll_.Get(), stop_.Get(), kStop);
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = StartBlocked([this] { Run(); });
 }
 
 ExitWatcher::~ExitWatcher() {

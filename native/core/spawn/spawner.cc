@@ -11,6 +11,7 @@
 
 #include "core/spawn/child.h"
 #include "core/spawn/clone.h"
+#include "core/sys/blocked_thread.h"
 #include "core/sys/capabilities.h"
 
 namespace slapos {
@@ -30,17 +31,6 @@ UniqueFd OpenNull() {
   UniqueFd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!fd) ThrowErrno("open", "/dev/null");
   return fd;
-}
-
-// Threads inherit the mask of their creator: nothing but the main thread handles signals.
-std::thread StartBlocked(std::function<void()> body) {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(body));
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
 }
 
 bool IsStopped(int pidfd) {
