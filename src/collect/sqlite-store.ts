@@ -63,22 +63,23 @@ class SqliteStore implements CollectStore {
     }
   }
 
-  async insertSamples(stamp: RunStamp, samples: RunSamples): Promise<void> {
-    await this.#run((database) => database.transaction(insertAll)(database, stamp, samples));
-    await this.#settle();
-  }
-
-  /** Lets others have what was written, also where somebody keeps the file locked. */
-  async #settle(): Promise<void> {
+  /** As {@link #run}; then lets others have what was written, also where somebody keeps the file locked. */
+  async #write<T>(work: DatabaseWork<T>): Promise<T> {
+    const result = await this.#run(work);
     try {
       await this.#connection.settle();
     } catch (error) {
       throw databaseError(this.#path, error);
     }
+    return result;
+  }
+
+  insertSamples(stamp: RunStamp, samples: RunSamples): Promise<void> {
+    return this.#write((database) => database.transaction(insertAll)(database, stamp, samples));
   }
 
   insertFolder(stamp: RunStamp, folder: FolderRow): Promise<void> {
-    return this.#run((database) => {
+    return this.#write((database) => {
       const insert = database.prepare(renderInsert('folder'));
       insert.run(folder.partition, folder.usedKib, stamp.date, stamp.time);
     });
@@ -163,7 +164,7 @@ class SqliteStore implements CollectStore {
   }
 
   markReported(date: string): Promise<void> {
-    return this.#run((database) =>
+    return this.#write((database) =>
       database.transaction(() => {
         for (const { name } of TABLES) {
           const update = `UPDATE ${name} SET reported = 1 WHERE date = ? AND reported = 0`;

@@ -81,6 +81,12 @@ async function create(): Promise<void> {
   await (await open()).close();
 }
 
+async function openWithSamples(): Promise<CollectStore> {
+  const store = await open();
+  await store.insertSamples(stamp, samples);
+  return store;
+}
+
 describe('while somebody holds a read lock for ever', () => {
   test('samples are written all the same, and are there before the run ends', async () => {
     await create();
@@ -92,6 +98,17 @@ describe('while somebody holds a read lock for ever', () => {
     await store.close();
     expect(count('disk')).toBe(2);
     expect(log.problems()).toEqual([expect.stringContaining('is kept locked')]);
+  });
+
+  test('what a run writes later is there at once too, should the run be killed', async () => {
+    const store = await openWithSamples();
+    lock(false);
+    await store.insertFolder(stamp, { partition: 'slapuser0', usedKib: 1 });
+    expect(count('folder')).toBe(1);
+    lock(false);
+    await store.markReported(stamp.date);
+    expect(count('disk WHERE reported = 1')).toBe(1);
+    await store.close();
   });
 
   test('who locks each new file too gains nothing', async () => {
