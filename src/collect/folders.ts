@@ -39,7 +39,7 @@ const SMALL_FOLDER_MS = 600_000;
 /** Measures one partition if it is due, and records it if it is large enough. */
 export async function measurePartition(input: FolderInput, user: CollectUser): Promise<void> {
   const { host, database, settings, stamp, log } = input;
-  const last = await database.use((store) => store.findFolderStamp(user.name, stamp.date));
+  const last = await database.use((store) => store.findFolderStamp(user.name, stamp));
   const waitS = folderWaitS(last, settings.cycleS, host.nowMs());
   if (waitS > 0) {
     log.info(

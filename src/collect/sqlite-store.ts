@@ -85,14 +85,14 @@ class SqliteStore implements CollectStore {
     });
   }
 
-  findFolderStamp(user: string, today: string): Promise<RunStamp | undefined> {
+  findFolderStamp(user: string, { date, time }: RunStamp): Promise<RunStamp | undefined> {
     return this.#run((_, statements) =>
       statements
-        .prepare<[string, string], RunStamp>(
-          `SELECT date, time FROM folder WHERE partition = ? AND date <= ?
+        .prepare<[string, string, string, string], RunStamp>(
+          `SELECT date, time FROM folder WHERE partition = ? AND (date < ? OR (date = ? AND time <= ?))
            ORDER BY date DESC, time DESC LIMIT 1`,
         )
-        .get(user, today),
+        .get(user, date, date, time),
     );
   }
 

@@ -12,8 +12,8 @@ export interface CollectStore {
   /** Writes everything that a run measured, in one transaction. */
   insertSamples(stamp: RunStamp, samples: RunSamples): Promise<void>;
   insertFolder(stamp: RunStamp, folder: FolderRow): Promise<void>;
-  /** Stamp of the newest folder row of a user, without those of days after `today`. */
-  findFolderStamp(user: string, today: string): Promise<RunStamp | undefined>;
+  /** Stamp of the newest folder row of a user that is not later than `now`. */
+  findFolderStamp(user: string, now: RunStamp): Promise<RunStamp | undefined>;
 
   listSystemEntries(date: string): Promise<SystemEntry[]>;
   listDiskEntries(date: string): Promise<DiskEntry[]>;

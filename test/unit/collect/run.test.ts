@@ -234,6 +234,18 @@ describe('folder sizes', () => {
     expect(machine.query('SELECT count(*) FROM folder')).toEqual([[4]]);
   });
 
+  test('are measured once where an earlier clock was ahead on the same day', async () => {
+    const settings = { folder: { ...machine.settings.folder, cycleS: 3600 } };
+    const collectAt = (nowMs: number) => {
+      machine.nowMs = nowMs;
+      return machine.collect({ host: ofSize(2000), settings });
+    };
+    const nowMs = machine.nowMs;
+    await collectAt(nowMs + 5 * 3_600_000);
+    for (const minute of [0, 1, 2]) await collectAt(nowMs + minute * 60_000);
+    expect(machine.query('SELECT count(*) FROM folder')).toEqual([[4]]);
+  });
+
   test('that are small are left alone for a while by who runs every minute', async () => {
     const smallFolders = new Map<string, number>();
     const walked: string[] = [];
