@@ -175,9 +175,8 @@ class Daemon {
         confine: (process, group, file) => this.#confiner.confine(process, group, file),
         limit: (process) => this.#confiner.limit(process),
       }),
-      createAutoLog: (name, channel) => {
-        return createAutoLog(daemon.childLogDir, autoLogName(name, channel, daemon.identifier));
-      },
+      createAutoLog: (name, channel) =>
+        createAutoLog(daemon.childLogDir, autoLogName(name, channel, daemon.identifier)),
       forgetGroup: (name, isKilled) => void this.#forgetGroup(name, isKilled),
     });
   }
@@ -255,9 +254,8 @@ class Daemon {
   /** What of the settings of services this machine cannot do. */
   #reportProfile(): void {
     const { services } = this.#config.daemon;
-    for (const problem of listMissing(services, this.#intake.greeting.abilities)) {
-      this.#log.write('WARN', problem);
-    }
+    const missing = listMissing(services, this.#intake.greeting.abilities);
+    for (const problem of missing) this.#log.write('WARN', problem);
   }
 
   #listenToKeeper(): void {
