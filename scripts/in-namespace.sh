@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a command in private mount, network, pid, cgroup, uts and ipc namespaces: its own /etc, /srv,
-# /tmp, /sys and loopback, so that users, links, mounts and processes of the host are never touched and
-# everything vanishes with the command. Needs root. Exit 125 when that is refused.
+# /tmp, /dev/shm, /sys and loopback, so that users, links, mounts and processes of the host are never
+# touched and everything vanishes with the command. Needs root. Exit 125 when that is refused.
 #   scripts/in-namespace.sh COMMAND [ARG...]
 # The package is also mounted at /srv/slapos-node, where every user can reach it; SLAPOS_PACKAGE
 # names that folder, and a command started in the package starts there.
@@ -22,6 +22,7 @@ exec unshare --mount --net --pid --cgroup --uts --ipc --fork --mount-proc --kill
       mount -t tmpfs -o mode=0755 slapos-mnt /mnt
       cp -a /etc /mnt/etc
       mount -t tmpfs -o mode=1777 slapos-tmp /tmp
+      [ ! -d /dev/shm ] || mount -t tmpfs -o mode=1777,nosuid,nodev slapos-shm /dev/shm
     fi
     mount -t tmpfs -o mode=0755 slapos-etc /srv
     cp -a /mnt/etc /srv/etc
