@@ -24,7 +24,7 @@ import { renewFolder } from './renew-folder.ts';
 import { runCommand } from './run-command.ts';
 import type { UserIdentity } from './user.ts';
 import { UserDirectory } from './user-directory.ts';
-import { detachUserMounts } from './user-mounts.ts';
+import { detachUserMounts, isMountOverHome } from './user-mounts.ts';
 
 const LOCK_TIMEOUT_MS = 600_000;
 
@@ -38,6 +38,7 @@ export function createGridHost(): GridHost {
     look: (root, request) => lookBeneath(root, request),
     renewFolder,
     stat: statPath,
+    statHome: (folder) => statHome(folder, directory),
     syncFiles: shareSyncs(),
     freeBytes,
     lockPartition,
@@ -49,7 +50,7 @@ export function createGridHost(): GridHost {
 }
 
 async function findFolderOwner(folder: string, directory: UserDirectory): Promise<UserIdentity> {
-  const status = await statPath(folder);
+  const status = await statHome(folder, directory);
   if (status === undefined) {
     throw new HostError('SLAPOS_ERR_FILE', `${folder} does not exist.`, {});
   }
@@ -69,16 +70,20 @@ async function statPath(path: string): Promise<FileStatus | undefined> {
   try {
     return toFileStatus(await stat(path));
   } catch (error) {
-    // A user may cover its whole partition by a file system of its own, into which root may not look.
-    if (
-      errorCode(error) === 'EACCES' &&
-      (await detachUserMounts((each) => each.path === path)) > 0
-    ) {
-      return statPath(path);
-    }
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errorCode(error))) return undefined;
     throw refusal(path, error);
   }
+}
+
+/** A user may cover its whole partition by a file system of its own, into which root may not look. */
+async function statHome(folder: string, users: UserDirectory): Promise<FileStatus | undefined> {
+  const status = await statPath(folder).catch((error: unknown) => error as Error);
+  if (status !== undefined && !(status instanceof Error)) return status;
+  if ((await detachUserMounts((mount) => isMountOverHome(mount, folder, users))) > 0) {
+    return statPath(folder);
+  }
+  if (status instanceof Error) throw status;
+  return undefined;
 }
 
 /** Each sync waits for all that the file system has to write, so partitions share them. */

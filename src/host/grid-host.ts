@@ -125,8 +125,13 @@ export interface GridHost {
   look(root: string, request: LookRequest): Promise<Looks>;
   /** As `renewFolder` of renew-folder.ts. */
   renewFolder(path: string, kept?: string): Promise<boolean>;
-  /** Facts about a path, links followed; undefined when it is missing. */
+  /** Facts about a path, links followed; undefined when it is missing. Changes nothing. */
   stat(path: string): Promise<FileStatus | undefined>;
+  /**
+   * The same of the home of a user, such as a partition's folder: a file system that this very user
+   * has mounted over it goes away where it keeps us from looking.
+   */
+  statHome(folder: string): Promise<FileStatus | undefined>;
   /**
    * The user that a folder belongs to, with the folder's group as primary group.
    * @throws SlaposError for uid or gid 0, which may never run anything for a partition.

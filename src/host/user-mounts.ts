@@ -31,6 +31,15 @@ export function parseUserMounts(mountinfo: string): UserMount[] {
   return found.reverse();
 }
 
+/** Whether a user has covered its own home. Mounts of anybody else, and elsewhere, are theirs. */
+export function isMountOverHome(
+  { path, uid }: UserMount,
+  folder: string,
+  users: { findUser(uid: number): { readonly home: string } | undefined },
+): boolean {
+  return path === folder && users.findUser(uid)?.home === folder;
+}
+
 function unescapePath(text: string): string {
   const decode = (_: string, octal: string) => String.fromCharCode(Number.parseInt(octal, 8));
   return Buffer.from(text.replace(/\\([0-7]{3})/g, decode), 'latin1').toString();

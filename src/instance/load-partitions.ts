@@ -73,7 +73,9 @@ async function isUsable(
   try {
     checkPartitionId(partitionId);
     const path = partitionPath(options.instanceRoot, partitionId);
-    if ((await host.stat(path))?.kind !== 'directory') throw new Error(`${path} does not exist.`);
+    if ((await host.statHome(path))?.kind !== 'directory') {
+      throw new Error(`${path} does not exist.`);
+    }
     if (!isFreePartition(partition)) return true;
     if (tidies) await tidyFreePartition(context, partitionId, path);
     return false;

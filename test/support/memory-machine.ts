@@ -72,6 +72,7 @@ export class MemoryMachine {
       },
       look: async (root, request) => this.#look(root, request),
       stat: async (path) => this.#status(this.#follow(path)),
+      statHome: (folder) => host.stat(folder),
       async ownerOf(path) {
         const status = await host.stat(path);
         const { gid = 0, uid = 0 } = status ?? {};

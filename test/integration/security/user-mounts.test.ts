@@ -1,7 +1,8 @@
 /** A partition's user who mounts file systems of its own (fuse(4)) where root looks. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createGridHost } from '../../../src/host/create-grid-host.ts';
 import { partitionUid } from '../../support/grid-site.ts';
 import { HostileProgram } from '../../support/hostile-program.ts';
 import { InstanceNode } from '../../support/instance-node.ts';
@@ -18,6 +19,7 @@ partition_base_name = slappart
 user_base_name = siteuser
 `;
 const UID = partitionUid(0);
+const OTHER = partitionUid(1);
 
 requires(
   'root',
@@ -42,17 +44,28 @@ requires(
   afterEach(async () => {
     writeToEtc('passwd', passwd);
     hostile.remove();
-    for (const line of mounts()) spawnSync('umount', ['-l', line.split(' ')[4] ?? '']);
+    for (const line of [...mounts(), ...mounts(OTHER)])
+      spawnSync('umount', ['-l', line.split(' ')[4] ?? '']);
     await node.close();
   });
 
   function wish(state: 'started' | 'destroyed', timestamp: string, ids = node.ids): void {
     for (const id of ids) node.master.wishes.set(id, { state, release: RELEASE, timestamp });
   }
-  const mounts = () =>
+  const mounts = (uid = UID) =>
     readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
-      .filter((line) => line.includes(`user_id=${UID}`));
+      .filter((line) => line.includes(`user_id=${uid},`));
+
+  it('of another user stay, whoever names their paths to root', async () => {
+    const path = node.site.path('slappart1', 'remote');
+    mkdirSync(path);
+    chownSync(path, OTHER, OTHER);
+    await hostile.start(OTHER, 'fuse', path);
+    const host = createGridHost();
+    expect([await host.stat(path), await host.statHome(path)]).toEqual([undefined, undefined]);
+    expect(mounts(OTHER)).toHaveLength(1);
+  });
 
   it.each([
     ['folders where root looks', ['.slapgrid', 'etc/service', 'var/closed/mine']],
