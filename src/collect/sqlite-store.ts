@@ -1,6 +1,8 @@
 /** `collector.db` in SQLite: its statements. `sqlite-connection.ts` sees to locks. */
+import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
-import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
+import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
+import { observeFolderRefusal } from '../host/folder-refusal.ts';
 import type { DayConsumption } from './consumption-xml.ts';
 import type { DiskEntry, StoredValue, SystemEntry } from './csv.ts';
 import type { MonitorProcess, MonitorTotals, MonitorWindow } from './monitor-json.ts';
@@ -38,11 +40,18 @@ export async function openSqliteStore(
 }
 
 function databaseError(path: string, error: unknown): SlaposError {
-  return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${path}: ${errorMessage(error)}.`, {
+  return new SlaposError('SLAPOS_ERR_DATABASE', `Database ${path}: ${describe(path, error)}.`, {
     cause: error,
     hint: 'Look for another program that keeps the file locked, and for a full disk.',
     context: { path },
   });
+}
+
+/** better-sqlite3 says of a folder, and SQLite of a file that it may not write, less than they know. */
+function describe(path: string, error: unknown): string {
+  const [message, code] = [errorMessage(error), errorCode(error)];
+  if (/directory does not exist/.test(message)) return observeFolderRefusal(dirname(path));
+  return code.startsWith('SQLITE_READONLY') ? `${message} (${code})` : message;
 }
 
 class SqliteStore implements CollectStore {

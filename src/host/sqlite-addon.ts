@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { SlaposError } from '../errors/slapos-error.ts';
+import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import { packageRoot, prebuiltFolder } from './package-files.ts';
 
 /** @param abi ABI of the Node that is to load it, such as `137` */
@@ -18,15 +18,22 @@ export function sqliteAddonPath(root: string, abi: string): string {
 }
 
 /** @throws SlaposError SLAPOS_ERR_NATIVE when there is none for the running Node. */
-export function loadSqliteAddon(): unknown {
-  const path = sqliteAddonPath(packageRoot(), process.versions.modules);
+export function loadSqliteAddon(
+  path = sqliteAddonPath(packageRoot(), process.versions.modules),
+): unknown {
   try {
     return createRequire(path)(path);
   } catch (cause) {
-    const message = `SQLite cannot be loaded from ${path} by Node ${process.version}.`;
+    const message = `SQLite cannot be loaded from ${path} by Node ${process.version}: ${reasonOf(cause)}`;
     throw new SlaposError('SLAPOS_ERR_NATIVE', message, {
       cause,
       hint: 'Run it with a Node of long-term support (20, 22, 24 or 26), or `npm run setup` in a checkout.',
     });
   }
+}
+
+/** What Node or dlopen(3) says, as one line without what required the file. */
+function reasonOf(cause: unknown): string {
+  const [reason = ''] = errorMessage(cause).split('\nRequire stack:');
+  return `${reason.trim().replaceAll('\n', ' ').replace(/\.$/, '')}.`;
 }

@@ -253,8 +253,8 @@ function isTold(output: string, fault: Fault): boolean {
 }
 
 const WORDS: Readonly<Record<string, RegExp>> = {
-  // SQLite takes a failed read for a broken file.
-  EIO: /disk I\/O error|unable to open database|input\/output error|image is malformed/i,
+  // SQLite takes a failed read for a broken file, a failed stat(2) for one that was moved.
+  EIO: /disk I\/O error|unable to open database|input\/output error|image is malformed|READONLY_DBMOVED/i,
   ENOSPC: /disk is full|disk I\/O error/i,
   EMFILE: /unable to open database|readonly database|ended with SIGABRT/i,
   // A child of libuv without a pipe of its own aborts.
