@@ -5,7 +5,7 @@
 import type { Logger } from '../log/logger.ts';
 import type { CollectHost } from './collect-host.ts';
 import { encodeStamp } from './sample.ts';
-import { type CollectStore, isCorruption } from './store.ts';
+import { type CollectStore, isCorruption, type Soundness } from './store.ts';
 
 type DatabaseHost = Pick<CollectHost, 'openStore' | 'rename' | 'files' | 'nowMs'>;
 
@@ -37,7 +37,27 @@ export class CollectDatabase {
     } catch (error) {
       if (this.#hasDoubted || !isCorruption(error)) throw error;
       await this.close().catch(() => {});
-      if (!(await this.#isSound())) await this.#quarantine(error);
+      const soundness = await this.#mend();
+      if (soundness === 'broken') await this.#quarantine(error);
+      if (soundness === 'mended') return this.#useMended(work, error);
+      return work(await this.#open());
+    }
+  }
+
+  /** A file that stays broken after its indexes were made anew is put aside too. */
+  async #useMended<Result>(
+    work: (store: CollectStore) => Promise<Result>,
+    error: unknown,
+  ): Promise<Result> {
+    this.#log.warning(`Indexes of the database were wrong (${error}) and were made anew.`, {
+      event: 'collect.database_mended',
+      path: this.#path,
+    });
+    try {
+      return await work(await this.#open());
+    } catch (again) {
+      if (!isCorruption(again)) throw again;
+      await this.#quarantine(again);
       return work(await this.#open());
     }
   }
@@ -60,12 +80,12 @@ export class CollectDatabase {
   }
 
   /** A read that failed looks like a broken file, which the samples of years would be lost for. */
-  async #isSound(): Promise<boolean> {
+  async #mend(): Promise<Soundness> {
     this.#hasDoubted = true;
     try {
-      return await (await this.#open()).isSound();
+      return await (await this.#open()).mend();
     } catch (error) {
-      if (isCorruption(error)) return false;
+      if (isCorruption(error)) return 'broken';
       throw error;
     }
   }

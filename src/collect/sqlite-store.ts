@@ -14,7 +14,7 @@ import {
   type DatabaseWork,
   SqliteConnection,
 } from './sqlite-connection.ts';
-import type { CollectStore } from './store.ts';
+import type { CollectStore, Soundness } from './store.ts';
 
 /** Rows of one portion of a dump. */
 const DUMP_ROWS = 5000;
@@ -197,8 +197,8 @@ class SqliteStore implements CollectStore {
     return deleted;
   }
 
-  isSound(): Promise<boolean> {
-    return this.#run((database) => database.pragma('quick_check(1)', { simple: true }) === 'ok');
+  mend(): Promise<Soundness> {
+    return this.#write(mendIndexes);
   }
 
   async close(): Promise<void> {
@@ -269,6 +269,16 @@ function rowRange(
 ): [first: bigint | null, last: bigint | null] {
   const select = database.prepare(`SELECT min(rowid), max(rowid) FROM ${table} WHERE date = ?`);
   return select.raw().safeIntegers().get(date) as [bigint | null, bigint | null];
+}
+
+/** Only a look at all of it compares an index with its table (https://sqlite.org/pragma.html). */
+function mendIndexes(database: Database.Database): Soundness {
+  const isOk = (check: string) => database.pragma(`${check}(1)`, { simple: true }) === 'ok';
+  if (isOk('integrity_check')) return 'sound';
+  // Nothing is written to a file whose pages are wrong: it is to be put aside as it is.
+  if (!isOk('quick_check')) return 'broken';
+  database.exec('REINDEX');
+  return isOk('integrity_check') ? 'mended' : 'broken';
 }
 
 /** Asks first: a DELETE of nothing takes the lock of a writer too. */

@@ -8,6 +8,9 @@ import type { MonitorProcess, MonitorTotals, MonitorWindow } from './monitor-jso
 import type { CollectUser, FolderRow, RunSamples, RunStamp } from './sample.ts';
 import type { TableName } from './schema.ts';
 
+/** How a file was found; `mended`: its indexes were wrong, and are not any more. */
+export type Soundness = 'sound' | 'mended' | 'broken';
+
 export interface CollectStore {
   /** Writes everything that a run measured, in one transaction. */
   insertSamples(stamp: RunStamp, samples: RunSamples): Promise<void>;
@@ -38,8 +41,11 @@ export interface CollectStore {
   deleteReported(
     keep: { readonly oldest: string; readonly newest: string } | undefined,
   ): Promise<number>;
-  /** Whether what is in the file is whole; reads all of it. */
-  isSound(): Promise<boolean>;
+  /**
+   * Reads all of the file, tables against indexes too, and makes indexes anew where only they are
+   * wrong. For a file that was met as broken: it takes as long as reading everything.
+   */
+  mend(): Promise<Soundness>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CollectHost } from '../../../src/collect/collect-host.ts';
 import type { CollectStore } from '../../../src/collect/store.ts';
@@ -185,6 +186,60 @@ describe('a broken database', () => {
       expect.stringContaining('corrupt'),
     );
     expect(machine.query('SELECT count(*) FROM system')).toEqual([[2]]);
+  });
+
+  /** Leaves an index of past days as it was before the days of its rows changed. */
+  function makeIndexStale(): void {
+    const path = machine.path('var', 'data-log', 'collector.db');
+    const inSchema = (sql: string) => {
+      const database = new Sqlite(path).unsafeMode();
+      database.pragma('writable_schema = ON');
+      database.exec(sql);
+      database.close();
+    };
+    const name = "name = 'system_date_reported_index'";
+    machine.execute(`CREATE TABLE kept AS SELECT * FROM sqlite_master WHERE ${name}`);
+    inSchema(`DELETE FROM sqlite_master WHERE ${name}`);
+    machine.execute("UPDATE system SET date = '2026-11-18'");
+    inSchema('INSERT INTO sqlite_master SELECT * FROM kept; DROP TABLE kept');
+  }
+
+  test('of which only an index is wrong gets that anew, and keeps its samples', async () => {
+    await machine.collect();
+    machine.execute("UPDATE system SET date = '2026-11-17'");
+    makeIndexStale();
+    expect(machine.query('PRAGMA quick_check')).toEqual([['ok']]);
+    machine.nowMs += 60_000;
+    expect(await machine.collect()).toBe(0);
+    expect(machine.log.problems()).toEqual([expect.stringMatching(/^WARNING Indexes of the/)]);
+    expect(machine.query('PRAGMA integrity_check')).toEqual([['ok']]);
+    expect(await machine.collect()).toBe(0);
+    expect(machine.query('SELECT date, reported FROM system ORDER BY date')).toEqual([
+      ['2026-11-18', 1],
+      ['2026-11-20', 0],
+      ['2026-11-20', 0],
+    ]);
+    expect(readdirSync(machine.path('var', 'data-log'))).not.toContain(aside);
+  });
+
+  test('is put aside where it is still wrong after that', async () => {
+    await machine.collect();
+    const { openStore } = machine.host;
+    const cause = Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT_INDEX' });
+    const error = new SlaposError('SLAPOS_ERR_DATABASE', 'malformed', { cause });
+    const isAside = () => existsSync(machine.path('var', 'data-log', aside));
+    const failing: CollectHost['openStore'] = async (path, log) => {
+      const store = await openStore(path, log);
+      if (isAside()) return store;
+      return Object.assign(Object.create(store) as CollectStore, {
+        insertSamples: () => Promise.reject(error),
+        mend: async () => 'mended' as const,
+        close: () => store.close(),
+      });
+    };
+    expect(await machine.collect({ host: { openStore: failing } })).toBe(0);
+    expect(isAside()).toBe(true);
+    expect(machine.query('SELECT count(*) FROM system')).toEqual([[1]]);
   });
 
   test('broken in the middle of a table is noticed by the part that meets it', async () => {
