@@ -188,7 +188,8 @@ async function endReady(ready: string, path: string, addon: LockAddon): Promise<
 async function endReplaced(entry: string, path: string, nowMs: number): Promise<void> {
   const [status, current] = [await lstat(entry), await lstat(path)];
   const isStillUsed = status.ino === current.ino && status.dev === current.dev;
-  if (!isStillUsed && nowMs - status.ctimeMs < REPLACED_KEPT_MS) return;
+  // A time that lies ahead is of a clock that was set back since.
+  if (!isStillUsed && Math.abs(nowMs - status.ctimeMs) < REPLACED_KEPT_MS) return;
   if (!isStillUsed) await truncate(entry);
   await rm(entry);
 }

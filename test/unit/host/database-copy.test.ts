@@ -158,6 +158,13 @@ describe('what was replaced', () => {
   });
 });
 
+test('what was replaced before the clock was set back is cut too', async () => {
+  const copy = await copied();
+  await copy.publish();
+  await tidyDatabaseCopies(path, Date.now() - 3_600_000);
+  expect(readdirSync(folder)).toEqual(['some.db']);
+});
+
 describe('a replacement that was killed', () => {
   /** The name that a complete copy of the present file has. */
   function readyPath(): string {
