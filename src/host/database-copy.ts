@@ -194,10 +194,18 @@ async function endReplaced(entry: string, path: string, nowMs: number): Promise<
   await rm(entry);
 }
 
-/** Whether a journal stands beside a database: of a writer at work, or of one that was killed. */
-export async function hasJournal(path: string): Promise<boolean> {
-  const status = await lstat(`${path}-journal`).catch((error) => ignore(error, 'ENOENT'));
-  return status !== undefined && status.size > 0;
+/**
+ * Whether a journal beside a database has to be played back, unless its writer is still at work.
+ * One that begins with a zero was never synced, or has had its end: as SQLite has it
+ * (hasHotJournal of its pager.c).
+ */
+export async function hasJournal(name: string): Promise<boolean> {
+  const journal = `${await realpath(name)}-journal`;
+  const first = Buffer.alloc(1);
+  await withFile(journal, constants.O_RDONLY | constants.O_NOFOLLOW, async (handle) => {
+    await handle.read(first, 0, 1, 0);
+  }).catch((error) => ignore(error, 'ENOENT'));
+  return first[0] !== 0;
 }
 
 /** Says that the copy is of that file as it was; whoever writes to it changes the time. */
@@ -227,7 +235,7 @@ function syncFolder(path: string): Promise<void> {
 
 async function withFile(
   path: string,
-  flags: string,
+  flags: string | number,
   work: (handle: FileHandle) => Promise<void>,
 ): Promise<void> {
   const handle = await open(path, flags);

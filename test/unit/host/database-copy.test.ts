@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   copyDatabase,
   type DatabaseCopy,
+  hasJournal,
   listReadLockers,
   tidyDatabaseCopies,
 } from '../../../src/host/database-copy.ts';
@@ -163,6 +165,25 @@ test('what was replaced before the clock was set back is cut too', async () => {
   await copy.publish();
   await tidyDatabaseCopies(path, Date.now() - 3_600_000);
   expect(readdirSync(folder)).toEqual(['some.db']);
+});
+
+describe('a journal', () => {
+  test.each([
+    ['with a header', 'd9', true],
+    ['with a header of zeros, which a killed writer had not synced', '\0'.repeat(512), false],
+    ['without content', '', false],
+  ])('%s', async (_, content, isHot) => {
+    expect(await hasJournal(path)).toBe(false);
+    writeFileSync(`${path}-journal`, content);
+    expect(await hasJournal(path)).toBe(isHot);
+  });
+
+  test('is looked for beside the file that a link names', async () => {
+    leaveHotJournal();
+    mkdirSync(join(folder, 'links'));
+    symlinkSync(path, join(folder, 'links', 'some.db'));
+    expect(await hasJournal(join(folder, 'links', 'some.db'))).toBe(true);
+  });
 });
 
 describe('a replacement that was killed', () => {
