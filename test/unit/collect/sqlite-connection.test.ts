@@ -171,27 +171,54 @@ describe('while somebody holds a read lock for ever', () => {
   });
 });
 
+/** Counts the turns that timers get on this thread. */
+function countTicks() {
+  let count = 0;
+  let onTick = () => {};
+  const timer = setInterval(() => {
+    count += 1;
+    onTick();
+  }, 5);
+  return {
+    reach: (wanted: number) =>
+      new Promise<void>((resolve) => {
+        onTick = () => {
+          if (count >= wanted) resolve();
+        };
+      }),
+    stop: () => {
+      clearInterval(timer);
+      return count;
+    },
+  };
+}
+
 describe('while another program writes', () => {
   test('nothing is replaced, and after a while that is an error', async () => {
     await create();
-    const store = await open();
+    const store = await open({ readersMs: 50, writersMs: 1000 });
     lock(true);
     const inode = statSync(path).ino;
+    const ticks = countTicks();
     await expect(store.insertSamples(stamp, samples)).rejects.toMatchObject({
       code: 'SLAPOS_ERR_DATABASE',
       message: expect.stringContaining('database is locked'),
     });
+    // Were the thread held all that time, no timer would have had its turn before the error.
+    expect(ticks.stop()).toBeGreaterThan(0);
     expect(statSync(path).ino).toBe(inode);
     await store.close();
   });
 
   test('it is waited for', async () => {
     await create();
-    const store = await open({ readersMs: 50, writersMs: 60_000 });
+    const store = await open({ readersMs: 60_000, writersMs: 60_000 });
     lock(true);
     const written = store.insertSamples(stamp, samples);
-    // Nothing else may run on this thread while it waits for longer than a moment.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const ticks = countTicks();
+    // The lock goes only when timers had their turns while the work waited.
+    await ticks.reach(30);
+    ticks.stop();
     for (const fd of held.splice(0)) closeSync(fd);
     await written;
     await store.close();
