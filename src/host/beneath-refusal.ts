@@ -7,6 +7,8 @@ import { loadNative } from './native.ts';
 /** openat2(2), open(2): a link, another kind of file or a way out stands where none should. */
 const UNSAFE_CODES = new Set(['ELOOP', 'EXDEV', 'ENOTDIR', 'ENXIO']);
 
+const OWNERS_CODES = new Set(['EACCES', 'ENOTCONN', 'EAGAIN', 'EFBIG']);
+
 /**
  * Opens an entry below `root` without following links.
  * @returns its descriptor.
@@ -24,6 +26,16 @@ export async function openEntry(
   } catch (error) {
     throw refusal(join(root, path), error);
   }
+}
+
+/**
+ * What the owner of a folder can make of a file in it: something else in its place, a size that we do
+ * not take, a file system of its own (EACCES, ENOTCONN of fuse(4)), a lease (EAGAIN). Anything else
+ * says that nobody knows what is in the file.
+ */
+export function isOwnersDoing(error: unknown): boolean {
+  const { code = '', context = {} } = error as Partial<HostError>;
+  return code === 'SLAPOS_ERR_UNSAFE_PATH' || OWNERS_CODES.has(String(context['code']));
 }
 
 /** What the kernel refused. */

@@ -3,7 +3,7 @@ import { close, constants, fchmod, fchown, fstat, read, write } from 'node:fs';
 import { chmod, lstat, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { errorCode, HostError } from '../errors/slapos-error.ts';
+import { errorCode, HostError, isSlaposError } from '../errors/slapos-error.ts';
 import { printableName } from '../log/printable.ts';
 import { openEntry, refusal, unsafeEntry } from './beneath-refusal.ts';
 import { type BeneathFiles, createBeneathFiles, type LinkOwner } from './file.ts';
@@ -110,9 +110,14 @@ async function readSole(root: string, path: string, maxBytes: number): Promise<B
     const buffer = Buffer.alloc(Math.min(size, maxBytes) + 1);
     const { bytesRead } = await readDescriptor(fd, buffer, 0, buffer.length, 0);
     if (bytesRead <= maxBytes) return buffer.subarray(0, bytesRead);
-    throw new HostError('SLAPOS_ERR_FILE', `${printableName(join(root, path))} is too large.`, {
-      syscall: 'read',
-    });
+    throw new HostError(
+      'SLAPOS_ERR_FILE',
+      `${printableName(join(root, path))} is too large.`,
+      { syscall: 'read' },
+      { context: { path: join(root, path), code: 'EFBIG' } },
+    );
+  } catch (error) {
+    throw isSlaposError(error) ? error : refusal(join(root, path), error);
   } finally {
     await closeDescriptor(fd);
   }

@@ -2,6 +2,7 @@
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
+import { isOwnersDoing } from '../host/beneath-refusal.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import { renewalName } from '../host/renew-folder.ts';
 import type { UserIdentity } from '../host/user.ts';
@@ -91,11 +92,13 @@ async function isRetained(context: GridContext, partition: Partition): Promise<b
 /**
  * A file of the node in the partition's folder. What its owner put in its place is removed: it must
  * not keep the partition from being destroyed.
+ * @throws HostError when the machine cannot read it: it may say that the partition is to stay.
  */
 async function readNote({ folder, log }: Partition, name: string): Promise<string | undefined> {
   try {
     return (await folder.readSole(name, NOTE_BYTES))?.toString();
   } catch (error) {
+    if (!isOwnersDoing(error)) throw error;
     log.warning(`${errorMessage(error)} It is removed.`);
     // Where a file system of its own stands in the way: that goes with its processes.
     await folder.remove(name).catch((failure: unknown) => {
