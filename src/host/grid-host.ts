@@ -1,10 +1,12 @@
 /** The port through which the grid commands touch the machine; tests may give another one. */
+
 import type { HostError } from '../errors/slapos-error.ts';
 import type { UserEnd, UserTraces } from './end-user.ts';
 import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
 import type { CommandMark } from './leftovers.ts';
 import type { LookRequest, Looks } from './look.ts';
+import type { KeptFile } from './renew-folder.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
@@ -124,7 +126,7 @@ export interface GridHost {
    */
   look(root: string, request: LookRequest): Promise<Looks>;
   /** As `renewFolder` of renew-folder.ts. */
-  renewFolder(path: string, kept?: string): Promise<boolean>;
+  renewFolder(path: string, kept?: KeptFile): Promise<boolean>;
   /** Facts about a path, links followed; undefined when it is missing. Changes nothing. */
   stat(path: string): Promise<FileStatus | undefined>;
   /**

@@ -5,7 +5,9 @@
  */
 import { chmod, chown, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errorCode, HostError } from '../errors/slapos-error.ts';
+import { errorCode, errorMessage, HostError, isSlaposError } from '../errors/slapos-error.ts';
+import { isOwnersDoing } from './beneath-refusal.ts';
+import type { OwnedFolder } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
 import { openOwnedFolder } from './owned-folder.ts';
 
@@ -18,14 +20,20 @@ export function renewalName(name: string): string {
   return `.${name}.slapos-new`;
 }
 
+/** The file that stays, and who is told where what stands there is none: it goes. */
+export interface KeptFile {
+  readonly name: string;
+  readonly warn: (text: string) => void;
+}
+
 /**
- * Replaces a folder that holds nothing, but for the file `kept`, by a new one of the same owner and
+ * Replaces a folder that holds nothing, but for one file, by a new one of the same owner and
  * mode with a copy of that file. Killed in between, it does the rest when it is called again.
  * @param path in a folder that only we can change
  * @returns false where something is mounted on it, which stays as it is.
  * @throws HostError SLAPOS_ERR_FILE, also when somebody put something into it meanwhile
  */
-export async function renewFolder(path: string, kept?: string): Promise<boolean> {
+export async function renewFolder(path: string, kept?: KeptFile): Promise<boolean> {
   const fresh = join(dirname(path), renewalName(basename(path)));
   const before = await lstat(path);
   if (before.dev !== (await lstat(dirname(path))).dev) return false;
@@ -35,8 +43,8 @@ export async function renewFolder(path: string, kept?: string): Promise<boolean>
     await mkdir(fresh, { mode: CLOSED_MODE });
     if (kept !== undefined && content !== undefined) {
       const { gid, mode, uid } = content.status;
-      await openOwnedFolder(fresh).write(kept, content.text, { gid, mode, uid });
-      await rm(join(path, kept), { force: true });
+      await openOwnedFolder(fresh).write(kept.name, content.text, { gid, mode, uid });
+      await rm(join(path, kept.name), { force: true });
     }
     await chown(fresh, before.uid, before.gid);
     await chmod(fresh, before.mode & 0o7777);
@@ -45,7 +53,8 @@ export async function renewFolder(path: string, kept?: string): Promise<boolean>
   } catch (error) {
     if (errorCode(error) === 'EBUSY') return false;
     const hint = 'Look for what writes there; the next run tries again.';
-    const message = `Cannot replace ${path} by a new folder: ${errorCode(error)}.`;
+    const why = isSlaposError(error) ? errorMessage(error) : `${errorCode(error)}.`;
+    const message = `Cannot replace ${path} by a new folder: ${why}`;
     throw new HostError('SLAPOS_ERR_FILE', message, error as object, { cause: error, hint });
   }
 }
@@ -53,13 +62,28 @@ export async function renewFolder(path: string, kept?: string): Promise<boolean>
 /** From the old folder, or from the new one of a run that was killed after it had moved. */
 async function readKept(
   folders: readonly string[],
-  name: string,
+  kept: KeptFile,
 ): Promise<{ readonly text: string; readonly status: FileStatus } | undefined> {
   for (const path of folders) {
     const folder = openOwnedFolder(dirname(path), basename(path));
-    const text = (await folder.readSole(name, MAX_KEPT_BYTES))?.toString();
-    const status = await folder.stat(name);
+    const text = await readOrRemove(folder, kept);
+    const status = await folder.stat(kept.name);
     if (text !== undefined && status !== undefined) return { text, status };
   }
   return undefined;
+}
+
+/** Its owner may have made it what we do not take, and must not keep the folder by that. */
+async function readOrRemove(
+  folder: OwnedFolder,
+  { name, warn }: KeptFile,
+): Promise<string | undefined> {
+  try {
+    return (await folder.readSole(name, MAX_KEPT_BYTES))?.toString();
+  } catch (error) {
+    if (!isOwnersDoing(error)) throw error;
+    warn(`${errorMessage(error)} It is removed.`);
+    await folder.remove(name);
+    return undefined;
+  }
 }

@@ -204,7 +204,8 @@ async function renew(
   path: string,
   kept?: string,
 ): Promise<void> {
-  if (await host.renewFolder(path, kept)) return;
+  const warn = (text: string) => log.warning(`${text} \`slapos node format\` writes it again.`);
+  if (await host.renewFolder(path, kept === undefined ? undefined : { name: kept, warn })) return;
   log.warning(`${path} is mounted and stays: look for access rights on it with getfacl.`);
 }
 

@@ -1,11 +1,13 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,10 +18,13 @@ import { renewalName, renewFolder } from '../../../src/host/renew-folder.ts';
 let root: string;
 let path: string;
 let fresh: string;
+let warnings: string[];
+const keep = (name: string) => ({ name, warn: (text: string) => void warnings.push(text) });
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'slapos-renew-'));
   path = join(root, 'slappart0');
+  warnings = [];
   fresh = join(root, renewalName('slappart0'));
   mkdirSync(path, { mode: 0o750 });
 });
@@ -44,13 +49,13 @@ test('an empty folder becomes another one of the same mode', async () => {
   const { ino } = statSync(path);
   expect(await renewFolder(path)).toBe(true);
   expectRenewed(ino, []);
-  expect(await renewFolder(path, 'none')).toBe(true);
+  expect(await renewFolder(path, keep('none'))).toBe(true);
 });
 
 test('a file that is to stay is copied', async () => {
   write(path, 'kept', 'text');
   const before = [statSync(path).ino, statSync(join(path, 'kept')).ino];
-  expect(await renewFolder(path, 'kept')).toBe(true);
+  expect(await renewFolder(path, keep('kept'))).toBe(true);
   expectRenewed(before[0] ?? 0, ['kept']);
   const status = statSync(join(path, 'kept'));
   expect([status.mode & 0o777, status.ino === before[1]]).toEqual([0o640, false]);
@@ -65,16 +70,41 @@ test.each([
   if (isStillThere) write(path, 'kept', 'text');
   leave();
   const { ino } = statSync(path);
-  expect(await renewFolder(path, 'kept')).toBe(true);
+  expect(await renewFolder(path, keep('kept'))).toBe(true);
   expectRenewed(ino, ['kept']);
   expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('text');
+});
+
+test.each([
+  ['too large', () => write(path, 'kept', 'x'.repeat(2 * 1024 * 1024)), /kept is too large\./],
+  [
+    'of another name too',
+    () => {
+      write(path, 'kept', 'text');
+      linkSync(join(path, 'kept'), join(root, 'outside'));
+    },
+    /kept: it has another name\./,
+  ],
+  ['a link', () => symlinkSync('/etc/passwd', join(path, 'kept')), /kept: ELOOP, /],
+])('a file that is to stay goes with a warning where it is %s', async (_, plant, why) => {
+  plant();
+  const { ino } = statSync(path);
+  expect(await renewFolder(path, keep('kept'))).toBe(true);
+  expectRenewed(ino, []);
+  expect(warnings).toEqual([expect.stringMatching(why)]);
+});
+
+test('the reason is told where the folder cannot be replaced', async () => {
+  rmSync(path, { recursive: true });
+  write(root, 'slappart0', 'a file');
+  await expect(renewFolder(path)).rejects.toThrow(/slappart0 by a new folder: ENOTDIR\.$/);
 });
 
 test('what somebody puts into it meanwhile is an error, and is lost by nobody', async () => {
   write(path, 'kept', 'text');
   write(path, 'planted', '');
-  await expect(renewFolder(path, 'kept')).rejects.toMatchObject({ code: 'SLAPOS_ERR_FILE' });
+  await expect(renewFolder(path, keep('kept'))).rejects.toMatchObject({ code: 'SLAPOS_ERR_FILE' });
   rmSync(join(path, 'planted'));
-  expect(await renewFolder(path, 'kept')).toBe(true);
+  expect(await renewFolder(path, keep('kept'))).toBe(true);
   expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('text');
 });
