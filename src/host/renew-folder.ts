@@ -3,7 +3,7 @@
  * be worth something on the next content otherwise: access control lists (acl(5)) that leave the mode
  * as it is, open descriptors and watches of other users, inode flags.
  */
-import { chmod, chown, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, errorMessage, HostError, isSlaposError } from '../errors/slapos-error.ts';
 import { isOwnersDoing } from './beneath-refusal.ts';
@@ -39,12 +39,13 @@ export async function renewFolder(path: string, kept?: KeptFile): Promise<boolea
   if (before.dev !== (await lstat(dirname(path))).dev) return false;
   try {
     const content = kept === undefined ? undefined : await readKept([path, fresh], kept);
-    await rm(fresh, { recursive: true, force: true });
+    // It may be its owner's already, of a run that was killed: nothing is reached by name there.
+    await openOwnedFolder(dirname(path)).remove(basename(fresh));
     await mkdir(fresh, { mode: CLOSED_MODE });
     if (kept !== undefined && content !== undefined) {
       const { gid, mode, uid } = content.status;
       await openOwnedFolder(fresh).write(kept.name, content.text, { gid, mode, uid });
-      await rm(join(path, kept.name), { force: true });
+      await openOwnedFolder(path).remove(kept.name);
     }
     await chown(fresh, before.uid, before.gid);
     await chmod(fresh, before.mode & 0o7777);

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -73,6 +74,20 @@ test.each([
   expect(await renewFolder(path, keep('kept'))).toBe(true);
   expectRenewed(ino, ['kept']);
   expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('text');
+});
+
+test('what a killed run left is removed without names, however deep it is', async () => {
+  write(join(root, 'deep'), 'last', '');
+  // Each is put into the next one: the whole path is longer than any call takes (PATH_MAX).
+  for (let level = 0; level < 30; level += 1) {
+    mkdirSync(fresh);
+    renameSync(join(root, 'deep'), join(fresh, 'x'.repeat(200)));
+    renameSync(fresh, join(root, 'deep'));
+  }
+  renameSync(join(root, 'deep'), fresh);
+  const { ino } = statSync(path);
+  expect(await renewFolder(path)).toBe(true);
+  expectRenewed(ino, []);
 });
 
 test.each([
