@@ -14,21 +14,23 @@
 import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/package-files.ts';
 import { openProcessReader } from '../../src/host/process-reader.ts';
-import { isFull, print, runCampaign } from '../support/campaign.ts';
+import { isFull, print, readNumber, readOptions, runCampaign } from '../support/campaign.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
 import { WAITED_KINDS, WORK_KINDS, type Work, work } from '../support/known-work.ts';
 import { ServiceGroups } from '../support/service-groups.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     seconds: { type: 'string', default: isFull ? '60' : '5' },
     users: { type: 'string', default: '50' },
   },
 });
-const [seconds, users] = [Number(values.seconds), Number(values.users)];
+const [seconds, users] = [
+  readNumber('seconds', values.seconds, { isWhole: false }),
+  readNumber('users', values.users),
+];
 const ALLOWED_SHARE = 0.02;
 const UNSEEN_S = { bpf: 0.01, procfs: 0.05, 'procfs, cgroups': 0.01 } as const;
 type Reader = keyof typeof UNSEEN_S;

@@ -11,20 +11,26 @@
  * A sample of the faults unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a run
  * hangs, dies, says nothing or leaves something that the next one does not put right.
  */
-import { parseArgs } from 'node:util';
-import { enterNamespace } from '../support/campaign-namespace.ts';
+import {
+  drawSeed,
+  isFull,
+  print,
+  readNumber,
+  readOptions,
+  refuseOptions,
+  runCampaign,
+} from '../support/campaign.ts';
 import { SCENES } from '../support/fault-scenes.ts';
 import { runFaults } from '../support/run-faults.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions({
   allowPositionals: true,
   options: {
     faults: { type: 'string', default: '' },
     each: { type: 'boolean', default: false },
     every: { type: 'string', default: '1' },
     resume: { type: 'boolean', default: false },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
     call: { type: 'string', default: '' },
     target: { type: 'string', default: '' },
     action: { type: 'string', default: '' },
@@ -33,27 +39,26 @@ const { values, positionals } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** All, where the options say which; else a sample. */
 const defaultFaults = () => (isFull || values.each || values.every !== '1' ? 100_000 : 15);
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const names = positionals.length > 0 ? positionals : Object.keys(SCENES);
   const unknown = names.filter((name) => !(name in SCENES));
   if (unknown.length > 0) {
-    throw new Error(`no scene ${unknown.join(', ')}; there are ${Object.keys(SCENES).join(', ')}`);
+    refuseOptions(`no scene ${unknown.join(', ')}; there are ${Object.keys(SCENES).join(', ')}`);
   }
   print(`fault-walk: ${names.join(', ')}, seed ${values.seed}`);
   const { seed, faults, call, target, action, list, verbose } = values;
   const filter = { call, target, action };
   const problems = await runFaults({
     scenes: names,
-    most: Number(faults || defaultFaults()),
-    every: Number(values.every),
+    most: faults === '' ? defaultFaults() : readNumber('faults', faults),
+    every: readNumber('every', values.every, { least: 1 }),
     isEach: values.each,
     isResumed: values.resume,
-    seed: Number(seed),
+    seed: readNumber('seed', seed),
     filter,
     isList: list,
     isLasting: values.lasting,
@@ -61,7 +66,7 @@ async function main(): Promise<void> {
     onLine: print,
   });
   print(problems === 0 ? 'Every run was as it must be.' : `${problems} faults with a finding.`);
-  process.exitCode = problems === 0 ? 0 : 1;
+  return problems === 0 ? 0 : 1;
 }
 
-if (enterNamespace(['--seed', values.seed])) void main();
+runCampaign(main, ['--seed', values.seed]);

@@ -6,11 +6,10 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a machine ends
  * in another state than the undisturbed one.
  */
-import { parseArgs } from 'node:util';
-import { drawSeed, isFull, print } from '../support/campaign.ts';
+import { drawSeed, isFull, print, readNumber, readOptions } from '../support/campaign.ts';
 import { type Kill, runKillCampaign } from '../support/format-kill.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     partitions: { type: 'string', default: isFull ? '1000' : '100' },
     kills: { type: 'string', default: isFull ? '50' : '10' },
@@ -24,10 +23,11 @@ function countPhases(kills: readonly Kill[]): string[] {
   return [...counts].map(([phase, count]) => `  ${String(count).padStart(3)} ${phase}`);
 }
 
-const [partitions, kills, seed] = [values.partitions, values.kills, values.seed].map(Number);
-if (!partitions || !kills || seed === undefined || Number.isNaN(seed)) {
-  throw new Error('--partitions, --kills and --seed are whole numbers');
-}
+const [partitions, kills, seed] = [
+  readNumber('partitions', values.partitions, { least: 1 }),
+  readNumber('kills', values.kills, { least: 1 }),
+  readNumber('seed', values.seed),
+];
 print(`format-kill: ${partitions} partitions, ${kills} kills, seed ${seed}`);
 const result = runKillCampaign({ partitions, kills, seed, onLine: print });
 const journals = result.kills.filter(({ hasJournal }) => hasJournal).length;

@@ -7,21 +7,21 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a machine is not
  * as it must be.
  */
-import { parseArgs } from 'node:util';
-import { drawSeed, isFull, print } from '../support/campaign.ts';
+import { drawSeed, isFull, print, readNumber, readOptions } from '../support/campaign.ts';
 import { runWalkCampaign } from '../support/format-walk-run.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     walks: { type: 'string', default: isFull ? '200' : '10' },
     stages: { type: 'string', default: isFull ? '8' : '5' },
     seed: { type: 'string', default: drawSeed() },
   },
 });
-const [walks, stages, seed] = [values.walks, values.stages, values.seed].map(Number);
-if (!walks || !stages || seed === undefined || Number.isNaN(seed)) {
-  throw new Error('--walks, --stages and --seed are whole numbers');
-}
+const [walks, stages, seed] = [
+  readNumber('walks', values.walks, { least: 1 }),
+  readNumber('stages', values.stages, { least: 1 }),
+  readNumber('seed', values.seed),
+];
 print(`format-walk: ${walks} walks of ${stages} stages, seed ${seed}`);
 const found = runWalkCampaign({ walks, stages, seed, onLine: print });
 for (const line of found) print(line);

@@ -10,24 +10,22 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/package-files.ts';
 import { readCorpus, writeCorpus } from '../fuzz/driver/corpus.ts';
 import type { Finding } from '../fuzz/driver/engine.ts';
 import { listNativeTargets, runNativeTarget } from '../fuzz/driver/native.ts';
 import { buildTargets, runTarget, type TargetProgram } from '../fuzz/driver/run-target.ts';
+import { drawSeed, isFull, print, readNumber, readOptions } from '../support/campaign.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
-const { positionals, values } = parseArgs({
+const { positionals, values } = readOptions({
   allowPositionals: true,
   options: {
     seconds: { type: 'string', default: isFull ? '180' : '10' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
     keep: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 const root = packageRoot();
 const isAsked = (name: string) =>
   positionals.length === 0 || positionals.some((word) => name.includes(word));
@@ -62,9 +60,8 @@ async function fuzz(target: TargetProgram, seconds: number, seed: number): Promi
 }
 
 async function main(): Promise<void> {
-  const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-  if (!(seconds > 0) || !Number.isInteger(seed))
-    throw new Error('--seconds and --seed are numbers');
+  const seconds = readNumber('seconds', values.seconds, { isWhole: false, least: 0.1 });
+  const seed = readNumber('seed', values.seed);
   const targets = (await buildTargets(root)).filter(({ name }) => isAsked(name));
   const native = listNativeTargets(root).filter(isAsked);
   if (values.list) {

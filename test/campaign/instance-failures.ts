@@ -7,12 +7,11 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a machine ends in
  * another state than the undisturbed one.
  */
-import { parseArgs } from 'node:util';
-import { drawSeed, isFull, print } from '../support/campaign.ts';
+import { drawSeed, isFull, print, readNumber, readOptions } from '../support/campaign.ts';
 import { FAILURES, SCENARIOS, walkFailures } from '../support/instance-failures.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     rounds: { type: 'string', default: isFull ? '100' : '2' },
     seed: { type: 'string', default: drawSeed() },
@@ -21,12 +20,13 @@ const { values } = parseArgs({
 
 async function main(): Promise<void> {
   print(`instance-failures: ${values.rounds} rounds, seed ${values.seed}`);
-  const random = seededRandom(Number(values.seed));
+  const rounds = readNumber('rounds', values.rounds);
+  const random = seededRandom(readNumber('seed', values.seed));
   const draw = (operations: number) => Math.floor(random() * operations);
   const problems: string[] = [];
   for (const scenario of SCENARIOS) {
     let machines = 0;
-    for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       for (const failure of FAILURES) {
         const { differences, operations } = await walkFailures(scenario, failure, draw);
         problems.push(...differences.map((line) => `${scenario.name}: ${line}`));

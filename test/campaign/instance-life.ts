@@ -6,11 +6,17 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when a pass differs
  * from the model.
  */
-import { parseArgs } from 'node:util';
-import { drawSeed, isFull, print, runCampaign } from '../support/campaign.ts';
+import {
+  drawSeed,
+  isFull,
+  print,
+  readNumber,
+  readOptions,
+  runCampaign,
+} from '../support/campaign.ts';
 import { runLives } from '../support/run-lives.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     partitions: { type: 'string', default: '50' },
     rounds: { type: 'string', default: isFull ? '200' : '10' },
@@ -19,10 +25,11 @@ const { values } = parseArgs({
 });
 
 async function main(): Promise<number> {
-  const [partitions, rounds, seed] = [values.partitions, values.rounds, values.seed].map(Number);
-  if (!partitions || !rounds || seed === undefined || Number.isNaN(seed)) {
-    throw new Error('--partitions, --rounds and --seed are whole numbers');
-  }
+  const [partitions, rounds, seed] = [
+    readNumber('partitions', values.partitions, { least: 1 }),
+    readNumber('rounds', values.rounds, { least: 1 }),
+    readNumber('seed', values.seed),
+  ];
   print(`instance-life: ${partitions} partitions, ${rounds} rounds, seed ${seed}`);
   const { met, problems } = await runLives({ partitions, rounds, seed, onLine: print });
   for (const [what, count] of [...met].sort()) print(`${String(count).padStart(6)} ${what}`);

@@ -8,25 +8,23 @@
  * passes of a verb, 1,000 calls of an export in a block. Runs in the private namespace; ends with 1
  * when something leaks.
  */
-import { parseArgs } from 'node:util';
 import { judgeExports, runExports } from '../leak/run-exports.ts';
 import { LeakProgram } from '../leak/run-program.ts';
 import { describeReport, listVerbs, runVerb } from '../leak/run-verbs.ts';
-import { enterNamespace } from '../support/campaign-namespace.ts';
+import { print, readNumber, readOptions, runCampaign } from '../support/campaign.ts';
 import { missingFacilities } from '../support/facilities.ts';
 
-const { positionals, values } = parseArgs({
+const { positionals, values } = readOptions({
   allowPositionals: true,
   options: {
     calls: { type: 'string', default: '1000' },
     passes: { type: 'string', default: '10000' },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function testExports(): Promise<boolean> {
   const extra = (['tun', 'bpf'] as const).filter((name) => missingFacilities([name]).length === 0);
-  const calls = Number(values.calls);
+  const calls = readNumber('calls', values.calls);
   const options = {
     calls,
     blocks: 3,
@@ -50,7 +48,7 @@ async function testVerbs(): Promise<boolean> {
   let isFlat = true;
   try {
     for (const name of (await listVerbs(program)).filter(isAsked)) {
-      const report = await runVerb(program, name, Number(values.passes));
+      const report = await runVerb(program, name, readNumber('passes', values.passes));
       print(describeReport(name, report));
       for (const problem of report.problems) print(`    ${problem}`);
       isFlat &&= report.problems.length === 0;
@@ -61,11 +59,10 @@ async function testVerbs(): Promise<boolean> {
   return isFlat;
 }
 
-async function main(): Promise<void> {
-  if (!enterNamespace()) return;
+async function main(): Promise<number> {
   const isVerbFlat = await testVerbs();
   const isExportFlat = !isAsked('exports') || (await testExports());
-  process.exitCode = isVerbFlat && isExportFlat ? 0 : 1;
+  return isVerbFlat && isExportFlat ? 0 : 1;
 }
 
-void main();
+runCampaign(main);

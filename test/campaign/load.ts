@@ -12,33 +12,34 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/package-files.ts';
-import { enterNamespace } from '../support/campaign-namespace.ts';
+import {
+  drawSeed,
+  isFull,
+  print,
+  readNumber,
+  readOptions,
+  runCampaign,
+} from '../support/campaign.ts';
 import { renderFigures } from '../support/load-figures.ts';
 import { type LoadOutcome, runLoad } from '../support/run-load.ts';
 
-const isFull = process.env['CAMPAIGN'] === 'full';
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     partitions: { type: 'string', default: isFull ? '500' : '40' },
     services: { type: 'string', default: '10' },
     minutes: { type: 'string', default: isFull ? '30' : '1' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', default: drawSeed() },
   },
 });
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
-function readOptions() {
+function readFigures() {
   const { minutes, partitions, seed, services } = values;
-  const numbers = [minutes, partitions, seed, services].map(Number);
-  const isWhole = numbers.slice(1).every((value) => Number.isInteger(value) && value >= 0);
-  if (!isWhole || !((numbers[0] ?? 0) > 0)) throw new Error('options are numbers');
   return {
-    minutes: Number(minutes),
-    partitions: Number(partitions),
-    seed: Number(seed),
-    services: Number(services),
+    minutes: readNumber('minutes', minutes, { isWhole: false, least: 0.1 }),
+    partitions: readNumber('partitions', partitions),
+    seed: readNumber('seed', seed),
+    services: readNumber('services', services),
   };
 }
 
@@ -65,8 +66,8 @@ function tell({ cuts, lines, met, problems, rounds, rows }: LoadOutcome): boolea
   return isRight;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
+async function main(): Promise<number> {
+  const options = readFigures();
   const { minutes, partitions, seed, services } = options;
   print(`load: ${partitions} partitions × ${services} services, ${minutes} min, seed ${seed}`);
   const outcome = await runLoad({ ...options, onLine: print });
@@ -74,7 +75,7 @@ async function main(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const record = { ...options, machine: describeMachine(), ...outcome, met: [...outcome.met] };
   writeFileSync(join(folder, 'load.json'), JSON.stringify(record));
-  process.exitCode = tell(outcome) ? 0 : 1;
+  return tell(outcome) ? 0 : 1;
 }
 
-if (enterNamespace(['--seed', values.seed])) void main();
+runCampaign(main, ['--seed', values.seed]);

@@ -7,25 +7,23 @@
  * but the answer is), half, garbage, late and silence. Ends with 1 when a run hangs, says nothing, or
  * leaves something that the next one does not put right.
  */
-import { parseArgs } from 'node:util';
-import { enterNamespace } from '../support/campaign-namespace.ts';
+import { print, readOptions, refuseOptions, runCampaign } from '../support/campaign.ts';
 import { SCENES } from '../support/fault-scenes.ts';
 import type { Fault } from '../support/http-master.ts';
 import { FLAPS, walkFlaps } from '../support/master-flap.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions({
   allowPositionals: true,
   options: { flap: { type: 'string' } },
 });
-const print = (line: string) => void process.stdout.write(`${line}\n`);
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const names = positionals.length > 0 ? positionals : ['software', 'instance', 'report', 'format'];
   const flaps = values.flap === undefined ? FLAPS : [values.flap as Fault];
   let found = 0;
   for (const name of names) {
     const scene = await SCENES[name]?.();
-    if (scene === undefined) throw new Error(`no scene ${name}`);
+    if (scene === undefined) refuseOptions(`no scene ${name}`);
     try {
       const { findings, requests, tried } = await walkFlaps(scene, flaps, (line) =>
         print(`    ${line}`),
@@ -36,7 +34,7 @@ async function main(): Promise<void> {
       await scene.close();
     }
   }
-  process.exitCode = found === 0 ? 0 : 1;
+  return found === 0 ? 0 : 1;
 }
 
-if (enterNamespace()) void main();
+runCampaign(main);

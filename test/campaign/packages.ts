@@ -20,9 +20,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/host/package-files.ts';
-import { print } from '../support/campaign.ts';
+import { print, readOptions } from '../support/campaign.ts';
 
 const root = packageRoot();
 const work = join(root, 'build', 'package');
@@ -32,7 +31,7 @@ const system = join(work, 'system');
 const SYSTEM = ['ca-certificates', 'iproute2', 'python3', 'python3-venv', 'libbpf1', 'libatomic1'];
 const QUICKSTART_S = 180;
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     keep: { type: 'boolean', default: false },
     'as-made': { type: 'boolean', default: false },

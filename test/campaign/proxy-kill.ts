@@ -7,13 +7,19 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when something that
  * was acknowledged is missing, or anything is there twice.
  */
-import { parseArgs } from 'node:util';
-import { drawSeed, isFull, print, runCampaign } from '../support/campaign.ts';
+import {
+  drawSeed,
+  isFull,
+  print,
+  readNumber,
+  readOptions,
+  runCampaign,
+} from '../support/campaign.ts';
 import { type DatabaseKind, ProxyKillMachine } from '../support/proxy-kill.ts';
 
 const SHOWN_PROBLEMS = 8;
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     database: { type: 'string', default: 'postgres' },
     schedules: { type: 'string', default: isFull ? '1000' : '15' },
@@ -22,7 +28,10 @@ const { values } = parseArgs({
 });
 
 async function main(): Promise<number> {
-  const [schedules, seed] = [Number(values.schedules), Number(values.seed)];
+  const [schedules, seed] = [
+    readNumber('schedules', values.schedules),
+    readNumber('seed', values.seed),
+  ];
   const kind: DatabaseKind = values.database === 'sqlite' ? 'sqlite' : 'postgres';
   print(`proxy-kill: ${schedules} schedules on ${kind}, --seed ${seed}`);
   const total = { faults: 0, acknowledged: 0, lost: 0, failures: 0 };

@@ -8,15 +8,21 @@
  * A slice of it unless CAMPAIGN=full or the options say otherwise. Ends with 1 when the supervisor
  * and its services disagree about anything.
  */
-import { parseArgs } from 'node:util';
-import { drawSeed, isFull, print, runCampaign } from '../support/campaign.ts';
+import {
+  drawSeed,
+  isFull,
+  print,
+  readNumber,
+  readOptions,
+  runCampaign,
+} from '../support/campaign.ts';
 import { KillMachine, type KillScheduleOptions } from '../support/kill-schedule.ts';
 
 /** A new supervisor after so many schedules. */
 const SCHEDULES_PER_MACHINE = 20;
 const SHOWN_PROBLEMS = 5;
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     schedules: { type: 'string', default: isFull ? '200' : '10' },
     services: { type: 'string', default: isFull ? '500' : '100' },
@@ -29,7 +35,7 @@ const { values } = parseArgs({
 function optionsFor(seed: number): KillScheduleOptions {
   const isLost = values['without-exit-information'];
   return {
-    services: Number(values.services),
+    services: readNumber('services', values.services),
     seed,
     keeperArguments: isLost ? ['--without-exit-information'] : [],
     isEndOftenLost: isLost,
@@ -56,7 +62,10 @@ async function runMachine(seed: number, first: number, count: number): Promise<n
 }
 
 async function main(): Promise<number> {
-  const [schedules, seed] = [Number(values.schedules), Number(values.seed)];
+  const [schedules, seed] = [
+    readNumber('schedules', values.schedules),
+    readNumber('seed', values.seed),
+  ];
   print(`supervisor-kill: ${schedules} schedules, ${values.services} services, seed ${seed}`);
   let failures = 0;
   for (let first = 0; first < schedules; first += SCHEDULES_PER_MACHINE) {
