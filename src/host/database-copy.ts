@@ -14,8 +14,11 @@
  *
  * `replaced-…` is cut to nothing a minute later: until then its readers can end what they do, and
  * nobody fills the disk by holding on to files without a name.
+ *
+ * Only one process may do this at a time: two read locks do not exclude each other. The lock of the
+ * run, `.collect.lock`, sees to that; after rung 1 only we give that name to another file.
  */
-import { type BigIntStats, closeSync, constants, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -84,28 +87,42 @@ export async function copyDatabase(
   addon: LockAddon = loadNative(),
 ): Promise<DatabaseCopy | undefined> {
   const path = await realpath(name);
-  const release = keepWritersAway(path, addon);
-  if (release === undefined) return undefined;
+  const locked = keepWritersAway(path, addon);
+  if (locked === undefined) return undefined;
   try {
-    const before = await lstat(path, { bigint: true });
     const copy = await makeCopy(path);
-    return { path: copy, publish: () => publish(path, copy, before).finally(release) };
+    return {
+      path: copy,
+      publish: () => publish(path, copy, locked.status).finally(locked.release),
+    };
   } catch (error) {
-    release();
+    locked.release();
     throw error;
   }
 }
 
-/** Rung 1: gives the lock back when called; undefined while a writer is at work. */
-function keepWritersAway(path: string, addon: LockAddon): (() => void) | undefined {
+interface LockedFile {
+  /** Of the file that is locked, which has the name. */
+  readonly status: BigIntStats;
+  release(): void;
+}
+
+/** Rung 1; undefined while a writer is at work, or when another file got the name meanwhile. */
+function keepWritersAway(path: string, addon: LockAddon): LockedFile | undefined {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  let isOurs = false;
+  let status: BigIntStats | undefined;
   try {
-    isOurs = addon.lockTry({ fd, isExclusive: false });
+    if (addon.lockTry({ fd, isExclusive: false })) status = statusOfNamed(fd, path);
   } finally {
-    if (!isOurs) closeSync(fd);
+    if (status === undefined) closeSync(fd);
   }
-  return isOurs ? () => closeSync(fd) : undefined;
+  return status && { status, release: () => closeSync(fd) };
+}
+
+function statusOfNamed(fd: number, path: string): BigIntStats | undefined {
+  const opened = fstatSync(fd, { bigint: true });
+  const named = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return opened.ino === named?.ino && opened.dev === named.dev ? opened : undefined;
 }
 
 async function makeCopy(path: string): Promise<string> {
@@ -174,14 +191,13 @@ export async function tidyDatabaseCopies(
 
 /** A copy that was complete takes the place of the file it was made of, unless that changed. */
 async function endReady(ready: string, path: string, addon: LockAddon): Promise<void> {
-  const release = keepWritersAway(path, addon);
-  if (release === undefined) return;
+  const current = keepWritersAway(path, addon);
+  if (current === undefined) return;
   try {
-    const current = await lstat(path, { bigint: true });
-    if (basename(ready) === readyName(current)) await exchange(path, ready, current);
+    if (basename(ready) === readyName(current.status)) await exchange(path, ready, current.status);
     else await rm(ready);
   } finally {
-    release();
+    current.release();
   }
 }
 

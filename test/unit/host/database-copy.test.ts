@@ -117,6 +117,29 @@ describe('a database that somebody keeps locked', () => {
     await (await copied()).publish();
   });
 
+  /** Takes the lock when another file has got the name. */
+  const exchanging = {
+    lockTry: () => {
+      write(join(folder, 'other.db'), 'CREATE TABLE t (x); INSERT INTO t VALUES (9)');
+      renameSync(join(folder, 'other.db'), path);
+      return true;
+    },
+  };
+
+  test('is not copied when another file takes its name before it is locked', async () => {
+    expect(await copyDatabase(path, exchanging)).toBeUndefined();
+    expect(readdirSync(folder)).toEqual(['some.db']);
+    await (await copied()).publish();
+    expect(rows(path)).toEqual([9]);
+  });
+
+  test('keeps what stands ready while its name goes to another file', async () => {
+    mkdirSync(hidden, { mode: 0o700 });
+    writeFileSync(join(hidden, 'ready-1-1'), '');
+    await tidyDatabaseCopies(path, Date.now(), exchanging);
+    expect(readdirSync(hidden)).toEqual(['ready-1-1']);
+  });
+
   test('is copied where nobody else can enter', async () => {
     const copy = await copied();
     expect(copy.path.startsWith(`${hidden}/`)).toBe(true);
