@@ -1,5 +1,5 @@
 /** Builds the logger of a run from the global options (spec/cli.md 2). */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { errorCode, SlaposError } from '../errors/slapos-error.ts';
 import { consoleLevel, createLogger, createSink } from '../log/create-logger.ts';
 import { renderConsoleLine, renderFileLine, renderJsonLine } from '../log/line-format.ts';
@@ -43,6 +43,12 @@ function consoleSink(settings: GlobalSettings, io: ProcessIo, runId: () => strin
   return createSink(consoleLevel(settings.verbosity), render, (line) => io.stderr.write(line));
 }
 
+interface LogFile {
+  fd: number;
+  /** Whether a write failed. */
+  isLost: boolean;
+}
+
 function openLogFile(path: string): number {
   try {
     return openSync(path, 'a', 0o644);
@@ -56,24 +62,42 @@ function openLogFile(path: string): number {
 }
 
 /** A full disk must not keep the node from its work: the first failure is told, the rest is lost. */
-function writeUntilFailure(fd: number, onFailure: (error: unknown) => void) {
-  let isLost = false;
+function writeUntilFailure(file: LogFile, onFailure: (error: unknown) => void) {
   return (line: string) => {
-    if (isLost) return;
+    if (file.isLost) return;
     try {
-      writeSync(fd, line);
+      writeSync(file.fd, line);
     } catch (error) {
-      isLost = true;
+      file.isLost = true;
       onFailure(error);
     }
   };
+}
+
+/** Goes to the file that has the name now: it may have been rotated, or have room again. */
+function renewLogFile(file: LogFile, path: string): void {
+  if (!file.isLost && hasName(file.fd, path)) return;
+  let fd: number;
+  try {
+    fd = openLogFile(path);
+  } catch {
+    return;
+  }
+  closeSync(file.fd);
+  file.fd = fd;
+  file.isLost = false;
+}
+
+function hasName(fd: number, path: string): boolean {
+  const [opened, named] = [fstatSync(fd), statSync(path, { throwIfNoEntry: false })];
+  return opened.ino === named?.ino && opened.dev === named.dev;
 }
 
 /** The logger of a run with its console sink. */
 export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
   const runId = lazyRunId(io);
   const sinks: LogSink[] = [consoleSink(settings, io, runId)];
-  const files = new Map<string, number>();
+  const files = new Map<string, LogFile>();
   const render =
     settings.logFormat === 'json'
       ? (record: LogRecord) => renderJsonLine(record, runId())
@@ -84,10 +108,11 @@ export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
     runId,
     addFile(path) {
       // A command that runs another one again and again names the file each time.
-      if (files.has(path)) return;
-      const fd = openLogFile(path);
-      files.set(path, fd);
-      const write = writeUntilFailure(fd, (error) => {
+      const known = files.get(path);
+      if (known !== undefined) return renewLogFile(known, path);
+      const file: LogFile = { fd: openLogFile(path), isLost: false };
+      files.set(path, file);
+      const write = writeUntilFailure(file, (error) => {
         const why = `Cannot write the log file ${path}: ${errorCode(error)}, going on without it.`;
         logger.warning(why, { event: 'cli.log_file_lost', path });
       });
@@ -95,7 +120,7 @@ export function createRunLog(settings: GlobalSettings, io: ProcessIo): RunLog {
     },
     close() {
       sinks.length = 1;
-      for (const fd of files.values()) closeSync(fd);
+      for (const { fd } of files.values()) closeSync(fd);
       files.clear();
     },
   };
