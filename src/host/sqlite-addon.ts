@@ -17,10 +17,16 @@ export function sqliteAddonPath(root: string, abi: string): string {
   return join(dirname(manifest), 'build', 'Release', 'better_sqlite3.node');
 }
 
-/** @throws SlaposError SLAPOS_ERR_NATIVE when there is none for the running Node. */
-export function loadSqliteAddon(
-  path = sqliteAddonPath(packageRoot(), process.versions.modules),
-): unknown {
+/**
+ * Stands for `bindings('better_sqlite3.node')` in bundles: the argument is not ours.
+ * @throws SlaposError SLAPOS_ERR_NATIVE when there is none for the running Node.
+ */
+export function loadSqliteAddon(_name?: string): unknown {
+  return loadSqliteFrom(sqliteAddonPath(packageRoot(), process.versions.modules));
+}
+
+/** @throws SlaposError SLAPOS_ERR_NATIVE with the reason */
+export function loadSqliteFrom(path: string): unknown {
   try {
     return createRequire(path)(path);
   } catch (cause) {

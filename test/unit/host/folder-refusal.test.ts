@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
 import { databaseCopies } from '../../../src/host/database-copy.ts';
 import { observeFolderRefusal } from '../../../src/host/folder-refusal.ts';
-import { loadSqliteAddon } from '../../../src/host/sqlite-addon.ts';
+import { loadSqliteAddon, loadSqliteFrom } from '../../../src/host/sqlite-addon.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 
 let root: string;
@@ -26,8 +26,12 @@ it('tells what the kernel says of the folder of a database', async () => {
 });
 
 it('tells why the library of SQLite cannot be loaded, in one line', () => {
-  const load = (path: string) => () => loadSqliteAddon(path);
+  const load = (path: string) => () => loadSqliteFrom(path);
   expect(load(join(root, 'file.node'))).toThrow(/by Node v\S+: Cannot find module [^\n]+\.$/);
   writeFileSync(join(root, 'text.node'), 'no library');
   expect(load(join(root, 'text.node'))).toThrow(/by Node v\S+: .*text\.node: [^\n]+\.$/);
+});
+
+it('finds the library whatever the package better-sqlite3 asks for', () => {
+  expect(loadSqliteAddon('better_sqlite3.node')).toHaveProperty('Database');
 });
