@@ -19,6 +19,7 @@ const PROBES = {
   unotify: probeTracer,
   fuse: () =>
     probeProgram('fusermount3', ['--version']) ?? probeAccess('/dev/fuse', constants.R_OK),
+  fish: () => probeProgram('fish', ['--version']),
   prometheus: () => probeProgram('promtool', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 

@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../command.ts';
+import { GLOBAL_OPTIONS } from '../global-options.ts';
 import { listGroupWords, listNextWords } from './completion-words.ts';
 
 /** A word in single quotes as fish reads it. */
@@ -62,14 +63,16 @@ function middleLines(name: string, commands: readonly CommandSpec[]): string[] {
   });
 }
 
-function optionLine(name: string, condition: string, option: OptionSpec): string {
+/** @param condition when to offer it; absent: always */
+function optionLine(name: string, condition: string | undefined, option: OptionSpec): string {
   const spellings = option.flags.map((flag) =>
     flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
   );
   const values =
     option.choices === undefined ? '-r -F ' : `-x -a ${quote(option.choices.join(' '))} `;
   const kind = option.arity === 'flag' ? '' : values;
-  return `complete -c ${name} -n ${quote(condition)} ${kind}${spellings.join(' ')} -d ${quote(option.help)}\n`;
+  const when = condition === undefined ? '' : `-n ${quote(condition)} `;
+  return `complete -c ${name} ${when}${kind}${spellings.join(' ')} -d ${quote(option.help)}\n`;
 }
 
 /** Names that are asked for when completing: of services, partitions and releases. */
@@ -100,6 +103,10 @@ export function renderFishCompletion(name: string, commands: readonly CommandSpe
   const groupLines = listGroupWords(commands).map(
     (group) => `complete -c ${name} -f -n __fish_use_subcommand -a ${group}\n`,
   );
+  const globalLines = GLOBAL_OPTIONS.filter((option) => option.isHidden !== true).map((option) =>
+    // Each command has a line of its own for its help.
+    optionLine(name, option.name === 'help' ? '__fish_use_subcommand' : undefined, option),
+  );
   const commandLines = commands.map((command) => {
     const condition = conditionOf(command.words);
     const options = command.options.filter((option) => option.isHidden !== true);
@@ -111,5 +118,6 @@ export function renderFishCompletion(name: string, commands: readonly CommandSpe
     );
   });
   const groups = [...groupLines, ...middleLines(name, commands)].join('');
-  return renderFunctions() + groups + commandLines.join('') + dynamicLines(name);
+  const lines = [groups, ...globalLines, ...commandLines, dynamicLines(name)];
+  return renderFunctions() + lines.join('');
 }
