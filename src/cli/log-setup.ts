@@ -76,9 +76,10 @@ function writeUntilFailure(file: LogFile, onFailure: (error: unknown) => void) {
 
 /** Goes to the file that has the name now: it may have been rotated, or have room again. */
 function renewLogFile(file: LogFile, path: string): void {
-  if (!file.isLost && hasName(file.fd, path)) return;
   let fd: number;
   try {
+    // To open a pipe would wait for a reader.
+    if ((!file.isLost && hasName(file.fd, path)) || fstatSync(file.fd).isFIFO()) return;
     fd = openLogFile(path);
   } catch {
     return;
