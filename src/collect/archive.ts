@@ -12,7 +12,7 @@ type ArchiveHost = Pick<CollectHost, 'files' | 'writeStream' | 'readStream' | 'r
 /** What upstream takes for a folder of dumps. */
 const DUMP_FOLDER = /^[^.].*-.*-.*$/;
 /** A folder that is in its archive: part of it must never be packed over the whole. */
-const PACKED_FOLDER = /^\..*\.packed$/;
+const PACKED_FOLDER = /^\.(.*)\.packed$/;
 
 /** Writes the rows of every past day that was not packed yet, and marks them as packed. */
 export async function dumpPastDays(
@@ -45,19 +45,40 @@ async function* renderDump(store: CollectStore, table: TableName, day: string) {
  * clock was wrong by more than rows are kept, it holds what the new one lacks.
  */
 export async function packFolders(host: ArchiveHost, dataLog: string): Promise<void> {
-  for (const name of (await host.files.list(dataLog)) ?? []) {
-    if (PACKED_FOLDER.test(name))
-      await host.files.remove(join(dataLog, name), { isRecursive: true });
+  const names = (await host.files.list(dataLog)) ?? [];
+  for (const name of names) {
+    const day = PACKED_FOLDER.exec(name)?.[1];
+    if (day !== undefined) await endPacking(host, dataLog, day);
+  }
+  for (const name of names) {
     const folder = join(dataLog, name);
     if (!DUMP_FOLDER.test(name) || (await host.files.stat(folder))?.kind !== 'directory') continue;
-    await putAside(host, folder);
-    await host.writeStream(`${folder}.tar.gz`, renderArchive(host, dataLog, name), {
+    await host.writeStream(hiddenArchive(dataLog, name), renderArchive(host, dataLog, name), {
       isCompressed: true,
     });
-    const packed = join(dataLog, `.${name}.packed`);
-    await host.rename(folder, packed);
-    await host.files.remove(packed, { isRecursive: true });
+    await host.rename(folder, packedFolder(dataLog, name));
+    await endPacking(host, dataLog, name);
   }
+}
+
+/** Where an archive waits for its name until its folder counts as packed. */
+function hiddenArchive(dataLog: string, day: string): string {
+  return join(dataLog, `.${day}.tar.gz`);
+}
+
+function packedFolder(dataLog: string, day: string): string {
+  return join(dataLog, `.${day}.packed`);
+}
+
+/** After a kill at any moment, the next run does what is left of this and nothing twice. */
+async function endPacking(host: ArchiveHost, dataLog: string, day: string): Promise<void> {
+  const archive = hiddenArchive(dataLog, day);
+  if ((await host.files.stat(archive)) !== undefined) {
+    const folder = join(dataLog, day);
+    await putAside(host, folder);
+    await host.rename(archive, `${folder}.tar.gz`);
+  }
+  await host.files.remove(packedFolder(dataLog, day), { isRecursive: true });
 }
 
 async function putAside(host: ArchiveHost, folder: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { CollectHost } from '../../../src/collect/collect-host.ts';
 import { CollectMachine } from '../../support/collect-machine.ts';
 
 const DAY_MS = 86_400_000;
@@ -90,6 +91,21 @@ describe('past days', () => {
       throw new Error('killed');
     };
     expect(await machine.collect({ host: { files: { ...files, remove } } })).toBe(1);
+    expect(await machine.collect()).toBe(0);
+    expect(members('2026-11-19')).toHaveLength(8);
+    const left = readdirSync(machine.path('var', 'data-log'));
+    expect(left.filter((name) => /19/.test(name))).toEqual(['2026-11-19.tar.gz']);
+  });
+
+  test.each([1, 2])('have one archive where a run is killed before its rename %d', async (nth) => {
+    await machine.collect();
+    machine.execute(old('2026-11-19'));
+    let renames = 0;
+    const rename: CollectHost['rename'] = (from, to) => {
+      renames += 1;
+      return renames === nth ? Promise.reject(new Error('killed')) : machine.host.rename(from, to);
+    };
+    expect(await machine.collect({ host: { rename } })).toBe(1);
     expect(await machine.collect()).toBe(0);
     expect(members('2026-11-19')).toHaveLength(8);
     const left = readdirSync(machine.path('var', 'data-log'));
