@@ -119,15 +119,22 @@ async function scanInstances(input: PruneInput, usage: Usage, root: string): Pro
     input.signal.throwIfAborted();
     const node = await readNestedNode(input, root, path);
     if (node === undefined) continue;
-    await scanNestedSoftware(input, usage, node).catch((error: unknown) => {
-      input.signal.throwIfAborted();
-      // Its owner could otherwise keep the host from pruning for ever.
-      input.log.warning(`Ignoring the node at ${join(root, path)}: ${errorMessage(error)}`);
-    });
-    if (await isNew(input, usage, node.instanceRoot)) {
-      await scanInstances(input, usage, node.instanceRoot);
+    for (const scan of [scanNestedSoftware, scanNestedInstances]) {
+      await scan(input, usage, node).catch((error: unknown) => {
+        input.signal.throwIfAborted();
+        // Its owner could otherwise keep the host from pruning for ever.
+        input.log.warning(`Ignoring the node at ${join(root, path)}: ${errorMessage(error)}`);
+      });
     }
   }
+}
+
+async function scanNestedInstances(
+  input: PruneInput,
+  usage: Usage,
+  { instanceRoot }: NestedNode,
+): Promise<void> {
+  if (await isNew(input, usage, instanceRoot)) await scanInstances(input, usage, instanceRoot);
 }
 
 async function isNew({ host }: PruneInput, { visited }: Usage, path: string): Promise<boolean> {

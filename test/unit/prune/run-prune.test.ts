@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -179,6 +180,26 @@ describe('node prune', () => {
       `[slapos]\nx = ${'x'.repeat(10_000)}\nsoftware_root = ${'%(x)s'.repeat(9000)}\ninstance_root = /\n`,
     );
     expect((await prune()).status).toBe(0);
+    expect(hasPart('a', 1)).toBe(false);
+  });
+
+  test('goes on where a partition names a folder whose real path is too long', async () => {
+    addPart('a', 1);
+    nest();
+    const home = join(root, 'ir/slappart0');
+    const names = Array.from({ length: 12 }, () => 'x'.repeat(200));
+    // Two links, each of a path that can be used: together they lead beyond PATH_MAX.
+    for (const link of ['one', 'one/two']) {
+      const target = names.join('/');
+      mkdirSync(join(home, dirname(link), target), { recursive: true });
+      symlinkSync(target, join(home, link));
+    }
+    mkdirSync(join(home, 'one/two/last'));
+    const text = `software_root = ${home}/software\ninstance_root = ${home}/one/two/last\n`;
+    file('ir/slappart0/slapos.cfg', `[slapos]\n${text}`);
+    const { status, stderr } = await prune();
+    renameSync(join(home, 'one', names[0] ?? ''), join(home, 'inner'));
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/Ignoring the node.*ENAMETOOLONG/)]);
     expect(hasPart('a', 1)).toBe(false);
   });
 
