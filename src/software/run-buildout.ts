@@ -1,4 +1,5 @@
 /** Runs bootstrap and buildout in a folder, as its owner, for software releases and partitions. */
+import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { BuildError, errorMessage } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
@@ -87,8 +88,16 @@ export async function runBuildout(
   const outcome = await runInFolder(context, run, command, run.folder);
   if (outcome.status === 0) return;
   const text = `Failed to run buildout profile in directory '${run.folder}':\n${outcome.output}\n`;
-  const late = outcome.isTimedOut ? `timed out after ${(run.timeoutMs ?? 0) / 1000} seconds` : '';
-  throw new BuildError('SLAPOS_ERR_BUILD', text + late);
+  throw new BuildError('SLAPOS_ERR_BUILD', text + describeEnd(outcome, run.timeoutMs));
+}
+
+/** What the output does not tell, as of a build for which the kernel had no memory. */
+function describeEnd({ isTimedOut, signal }: CommandOutcome, timeoutMs = 0): string {
+  if (isTimedOut) return `timed out after ${timeoutMs / 1000} seconds`;
+  if (signal === 0) return '';
+  const known = Object.entries(constants.signals).find(([, number]) => number === signal);
+  const memory = signal === constants.signals.SIGKILL ? ' (out of memory?)' : '';
+  return `Error: buildout was ended by ${known?.[0] ?? `signal ${signal}`}${memory}`;
 }
 
 async function runInFolder(
