@@ -77,7 +77,7 @@ requires(
 
   it('watches it become started, and reads its connection', async () => {
     await scene.node.ours('node', 'instance', '--now');
-    await services().getByText('running').waitFor();
+    await services().getByText('running').first().waitFor();
     await page.getByText('Instance correctly started').waitFor();
     const url = await page
       .getByRole('region', { name: 'Connection' })
@@ -138,7 +138,7 @@ requires(
       .getByRole('button', { name: /^Start hello-/ })
       .click();
     await page.getByRole('button', { name: 'Start', exact: true }).click();
-    await services().getByText('running').waitFor();
+    await services().getByText('running').first().waitFor();
   });
 
   it('shows a hostile title harmlessly', async () => {

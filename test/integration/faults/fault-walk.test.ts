@@ -17,7 +17,6 @@ const SAMPLES: readonly Sample[] = [
   { scene: 'report', call: 'getdents64', target: 'xml_report', action: 'EIO' },
   { scene: 'prune', call: 'readlink', target: '/software/eeee', action: 'EIO' },
   { scene: 'prune', call: 'getdents64', target: '/shared/perl', action: 'EIO' },
-  { scene: 'format', call: 'pipe2', target: '', action: 'ENFILE' },
   { scene: 'collect', call: 'pread64', target: 'collector.db', action: 'EIO' },
   { scene: 'software', call: 'statx', target: '/instance', action: 'EIO' },
   { scene: 'proxy', call: 'pwrite64', target: 'proxy.db-wal', action: 'ENOSPC' },
