@@ -56,8 +56,10 @@ function changeRows(file: string, change: string): void {
 
 /** What the packed samples of the past day are; empty when there are none. */
 function readArchive(folder: string): string {
-  const file = join(folder, `${PAST_DAY}.tar.gz`);
-  if (!existsSync(file)) return '';
+  // An archive is whole before it gets its name, which the next run gives it after a kill.
+  const names = [`${PAST_DAY}.tar.gz`, `.${PAST_DAY}.tar.gz`];
+  const file = names.map((name) => join(folder, name)).find(existsSync);
+  if (file === undefined) return '';
   return spawnSync('tar', ['-xzOf', file], { encoding: 'utf8' }).stdout;
 }
 
