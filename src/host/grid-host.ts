@@ -6,7 +6,6 @@ import type { LinkOwner } from './file.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
 import type { CommandMark } from './leftovers.ts';
 import type { LookRequest, Looks } from './look.ts';
-import type { KeptFile } from './renew-folder.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
@@ -23,6 +22,12 @@ export type GridCommand = Omit<
   /** Each line of standard error, which then is no part of the output. */
   readonly onErrorLine?: (line: string) => void;
 };
+
+/** The file that stays in a folder that is renewed, and who is told where what stands there is none: it goes. */
+export interface KeptFile {
+  readonly name: string;
+  readonly warn: (text: string) => void;
+}
 
 export type CommandOutcome = Omit<CommandResult, 'output'> & {
   /** Standard output and error as they came, invalid UTF-8 replaced. */

@@ -7,7 +7,7 @@ import { chmod, chown, lstat, mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, errorMessage, HostError, isSlaposError } from '../errors/slapos-error.ts';
 import { isOwnersDoing } from './beneath-refusal.ts';
-import type { OwnedFolder } from './grid-host.ts';
+import type { KeptFile, OwnedFolder } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
 import { openOwnedFolder } from './owned-folder.ts';
 
@@ -18,12 +18,6 @@ const MAX_KEPT_BYTES = 1024 * 1024;
 /** The name of the new folder until it takes its place. */
 export function renewalName(name: string): string {
   return `.${name}.slapos-new`;
-}
-
-/** The file that stays, and who is told where what stands there is none: it goes. */
-export interface KeptFile {
-  readonly name: string;
-  readonly warn: (text: string) => void;
 }
 
 /**
