@@ -9,6 +9,12 @@ import type { LookRequest, Looks } from './look.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
+/** The file that stays, and who is told where what stands there is none: it goes. */
+export interface KeptFile {
+  readonly name: string;
+  readonly warn: (text: string) => void;
+}
+
 export type GridCommand = Omit<
   CommandRequest,
   'argv' | 'onStarted' | 'onOutput' | 'onErrorOutput' | 'maxOutputBytes'
