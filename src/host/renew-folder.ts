@@ -24,7 +24,7 @@ export function renewalName(name: string): string {
  * Replaces a folder that holds nothing, but for one file, by a new one of the same owner and
  * mode with a copy of that file. Killed in between, it does the rest when it is called again.
  * @param path in a folder that only we can change
- * @returns false where something is mounted on it, which stays as it is.
+ * @returns false where it stays as it is: something is mounted on it, or we may not write beside it.
  * @throws HostError SLAPOS_ERR_FILE, also when somebody put something into it meanwhile
  */
 export async function renewFolder(path: string, kept?: KeptFile): Promise<boolean> {
@@ -46,12 +46,18 @@ export async function renewFolder(path: string, kept?: KeptFile): Promise<boolea
     await rename(fresh, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'EBUSY') return false;
+    if (errorCode(error) === 'EBUSY' || mayNotWriteBeside(error)) return false;
     const hint = 'Look for what writes there; the next run tries again.';
     const why = isSlaposError(error) ? errorMessage(error) : `${errorCode(error)}.`;
     const message = `Cannot replace ${path} by a new folder: ${why}`;
     throw new HostError('SLAPOS_ERR_FILE', message, error as object, { cause: error, hint });
   }
+}
+
+/** A grid without root may have the folders of its partitions but not the one that holds them. */
+function mayNotWriteBeside(error: unknown): boolean {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall === 'mkdir' && ['EACCES', 'EPERM'].includes(errorCode(error));
 }
 
 /** From the old folder, or from the new one of a run that was killed after it had moved. */

@@ -206,7 +206,9 @@ async function renew(
 ): Promise<void> {
   const warn = (text: string) => log.warning(`${text} \`slapos node format\` writes it again.`);
   if (await host.renewFolder(path, kept === undefined ? undefined : { name: kept, warn })) return;
-  log.warning(`${path} is mounted and stays: look for access rights on it with getfacl.`);
+  log.warning(
+    `${path} is mounted, or may not be replaced, and stays: look for access rights on it with getfacl.`,
+  );
 }
 
 /**

@@ -1,4 +1,6 @@
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -113,6 +115,21 @@ test('the reason is told where the folder cannot be replaced', async () => {
   rmSync(path, { recursive: true });
   write(root, 'slappart0', 'a file');
   await expect(renewFolder(path)).rejects.toThrow(/slappart0 by a new folder: ENOTDIR\.$/);
+});
+
+test('it stays where its user may not write beside it', async () => {
+  write(path, 'kept', 'text');
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) for (const each of [root, path, join(path, 'kept')]) chownSync(each, 65_534, 65_534);
+  chmodSync(root, 0o555);
+  try {
+    if (isRoot) process.seteuid?.(65_534);
+    expect(await renewFolder(path, keep('kept'))).toBe(false);
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    chmodSync(root, 0o755);
+  }
+  expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('text');
 });
 
 test('what somebody puts into it meanwhile is an error, and is lost by nobody', async () => {
