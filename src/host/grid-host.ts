@@ -123,6 +123,12 @@ export function partitionNoteFile(instanceRoot: string, partitionId: string): st
   return `${instanceRoot}/var/run/slapos-partition-${partitionId}.child`;
 }
 
+/** A file that stays where its folder is renewed, and who is told where what stands there is none: it goes. */
+export interface KeptFile {
+  readonly name: string;
+  readonly warn: (text: string) => void;
+}
+
 export interface GridHost {
   readonly isRoot: boolean;
   readonly run: RunCommand;
