@@ -9,12 +9,6 @@ import type { LookRequest, Looks } from './look.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
 import type { UserIdentity } from './user.ts';
 
-/** The file that stays, and who is told where what stands there is none: it goes. */
-export interface KeptFile {
-  readonly name: string;
-  readonly warn: (text: string) => void;
-}
-
 export type GridCommand = Omit<
   CommandRequest,
   'argv' | 'onStarted' | 'onOutput' | 'onErrorOutput' | 'maxOutputBytes'
@@ -28,12 +22,6 @@ export type GridCommand = Omit<
   /** Each line of standard error, which then is no part of the output. */
   readonly onErrorLine?: (line: string) => void;
 };
-
-/** The file that stays in a folder that is renewed, and who is told where what stands there is none: it goes. */
-export interface KeptFile {
-  readonly name: string;
-  readonly warn: (text: string) => void;
-}
 
 export type CommandOutcome = Omit<CommandResult, 'output'> & {
   /** Standard output and error as they came, invalid UTF-8 replaced. */
@@ -123,7 +111,7 @@ export function partitionNoteFile(instanceRoot: string, partitionId: string): st
   return `${instanceRoot}/var/run/slapos-partition-${partitionId}.child`;
 }
 
-/** A file that stays where its folder is renewed, and who is told where what stands there is none: it goes. */
+/** A file that stays where its folder is renewed; who is told where it is none that we take, and goes. */
 export interface KeptFile {
   readonly name: string;
   readonly warn: (text: string) => void;
