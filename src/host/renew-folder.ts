@@ -31,27 +31,35 @@ export async function renewFolder(path: string, kept?: KeptFile): Promise<boolea
   const fresh = join(dirname(path), renewalName(basename(path)));
   const before = await lstat(path);
   if (before.dev !== (await lstat(dirname(path))).dev) return false;
+  let content: KeptContent | undefined;
   try {
-    const content = kept === undefined ? undefined : await readKept([path, fresh], kept);
+    content = kept === undefined ? undefined : await readKept([path, fresh], kept);
     // It may be its owner's already, of a run that was killed: nothing is reached by name there.
     await openOwnedFolder(dirname(path)).remove(basename(fresh));
     await mkdir(fresh, { mode: CLOSED_MODE });
-    if (kept !== undefined && content !== undefined) {
-      const { gid, mode, uid } = content.status;
-      await openOwnedFolder(fresh).write(kept.name, content.text, { gid, mode, uid });
-      await openOwnedFolder(path).remove(kept.name);
+    if (content !== undefined) {
+      await writeKept(fresh, content);
+      await openOwnedFolder(path).remove(content.name);
     }
     await chown(fresh, before.uid, before.gid);
     await chmod(fresh, before.mode & 0o7777);
     await rename(fresh, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'EBUSY' || mayNotWriteBeside(error)) return false;
+    if (mayNotWriteBeside(error)) return false;
+    if (errorCode(error) === 'EBUSY') return stay(path, content);
     const hint = 'Look for what writes there; the next run tries again.';
     const why = isSlaposError(error) ? errorMessage(error) : `${errorCode(error)}.`;
     const message = `Cannot replace ${path} by a new folder: ${why}`;
     throw new HostError('SLAPOS_ERR_FILE', message, error as object, { cause: error, hint });
   }
+}
+
+/** A mount of the same disk cannot be replaced: what was moved already comes back. */
+async function stay(path: string, content: KeptContent | undefined): Promise<false> {
+  if (content !== undefined) await writeKept(path, content);
+  await openOwnedFolder(dirname(path)).remove(renewalName(basename(path)));
+  return false;
 }
 
 /** A grid without root may have the folders of its partitions but not the one that holds them. */
@@ -60,16 +68,27 @@ function mayNotWriteBeside(error: unknown): boolean {
   return syscall === 'mkdir' && ['EACCES', 'EPERM'].includes(errorCode(error));
 }
 
+interface KeptContent {
+  readonly name: string;
+  readonly text: string;
+  readonly status: FileStatus;
+}
+
+async function writeKept(path: string, { name, status, text }: KeptContent): Promise<void> {
+  const { gid, mode, uid } = status;
+  await openOwnedFolder(path).write(name, text, { gid, mode, uid });
+}
+
 /** From the old folder, or from the new one of a run that was killed after it had moved. */
 async function readKept(
   folders: readonly string[],
   kept: KeptFile,
-): Promise<{ readonly text: string; readonly status: FileStatus } | undefined> {
+): Promise<KeptContent | undefined> {
   for (const path of folders) {
     const folder = openOwnedFolder(dirname(path), basename(path));
     const text = await readOrRemove(folder, kept);
     const status = await folder.stat(kept.name);
-    if (text !== undefined && status !== undefined) return { text, status };
+    if (text !== undefined && status !== undefined) return { name: kept.name, text, status };
   }
   return undefined;
 }
