@@ -67,8 +67,10 @@ async function runPass(context: GridContext, openSupervisor: OpenSupervisor): Pr
   const reports = await passAll(context, wishes, openSupervisor);
   if (context.signal.aborted) throw interrupted();
   logSummary(log, reports);
-  const isOffline = reports.some((report) => report.outcome.kind === 'offline');
-  return isOffline ? runOffline(context, openSupervisor) : exitStatus(reports);
+  const lost = reports.find((report) => report.outcome.kind === 'offline');
+  if (lost === undefined || !('message' in lost.outcome)) return exitStatus(reports);
+  log.error(`Partition ${lost.partitionId}: ${lost.outcome.message}`);
+  return runOffline(context, openSupervisor);
 }
 
 async function passAll(

@@ -16,6 +16,7 @@ import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, type ProcessInfo, SupervisorClient } from './client.ts';
 import { isShuttingDown, shuttingDown } from './ending.ts';
+import { FAULTS, type FaultName } from './fault.ts';
 import {
   renderMainFile,
   renderWatchdogCommand,
@@ -106,18 +107,27 @@ export async function writeSupervisorFiles(
 
 const ACTIVE_STATES = new Set([10, 20, 30]);
 
-/** Starts the watchdog again when it is not running, with its current configuration. */
+/** Starts the watchdog again when it is not running; another pass may be doing so too. */
 async function reviveWatchdog(client: SupervisorClient, log: Logger): Promise<void> {
   try {
     const info = await client.call<ProcessInfo>('supervisor.getProcessInfo', 'watchdog');
     if (ACTIVE_STATES.has(info.state)) return;
     await client.call('supervisor.removeProcessGroup', 'watchdog');
   } catch (error) {
-    if (!isRpcFault(error) || error.faultCode !== 10) throw error;
+    if (isFault(error, 'STILL_RUNNING')) return;
+    if (!isFault(error, 'BAD_NAME')) throw error;
   }
   log.info('Starting the watchdog again.', { event: 'supervisor.watchdog_revived' });
   await client.call('supervisor.reloadConfig');
-  await client.call('supervisor.addProcessGroup', 'watchdog');
+  try {
+    await client.call('supervisor.addProcessGroup', 'watchdog');
+  } catch (error) {
+    if (!isFault(error, 'ALREADY_ADDED')) throw error;
+  }
+}
+
+function isFault(error: unknown, name: FaultName): boolean {
+  return isRpcFault(error) && error.faultCode === FAULTS[name];
 }
 
 const RUNNING_STATE = 1;

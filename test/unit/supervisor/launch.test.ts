@@ -186,6 +186,26 @@ describe('ensureSupervisor', () => {
     ]);
   });
 
+  it('leaves a watchdog alone that another pass starts at the same moment', async () => {
+    const refusal = (code: number) => ({ fault: [code, 'fault'] as [number, string] });
+    await serve({
+      getState: () => UP,
+      getProcessInfo: () => ({ state: 200 }),
+      addProcessGroup: () => refusal(90),
+    });
+    expect(await ensure()).toBe(join(root, 'sv.sock'));
+  });
+
+  it('leaves a watchdog alone that runs again by the time it would be removed', async () => {
+    await serve({
+      getState: () => UP,
+      getProcessInfo: () => ({ state: 200 }),
+      removeProcessGroup: () => ({ fault: [91, 'STILL_RUNNING'] as [number, string] }),
+    });
+    await ensure();
+    expect(calls).not.toContain('addProcessGroup watchdog');
+  });
+
   it('waits while the daemon shuts down', async () => {
     const state = (count: number) => {
       return count <= 3 ? { fault: [6, 'SHUTDOWN_STATE'] as [number, string] } : UP;
