@@ -1,6 +1,6 @@
 /** `node collect` on a database with samples of today and of a past day, for walks of faults. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { inCopy } from './database-copy.ts';
@@ -54,13 +54,19 @@ function changeRows(file: string, change: string): void {
   }
 }
 
-/** What the packed samples of the past day are; empty when there are none. */
-function readArchive(folder: string): string {
+/** The samples of the past day that left the database, packed or still in their folder. */
+function readPastDay(folder: string): string {
+  const day = join(folder, PAST_DAY);
+  const dumps = existsSync(day) ? readdirSync(day).map((name) => join(day, name)) : [];
   // An archive is whole before it gets its name, which the next run gives it after a kill.
-  const names = [`${PAST_DAY}.tar.gz`, `.${PAST_DAY}.tar.gz`];
-  const file = names.map((name) => join(folder, name)).find(existsSync);
-  if (file === undefined) return '';
-  return spawnSync('tar', ['-xzOf', file], { encoding: 'utf8' }).stdout;
+  const archives = [`${PAST_DAY}.tar.gz`, `.${PAST_DAY}.tar.gz`]
+    .map((name) => join(folder, name))
+    .filter(existsSync);
+  const texts = [
+    ...dumps.map((file) => readFileSync(file, 'utf8')),
+    ...archives.map((file) => spawnSync('tar', ['-xzOf', file], { encoding: 'utf8' }).stdout),
+  ];
+  return [...new Set(texts.join('\n').split('\n'))].sort().join('\n').trim();
 }
 
 /** Makes what the last run saw old enough; what is no such file any more stays. */
@@ -95,7 +101,7 @@ export async function collectScene(): Promise<FaultScene> {
   const kept = keepTree(node.site.root);
   const before = readRows(file);
   await collect();
-  const archived = readArchive(folder);
+  const archived = readPastDay(folder);
   return {
     name: 'node collect',
     isOpaque: true,
@@ -116,8 +122,8 @@ export async function collectScene(): Promise<FaultScene> {
       if (!existsSync(file)) return ['the database'];
       const rows = readRows(file);
       const lacking = [...before].filter((row) => !rows.has(row));
-      // What is packed is deleted.
-      return readArchive(folder) === archived ? [] : lacking.slice(0, 5);
+      // What is on file elsewhere is deleted.
+      return readPastDay(folder) === archived ? [] : lacking.slice(0, 5);
     },
     async close() {
       kept.remove();
