@@ -1,23 +1,11 @@
 /** A partition's user who does his worst beside a neighbour, on a node of real programs. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { partitionUid } from '../../support/grid-site.ts';
-import { HostileProgram } from '../../support/hostile-program.ts';
-import { type CliRun, InstanceNode } from '../../support/instance-node.ts';
-import { writeToEtc } from '../../support/private-etc.ts';
+import { HOSTILE_UID, HostileNode } from '../../support/hostile-node.ts';
+import type { CliRun } from '../../support/instance-node.ts';
 import { requires } from '../../support/requires.ts';
 
-const RELEASE = 'https://host/software.cfg';
-const SETTINGS = `promise_timeout = 2
-partition_timeout = 2
-report_timeout = 2
-[slapformat]
-partition_amount = 2
-partition_base_name = slappart
-user_base_name = siteuser
-`;
-const UID = partitionUid(0);
 /** More than root looks through. */
 const MANY = '12000';
 const DEPTH = '4096';
@@ -36,33 +24,16 @@ const READ = [
 ];
 
 requires('root', 'netns')('beside a hostile user', () => {
-  let node: InstanceNode;
-  let hostile: HostileProgram;
-  let passwd: string;
+  let node: HostileNode;
 
   beforeEach(async () => {
-    hostile = new HostileProgram();
-    node = new InstanceNode({ partitions: 2, releases: [RELEASE], settings: SETTINGS });
-    passwd = readFileSync('/etc/passwd', 'utf8');
-    // At home in the partition, as `node format` makes him.
-    const home = passwd.replace(/^(siteuser0:.*):\/srv:/m, `$1:${node.site.path('slappart0')}:`);
-    writeToEtc('passwd', home);
+    node = new HostileNode();
     await node.open();
-    node.master.releases = [RELEASE];
-    wish('started', '1');
     expect((await node.run(['instance'])).status).toBe(0);
     expect((await node.run(['promise'])).status).toBe(0);
   });
-  afterEach(async () => {
-    writeToEtc('passwd', passwd);
-    hostile.remove();
-    await node.close();
-  });
+  afterEach(() => node.close());
 
-  type State = 'started' | 'stopped' | 'destroyed';
-  function wish(state: State, timestamp: string, ids = node.ids): void {
-    for (const id of ids) node.master.wishes.set(id, { state, release: RELEASE, timestamp });
-  }
   /** The Master heard of it in the last run. */
   const wasServed = (id: string) => node.master.callsOf(id).length > 0;
   const path = (name: string) => node.site.path('slappart0', name);
@@ -70,7 +41,7 @@ requires('root', 'netns')('beside a hostile user', () => {
     [...(await node.running()).keys()].filter((name) => name.startsWith(`${id}:`));
   /** Pids of the user, but for those that have ended and wait for their parent. */
   const listProcesses = () => {
-    const words = ['-o', 'stat=,nlwp=,pid=', '-u', String(UID)];
+    const words = ['-o', 'stat=,nlwp=,pid=', '-u', String(HOSTILE_UID)];
     const { stdout } = spawnSync('ps', words, { encoding: 'utf8' });
     const found = stdout.split('\n').map((line) => line.trim().split(/ +/));
     // What has lost its first thread only looks dead.
@@ -89,15 +60,15 @@ requires('root', 'netns')('beside a hostile user', () => {
   it('who fills folders, digs deep and claims a terabyte, every command ends and the other is served', async () => {
     for (const folder of ['etc/service', 'etc/plugin', '.slapgrid/promise/result', 'var/many']) {
       node.site.write(0, `${folder}/own`, '', 0o600);
-      await hostile.start(UID, 'fill', path(folder), MANY);
+      await node.hostile.start(HOSTILE_UID, 'fill', path(folder), MANY);
     }
     node.site.write(0, 'var/xml_report/own', '', 0o600);
     for (const folder of ['var/xml_report', 'var']) {
-      await hostile.start(UID, 'deep', path(folder), DEPTH);
+      await node.hostile.start(HOSTILE_UID, 'deep', path(folder), DEPTH);
     }
-    await hostile.start(UID, 'claim', 'slapos');
-    await hostile.start(UID, 'leader');
-    wish('started', '2');
+    await node.hostile.start(HOSTILE_UID, 'claim', 'slapos');
+    await node.hostile.start(HOSTILE_UID, 'leader');
+    node.wish('started', '2');
     const verbs = {
       instance: () => node.run(['instance']),
       promise: () => node.run(['promise']),
@@ -111,15 +82,15 @@ requires('root', 'netns')('beside a hostile user', () => {
       if (verb === 'instance') expect(wasServed('slappart1')).toBe(true);
     }
     expect(await servicesOf('slappart1')).toHaveLength(1);
-    wish('destroyed', '3', ['slappart0']);
+    node.wish('destroyed', '3', ['slappart0']);
     expectBounded('destroy', await node.run(['report']));
     expect(readdirSync(node.site.path('slappart0'))).toEqual([]);
     expect(listProcesses()).toEqual([]);
   }, 150_000);
 
   it('who holds leases on what root reads, he can be stopped', async () => {
-    await hostile.start(UID, 'lease', ...READ.map(path));
-    wish('stopped', '2');
+    await node.hostile.start(HOSTILE_UID, 'lease', ...READ.map(path));
+    node.wish('stopped', '2');
     const run = await node.run(['instance']);
     expectBounded('instance', run);
     expect(await servicesOf('slappart0')).toEqual([]);
@@ -128,22 +99,22 @@ requires('root', 'netns')('beside a hostile user', () => {
   });
 
   it('who stops every process of his as it starts, the other is served and he can be stopped', async () => {
-    await hostile.start(UID, 'stop', '600');
-    wish('started', '2');
+    await node.hostile.start(HOSTILE_UID, 'stop', '600');
+    node.wish('started', '2');
     expectBounded('instance', await node.run(['instance']));
     expect(wasServed('slappart1')).toBe(true);
     expectBounded('promise', await node.run(['promise']));
-    hostile.end();
+    node.hostile.end();
     // A stopped service gets SIGTERM when it goes on: SIGKILL would come a minute later.
     spawnSync('kill', ['-CONT', ...listProcesses()]);
-    wish('stopped', '3');
+    node.wish('stopped', '3');
     expectBounded('instance', await node.run(['instance']));
     expect(await servicesOf('slappart0')).toEqual([]);
   }, 150_000);
 
   it('who forks without end, nothing of him outlives his instance', async () => {
-    await hostile.start(UID, 'bomb', '10');
-    wish('destroyed', '2', ['slappart0']);
+    await node.hostile.start(HOSTILE_UID, 'bomb', '10');
+    node.wish('destroyed', '2', ['slappart0']);
     const run = await node.run(['report']);
     expect(run.stdout + run.stderr).toMatch(/Ended \d+ process\(es\) that were not supervised/);
     expect(listProcesses()).toEqual([]);

@@ -4,21 +4,9 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync } from 'node
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createGridHost } from '../../../src/host/create-grid-host.ts';
 import { partitionUid } from '../../support/grid-site.ts';
-import { HostileProgram } from '../../support/hostile-program.ts';
-import { InstanceNode } from '../../support/instance-node.ts';
-import { writeToEtc } from '../../support/private-etc.ts';
+import { HOSTILE_UID, HostileNode } from '../../support/hostile-node.ts';
 import { requires } from '../../support/requires.ts';
 
-const RELEASE = 'https://host/software.cfg';
-const SETTINGS = `promise_timeout = 2
-partition_timeout = 2
-report_timeout = 2
-[slapformat]
-partition_amount = 2
-partition_base_name = slappart
-user_base_name = siteuser
-`;
-const UID = partitionUid(0);
 const OTHER = partitionUid(1);
 
 requires(
@@ -26,33 +14,21 @@ requires(
   'netns',
   'fuse',
 )('beside a user with file systems of its own', () => {
-  let node: InstanceNode;
-  let hostile: HostileProgram;
-  let passwd: string;
+  let node: HostileNode;
 
   beforeEach(async () => {
-    hostile = new HostileProgram();
-    node = new InstanceNode({ partitions: 2, releases: [RELEASE], settings: SETTINGS });
-    passwd = readFileSync('/etc/passwd', 'utf8');
-    const home = passwd.replace(/^(siteuser0:.*):\/srv:/m, `$1:${node.site.path('slappart0')}:`);
-    writeToEtc('passwd', home);
+    node = new HostileNode();
     await node.open();
-    node.master.releases = [RELEASE];
-    wish('started', '1');
     expect((await node.run(['instance'])).status).toBe(0);
   });
   afterEach(async () => {
-    writeToEtc('passwd', passwd);
-    hostile.remove();
+    node.hostile.end();
     for (const line of [...mounts(), ...mounts(OTHER)])
       spawnSync('umount', ['-l', line.split(' ')[4] ?? '']);
     await node.close();
   });
 
-  function wish(state: 'started' | 'destroyed', timestamp: string, ids = node.ids): void {
-    for (const id of ids) node.master.wishes.set(id, { state, release: RELEASE, timestamp });
-  }
-  const mounts = (uid = UID) =>
+  const mounts = (uid = HOSTILE_UID) =>
     readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .filter((line) => line.includes(`user_id=${uid},`));
@@ -61,7 +37,7 @@ requires(
     const path = node.site.path('slappart1', 'remote');
     mkdirSync(path);
     chownSync(path, OTHER, OTHER);
-    await hostile.start(OTHER, 'fuse', path);
+    await node.hostile.start(OTHER, 'fuse', path);
     const host = createGridHost();
     expect([await host.stat(path), await host.statHome(path)]).toEqual([undefined, undefined]);
     expect(mounts(OTHER)).toHaveLength(1);
@@ -76,11 +52,11 @@ requires(
       node.site.write(0, 'var/closed/mine/own', '', 0o600);
       const paths = names.map((name) => node.site.path('slappart0', name));
       for (const path of paths) readdirSync(path);
-      await hostile.start(UID, 'fuse', ...paths);
+      await node.hostile.start(HOSTILE_UID, 'fuse', ...paths);
       expect(mounts()).toHaveLength(names.length);
       // Its own helper could not take the mount away any more.
       if (names.length > 1) chmodSync(node.site.path('slappart0', 'var/closed'), 0);
-      wish('started', '2');
+      node.wish('started', '2');
       for (const verb of ['instance', 'promise', 'report']) {
         const { status, stderr } = await node.run([verb]);
         expect([verb, status, stderr]).toEqual([verb, expect.toBeOneOf([0, 1, 2]), stderr]);
@@ -96,7 +72,7 @@ requires(
         const { status, stderr } = await node.runPlain(verb, ...rest);
         expect([verb, status, stderr]).toEqual([verb, 0, stderr]);
       }
-      wish('destroyed', '3', ['slappart0']);
+      node.wish('destroyed', '3', ['slappart0']);
       const run = await node.run(['report']);
       expect([run.status, run.stderr]).toEqual([0, run.stderr]);
       expect([mounts(), run.stdout + run.stderr]).toEqual([[], run.stdout + run.stderr]);
