@@ -1,5 +1,6 @@
 /** What is read of the load campaign's node after each round, and whether it stays level. */
 import { join } from 'node:path';
+import { errorMessage } from '../../src/errors/slapos-error.ts';
 import { type Drift, fitDrift, type Reading, type Tolerance } from './load-flat.ts';
 import { readUsage, sizeOf } from './load-look.ts';
 import type { CommandRun, LoadNode, NodePrograms } from './load-node.ts';
@@ -84,7 +85,18 @@ function fileFigures(node: LoadNode): Record<string, number> {
   };
 }
 
-/** Reads everything; the commands are those of operators. @throws Error when one of them fails */
+/** What is wrong with a document that a command printed; the start of what it said besides. */
+function problemOfJson(name: string, { status, stderr, stdout }: CommandRun): readonly string[] {
+  try {
+    JSON.parse(stdout);
+    return [];
+  } catch (error) {
+    const size = `${stdout.length} characters, status ${status}`;
+    return [`${name} printed no JSON (${size}): ${errorMessage(error)}; ${stderr.slice(0, 1000)}`];
+  }
+}
+
+/** Reads everything; the commands are those of operators. */
 export async function takeSample(
   node: LoadNode,
   { look, pass, quiet }: RoundResult,
@@ -95,12 +107,15 @@ export async function takeSample(
   const running = text.stdout.match(/ RUNNING /g)?.length ?? 0;
   // The watchdog is one too.
   const isRight = running === services + 1;
+  const said = `status ${text.status}, ${text.stderr.slice(0, 1000)}`;
   const json = await node.run('node', 'status', '--format', 'json');
-  JSON.parse(json.stdout);
   return {
     atMs,
     services,
-    problems: isRight ? [] : [`supervisorctl status tells ${running} of ${services + 1} that run`],
+    problems: [
+      ...(isRight ? [] : [`supervisorctl status tells ${running} of ${services + 1}: ${said}`]),
+      ...problemOfJson('node status', json),
+    ],
     figures: {
       ...withoutSeries(programFigures(node.programs(node.look())), node.seriesBytes),
       ...commandFigures('supervisorctl status', text),
