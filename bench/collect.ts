@@ -21,9 +21,9 @@ import { parseArgs } from 'node:util';
 import { processRows } from '../src/collect/process-values.ts';
 import { decodeReadings } from '../src/collect/sampler.ts';
 import { errorMessage } from '../src/errors/slapos-error.ts';
-import { packageRoot } from '../src/host/package-files.ts';
+import { packageRoot } from '../src/host/package/package-files.ts';
 import type { ProcTable } from '../src/host/proc.ts';
-import { openProcessReader, type ProcessReader } from '../src/host/process-reader.ts';
+import { openProcessReader, type ProcessReader } from '../src/host/process/process-reader.ts';
 
 const { values } = parseArgs({
   options: {

@@ -15,7 +15,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../src/host/package-files.ts';
+import { packageRoot } from '../src/host/package/package-files.ts';
 import { encodeMarshal } from '../src/slap/marshal.ts';
 import { createSlapClient } from '../src/slap/slap-client.ts';
 import { Ours } from './supervisor/daemons.ts';

@@ -13,7 +13,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../src/host/package-files.ts';
+import { packageRoot } from '../src/host/package/package-files.ts';
 import {
   type Daemon,
   isInstalled,

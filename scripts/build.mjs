@@ -88,7 +88,7 @@ const ownSqliteAddon = {
         : undefined,
     );
     context.onLoad({ filter: /.*/, namespace: 'own-addon' }, () => ({
-      contents: `module.exports = require('./host/sqlite-addon.ts').loadSqliteAddon;`,
+      contents: `module.exports = require('./host/package/sqlite-addon.ts').loadSqliteAddon;`,
       resolveDir: source,
     }));
   },

@@ -1,7 +1,7 @@
 /** Proxies over a fresh database of each kind, and what they and it take of the machine. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import {
   findPostgres,
   listChildren,

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { launchDaemon } from '../../src/host/daemon-launcher.ts';
-import { createHostFiles } from '../../src/host/host-files.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { createHostFiles } from '../../src/host/folder/host-files.ts';
+import { launchDaemon } from '../../src/host/keeper/daemon-launcher.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor } from '../../src/supervisor/launch.ts';

@@ -1,7 +1,7 @@
 /** The kernel's part of a plan, for those who do the same by other means. Pure. */
 
 import type { Step } from '../../src/format/step.ts';
-import type { NetlinkOperation } from '../../src/host/native-network.ts';
+import type { NetlinkOperation } from '../../src/host/network/native-network.ts';
 
 const IFA_F_NODAD = 0x02;
 const IFA_F_NOPREFIXROUTE = 0x200;

@@ -5,7 +5,7 @@
  */
 import { Console } from 'node:console';
 import { statSync } from 'node:fs';
-import { writeLine } from '../host/plain-log.ts';
+import { writeLine } from '../host/log/plain-log.ts';
 import { GenericPromise } from '../promise/plugin-api.ts';
 import { checkPlugin, type PluginJob } from '../promise/plugin-process.ts';
 import { AnomalyResult, TestResult } from '../promise/plugin-result.ts';

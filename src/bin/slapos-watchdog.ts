@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { createBeneathFiles } from '../host/file.ts';
 import { createSlapClient } from '../slap/slap-client.ts';
-import { BangQueue, type WatchdogSettings } from '../supervisor/bang-queue.ts';
+import { BangQueue, type WatchdogSettings } from '../supervisor/event/bang-queue.ts';
+import { runWatchdog } from '../supervisor/event/watchdog.ts';
 import { MASTER_CA_FILE, MASTER_TLS_VERIFY } from '../supervisor/layout.ts';
-import { runWatchdog } from '../supervisor/watchdog.ts';
 
 const OPTIONS = [
   '--master-url',

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { PACKAGE_VERSION } from '../cli/version.ts';
 import { errorMessage } from '../errors/slapos-error.ts';
-import { enterWorkingFolder } from '../host/working-folder.ts';
+import { enterWorkingFolder } from '../host/folder/working-folder.ts';
 import { runDaemon } from '../supervisor/daemon.ts';
 
 const USAGE_STATUS = 2;

@@ -1,5 +1,5 @@
 /** `supervisorctl` as a command of its own. */
-import { enterWorkingFolder } from '../host/working-folder.ts';
+import { enterWorkingFolder } from '../host/folder/working-folder.ts';
 import { runSupervisorctl } from '../supervisor/ctl/main.ts';
 
 const interrupt = new AbortController();

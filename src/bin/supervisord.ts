@@ -1,5 +1,5 @@
 /** `supervisord` as a command of its own. */
-import { enterWorkingFolder } from '../host/working-folder.ts';
+import { enterWorkingFolder } from '../host/folder/working-folder.ts';
 import { runSupervisord } from '../supervisor/supervisord-command.ts';
 
 const stop = new AbortController();

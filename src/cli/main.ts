@@ -3,7 +3,7 @@
  * after `--version` was answered, since most of the start-up time is reading code.
  */
 import { CancelledError } from '../errors/slapos-error.ts';
-import { enterWorkingFolder } from '../host/working-folder.ts';
+import { enterWorkingFolder } from '../host/folder/working-folder.ts';
 import { exitCodeOf, exitCodeOfSignal } from './exit-code.ts';
 import type { ProcessIo } from './process-io.ts';
 import { withStatusLine } from './status-line.ts';

@@ -15,8 +15,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { BusyError, errorCode, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import { readProcessText } from '../host/command-line.ts';
 import { loadNative, type NativeAddon } from '../host/native.ts';
+import { readProcessText } from '../host/process/command-line.ts';
 import type { Logger } from '../log/logger.ts';
 
 type LockAddon = Pick<NativeAddon, 'lockTry'>;

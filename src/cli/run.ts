@@ -4,7 +4,7 @@ import { chooseConfigPath } from '../config/path.ts';
 import type { ParsedConfig } from '../config/read.ts';
 import { describeRefusal } from '../errors/machine-refusal.ts';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import { homeOf } from '../host/home-of.ts';
+import { homeOf } from '../host/folder/home-of.ts';
 import type { CommandSpec } from './command.ts';
 import { CommandLineError, UnknownCommandError } from './command-line-error.ts';
 import { createContext } from './context.ts';

@@ -1,8 +1,9 @@
 /** What `node collect` needs of the machine: the port that the command line wires. */
-import type { DaemonSocket } from '../host/daemon-socket.ts';
+
 import type { BeneathFiles } from '../host/file.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { HostAccounts, HostFiles } from '../host/host.ts';
+import type { DaemonSocket } from '../host/keeper/daemon-socket.ts';
 import type { NativeDiskQuota, NativeDiskSpace, NativeDiskUsage } from '../host/native.ts';
 import type { ProcTable } from '../host/proc.ts';
 import type { Logger } from '../log/logger.ts';

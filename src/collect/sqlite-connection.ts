@@ -7,11 +7,11 @@
  *
  * All users may read the file, and who reads may hold read locks for ever. After
  * three seconds the work is done on a copy that nobody else can open, and
- * {@link SqliteConnection.settle} puts that in the place of the file (`host/database-copy.ts`).
+ * {@link SqliteConnection.settle} puts that in the place of the file (`host/folder/database-copy.ts`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
-import type { DatabaseCopies, DatabaseCopy } from '../host/database-copy.ts';
+import type { DatabaseCopies, DatabaseCopy } from '../host/folder/database-copy.ts';
 import type { Logger } from '../log/logger.ts';
 import { renderSchema } from './schema.ts';
 

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
-import { observeFolderRefusal } from '../host/folder-refusal.ts';
+import { observeFolderRefusal } from '../host/folder/folder-refusal.ts';
 import type { DayConsumption } from './consumption-xml.ts';
 import type { DiskEntry, StoredValue, SystemEntry } from './csv.ts';
 import type { MonitorProcess, MonitorTotals, MonitorWindow } from './monitor-json.ts';

@@ -1,5 +1,5 @@
 /** Judgements about IPv6, interfaces and routes. Pure. */
-import type { NativeAddress, NativeLink } from '../host/native-network.ts';
+import type { NativeAddress, NativeLink } from '../host/network/native-network.ts';
 import type { DoctorFacts } from './facts.ts';
 import { type Finding, fine, problem, warning } from './finding.ts';
 

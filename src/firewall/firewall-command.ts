@@ -3,8 +3,8 @@ import type { FirewallSettings } from '../config/firewall-settings.ts';
 import { SlaposError } from '../errors/slapos-error.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
-import { findProgram } from '../host/find-program.ts';
-import { slaposProgram } from '../host/slapos-program.ts';
+import { findProgram } from '../host/process/find-program.ts';
+import { slaposProgram } from '../host/process/slapos-program.ts';
 import { type FirewallRule, ruleWords } from './rules.ts';
 
 /** A reload may stop and start services; a message bus that is gone never answers. */

@@ -4,7 +4,7 @@
  */
 import { HostError, isSlaposError, type SlaposError } from '../errors/slapos-error.ts';
 import type { OperationResult } from '../host/host.ts';
-import type { NetlinkOperation } from '../host/native-network.ts';
+import type { NetlinkOperation } from '../host/network/native-network.ts';
 import type { FormatPorts } from './ports.ts';
 import type { StepOf } from './step.ts';
 import { JOURNAL_MODE } from './uplink-journal.ts';

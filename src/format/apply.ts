@@ -9,7 +9,7 @@ import {
   LINK_GROUP_RELEASED,
   LINK_GROUP_SLAPOS,
   type NetlinkOperation,
-} from '../host/native-network.ts';
+} from '../host/network/native-network.ts';
 import type { Computer } from '../model/computer.ts';
 import {
   appendHistory,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { arch, release, type as systemName } from 'node:os';
 import { machineHint } from '../errors/machine-refusal.ts';
 import { errorCode } from '../errors/slapos-error.ts';
-import { refusal } from '../host/beneath-refusal.ts';
+import { refusal } from '../host/folder/beneath-refusal.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 
 export interface Facts {

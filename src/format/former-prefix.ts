@@ -2,7 +2,7 @@
  * The prefixes that the host had when earlier runs numbered its partitions, and what is left in
  * them: upstream follows a change of prefix with the addresses alone. Pure.
  */
-import { RTPROT_SLAPOS } from '../host/native-network.ts';
+import { RTPROT_SLAPOS } from '../host/network/native-network.ts';
 import type { Computer } from '../model/computer.ts';
 import {
   ipv6Network,

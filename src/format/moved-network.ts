@@ -1,6 +1,6 @@
 /** The network as it will be once ports have given the bridge what they carry. Pure. */
 import type { NetworkState } from '../host/host.ts';
-import type { NativeAddress, NativeLink, NativeRoute } from '../host/native-network.ts';
+import type { NativeAddress, NativeLink, NativeRoute } from '../host/network/native-network.ts';
 import { IFF_UP } from './network-view.ts';
 import {
   addressKey,

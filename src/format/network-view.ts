@@ -1,6 +1,6 @@
 /** The observed network, indexed for lookups by device and by address. Pure. */
 import type { NetworkState } from '../host/host.ts';
-import type { NativeAddress, NativeLink, NativeRoute } from '../host/native-network.ts';
+import type { NativeAddress, NativeLink, NativeRoute } from '../host/network/native-network.ts';
 
 /** IFF_* of netdevice(7). */
 export const IFF_UP = 0x1;

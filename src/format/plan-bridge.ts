@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { PlanError } from '../errors/slapos-error.ts';
 import type { NetworkState } from '../host/host.ts';
-import type { NativeLink } from '../host/native-network.ts';
+import type { NativeLink } from '../host/network/native-network.ts';
 import { IFF_UP } from './network-view.ts';
 import type { FormatOptions } from './options.ts';
 import { backwardOperations, type PortsInput, planPorts } from './plan-ports.ts';

@@ -1,6 +1,6 @@
 /** Taps and tuns: created, owned, up, and in bridged mode attached (spec/format.md 14). Pure. */
 import { PlanError } from '../errors/slapos-error.ts';
-import { LINK_GROUP_SLAPOS, type NativeLink } from '../host/native-network.ts';
+import { LINK_GROUP_SLAPOS, type NativeLink } from '../host/network/native-network.ts';
 import type { Computer, Partition } from '../model/computer.ts';
 import type { RecordedAddresses } from './allocation-context.ts';
 import { IFF_UP, type NetworkView } from './network-view.ts';

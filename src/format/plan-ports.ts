@@ -3,7 +3,11 @@
  * and routes, in one batch that is undone when the default gateway is lost. Pure.
  */
 import type { NetworkState } from '../host/host.ts';
-import type { NativeAddress, NativeLink, NetlinkOperation } from '../host/native-network.ts';
+import type {
+  NativeAddress,
+  NativeLink,
+  NetlinkOperation,
+} from '../host/network/native-network.ts';
 import { movedNetwork } from './moved-network.ts';
 import { IFF_UP, NetworkView } from './network-view.ts';
 import { portError, portProblem, routeError } from './port-problem.ts';

@@ -1,5 +1,5 @@
 /** Routes that are missing or lead elsewhere. Pure. */
-import type { NativeRoute } from '../host/native-network.ts';
+import type { NativeRoute } from '../host/network/native-network.ts';
 import type { NetworkView } from './network-view.ts';
 import type { RouteChange, Step } from './step.ts';
 

@@ -1,6 +1,6 @@
 /** Why an interface cannot be a port of the bridge. Pure. */
 import { PlanError } from '../errors/slapos-error.ts';
-import type { NativeLink, NativeRoute } from '../host/native-network.ts';
+import type { NativeLink, NativeRoute } from '../host/network/native-network.ts';
 import { IFF_LOOPBACK, type NetworkView } from './network-view.ts';
 
 const MAC_TEXT_LENGTH = 17;

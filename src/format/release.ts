@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { PlanError } from '../errors/slapos-error.ts';
 import type { AccountState, FileKind } from '../host/host.ts';
-import { LINK_GROUP_RELEASED, LINK_GROUP_SLAPOS } from '../host/native-network.ts';
+import { LINK_GROUP_RELEASED, LINK_GROUP_SLAPOS } from '../host/network/native-network.ts';
 import type { Computer, Ipv6Range, Partition } from '../model/computer.ts';
 import { renderIpv6 } from '../model/ip-address.ts';
 import { subRange } from './address.ts';

@@ -1,6 +1,6 @@
 /** A plan as text, one line a step, and as JSON. Pure. */
 import type { AccountTransaction } from '../host/native.ts';
-import type { NetlinkOperation } from '../host/native-network.ts';
+import type { NetlinkOperation } from '../host/network/native-network.ts';
 import type { AddressChange, LinkSet, RouteChange, Step, StepKind, StepOf } from './step.ts';
 
 const TEXTS: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string[] } = {

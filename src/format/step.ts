@@ -3,7 +3,7 @@
  * from kind to effect. Steps of a kind that stand together are applied in one batch.
  */
 import type { AccountTransaction } from '../host/native.ts';
-import type { NetlinkOperation } from '../host/native-network.ts';
+import type { NetlinkOperation } from '../host/network/native-network.ts';
 
 /** The batches of NetlinkOperation that format uses. */
 export type LinkSet = Extract<NetlinkOperation, { op: 'linkSet' }>;

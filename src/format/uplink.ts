@@ -7,7 +7,7 @@ import type {
   NativeLink,
   NativeRoute,
   NetlinkOperation,
-} from '../host/native-network.ts';
+} from '../host/network/native-network.ts';
 import { ipv4Network, parseIpv4, renderIpv4 } from '../model/ip-address.ts';
 import type { NetworkView } from './network-view.ts';
 import { besideAdvertised } from './router-advert.ts';

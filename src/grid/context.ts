@@ -1,7 +1,7 @@
 /** What a pass of a grid command works with, and what plugs into it: managers and the firewall. */
 import type { ComputerCertificate, GridOptions } from '../config/grid-options.ts';
 import type { GridHost, OwnedFolder } from '../host/grid-host.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import type { Logger } from '../log/logger.ts';
 import type { SlapMaster, SlapPartition } from '../slap/master.ts';
 

@@ -8,23 +8,23 @@ import {
   HostError,
   SlaposError,
 } from '../errors/slapos-error.ts';
-import { refusal } from './beneath-refusal.ts';
-import { killNotedChild } from './child-note.ts';
 import { coalesce } from './coalesce.ts';
-import { endUserProcesses, removeUserTraces } from './end-user.ts';
 import { toFileStatus } from './file.ts';
+import { refusal } from './folder/beneath-refusal.ts';
+import { endProcessesOf } from './folder/leftovers.ts';
+import { lookBeneath } from './folder/look.ts';
+import { openOwnedFolder } from './folder/owned-folder.ts';
+import { renewFolder } from './folder/renew-folder.ts';
+import { detachUserMounts, isMountOverHome } from './folder/user-mounts.ts';
 import { type GridHost, partitionNoteFile } from './grid-host.ts';
 import type { FileStatus } from './host.ts';
-import { endProcessesOf } from './leftovers.ts';
+import { killNotedChild } from './keeper/child-note.ts';
 import { waitLock } from './lock.ts';
-import { lookBeneath } from './look.ts';
 import { loadNative } from './native.ts';
-import { openOwnedFolder } from './owned-folder.ts';
-import { renewFolder } from './renew-folder.ts';
-import { runCommand } from './run-command.ts';
-import type { UserIdentity } from './user.ts';
-import { UserDirectory } from './user-directory.ts';
-import { detachUserMounts, isMountOverHome } from './user-mounts.ts';
+import { endUserProcesses, removeUserTraces } from './process/end-user.ts';
+import { runCommand } from './process/run-command.ts';
+import type { UserIdentity } from './user/user.ts';
+import { UserDirectory } from './user/user-directory.ts';
 
 const LOCK_TIMEOUT_MS = 600_000;
 

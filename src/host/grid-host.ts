@@ -1,13 +1,13 @@
 /** The port through which the grid commands touch the machine; tests may give another one. */
 
 import type { HostError } from '../errors/slapos-error.ts';
-import type { UserEnd, UserTraces } from './end-user.ts';
 import type { LinkOwner } from './file.ts';
+import type { CommandMark } from './folder/leftovers.ts';
+import type { LookRequest, Looks } from './folder/look.ts';
 import type { FileStatus, WriteOptions } from './host.ts';
-import type { CommandMark } from './leftovers.ts';
-import type { LookRequest, Looks } from './look.ts';
+import type { UserEnd, UserTraces } from './process/end-user.ts';
 import type { CommandRequest, CommandResult } from './spawn.ts';
-import type { UserIdentity } from './user.ts';
+import type { UserIdentity } from './user/user.ts';
 
 export type GridCommand = Omit<
   CommandRequest,

@@ -13,7 +13,7 @@ import type {
   NativeRoute,
   NetlinkOperation,
   TuntapDevice,
-} from './native-network.ts';
+} from './network/native-network.ts';
 
 /** Result of one operation of a batch; `error` is undefined when it succeeded. */
 export interface OperationResult<Operation> {

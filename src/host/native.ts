@@ -8,13 +8,13 @@
  */
 import { createRequire } from 'node:module';
 import { SlaposError } from '../errors/slapos-error.ts';
-import type { NativeKeeper } from './native-keeper.ts';
-import type { NativeLogs } from './native-log.ts';
-import type { NativeLooks } from './native-look.ts';
-import type { NativeNetwork } from './native-network.ts';
+import type { NativeLooks } from './folder/native-look.ts';
+import type { NativeKeeper } from './keeper/native-keeper.ts';
+import type { NativeLogs } from './log/native-log.ts';
 import type { NativeOutcome } from './native-outcome.ts';
-import type { NativeSockets } from './native-socket.ts';
-import { nativeFile } from './package-files.ts';
+import type { NativeNetwork } from './network/native-network.ts';
+import type { NativeSockets } from './network/native-socket.ts';
+import { nativeFile } from './package/package-files.ts';
 
 /** Shape of every error that crosses the boundary; like Node's own system errors. */
 export interface NativeFailure extends Error {

@@ -2,8 +2,8 @@
 import type { HostNetwork, OperationResult } from './host.ts';
 import { loadNative, type NativeAddon } from './native.ts';
 import { callNative, type RefusalTexts, refusalError } from './native-failure.ts';
-import type { NetlinkOperation } from './native-network.ts';
 import type { NativeOutcome } from './native-outcome.ts';
+import type { NetlinkOperation } from './network/native-network.ts';
 
 type NetlinkAddon = Pick<
   NativeAddon,

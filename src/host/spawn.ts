@@ -12,8 +12,8 @@ import {
   killProcessTree,
   observeDescendants,
   type ProcessIdentity,
-} from './process-tree.ts';
-import type { UserIdentity } from './user.ts';
+} from './process/process-tree.ts';
+import type { UserIdentity } from './user/user.ts';
 
 export interface CommandRequest {
   /** Absolute path of the program and its arguments: no shell is involved. */

@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import type { GridContext } from '../grid/context.ts';
-import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
+import type { Seen, SeenTarget, SeenText } from '../host/folder/look.ts';
 import { findQuietPromises, PROMISE_FOLDERS } from '../promise/look.ts';
 import { MAX_PROMISES } from '../promise/observe.ts';
 import type { SlapPartition } from '../slap/master.ts';

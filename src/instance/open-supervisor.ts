@@ -4,10 +4,10 @@ import { coalesce } from '../host/coalesce.ts';
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../supervisor/client.ts';
-import { isShuttingDown, shuttingDown } from '../supervisor/ending.ts';
 import { ensureSupervisor, supervisorSocket } from '../supervisor/launch.ts';
+import { isShuttingDown, shuttingDown } from '../supervisor/process/ending.ts';
+import { isRpcFault } from '../supervisor/rpc/xml-rpc.ts';
 import { updateGroups } from '../supervisor/update.ts';
-import { isRpcFault } from '../supervisor/xml-rpc.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
 
 export interface SupervisorAccess {

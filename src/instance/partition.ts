@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import type { Logger } from '../log/logger.ts';
 import { pythonFloat } from '../model/python-number.ts';
 import type { MarshalValue } from '../slap/marshal-value.ts';

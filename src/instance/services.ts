@@ -1,5 +1,5 @@
 /** The supervisor's group file of a partition (spec/grid.md 7.5). */
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 
 export interface ServiceFacts {
   readonly partitionId: string;

@@ -9,8 +9,8 @@ import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts'
 import { warnOfFirst } from '../grid/entry-warnings.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
 import { type BlockDevice, findBlockDevice, giveBlockDevice } from '../host/block-device.ts';
-import { findProgram } from '../host/find-program.ts';
-import { UserDirectory } from '../host/user-directory.ts';
+import { findProgram } from '../host/process/find-program.ts';
+import { UserDirectory } from '../host/user/user-directory.ts';
 import { parseBlockDevices, parseDiskRequests } from './disks.ts';
 import type { ManagerParts } from './parts.ts';
 

@@ -4,7 +4,7 @@ import { partitionAddresses } from '../grid/addresses.ts';
 import type { GridContext, ManagedPartition, Manager } from '../grid/context.ts';
 import { warnOfFirst } from '../grid/entry-warnings.ts';
 import { readPartitionList } from '../grid/partition-json.ts';
-import { findProgram } from '../host/find-program.ts';
+import { findProgram } from '../host/process/find-program.ts';
 import { writeManagerGroup } from '../instance/service-files.ts';
 import type { GroupProgram } from '../instance/services.ts';
 import { SOCAT_SUFFIX } from '../model/manager-group.ts';

@@ -1,6 +1,6 @@
 /** What is told of a cache that fails. */
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
-import { isUnknownIssuer } from '../host/trusted-authorities.ts';
+import { isUnknownIssuer } from '../host/network/trusted-authorities.ts';
 
 type ErrorOptions = ConstructorParameters<typeof SlaposError>[2];
 

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CancelledError, errorCode, isSlaposError } from '../errors/slapos-error.ts';
-import { readTrustedAuthorities } from '../host/trusted-authorities.ts';
+import { readTrustedAuthorities } from '../host/network/trusted-authorities.ts';
 import { cacheError, describeCause } from './cache-error.ts';
 
 /** Certificates for one of the two services; paths of PEM files. */

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import { lookAtTcpPeer, type PeerLook } from '../host/tcp-peer.ts';
+import { lookAtTcpPeer, type PeerLook } from '../host/network/tcp-peer.ts';
 import { Attempts } from './attempts.ts';
 import { PanelError } from './problem.ts';
 import { findCookies, isSameText, isSession, sessionCookieName } from './session.ts';

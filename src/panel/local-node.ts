@@ -1,6 +1,7 @@
 /** The node of this machine, by its status and its supervisor. */
+
+import { createHostFiles } from '../host/folder/host-files.ts';
 import type { HostFiles } from '../host/host.ts';
-import { createHostFiles } from '../host/host-files.ts';
 import { listLogs, readLog } from '../status/logs.ts';
 import { readPromiseHistory } from '../status/promise-history.ts';
 import { readNodeStatus } from '../status/read-status.ts';

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage } from '../errors/slapos-error.ts';
-import type { PeerLook } from '../host/tcp-peer.ts';
+import type { PeerLook } from '../host/network/tcp-peer.ts';
 import type { Logger } from '../log/logger.ts';
 import { printableName } from '../log/printable.ts';
 import { refused } from '../proxy/peer-scope.ts';

@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '../errors/slapos-error.ts';
 import { isUnreachable, type ProcessInfo, type SupervisorClient } from '../supervisor/client.ts';
-import { FAULTS } from '../supervisor/fault.ts';
-import { isRpcFault } from '../supervisor/xml-rpc.ts';
+import { FAULTS } from '../supervisor/rpc/fault.ts';
+import { isRpcFault } from '../supervisor/rpc/xml-rpc.ts';
 import type { ServiceAction } from './node-view.ts';
 import { absent, conflict, unavailable } from './problem.ts';
 

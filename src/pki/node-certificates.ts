@@ -1,6 +1,7 @@
 /** The certificates of a node: its own, and those of its partitions. Looks only. */
+
+import { openOwnedFolder } from '../host/folder/owned-folder.ts';
 import type { HostFiles } from '../host/host.ts';
-import { openOwnedFolder } from '../host/owned-folder.ts';
 import { type CertificateFacts, isKeyOf, parseCertificate } from './certificate.ts';
 
 export interface CertificatePaths {

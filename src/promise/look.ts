@@ -2,8 +2,9 @@
  * Promises of many partitions, seen in one go: which partitions need no promise to be run. What it
  * sees it judges as `observe.ts` and `schedule.ts` do; whatever is not plain it leaves to them.
  */
+
+import type { Seen, SeenTarget, SeenText } from '../host/folder/look.ts';
 import type { GridHost } from '../host/grid-host.ts';
-import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
 import {
   cachePath,
   LEGACY_FOLDER,

@@ -1,5 +1,5 @@
 /** The base class of JavaScript plugins: the contract of Python's (docs/promises.md). */
-import { appendPlainLog, readPlainEnd } from '../host/plain-log.ts';
+import { appendPlainLog, readPlainEnd } from '../host/log/plain-log.ts';
 import { AnomalyResult, type BaseResult, TestResult } from './plugin-result.ts';
 import {
   judgeRuns,

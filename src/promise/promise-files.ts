@@ -4,7 +4,7 @@ import type { GridContext } from '../grid/context.ts';
 import { ownedBy } from '../grid/owner.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
 import type { WriteOptions } from '../host/host.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import type { Logger } from '../log/logger.ts';
 import { cachePath, logPath, type ObservedPromise, resultPath, STATE_FOLDER } from './observe.ts';
 import { type LogRun, parseLogRuns, renderLogEntry, transactionId } from './promise-log.ts';

@@ -3,8 +3,9 @@
  * files and may put anything there: no link is followed, and what is read is bounded in size, in
  * number and in time.
  */
+
+import type { Seen, SeenTarget, SeenText } from '../host/folder/look.ts';
 import type { GridHost } from '../host/grid-host.ts';
-import type { Seen, SeenTarget, SeenText } from '../host/look.ts';
 import { parseMoment } from './moment.ts';
 import { parseToldResult } from './promise-result.ts';
 

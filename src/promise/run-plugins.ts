@@ -3,7 +3,7 @@ import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import { mapBounded } from '../grid/bounded.ts';
 import { childEnvironment } from '../grid/child-environment.ts';
 import type { GridContext } from '../grid/context.ts';
-import { readJavascriptRunner, readPythonRunner } from '../host/runner-files.ts';
+import { readJavascriptRunner, readPythonRunner } from '../host/package/runner-files.ts';
 import { isOver, type PromiseCheck, type PromiseLaunch } from './check.ts';
 import { readEggNames, rememberEggNames } from './egg-memory.ts';
 import { findPluginPython } from './find-python.ts';

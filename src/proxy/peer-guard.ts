@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { lookAtTcpPeer, type PeerLook } from '../host/tcp-peer.ts';
+import { lookAtTcpPeer, type PeerLook } from '../host/network/tcp-peer.ts';
 import { HttpProblem } from './http-problem.ts';
 import { parseHttpRequest, parseSender } from './http-request.ts';
 import { type OwnedPartitions, PartitionOwners } from './partition-owners.ts';

@@ -1,5 +1,5 @@
 /** Who asks under `peer_check`, by the uid at the other end of the connection. Pure. */
-import type { PeerLook } from '../host/tcp-peer.ts';
+import type { PeerLook } from '../host/network/tcp-peer.ts';
 import { forbidden } from './http-problem.ts';
 import type { OwnedPartitions } from './partition-owners.ts';
 import type { PartitionKey } from './store.ts';

@@ -2,8 +2,8 @@
 import { basename, dirname, join } from 'node:path';
 import { renderClientConfig } from '../config/render-client-config.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
+import { lookAtPlace, type Place } from '../host/folder/place.ts';
 import type { HostFiles } from '../host/host.ts';
-import { lookAtPlace, type Place } from '../host/place.ts';
 import { findCredentials } from './answer.ts';
 import { applyRegister } from './apply.ts';
 import { checkCredentials } from './credentials.ts';

@@ -1,6 +1,7 @@
 /** What a registration has to know of the machine. */
+
+import type { Place } from '../host/folder/place.ts';
 import type { FileStatus } from '../host/host.ts';
-import type { Place } from '../host/place.ts';
 import type { KeptAnswer, RequestNote } from './kept-answer.ts';
 
 /** The folder between request and finished configuration. */

@@ -1,7 +1,7 @@
 /** Looks at the machine before a registration; changes nothing. */
 import { dirname, join } from 'node:path';
+import { lookAtPlace } from '../host/folder/place.ts';
 import type { HostFiles } from '../host/host.ts';
-import { lookAtPlace } from '../host/place.ts';
 import { findCredentials } from './answer.ts';
 import type { RegisterFacts, WorkFacts } from './facts.ts';
 import {

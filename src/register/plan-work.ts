@@ -1,6 +1,6 @@
 /** The folder between request and configuration: may it be used, and for whom. Pure. */
 import { PlanError, SlaposError } from '../errors/slapos-error.ts';
-import type { Place } from '../host/place.ts';
+import type { Place } from '../host/folder/place.ts';
 import type { WorkFacts } from './facts.ts';
 import { ANSWER_NAME, NOTE_NAME, type Purpose } from './kept-answer.ts';
 import type { Step } from './step.ts';

@@ -5,7 +5,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
-import { readTrustedAuthorities } from '../host/trusted-authorities.ts';
+import { readTrustedAuthorities } from '../host/network/trusted-authorities.ts';
 import { boundedText } from '../slap/bounded-text.ts';
 import type { WebAnswer } from './answer.ts';
 import type { WebRequest } from './web-request.ts';

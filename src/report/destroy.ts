@@ -2,10 +2,10 @@
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { eachManager } from '../grid/manager.ts';
-import { isOwnersDoing } from '../host/beneath-refusal.ts';
+import { isOwnersDoing } from '../host/folder/beneath-refusal.ts';
+import { renewalName } from '../host/folder/renew-folder.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
-import { renewalName } from '../host/renew-folder.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import { refreshCertificate, removeCertificate } from '../instance/certificates.ts';
 import { notifyStopped } from '../instance/notify.ts';
 import { type Partition, partitionPath } from '../instance/partition.ts';

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { expandUser } from '../config/path.ts';
 import { parseBoolean, requireSection, splitLines, valueError } from '../config/values.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
-import { homeOf } from '../host/home-of.ts';
+import { homeOf } from '../host/folder/home-of.ts';
 import type { SlapClientOptions } from './connection.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

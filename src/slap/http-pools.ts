@@ -5,7 +5,7 @@ import type { LookupFunction } from 'node:net';
 import type { Pool } from 'undici';
 import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ConfigError, errorMessage } from '../errors/slapos-error.ts';
-import { readTrustedAuthorities } from '../host/trusted-authorities.ts';
+import { readTrustedAuthorities } from '../host/network/trusted-authorities.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 

@@ -4,7 +4,7 @@
  */
 import type { Dispatcher } from 'undici';
 import { errorCode, errorMessage, MasterError } from '../errors/slapos-error.ts';
-import { isUnknownIssuer } from '../host/trusted-authorities.ts';
+import { isUnknownIssuer } from '../host/network/trusted-authorities.ts';
 import { boundedText, describeUrl } from './bounded-text.ts';
 import { type HttpOptions, PoolsByOrigin } from './http-pools.ts';
 import { parseToldUrl } from './master-url.ts';

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { BuildError } from '../errors/slapos-error.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { FileStatus } from '../host/host.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 
 const READ = 4;
 const SEARCH = 1;

@@ -5,7 +5,7 @@
 import type { GridContext } from '../grid/context.ts';
 import { ownedBy } from '../grid/owner.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import { renderFileLine } from '../log/line-format.ts';
 import type { Logger, LogLevel } from '../log/logger.ts';
 import { relayLogger, teeLogger } from '../log/relay-logger.ts';

@@ -2,7 +2,7 @@
 import type { GridContext } from '../grid/context.ts';
 import type { InTurn } from '../grid/queue.ts';
 import type { OwnedFolder } from '../host/grid-host.ts';
-import type { UserIdentity } from '../host/user.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import type { Logger } from '../log/logger.ts';
 
 export interface Build {

@@ -7,8 +7,8 @@ import type { GridContext } from '../grid/context.ts';
 import { logLines } from '../grid/output-log.ts';
 import { shebangWords } from '../grid/python-of-buildout.ts';
 import type { CommandOutcome, OwnedFolder } from '../host/grid-host.ts';
-import { packageRoot } from '../host/package-files.ts';
-import type { UserIdentity } from '../host/user.ts';
+import { packageRoot } from '../host/package/package-files.ts';
+import type { UserIdentity } from '../host/user/user.ts';
 import type { Logger } from '../log/logger.ts';
 import { type BootstrapCommand, findBootstrap, type PythonProbe } from './buildout-python.ts';
 

@@ -3,7 +3,7 @@
  * log and never a path; a partition owns most of these files, so no link is followed and what is
  * read is bounded.
  */
-import type { LogEnd } from '../host/log-end.ts';
+import type { LogEnd } from '../host/log/log-end.ts';
 import { reasonOf } from './availability.ts';
 import { isPartitionName } from './partition-folders.ts';
 import type { StatusSources } from './sources.ts';

@@ -1,6 +1,7 @@
 /** The partitions of a node: those of its configuration, and those whose folders are there. */
+
+import type { Seen, SeenTarget } from '../host/folder/look.ts';
 import type { GridHost } from '../host/grid-host.ts';
-import type { Seen, SeenTarget } from '../host/look.ts';
 import type { StatusSettings } from './settings.ts';
 
 export interface PartitionFolder {

@@ -2,11 +2,11 @@
 
 import type { readPartitions, readSeries } from '../collect/daemon/daemon-client.ts';
 import { createGridHost } from '../host/create-grid-host.ts';
+import { createHostFiles } from '../host/folder/host-files.ts';
 import type { GridHost } from '../host/grid-host.ts';
 import type { HostFiles } from '../host/host.ts';
-import { createHostFiles } from '../host/host-files.ts';
-import { readChangedLogEnd, readLogEnd } from '../host/log-end.ts';
-import { UserDirectory } from '../host/user-directory.ts';
+import { readChangedLogEnd, readLogEnd } from '../host/log/log-end.ts';
+import { UserDirectory } from '../host/user/user-directory.ts';
 import { PromiseReader } from '../promise/result-reader.ts';
 import { InstanceReader } from './assigned-instances.ts';
 import { ConsumptionReader } from './consumption.ts';

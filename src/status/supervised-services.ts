@@ -6,9 +6,9 @@ import { errorCode } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
 import { isUnreachable, type ProcessInfo, SupervisorClient } from '../supervisor/client.ts';
 import { describeReason, type ProcessReason } from '../supervisor/ctl/status-action.ts';
-import { FAULTS } from '../supervisor/fault.ts';
 import { type SupervisorPaths, supervisorPaths } from '../supervisor/layout.ts';
-import { isRpcFault } from '../supervisor/xml-rpc.ts';
+import { FAULTS } from '../supervisor/rpc/fault.ts';
+import { isRpcFault } from '../supervisor/rpc/xml-rpc.ts';
 import { AVAILABLE, reasonOf, unavailable } from './availability.ts';
 import type { Availability, ServiceStatus } from './model.ts';
 

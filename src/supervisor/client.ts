@@ -5,7 +5,7 @@
  */
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
-import { decodeReply, encodeCall, type RpcValue } from './xml-rpc.ts';
+import { decodeReply, encodeCall, type RpcValue } from './rpc/xml-rpc.ts';
 
 /** The 14 fields of `getProcessInfo` (spec 4.5). */
 export interface ProcessInfo {

@@ -5,20 +5,21 @@
  * effects are applied; an exit is acknowledged after the transition that it causes was stored; the
  * spawn of a process is settled before its exit is looked at.
  */
-import type { KeeperLink } from '../host/keeper.ts';
-import type { ExitRecord } from '../host/keeper-event.ts';
-import { ChangeLog } from './change-log.ts';
-import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event.ts';
-import { EventBus } from './event-bus.ts';
-import type { ListenerMemory, PoolMemory } from './event-notes.ts';
+import type { KeeperLink } from '../host/keeper/keeper.ts';
+import type { ExitRecord } from '../host/keeper/keeper-event.ts';
+import type { GroupConfig, ProcessConfig } from './configuration/program-config.ts';
+import { ChangeLog } from './event/change-log.ts';
+import { renderGroupEvent, renderStateEvent, type SupervisorEvent } from './event/event.ts';
+import { EventBus } from './event/event-bus.ts';
+import type { ListenerMemory, PoolMemory } from './event/event-notes.ts';
+import { Ticks } from './event/ticks.ts';
 import { compareGroups } from './group-diff.ts';
-import type { MainLog } from './main-log.ts';
-import { ManagedProcess, type ProcessOwner } from './managed-process.ts';
-import { byPriority, createProcess } from './process-creation.ts';
-import { isStoppedState } from './process-state.ts';
-import type { GroupConfig, ProcessConfig } from './program-config.ts';
-import { type ServiceOutputPorts, ServiceOutputs } from './service-output.ts';
-import type { ProcessSpawner, SpawnOutcome } from './spawner.ts';
+import type { MainLog } from './output/main-log.ts';
+import { type ServiceOutputPorts, ServiceOutputs } from './output/service-output.ts';
+import { ManagedProcess, type ProcessOwner } from './process/managed-process.ts';
+import { byPriority, createProcess } from './process/process-creation.ts';
+import { isStoppedState } from './process/process-state.ts';
+import type { ProcessSpawner, SpawnOutcome } from './process/spawner.ts';
 import {
   configKey,
   encodeConfigNote,
@@ -28,10 +29,9 @@ import {
   type RestoredGroup,
   restoredConfig,
   statusKey,
-} from './state-notes.ts';
-import type { MachineContext, ProcessEffect } from './state-transition.ts';
+} from './process/state-notes.ts';
+import type { MachineContext, ProcessEffect } from './process/state-transition.ts';
 import { type LivingProcess, renewStop, settleProcesses } from './take-over.ts';
-import { Ticks } from './ticks.ts';
 
 export interface Clock {
   wallMs(): number;

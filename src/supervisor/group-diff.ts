@@ -1,5 +1,5 @@
 /** What changed between the groups that run and those that the files describe. Pure. */
-import type { GroupConfig, ProcessConfig } from './program-config.ts';
+import type { GroupConfig, ProcessConfig } from './configuration/program-config.ts';
 
 export interface GroupDiff {
   /** In order of (priority, name). */

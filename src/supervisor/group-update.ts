@@ -2,11 +2,12 @@
  * The whole of an update in one call (spec/supervisor.md 11.9): groups that went away or changed
  * are stopped at the same time, and of a changed group only the processes that changed.
  */
+
+import type { GroupConfig } from './configuration/program-config.ts';
 import type { Controller } from './controller.ts';
 import { type GroupDiff, isSameProcess } from './group-diff.ts';
-import type { ManagedProcess } from './managed-process.ts';
 import { isStoppable, stopProcess } from './operations.ts';
-import type { GroupConfig } from './program-config.ts';
+import type { ManagedProcess } from './process/managed-process.ts';
 
 async function stopAll(processes: readonly ManagedProcess[]): Promise<void> {
   await Promise.all(

@@ -2,9 +2,13 @@
  * What the keeper tells a new controller before `synced` (docs/keeper-protocol.md): gathered first,
  * acted on afterwards, so that nothing is decided on half of it. Later events are handed on.
  */
-import { connectKeeper, type KeeperLink, type LinkEvent } from '../host/keeper.ts';
-import type { ConfinementAbilities, ExitRecord, KeeperCommand } from '../host/keeper-event.ts';
-import { ourEnds } from './spawner.ts';
+import { connectKeeper, type KeeperLink, type LinkEvent } from '../host/keeper/keeper.ts';
+import type {
+  ConfinementAbilities,
+  ExitRecord,
+  KeeperCommand,
+} from '../host/keeper/keeper-event.ts';
+import { ourEnds } from './process/spawner.ts';
 import type { LivingProcess } from './take-over.ts';
 
 export interface KeeperGreeting {

@@ -5,18 +5,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceSettings } from '../config/service-settings.ts';
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
+import type { HostFiles } from '../host/host.ts';
 import {
   type DaemonLauncher,
   keeperRuntime,
   launchDaemon,
   supervisordProgram,
   watchdogProgram,
-} from '../host/daemon-launcher.ts';
-import type { HostFiles } from '../host/host.ts';
+} from '../host/keeper/daemon-launcher.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, type ProcessInfo, SupervisorClient } from './client.ts';
-import { isShuttingDown, shuttingDown } from './ending.ts';
-import { FAULTS, type FaultName } from './fault.ts';
 import {
   renderMainFile,
   renderWatchdogCommand,
@@ -25,8 +23,10 @@ import {
   supervisorPaths,
   type WatchdogOptions,
 } from './layout.ts';
+import { isShuttingDown, shuttingDown } from './process/ending.ts';
+import { FAULTS, type FaultName } from './rpc/fault.ts';
+import { isRpcFault } from './rpc/xml-rpc.ts';
 import { awaitUnitStart } from './unit-start.ts';
-import { isRpcFault } from './xml-rpc.ts';
 
 export interface SupervisorFilesOptions {
   readonly files: HostFiles;

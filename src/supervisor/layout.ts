@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from '../config/service-settings.ts';
 import { ConfigError } from '../errors/slapos-error.ts';
-import { renderServiceSection } from './service-section.ts';
+import { renderServiceSection } from './configuration/service-section.ts';
 
 export interface SupervisorPaths {
   readonly instanceRoot: string;

@@ -3,15 +3,15 @@
  * stopping one process or many. Refusals are faults.
  */
 import type { Controller, ManagedGroup } from './controller.ts';
-import { FAULTS, fault } from './fault.ts';
-import type { ManagedProcess } from './managed-process.ts';
+import type { ManagedProcess } from './process/managed-process.ts';
 import {
   isRunningState,
   isSignallableState,
   isStoppedState,
   type ProcessStatus,
-} from './process-state.ts';
-import { isRpcFault, type RpcFault, type RpcValue } from './xml-rpc.ts';
+} from './process/process-state.ts';
+import { FAULTS, fault } from './rpc/fault.ts';
+import { isRpcFault, type RpcFault, type RpcValue } from './rpc/xml-rpc.ts';
 
 /** A namespec: a process, or a whole group when `process` is undefined. */
 export interface Target {

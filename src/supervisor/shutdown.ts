@@ -1,8 +1,8 @@
 /** Stopping everything in order (spec/supervisor.md 3.5). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Controller } from './controller.ts';
-import type { ManagedProcess } from './managed-process.ts';
-import { isStoppedState } from './process-state.ts';
+import type { ManagedProcess } from './process/managed-process.ts';
+import { isStoppedState } from './process/process-state.ts';
 
 const REPORT_INTERVAL_MS = 3000;
 

@@ -5,18 +5,18 @@
 import { existsSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { keeperRuntime, launchDaemon, supervisordProgram } from '../host/daemon-launcher.ts';
-import { ConfigurationReader } from './configuration.ts';
-import { diskFiles } from './configuration-files.ts';
-import { ConfigurationError, type DaemonConfig } from './program-config.ts';
-import { SUPERVISOR_VERSION } from './rpc-daemon-methods.ts';
+import { keeperRuntime, launchDaemon, supervisordProgram } from '../host/keeper/daemon-launcher.ts';
+import { ConfigurationReader } from './configuration/configuration.ts';
+import { diskFiles } from './configuration/configuration-files.ts';
+import { ConfigurationError, type DaemonConfig } from './configuration/program-config.ts';
 import {
   parseSupervisordOptions,
   SUPERVISORD_USAGE,
   type SupervisordOptions,
   SupervisordUsageError,
-} from './supervisord-options.ts';
-import { UserTable } from './users.ts';
+} from './configuration/supervisord-options.ts';
+import { UserTable } from './configuration/users.ts';
+import { SUPERVISOR_VERSION } from './rpc/rpc-daemon-methods.ts';
 
 export interface SupervisordRun {
   readonly env: Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 /** What a controller makes of what the one before it left behind. */
-import type { ExitRecord } from '../host/keeper-event.ts';
-import { type ManagedProcess, startTag } from './managed-process.ts';
-import type { ProcessStatus } from './process-state.ts';
-import type { ProcessConfig } from './program-config.ts';
-import type { OutputFds } from './service-output.ts';
-import type { ProcessExitInput } from './state-transition.ts';
+import type { ExitRecord } from '../host/keeper/keeper-event.ts';
+import type { ProcessConfig } from './configuration/program-config.ts';
+import type { OutputFds } from './output/service-output.ts';
+import { type ManagedProcess, startTag } from './process/managed-process.ts';
+import type { ProcessStatus } from './process/process-state.ts';
+import type { ProcessExitInput } from './process/state-transition.ts';
 
 /** A process that lives, as the keeper tells at the start of a controller. */
 export interface LivingProcess {

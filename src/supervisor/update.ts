@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log/logger.ts';
 import type { SupervisorClient } from './client.ts';
-import { isRpcFault } from './xml-rpc.ts';
+import { isRpcFault } from './rpc/xml-rpc.ts';
 
 export interface UpdateResult {
   readonly added: readonly string[];

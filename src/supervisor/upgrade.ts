@@ -4,14 +4,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, SlaposError } from '../errors/slapos-error.ts';
-import { readKeeperVersion, supervisordProgram } from '../host/daemon-launcher.ts';
 import type { HostFiles } from '../host/host.ts';
+import { readKeeperVersion, supervisordProgram } from '../host/keeper/daemon-launcher.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, SupervisorClient } from './client.ts';
-import { isShuttingDown, shuttingDown } from './ending.ts';
 import { keeperArguments, supervisorSocket } from './launch.ts';
 import { supervisorPaths } from './layout.ts';
-import { isRpcFault } from './xml-rpc.ts';
+import { isShuttingDown, shuttingDown } from './process/ending.ts';
+import { isRpcFault } from './rpc/xml-rpc.ts';
 
 export interface UpgradeOptions {
   readonly files: HostFiles;

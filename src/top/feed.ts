@@ -3,7 +3,7 @@
 import type { SeriesRow } from '../collect/daemon/series.ts';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
-import type { ProcessReader } from '../host/process-reader.ts';
+import type { ProcessReader } from '../host/process/process-reader.ts';
 import { readLog } from '../status/logs.ts';
 import type { Consumption, NodeStatus, PartitionStatus } from '../status/model.ts';
 import { readNodeStatus } from '../status/read-status.ts';

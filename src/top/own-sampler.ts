@@ -5,7 +5,7 @@ import { parseTapTraffic } from '../collect/daemon/pressure.ts';
 import { ProcessAccountant } from '../collect/daemon/process-accountant.ts';
 import { SERIES_FIELDS, type SeriesRow } from '../collect/daemon/series.ts';
 import type { HostFiles } from '../host/host.ts';
-import type { ProcessReader } from '../host/process-reader.ts';
+import type { ProcessReader } from '../host/process/process-reader.ts';
 import type { PartitionStatus } from '../status/model.ts';
 
 /** Of proc_pid_stat(5), on every Linux that runs Node. */

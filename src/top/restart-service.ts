@@ -2,9 +2,9 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
 import { SupervisorClient } from '../supervisor/client.ts';
-import { FAULTS } from '../supervisor/fault.ts';
 import { supervisorPaths } from '../supervisor/layout.ts';
-import { isRpcFault } from '../supervisor/xml-rpc.ts';
+import { FAULTS } from '../supervisor/rpc/fault.ts';
+import { isRpcFault } from '../supervisor/rpc/xml-rpc.ts';
 
 /** What became of it, in a line. */
 export async function restartService(

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { findBarriers, launchChromium, openPage, takePicture } from '../support/panel-browser.ts';
 import { PanelFixture } from '../support/panel-fixture.ts';
 import { consumptionOf } from '../support/panel-world.ts';

@@ -14,8 +14,8 @@
 import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
-import { openProcessReader } from '../../src/host/process-reader.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
+import { openProcessReader } from '../../src/host/process/process-reader.ts';
 import { isFull, print, readNumber, readOptions, runCampaign } from '../support/campaign.ts';
 import { CollectDaemon } from '../support/collect-daemon.ts';
 import { WAITED_KINDS, WORK_KINDS, type Work, work } from '../support/known-work.ts';

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { readCorpus, writeCorpus } from '../fuzz/driver/corpus.ts';
 import type { Finding } from '../fuzz/driver/engine.ts';
 import { listNativeTargets, runNativeTarget } from '../fuzz/driver/native.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listSamples, type ProcessSample } from '../../src/host/proc.ts';
-import { openProcessReader, type ProcessReader } from '../../src/host/process-reader.ts';
+import { openProcessReader, type ProcessReader } from '../../src/host/process/process-reader.ts';
 import type { Facility } from '../support/facilities.ts';
 import { isAlive, until } from '../support/keeper-run.ts';
 import { ProcessScenes, readSlowly } from '../support/process-scenes.ts';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { appendToEtc } from '../support/private-etc.ts';
 import { requires } from '../support/requires.ts';
 import { until } from '../support/supervisor-run.ts';

@@ -22,7 +22,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createBeneathFiles } from '../../src/host/file.ts';
 import { loadNative } from '../../src/host/native.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { spawnCommand } from '../../src/host/spawn.ts';
 import { requires } from '../support/requires.ts';
 

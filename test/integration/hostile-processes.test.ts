@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { listSamples, observeProcesses, type ProcessSample } from '../../src/host/proc.ts';
-import { openProcessReader } from '../../src/host/process-reader.ts';
+import { openProcessReader } from '../../src/host/process/process-reader.ts';
 import { type Facility, missingFacilities } from '../support/facilities.ts';
 import { until } from '../support/keeper-run.ts';
 import { ProcessScenes, readSlowly } from '../support/process-scenes.ts';

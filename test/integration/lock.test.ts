@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tryLock, waitLock } from '../../src/host/lock.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { spawnCommand } from '../../src/host/spawn.ts';
 
 const ADDON = join(packageRoot(), 'build', 'Release', 'slapos_native.node');

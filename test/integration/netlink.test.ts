@@ -5,7 +5,7 @@ import {
   LINK_GROUP_SLAPOS,
   type NetlinkOperation,
   RTPROT_SLAPOS,
-} from '../../src/host/native-network.ts';
+} from '../../src/host/network/native-network.ts';
 import { requires } from '../support/requires.ts';
 
 const { network } = createHost();

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openOwnedFolder } from '../../src/host/owned-folder.ts';
+import { openOwnedFolder } from '../../src/host/folder/owned-folder.ts';
 
 let base: string;
 let root: string;

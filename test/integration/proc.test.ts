@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { listSamples, observeProcesses } from '../../src/host/proc.ts';
-import { listDescendants } from '../../src/host/process-tree.ts';
+import { listDescendants } from '../../src/host/process/process-tree.ts';
 import { requires } from '../support/requires.ts';
 import { until as eventually } from '../support/supervisor-run.ts';
 

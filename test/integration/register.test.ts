@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { createInteropBridge, removeInteropBridge } from '../support/interop-release.ts';
 import { RegistrationScene } from '../support/registration-scene.ts';
 import { requires } from '../support/requires.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { renewFolder } from '../../src/host/renew-folder.ts';
+import { renewFolder } from '../../src/host/folder/renew-folder.ts';
 import { requires } from '../support/requires.ts';
 
 const ROOT = '/srv/renewed';

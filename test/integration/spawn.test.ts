@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadNative, type SpawnRequest } from '../../src/host/native.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { type CommandRequest, spawnCommand } from '../../src/host/spawn.ts';
 import { isAlive, until } from '../support/keeper-run.ts';
 import { requires } from '../support/requires.ts';

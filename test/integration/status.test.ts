@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chownSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { listLogs, readLog } from '../../src/status/logs.ts';
 import type { NodeStatus, PartitionStatus } from '../../src/status/model.ts';
 import { readPromiseHistory } from '../../src/status/promise-history.ts';

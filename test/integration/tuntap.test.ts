@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { createHost } from '../../src/host/create-host.ts';
-import type { TuntapDevice } from '../../src/host/native-network.ts';
-import { LINK_GROUP_SLAPOS } from '../../src/host/native-network.ts';
+import type { TuntapDevice } from '../../src/host/network/native-network.ts';
+import { LINK_GROUP_SLAPOS } from '../../src/host/network/native-network.ts';
 import { requires } from '../support/requires.ts';
 
 const { network, taps } = createHost();

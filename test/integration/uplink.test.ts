@@ -5,7 +5,7 @@ import { afterAll, expect, it, vi } from 'vitest';
 import { NetworkView } from '../../src/format/network-view.ts';
 import { type PortContent, portContent, transferOperations } from '../../src/format/uplink.ts';
 import { createHost } from '../../src/host/create-host.ts';
-import type { NetlinkOperation } from '../../src/host/native-network.ts';
+import type { NetlinkOperation } from '../../src/host/network/native-network.ts';
 import { requires } from '../support/requires.ts';
 
 const { network } = createHost();

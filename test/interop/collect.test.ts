@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { listSamples, type ProcessSample } from '../../src/host/proc.ts';
-import { openProcessReader } from '../../src/host/process-reader.ts';
+import { openProcessReader } from '../../src/host/process/process-reader.ts';
 import {
   CollectNode,
   describeCollectorDatabase,

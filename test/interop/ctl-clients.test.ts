@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { CtlScene, maskRun } from '../support/ctl-scene.ts';
 import { missingFacilities } from '../support/facilities.ts';
 import { type CommandResult, runCommand, until } from '../support/supervisor-run.ts';

@@ -7,7 +7,7 @@ import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { copyInteropRelease, findInteropPython } from '../support/interop-release.ts';
 
 const FOLDER = '/srv/standalone';

@@ -3,10 +3,13 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationReader } from '../../src/supervisor/configuration.ts';
-import { diskFiles } from '../../src/supervisor/configuration-files.ts';
-import { ConfigurationError, type ProcessConfig } from '../../src/supervisor/program-config.ts';
-import { UserTable } from '../../src/supervisor/users.ts';
+import { ConfigurationReader } from '../../src/supervisor/configuration/configuration.ts';
+import { diskFiles } from '../../src/supervisor/configuration/configuration-files.ts';
+import {
+  ConfigurationError,
+  type ProcessConfig,
+} from '../../src/supervisor/configuration/program-config.ts';
+import { UserTable } from '../../src/supervisor/configuration/users.ts';
 import { findPeerPython, runPython } from '../support/peer-python.ts';
 
 const PROGRAM = `

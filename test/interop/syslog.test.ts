@@ -5,8 +5,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { writeSyslog } from '../../src/host/log/syslog.ts';
 import { loadNative } from '../../src/host/native.ts';
-import { writeSyslog } from '../../src/host/syslog.ts';
 import { findPeerPython } from '../support/peer-python.ts';
 
 const RECEIVER = `

@@ -10,7 +10,7 @@ import {
   encodeValue,
   isRpcFault,
   type RpcValue,
-} from '../../src/supervisor/xml-rpc.ts';
+} from '../../src/supervisor/rpc/xml-rpc.ts';
 import { findPeerPython, runPython } from '../support/peer-python.ts';
 
 /** Reads documents that we wrote, and writes the same values itself. */

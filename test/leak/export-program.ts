@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadNative } from '../../src/host/native.ts';
-import { nativeFile } from '../../src/host/package-files.ts';
+import { nativeFile } from '../../src/host/package/package-files.ts';
 import { findLeaks } from './blocks.ts';
 import { exportCases, exportsWithoutCase } from './export-cases.ts';
 import { knownLeaks } from './exports/known-leak.ts';

@@ -9,7 +9,7 @@ export interface World {
   readonly folder: string;
 }
 
-/** What `native/bpf_addon.cc` exports; `src/host/process-reader.ts` has more. */
+/** What `native/bpf_addon.cc` exports; `src/host/process/process-reader.ts` has more. */
 export interface BpfAddon {
   openTaskReader(request: object): Promise<unknown>;
   sampleTasks(request: object): Promise<ArrayBuffer>;

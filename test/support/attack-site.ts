@@ -13,8 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { createHostFiles } from '../../src/host/host-files.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { createHostFiles } from '../../src/host/folder/host-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { connectSupervisor } from '../../src/instance/open-supervisor.ts';
 import { runInstance } from '../../src/instance/run-instance.ts';
 import { silentLogger } from '../../src/log/logger.ts';

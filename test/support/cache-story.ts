@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { runSoftware } from '../../src/software/run-software.ts';
 import { createGridSite, SOFTWARE_UID } from './grid-site.ts';

@@ -1,7 +1,7 @@
 /** Campaigns whose program itself works in the private namespace. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 
 /**
  * Starts this program again within a private namespace, unless it is in one already.

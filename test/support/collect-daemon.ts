@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonSocket, readPartitions } from '../../src/collect/daemon/daemon-client.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { appendToEtc } from './private-etc.ts';
 import { until } from './supervisor-run.ts';
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { missingFacilities } from './facilities.ts';
 import { findPublicPeerPython } from './peer-python.ts';
 import { appendToEtc } from './private-etc.ts';

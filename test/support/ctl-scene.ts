@@ -1,7 +1,7 @@
 /** A supervisor with services in every state, for comparing two clients that look at it. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRpcFault, type RpcValue } from '../../src/supervisor/xml-rpc.ts';
+import { isRpcFault, type RpcValue } from '../../src/supervisor/rpc/xml-rpc.ts';
 import { type CommandResult, SupervisorRun, until } from './supervisor-run.ts';
 
 interface Program {

@@ -23,7 +23,7 @@ import type {
   NativeLink,
   NetlinkOperation,
   TuntapDevice,
-} from '../../src/host/native-network.ts';
+} from '../../src/host/network/native-network.ts';
 import { applyUsers, findNames } from './fake-accounts.ts';
 import { type FakeFile, fakeFiles, fakePartitionFiles } from './fake-files.ts';
 import { FakeLinks, IFF_LOOPBACK, IFF_UP } from './fake-links.ts';

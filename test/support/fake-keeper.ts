@@ -1,12 +1,12 @@
 /** A supervisor in memory: a keeper that starts nothing, a clock that a test moves, a log. */
-import type { KeeperLink, ServiceSpawn, SignalRequest } from '../../src/host/keeper.ts';
-import { ServiceDescriptors } from '../../src/host/keeper-descriptors.ts';
-import type { ExitRecord, SignalResult, SpawnAnswer } from '../../src/host/keeper-event.ts';
+import type { KeeperLink, ServiceSpawn, SignalRequest } from '../../src/host/keeper/keeper.ts';
+import { ServiceDescriptors } from '../../src/host/keeper/keeper-descriptors.ts';
+import type { ExitRecord, SignalResult, SpawnAnswer } from '../../src/host/keeper/keeper-event.ts';
 import { type Clock, Controller } from '../../src/supervisor/controller.ts';
-import type { MainLog } from '../../src/supervisor/main-log.ts';
-import type { ManagedProcess } from '../../src/supervisor/managed-process.ts';
-import type { ResolvedCommand } from '../../src/supervisor/spawn-plan.ts';
-import type { ProcessSpawner, SpawnOutcome } from '../../src/supervisor/spawner.ts';
+import type { MainLog } from '../../src/supervisor/output/main-log.ts';
+import type { ManagedProcess } from '../../src/supervisor/process/managed-process.ts';
+import type { ResolvedCommand } from '../../src/supervisor/process/spawn-plan.ts';
+import type { ProcessSpawner, SpawnOutcome } from '../../src/supervisor/process/spawner.ts';
 
 export class FakeClock implements Clock {
   nowMs = 1_000_000;

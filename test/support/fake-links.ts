@@ -4,8 +4,8 @@ import type {
   NativeLink,
   NativeRoute,
   NetlinkOperation,
-} from '../../src/host/native-network.ts';
-import { RTPROT_SLAPOS } from '../../src/host/native-network.ts';
+} from '../../src/host/network/native-network.ts';
+import { RTPROT_SLAPOS } from '../../src/host/network/native-network.ts';
 
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;

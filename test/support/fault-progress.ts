@@ -1,7 +1,7 @@
 /** What a walk of faults has tried already, so that it goes on where it was ended. */
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { describeFault, type Fault } from './fault-tracer.ts';
 import { actionsFor, type FaultOutcome } from './fault-walk.ts';
 

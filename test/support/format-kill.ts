@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const LARGEST_OUTPUT_BYTES = 256 * 1024 * 1024;

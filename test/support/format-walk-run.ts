@@ -1,7 +1,7 @@
 /** Walks on the real kernel, by the built command: one private machine for each, and a fresh one. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import {
   CHANGES,
   differences,

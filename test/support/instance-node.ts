@@ -6,7 +6,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { supervisorPaths } from '../../src/supervisor/layout.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { missingFacilities } from './facilities.ts';
 import { findPublicPeerPython } from './peer-python.ts';
 

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { daemonSocket, readPartitions } from '../../src/collect/daemon/daemon-client.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { SupervisorClient } from '../../src/supervisor/client.ts';
 import { supervisorPaths } from '../../src/supervisor/layout.ts';

@@ -1,7 +1,7 @@
 /** What docs/isolation.md says, so that tests can hold it against what is. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 
 /** In the order of the columns. */
 export const ACTORS = ['default', 'strict', 'stranger'] as const;

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { updateGroups } from '../../src/supervisor/update.ts';

@@ -19,7 +19,7 @@ import {
   type PartitionSample,
   readPartitions,
 } from '../../src/collect/daemon/daemon-client.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { createSlapClient } from '../../src/slap/slap-client.ts';
 import { softwarePath } from '../../src/software/release.ts';
 import { SupervisorClient } from '../../src/supervisor/client.ts';

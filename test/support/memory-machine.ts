@@ -4,9 +4,9 @@
  */
 import { Readable } from 'node:stream';
 import { HostError } from '../../src/errors/slapos-error.ts';
+import type { LookRequest, Looks } from '../../src/host/folder/look.ts';
 import type { GridCommand, GridHost, OwnedFolder } from '../../src/host/grid-host.ts';
 import type { FileStatus, WriteOptions } from '../../src/host/host.ts';
-import type { LookRequest, Looks } from '../../src/host/look.ts';
 import type { ServiceSupervisor } from '../../src/instance/service-supervisor.ts';
 
 interface Entry {

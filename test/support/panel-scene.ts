@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PeerLook } from '../../src/host/tcp-peer.ts';
+import type { PeerLook } from '../../src/host/network/tcp-peer.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import type { PanelOverview } from '../../src/panel/api.ts';
 import type { HubLimits } from '../../src/panel/event-hub.ts';

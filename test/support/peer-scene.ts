@@ -1,6 +1,6 @@
 /** A proxy under `peer_check` whose test says who is at the other end of each connection. */
 import { request } from 'node:http';
-import type { PeerLook } from '../../src/host/tcp-peer.ts';
+import type { PeerLook } from '../../src/host/network/tcp-peer.ts';
 import { COMPUTER, type Endpoint, renderCall } from './peer-endpoints.ts';
 import { computerDocument, postForm, requestFields, startProxy } from './proxy-fixture.ts';
 

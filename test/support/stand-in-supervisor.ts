@@ -3,8 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../src/errors/slapos-error.ts';
-import { runCommand } from '../../src/host/run-command.ts';
-import { UserDirectory } from '../../src/host/user-directory.ts';
+import { runCommand } from '../../src/host/process/run-command.ts';
+import { UserDirectory } from '../../src/host/user/user-directory.ts';
 import type { ServiceSupervisor } from '../../src/instance/service-supervisor.ts';
 
 /** The file of a partition may be removed meanwhile. */

@@ -2,7 +2,7 @@ import type {
   ChannelConfig,
   GroupConfig,
   ProcessConfig,
-} from '../../src/supervisor/program-config.ts';
+} from '../../src/supervisor/configuration/program-config.ts';
 
 const CHANNEL: ChannelConfig = {
   target: { kind: 'none' },

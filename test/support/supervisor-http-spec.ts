@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeCall } from '../../src/supervisor/xml-rpc.ts';
+import { encodeCall } from '../../src/supervisor/rpc/xml-rpc.ts';
 import { dechunk, exchange, get, post } from './supervisor-http.ts';
 import { PeerDaemon } from './supervisor-peers.ts';
 import { MAIN, PROGRAMS } from './supervisor-programs.ts';

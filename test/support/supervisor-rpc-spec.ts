@@ -4,7 +4,7 @@
  * supervisor-programs.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isRpcFault, type RpcValue } from '../../src/supervisor/xml-rpc.ts';
+import { isRpcFault, type RpcValue } from '../../src/supervisor/rpc/xml-rpc.ts';
 import { PeerDaemon } from './supervisor-peers.ts';
 import { LATER, PROGRAMS } from './supervisor-programs.ts';
 

@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { launchDaemon } from '../../src/host/daemon-launcher.ts';
-import { createHostFiles } from '../../src/host/host-files.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { createHostFiles } from '../../src/host/folder/host-files.ts';
+import { launchDaemon } from '../../src/host/keeper/daemon-launcher.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/launch.ts';

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderKeptDocument } from '../../src/grid/kept-document.ts';
-import { packageRoot } from '../../src/host/package-files.ts';
+import { packageRoot } from '../../src/host/package/package-files.ts';
 import type { SlapPartition } from '../../src/slap/master.ts';
 import { FullScreen } from './full-screen.ts';
 import { appendToEtc } from './private-etc.ts';

@@ -3,7 +3,7 @@
  * says of them, held against each other. Times are CLOCK_MONOTONIC in milliseconds.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { signalName } from '../../src/supervisor/value-types.ts';
+import { signalName } from '../../src/supervisor/configuration/value-types.ts';
 
 /** One life of a service, by its own account. */
 export interface Life {

@@ -1,5 +1,5 @@
 /** Hosts with an uplink to put into a bridge. */
-import type { NativeAddress } from '../../src/host/native-network.ts';
+import type { NativeAddress } from '../../src/host/network/native-network.ts';
 import { FakeHost } from './fake-host.ts';
 import { formatOptions } from './format-run.ts';
 

@@ -3,7 +3,7 @@ import {
   USAGE_LENGTH,
   type UsageTable,
   type UserUsage,
-} from '../../src/host/process-reader.ts';
+} from '../../src/host/process/process-reader.ts';
 
 /** Every user of a table as an object. */
 export function listUsage(table: UsageTable): UserUsage[] {

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createHostFiles } from '../../src/host/host-files.ts';
+import { createHostFiles } from '../../src/host/folder/host-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { type ProcessInfo, SupervisorClient } from '../../src/supervisor/client.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../src/supervisor/launch.ts';

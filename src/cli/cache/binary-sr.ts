@@ -1,6 +1,6 @@
 /** `cachelookup binary-sr`, and `cache lookup` as it was called (spec/networkcache.md 10). */
 import { readFile, stat } from 'node:fs/promises';
-import { runCommand } from '../../host/run-command.ts';
+import { runCommand } from '../../host/process/run-command.ts';
 import { makeJsonPrintable, printableName } from '../../log/printable.ts';
 import { type BinaryClaim, parseBinaryClaim } from '../../networkcache/entry.ts';
 import { binaryKey } from '../../networkcache/key.ts';

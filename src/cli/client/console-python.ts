@@ -4,8 +4,8 @@
  */
 import { basename } from 'node:path';
 import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
-import { findProgram, listPrograms } from '../../host/find-program.ts';
-import { runAttached } from '../../host/run-attached.ts';
+import { findProgram, listPrograms } from '../../host/process/find-program.ts';
+import { runAttached } from '../../host/process/run-attached.ts';
 import type { CommandContext } from '../command.ts';
 import { exitCodeOf, exitCodeOfSignal } from '../exit-code.ts';
 import { hasPythonShebang, readBeginning } from './script-file.ts';

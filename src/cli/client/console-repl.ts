@@ -2,7 +2,7 @@
 import { type REPLServer, start } from 'node:repl';
 import { inspect, types } from 'node:util';
 import { isSlaposError } from '../../errors/slapos-error.ts';
-import type { LineHistory } from '../../host/line-history.ts';
+import type { LineHistory } from '../../host/log/line-history.ts';
 import { renderFailure, renderMessage } from './script-failure.ts';
 
 export interface ReplRun {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { UsageError } from '../../errors/slapos-error.ts';
-import { type LineHistory, openLineHistory } from '../../host/line-history.ts';
+import { type LineHistory, openLineHistory } from '../../host/log/line-history.ts';
 import { Slap } from '../../slap/slap.ts';
 import type { CommandContext, CommandHandler } from '../command.ts';
 import { EXIT } from '../exit-code.ts';

@@ -3,7 +3,7 @@
 import type { Config } from '../../config/config.ts';
 import { chooseConfigPath } from '../../config/path.ts';
 import { readConfig } from '../../config/read.ts';
-import { homeOf } from '../../host/home-of.ts';
+import { homeOf } from '../../host/folder/home-of.ts';
 import type { PartitionStatus } from '../../status/model.ts';
 import { readNodeStatus } from '../../status/read-status.ts';
 import { parseStatusSettings, type StatusSettings } from '../../status/settings.ts';

@@ -2,7 +2,7 @@
 import { join, sep } from 'node:path';
 import { inspect } from 'node:util';
 import { isSlaposError, type SlaposError } from '../../errors/slapos-error.ts';
-import { packageRoot } from '../../host/package-files.ts';
+import { packageRoot } from '../../host/package/package-files.ts';
 
 /** Message, advice and code of a failure of ours. */
 export function renderMessage({ message, hint, code }: SlaposError): string {

@@ -1,8 +1,8 @@
 /** Where the certificates of a node are, by its configuration. */
 import { resolve } from 'node:path';
 import { expandUser } from '../../config/path.ts';
-import { homeOf } from '../../host/home-of.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { homeOf } from '../../host/folder/home-of.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import type { CertificatePaths, KnownCertificate } from '../../pki/node-certificates.ts';
 import type { CommandContext } from '../command.ts';
 

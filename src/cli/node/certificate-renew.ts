@@ -4,10 +4,10 @@ import { chooseConfigPath } from '../../config/path.ts';
 import { readConfig } from '../../config/read.ts';
 import { requireValue } from '../../config/values.ts';
 import { ConfigError } from '../../errors/slapos-error.ts';
-import { homeOf } from '../../host/home-of.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { homeOf } from '../../host/folder/home-of.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
+import { lookAtPlace } from '../../host/folder/place.ts';
 import { tryLock } from '../../host/lock.ts';
-import { lookAtPlace } from '../../host/place.ts';
 import { checkPlace, checkWork } from '../../register/plan-work.ts';
 import { withLock } from '../../register/register.ts';
 import {

@@ -6,26 +6,26 @@ import type { CgroupFacts } from '../../collect/daemon/cgroup-times.ts';
 import { openSqliteStore } from '../../collect/sqlite-store.ts';
 import { errorCode } from '../../errors/slapos-error.ts';
 import { createAccounts } from '../../host/account.ts';
+import { createBeneathFiles } from '../../host/file.ts';
+import { databaseCopies } from '../../host/folder/database-copy.ts';
+import { overwriteEnd } from '../../host/folder/file-end.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
+import { lookBeneath } from '../../host/folder/look.ts';
+import { readStream, replaceFile, writeStream } from '../../host/folder/stream-file.ts';
+import { openDaemonSocket } from '../../host/keeper/daemon-socket.ts';
+import { tryLock } from '../../host/lock.ts';
+import { loadNative } from '../../host/native.ts';
+import { callNative } from '../../host/native-failure.ts';
+import { observeProcesses } from '../../host/proc.ts';
 import {
   cgroupMount,
   findCgroupAbove,
   listCgroups,
   readCgroupCpuSeconds,
-} from '../../host/cgroup-usage.ts';
-import { readCommandLine } from '../../host/command-line.ts';
-import { openDaemonSocket } from '../../host/daemon-socket.ts';
-import { databaseCopies } from '../../host/database-copy.ts';
-import { createBeneathFiles } from '../../host/file.ts';
-import { overwriteEnd } from '../../host/file-end.ts';
-import { createHostFiles } from '../../host/host-files.ts';
-import { KernelTexts } from '../../host/kernel-texts.ts';
-import { tryLock } from '../../host/lock.ts';
-import { lookBeneath } from '../../host/look.ts';
-import { releaseMemory } from '../../host/memory.ts';
-import { loadNative } from '../../host/native.ts';
-import { callNative } from '../../host/native-failure.ts';
-import { observeProcesses } from '../../host/proc.ts';
-import { readStream, replaceFile, writeStream } from '../../host/stream-file.ts';
+} from '../../host/process/cgroup-usage.ts';
+import { readCommandLine } from '../../host/process/command-line.ts';
+import { KernelTexts } from '../../host/process/kernel-texts.ts';
+import { releaseMemory } from '../../host/process/memory.ts';
 
 const TEXTS = { code: 'SLAPOS_ERR_FILE', hints: {} } as const;
 

@@ -23,7 +23,7 @@ async function startDaemon(
   const listen =
     options['listen'] === undefined ? undefined : parseListen(String(options['listen']));
   const { runDaemon } = await import('../../collect/daemon/run-daemon.ts');
-  const { openProcessReader } = await import('../../host/process-reader.ts');
+  const { openProcessReader } = await import('../../host/process/process-reader.ts');
   const kind = options['reader'] as 'auto' | 'bpf' | 'procfs' | undefined;
   const reader = await openProcessReader({ kind: kind ?? 'auto', isAccounting: true });
   const look = () => readExpiries(context);

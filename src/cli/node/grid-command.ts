@@ -13,7 +13,7 @@ import { readServiceSettings } from '../../config/service-settings.ts';
 import { CancelledError, ConfigError } from '../../errors/slapos-error.ts';
 import type { GridContext } from '../../grid/context.ts';
 import { createGridHost } from '../../host/create-grid-host.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import { openServiceSupervisor } from '../../instance/open-supervisor.ts';
 import type { ServiceSupervisor } from '../../instance/service-supervisor.ts';
 import { setInLines } from '../../log/set-in-lines.ts';

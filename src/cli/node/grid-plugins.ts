@@ -3,7 +3,7 @@ import { readFirewallSettings } from '../../config/firewall-settings.ts';
 import { readManagerSettings } from '../../config/manager-settings.ts';
 import type { GridContext } from '../../grid/context.ts';
 import { createQueue } from '../../grid/queue.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import type { ServiceSupervisor } from '../../instance/service-supervisor.ts';
 import type { CommandContext } from '../command.ts';
 

@@ -2,9 +2,9 @@
 import { realpath } from 'node:fs/promises';
 import { mergeGridSettings } from '../../config/grid-settings.ts';
 import { ConfigError, errorCode } from '../../errors/slapos-error.ts';
-import { refusal } from '../../host/beneath-refusal.ts';
 import { createBeneathFiles } from '../../host/file.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { refusal } from '../../host/folder/beneath-refusal.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import { sharedRootOf } from '../../prune/plan.ts';
 import { type PruneHost, runPrune } from '../../prune/run-prune.ts';
 import type { CommandContext } from '../command.ts';

@@ -1,6 +1,6 @@
 /** `slapos node status --format json`: the model of the node (docs/status.md); looks only. */
 import { errorMessage } from '../../errors/slapos-error.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import { makeJsonPrintable, makePrintable } from '../../log/printable.ts';
 import type { NodeStatus } from '../../status/model.ts';
 import { readNodeStatus } from '../../status/read-status.ts';

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { readServiceSettings } from '../../config/service-settings.ts';
 import { readBoolean, requireValue } from '../../config/values.ts';
 import { ConfigError, SlaposError } from '../../errors/slapos-error.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import { parseMasterTrust } from '../../slap/client-options.ts';
 import { runSupervisorctl } from '../../supervisor/ctl/main.ts';
 import { takeOptions } from '../../supervisor/ctl/status-action.ts';

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTakeover, type TakeoverFacts } from '../../doctor/takeover.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import { type ProcessInfo, SupervisorClient } from '../../supervisor/client.ts';
 import { supervisorPaths } from '../../supervisor/layout.ts';
 import type { CommandContext } from '../command.ts';

@@ -1,7 +1,7 @@
 /** Handler of `slapos node top`: live on a terminal, else as a table or as JSON. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseInterval } from '../../collect/daemon/interval.ts';
-import { createHostFiles } from '../../host/host-files.ts';
+import { createHostFiles } from '../../host/folder/host-files.ts';
 import { makeJsonPrintable } from '../../log/printable.ts';
 import { parseStatusSettings } from '../../status/settings.ts';
 import { openStatusSources, type StatusSources } from '../../status/sources.ts';
@@ -37,7 +37,7 @@ export async function run(context: CommandContext): Promise<number> {
 function createFeed({ config }: CommandContext, sources: StatusSources): TopFeed {
   const base = config.get('slapformat', 'tap_base_name')?.trim() || TAP_BASE;
   const openReader = async (isAccounting: boolean) => {
-    const { openProcessReader } = await import('../../host/process-reader.ts');
+    const { openProcessReader } = await import('../../host/process/process-reader.ts');
     return openProcessReader({ isAccounting });
   };
   return new TopFeed({

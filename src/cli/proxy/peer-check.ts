@@ -2,9 +2,9 @@
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { valueError } from '../../config/values.ts';
-import { listFolderOwners } from '../../host/folder-owners.ts';
-import { proveTcpPeer } from '../../host/tcp-peer.ts';
-import { UserDirectory } from '../../host/user-directory.ts';
+import { listFolderOwners } from '../../host/folder/folder-owners.ts';
+import { proveTcpPeer } from '../../host/network/tcp-peer.ts';
+import { UserDirectory } from '../../host/user/user-directory.ts';
 import type { ProxyOptions } from '../../proxy/options.ts';
 import type { PeerCheck } from '../../proxy/peer-guard.ts';
 

@@ -1,5 +1,5 @@
 /** `proxy show`: prints the database of the proxy (spec/proxy.md 12). */
-import { spawnPager } from '../../host/pager.ts';
+import { spawnPager } from '../../host/log/pager.ts';
 import { locateDatabase, redactDatabaseUri } from '../../proxy/database-uri.ts';
 import { parseDatabaseUri } from '../../proxy/options.ts';
 import {

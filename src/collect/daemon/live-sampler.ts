@@ -1,5 +1,5 @@
 /** Samples the node again and again, and knows what every partition consumes. */
-import type { ProcessReader, UsageTable } from '../../host/process-reader.ts';
+import type { ProcessReader, UsageTable } from '../../host/process/process-reader.ts';
 import type { CollectHost } from '../collect-host.ts';
 import type { CollectUser } from '../sample.ts';
 import { type CgroupFacts, CgroupTimes } from './cgroup-times.ts';

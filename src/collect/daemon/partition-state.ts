@@ -3,7 +3,7 @@
  * kept in typed arrays, partition after partition: with hundreds of partitions, objects made anew
  * at each sample cost more than the sample.
  */
-import { USAGE, USAGE_LENGTH, type UsageTable } from '../../host/process-reader.ts';
+import { USAGE, USAGE_LENGTH, type UsageTable } from '../../host/process/process-reader.ts';
 import { SERIES_FIELDS } from './series.ts';
 
 /** Growing numbers; they never fall, also when processes or devices go. */

@@ -4,7 +4,7 @@
  * kernel/exit.c), times and I/O alike; what nobody waits for is known up to the last sample.
  */
 import type { ProcTable } from '../../host/proc.ts';
-import { USAGE, USAGE_LENGTH, type UsageTable } from '../../host/process-reader.ts';
+import { USAGE, USAGE_LENGTH, type UsageTable } from '../../host/process/process-reader.ts';
 import type { CgroupGrowth } from './cgroup-times.ts';
 import { findProcess, matchProcesses, NOBODY, type ProcessMatching } from './process-matching.ts';
 

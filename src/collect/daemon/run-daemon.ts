@@ -3,7 +3,7 @@
  * reports of `node collect` once a minute.
  */
 import { errorMessage } from '../../errors/slapos-error.ts';
-import type { ProcessReader } from '../../host/process-reader.ts';
+import type { ProcessReader } from '../../host/process/process-reader.ts';
 import type { Logger } from '../../log/logger.ts';
 import { quietLogger } from '../../log/quiet-logger.ts';
 import { collectNow, type RunInput, withCollectLock } from '../run.ts';

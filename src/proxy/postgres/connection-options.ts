@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { PoolConfig } from 'pg';
 import { errorMessage, SlaposError } from '../../errors/slapos-error.ts';
-import { readTrustedAuthorities } from '../../host/trusted-authorities.ts';
+import { readTrustedAuthorities } from '../../host/network/trusted-authorities.ts';
 import { findPassword } from './pgpass.ts';
 import type { PostgresTarget } from './postgres-uri.ts';
 import { findHome } from './system-user.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { errorCode, HostError, SlaposError } from '../../errors/slapos-error.ts';
-import { makePrivateFolder } from '../../host/private-folder.ts';
+import { makePrivateFolder } from '../../host/folder/private-folder.ts';
 import { STATE_HINT } from '../database-uri.ts';
 import {
   PROXY_TABLES,

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorCode } from '../../errors/slapos-error.ts';
-import { readTrustedAuthorities } from '../../host/trusted-authorities.ts';
+import { readTrustedAuthorities } from '../../host/network/trusted-authorities.ts';
 import { badRequest, forbidden, HttpProblem } from '../http-problem.ts';
 import { addressesOf } from '../http-request.ts';
 import { leadsTo } from '../own-address.ts';

@@ -3,7 +3,7 @@ import { close, createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { OpenedFile } from '../../host/cache-folder.ts';
+import type { OpenedFile } from '../../host/folder/cache-folder.ts';
 import { planFile } from './file-plan.ts';
 
 const closeDescriptor = promisify(close);

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { errorMessage } from '../../errors/slapos-error.ts';
-import { CacheFolder, type OpenedFile } from '../../host/cache-folder.ts';
+import { CacheFolder, type OpenedFile } from '../../host/folder/cache-folder.ts';
 import type { Logger } from '../../log/logger.ts';
 import { badGateway, badRequest, HttpProblem } from '../http-problem.ts';
 import { readBounded } from './bounded-body.ts';

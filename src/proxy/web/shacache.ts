@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isCacheName } from '../../host/cache-folder.ts';
+import { isCacheName } from '../../host/folder/cache-folder.ts';
 import type { Logger } from '../../log/logger.ts';
 import { SHA512 } from '../../networkcache/entry.ts';
 import { badRequest, HttpProblem, notFound } from '../http-problem.ts';

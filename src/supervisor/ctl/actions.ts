@@ -1,8 +1,8 @@
 /** Every action of supervisorctl, `help`, and running one line. */
 import { errorMessage } from '../../errors/slapos-error.ts';
 import { isHttpStatusError, isUnreachable, SupervisorClient } from '../client.ts';
-import { quote } from '../ini.ts';
-import { isRpcFault } from '../xml-rpc.ts';
+import { quote } from '../configuration/ini.ts';
+import { isRpcFault } from '../rpc/xml-rpc.ts';
 import { DAEMON_ACTIONS } from './daemon-actions.ts';
 import { GROUP_ACTIONS } from './group-actions.ts';
 import { LOG_ACTIONS } from './log-actions.ts';

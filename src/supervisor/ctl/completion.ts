@@ -1,7 +1,7 @@
 /** What the Tab key offers in the shell of supervisorctl. */
 import type { ProcessInfo, SupervisorClient } from '../client.ts';
-import { namespec } from '../spawn-plan.ts';
-import { SIGNAL_NAMES } from '../value-types.ts';
+import { SIGNAL_NAMES } from '../configuration/value-types.ts';
+import { namespec } from '../process/spawn-plan.ts';
 
 interface Names {
   readonly processes: readonly string[];

@@ -1,8 +1,8 @@
 /** `pid`, `version`, `shutdown`, `reload`, `open` (spec/supervisor.md 5). */
 import type { ProcessInfo } from '../client.ts';
 import { isUnreachable, parseServerUrl, SupervisorClient } from '../client.ts';
-import { FAULTS } from '../fault.ts';
-import { isRpcFault } from '../xml-rpc.ts';
+import { FAULTS } from '../rpc/fault.ts';
+import { isRpcFault } from '../rpc/xml-rpc.ts';
 import {
   type CtlAction,
   type CtlSession,

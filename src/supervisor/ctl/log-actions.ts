@@ -2,9 +2,9 @@
 import { request } from 'node:http';
 import { makeLogPrintable } from '../../log/printable.ts';
 import type { ProcessInfo, SupervisorClient } from '../client.ts';
-import { FAULTS } from '../fault.ts';
-import { quote } from '../ini.ts';
-import { isRpcFault } from '../xml-rpc.ts';
+import { quote } from '../configuration/ini.ts';
+import { FAULTS } from '../rpc/fault.ts';
+import { isRpcFault } from '../rpc/xml-rpc.ts';
 import {
   type CtlAction,
   type CtlSession,

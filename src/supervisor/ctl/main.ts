@@ -1,6 +1,6 @@
 /** `supervisorctl`: one action given on the command line, or a shell. */
 import { join } from 'node:path';
-import { type LineHistory, openLineHistory } from '../../host/line-history.ts';
+import { type LineHistory, openLineHistory } from '../../host/log/line-history.ts';
 import { type CtlOptions, CtlUsageError, readCtlOptions } from './options.ts';
 import type { CtlRun } from './session.ts';
 import { Shell } from './shell.ts';

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { type ClientTarget, parseServerUrl } from '../client.ts';
-import { hereOf } from '../configuration-files.ts';
-import { expand } from '../expansion.ts';
-import { parseIni } from '../ini.ts';
+import { hereOf } from '../configuration/configuration-files.ts';
+import { expand } from '../configuration/expansion.ts';
+import { parseIni } from '../configuration/ini.ts';
 
 /** A bad option or configuration: exit 2. */
 export class CtlUsageError extends Error {}

@@ -1,8 +1,8 @@
 /** `start`, `stop`, `restart`, `signal`, `clear` (spec/supervisor.md 5). */
 import type { CallStatus } from '../client.ts';
-import { FAULTS } from '../fault.ts';
-import { namespec } from '../spawn-plan.ts';
-import { isRpcFault, type RpcValue } from '../xml-rpc.ts';
+import { namespec } from '../process/spawn-plan.ts';
+import { FAULTS } from '../rpc/fault.ts';
+import { isRpcFault, type RpcValue } from '../rpc/xml-rpc.ts';
 import { type CtlAction, type CtlSession, EXIT, isUp, line, refuse, splitName } from './session.ts';
 
 /** How one verb talks about its results. */

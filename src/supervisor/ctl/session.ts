@@ -1,7 +1,7 @@
 /** What the actions of supervisorctl share: the connection, the output, the exit status. */
 import { errorCode } from '../../errors/slapos-error.ts';
 import { isUnreachable, type SupervisorClient } from '../client.ts';
-import { isRpcFault, type RpcFault } from '../xml-rpc.ts';
+import { isRpcFault, type RpcFault } from '../rpc/xml-rpc.ts';
 
 /** Where an action writes, and what ends it early. */
 export interface CtlStreams {

@@ -4,7 +4,7 @@
  * Ctrl-C ends what the running action waits for; on the line that is being typed it throws that
  * away, and on an empty one it ends the shell.
  */
-import type { LineHistory } from '../../host/line-history.ts';
+import type { LineHistory } from '../../host/log/line-history.ts';
 import { SupervisorClient } from '../client.ts';
 import { actionNames, runLine } from './actions.ts';
 import { completeLine, NameSource, needsNames } from './completion.ts';

@@ -1,8 +1,8 @@
 /** `status` (spec/supervisor.md 5). */
 import type { ProcessInfo } from '../client.ts';
-import { FAULTS } from '../fault.ts';
-import { namespec } from '../spawn-plan.ts';
-import { isRpcFault } from '../xml-rpc.ts';
+import { namespec } from '../process/spawn-plan.ts';
+import { FAULTS } from '../rpc/fault.ts';
+import { isRpcFault } from '../rpc/xml-rpc.ts';
 import { type CtlAction, type CtlSession, EXIT, isUp, line, splitName } from './session.ts';
 
 const MIN_NAME_WIDTH = 30;

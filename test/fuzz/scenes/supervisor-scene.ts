@@ -5,12 +5,15 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SignalRequest } from '../../../src/host/keeper.ts';
-import type { SignalResult } from '../../../src/host/keeper-event.ts';
-import type { GroupConfig, ServerConfig } from '../../../src/supervisor/program-config.ts';
-import type { RpcContext } from '../../../src/supervisor/rpc-method.ts';
-import { closeServer, createRpcServer } from '../../../src/supervisor/rpc-server.ts';
-import { decodeNotes } from '../../../src/supervisor/state-notes.ts';
+import type { SignalRequest } from '../../../src/host/keeper/keeper.ts';
+import type { SignalResult } from '../../../src/host/keeper/keeper-event.ts';
+import type {
+  GroupConfig,
+  ServerConfig,
+} from '../../../src/supervisor/configuration/program-config.ts';
+import { decodeNotes } from '../../../src/supervisor/process/state-notes.ts';
+import type { RpcContext } from '../../../src/supervisor/rpc/rpc-method.ts';
+import { closeServer, createRpcServer } from '../../../src/supervisor/rpc/rpc-server.ts';
 import { FakeKeeper, SupervisorBench } from '../../support/fake-keeper.ts';
 import { groupConfig } from '../../support/supervisor-config.ts';
 import { exchange, type RawAnswer } from '../driver/raw-exchange.ts';

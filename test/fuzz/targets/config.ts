@@ -4,11 +4,11 @@ import { parseConfig } from '../../../src/config/read.ts';
 import { parseBoolean, parseInteger, splitLines, splitNames } from '../../../src/config/values.ts';
 import { parseDefinition } from '../../../src/format/definition.ts';
 import { splitShellWords } from '../../../src/model/shell-words.ts';
-import { ConfigurationReader } from '../../../src/supervisor/configuration.ts';
-import { parseEnvironment } from '../../../src/supervisor/environment.ts';
-import { IniSyntaxError, parseIni } from '../../../src/supervisor/ini.ts';
-import { ConfigurationError } from '../../../src/supervisor/program-config.ts';
-import { ValueError } from '../../../src/supervisor/value-types.ts';
+import { ConfigurationReader } from '../../../src/supervisor/configuration/configuration.ts';
+import { parseEnvironment } from '../../../src/supervisor/configuration/environment.ts';
+import { IniSyntaxError, parseIni } from '../../../src/supervisor/configuration/ini.ts';
+import { ConfigurationError } from '../../../src/supervisor/configuration/program-config.ts';
+import { ValueError } from '../../../src/supervisor/configuration/value-types.ts';
 import { decodeOrRefuse, ensure, type FuzzTarget, gives, textTarget } from '../driver/target.ts';
 
 const CFG = `[slapos]

@@ -9,7 +9,7 @@ import {
   encodeCall,
   RpcFault,
   type RpcValue,
-} from '../../../src/supervisor/xml-rpc.ts';
+} from '../../../src/supervisor/rpc/xml-rpc.ts';
 import { TOKEN } from '../../support/panel-scene.ts';
 import { computerDocument, requestFields } from '../../support/proxy-fixture.ts';
 import {

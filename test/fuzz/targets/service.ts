@@ -24,9 +24,9 @@ import { parseInstance } from '../../../src/slap/instance-information.ts';
 import { decodeMarshal } from '../../../src/slap/unmarshal.ts';
 import { parseServerUrl } from '../../../src/supervisor/client.ts';
 import { parseTypedLine } from '../../../src/supervisor/ctl/typed-line.ts';
-import { decodeListenerNote, decodePoolMemory } from '../../../src/supervisor/event-notes.ts';
-import { lastLine } from '../../../src/supervisor/log-line.ts';
-import { OutputFilter, type OutputPart } from '../../../src/supervisor/output-filter.ts';
+import { decodeListenerNote, decodePoolMemory } from '../../../src/supervisor/event/event-notes.ts';
+import { lastLine } from '../../../src/supervisor/output/log-line.ts';
+import { OutputFilter, type OutputPart } from '../../../src/supervisor/output/output-filter.ts';
 import { parseKeys, splitUnfinished } from '../../../src/top/keys.ts';
 import { parseMachineLoad } from '../../../src/top/machine-load.ts';
 import {

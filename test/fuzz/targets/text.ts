@@ -14,13 +14,16 @@ import {
 import { parseRuleList } from '../../../src/firewall/firewall-command.ts';
 import { parseStoredRule, renderStoredRule } from '../../../src/firewall/rules.ts';
 import { parseGroup, parseGshadow, parsePasswd, parseShadow } from '../../../src/host/account.ts';
-import { parseCpuSeconds, sumDevices } from '../../../src/host/cgroup-usage.ts';
-import { parseChildNote, renderChildNote } from '../../../src/host/child-note.ts';
-import { parseCommandLine } from '../../../src/host/command-line.ts';
-import { decodeKeeperEvent } from '../../../src/host/keeper-event.ts';
-import { decodeKeeperMessage, encodeKeeperMessage } from '../../../src/host/keeper-message.ts';
-import { parseNameSources } from '../../../src/host/name-service.ts';
+import { parseChildNote, renderChildNote } from '../../../src/host/keeper/child-note.ts';
+import { decodeKeeperEvent } from '../../../src/host/keeper/keeper-event.ts';
+import {
+  decodeKeeperMessage,
+  encodeKeeperMessage,
+} from '../../../src/host/keeper/keeper-message.ts';
 import { parseOsRelease } from '../../../src/host/os-release.ts';
+import { parseCpuSeconds, sumDevices } from '../../../src/host/process/cgroup-usage.ts';
+import { parseCommandLine } from '../../../src/host/process/command-line.ts';
+import { parseNameSources } from '../../../src/host/user/name-service.ts';
 import { parseTransaction } from '../../../src/instance/transaction.ts';
 import { makePrintable } from '../../../src/log/printable.ts';
 import { parseBlockDevices } from '../../../src/manager/disks.ts';
@@ -36,9 +39,9 @@ import {
 } from '../../../src/model/ip-address.ts';
 import { judgeRuns, parseLogRuns } from '../../../src/promise/promise-log.ts';
 import { decodeEnd } from '../../../src/status/logs.ts';
-import { parseListenerOutput } from '../../../src/supervisor/listener-protocol.ts';
-import { decodeNotes } from '../../../src/supervisor/state-notes.ts';
-import { parseWords, selectEnd } from '../../../src/supervisor/watchdog.ts';
+import { parseListenerOutput } from '../../../src/supervisor/event/listener-protocol.ts';
+import { parseWords, selectEnd } from '../../../src/supervisor/event/watchdog.ts';
+import { decodeNotes } from '../../../src/supervisor/process/state-notes.ts';
 import { ensure, ensureSame, type FuzzTarget, gives, textTarget } from '../driver/target.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what is looked for.

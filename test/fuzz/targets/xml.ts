@@ -27,7 +27,7 @@ import {
   RpcFault,
   RpcSyntaxError,
   type RpcValue,
-} from '../../../src/supervisor/xml-rpc.ts';
+} from '../../../src/supervisor/rpc/xml-rpc.ts';
 import {
   decodeOrRefuse,
   ensure,

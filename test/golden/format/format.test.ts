@@ -12,7 +12,7 @@ import { prepare } from '../../../src/format/format.ts';
 import { mergeOptions, parseOptions } from '../../../src/format/options.ts';
 import { renderPlan } from '../../../src/format/render.ts';
 import type { GroupEntry, PasswdEntry } from '../../../src/host/host.ts';
-import type { NativeLink, NativeRoute } from '../../../src/host/native-network.ts';
+import type { NativeLink, NativeRoute } from '../../../src/host/network/native-network.ts';
 import { FakeHost } from '../../support/fake-host.ts';
 import { rebootHost } from '../../support/format-nodes.ts';
 import { formatInput, runFormat } from '../../support/format-run.ts';

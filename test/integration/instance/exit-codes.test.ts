@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { InstanceNode } from '../../support/instance-node.ts';
 import { requires } from '../../support/requires.ts';
 import { until } from '../../support/supervisor-run.ts';

@@ -13,7 +13,7 @@ import {
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lookAtTcpPeer } from '../../../src/host/tcp-peer.ts';
+import { lookAtTcpPeer } from '../../../src/host/network/tcp-peer.ts';
 import { MarshalTuple, type MarshalValue } from '../../../src/slap/marshal-value.ts';
 import type { ProcessInfo } from '../../../src/supervisor/client.ts';
 import { createFirewallStandIn } from '../../support/firewall-stand-in.ts';

@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createHostFiles } from '../../../src/host/host-files.ts';
-import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
-import { UserDirectory } from '../../../src/host/user-directory.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
+import { openOwnedFolder } from '../../../src/host/folder/owned-folder.ts';
+import { UserDirectory } from '../../../src/host/user/user-directory.ts';
 import { createCpusetManager } from '../../../src/manager/cpuset.ts';
 import { parseCpuList } from '../../../src/model/cpu-list.ts';
 import { createGridSite, type GridSite, partitionUid } from '../../support/grid-site.ts';

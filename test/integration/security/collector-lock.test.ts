@@ -3,7 +3,7 @@ import { on, once } from 'node:events';
 import { rmSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { CollectNode, describeCollectorDatabase } from '../../support/collect-node.ts';
 import { HostileProgram } from '../../support/hostile-program.ts';
 import { requires } from '../../support/requires.ts';

@@ -7,7 +7,7 @@ import { afterEach, expect, it } from 'vitest';
 import { createFirewall } from '../../../src/firewall/create-firewall.ts';
 import type { GridContext } from '../../../src/grid/context.ts';
 import { createQueue } from '../../../src/grid/queue.ts';
-import { createHostFiles } from '../../../src/host/host-files.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { createManagers } from '../../../src/manager/registry.ts';
 import { runReport } from '../../../src/report/run-report.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { runReport } from '../../../src/report/run-report.ts';
 import { createGridSite, type GridSite, partitionUid } from '../../support/grid-site.ts';
 import { requires } from '../../support/requires.ts';

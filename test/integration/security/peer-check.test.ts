@@ -6,7 +6,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { createInteropBridge, removeInteropBridge } from '../../support/interop-release.ts';
 import { describeEndpoint, ENDPOINTS, renderCall } from '../../support/peer-endpoints.ts';
 import { postForm, requestFields } from '../../support/proxy-fixture.ts';

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
-import { runCommand } from '../../../src/host/run-command.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
+import { runCommand } from '../../../src/host/process/run-command.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { runPromisePass } from '../../../src/instance/run-promise-pass.ts';
 import { runReport } from '../../../src/report/run-report.ts';

@@ -1,7 +1,7 @@
 /** A supervisor in the foreground of a terminal: its services must not reach that terminal. */
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createHostFiles } from '../../../src/host/host-files.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { ensureSupervisor } from '../../../src/supervisor/launch.ts';
 import { type AttackReport, AttackSite } from '../../support/attack-site.ts';

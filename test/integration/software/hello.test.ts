@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { runInstance } from '../../../src/instance/run-instance.ts';
 import { encodeMarshal } from '../../../src/slap/marshal.ts';
 import { softwarePath } from '../../../src/software/release.ts';

@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { createConnection, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { launchDaemon } from '../../../src/host/daemon-launcher.ts';
-import { createHostFiles } from '../../../src/host/host-files.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
+import { launchDaemon } from '../../../src/host/keeper/daemon-launcher.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { ensureSupervisor, writeSupervisorFiles } from '../../../src/supervisor/launch.ts';
 import { supervisorPaths } from '../../../src/supervisor/layout.ts';

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { CtlScene } from '../../support/ctl-scene.ts';
 import { requires } from '../../support/requires.ts';
 import { runCommand } from '../../support/supervisor-run.ts';

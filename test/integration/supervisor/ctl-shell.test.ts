@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, statSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { CtlScene } from '../../support/ctl-scene.ts';
 import { requires } from '../../support/requires.ts';
 import { until } from '../../support/supervisor-run.ts';

@@ -15,8 +15,8 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
-import { rotateProgramLog } from '../../../src/host/program-log.ts';
+import { rotateProgramLog } from '../../../src/host/log/program-log.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import type { CallStatus } from '../../../src/supervisor/client.ts';
 import { SupervisorClient } from '../../../src/supervisor/client.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { updateGroups } from '../../../src/supervisor/update.ts';
 import { requires } from '../../support/requires.ts';

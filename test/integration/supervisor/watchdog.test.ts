@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import forge from 'node-forge';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createHostFiles } from '../../../src/host/host-files.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import type { ProcessInfo } from '../../../src/supervisor/client.ts';
 import {

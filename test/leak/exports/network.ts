@@ -2,7 +2,7 @@
 import { closeSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { nativeFile } from '../../../src/host/package-files.ts';
+import { nativeFile } from '../../../src/host/package/package-files.ts';
 import { type BpfAddon, type LeakCase, plain, type World } from '../leak-case.ts';
 
 const TAP = { name: 'leaktap0', mode: 'tap', ownerUid: 1 } as const;

@@ -1,6 +1,6 @@
 /** Threads of JavaScript that are ended while calls of theirs are under way. */
 import { Worker } from 'node:worker_threads';
-import { nativeFile } from '../../../src/host/package-files.ts';
+import { nativeFile } from '../../../src/host/package/package-files.ts';
 import type { LeakCase } from '../leak-case.ts';
 
 /** Waits, children, samples and a sweep, all of which somebody has to end. */

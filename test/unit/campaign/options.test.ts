@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 
 const SOURCES = join(packageRoot(), 'test/campaign');
 const names = readdirSync(SOURCES).map((file) => basename(file, '.ts'));

@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunSamples } from '../../../src/collect/sample.ts';
 import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
 import type { CollectStore } from '../../../src/collect/store.ts';
-import { databaseCopies } from '../../../src/host/database-copy.ts';
+import { databaseCopies } from '../../../src/host/folder/database-copy.ts';
 import { loadNative } from '../../../src/host/native.ts';
 import { RecordingLog } from '../../support/collect-machine.ts';
 

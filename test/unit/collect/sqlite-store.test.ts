@@ -8,7 +8,7 @@ import type { RunSamples, UserRow } from '../../../src/collect/sample.ts';
 import { TABLES, type TableName } from '../../../src/collect/schema.ts';
 import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
 import { type CollectStore, isCorruption } from '../../../src/collect/store.ts';
-import { databaseCopies } from '../../../src/host/database-copy.ts';
+import { databaseCopies } from '../../../src/host/folder/database-copy.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 
 const network = {

@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { chooseConfigPath, expandUser } from '../../../src/config/path.ts';
-import { homeOf } from '../../../src/host/home-of.ts';
+import { homeOf } from '../../../src/host/folder/home-of.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'slapos-home-'));
 afterAll(() => rmSync(home, { recursive: true }));

@@ -14,7 +14,7 @@ import type { FirewallSettings } from '../../../src/config/firewall-settings.ts'
 import { createFirewall } from '../../../src/firewall/create-firewall.ts';
 import type { GridContext, ManagedPartition } from '../../../src/grid/context.ts';
 import { createQueue } from '../../../src/grid/queue.ts';
-import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
+import { openOwnedFolder } from '../../../src/host/folder/owned-folder.ts';
 import type { SlapPartition } from '../../../src/slap/master.ts';
 import { createFakeFirewall } from '../../support/fake-firewall.ts';
 import { createFakeMaster } from '../../support/fake-master.ts';

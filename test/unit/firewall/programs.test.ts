@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import { readFirewallSettings } from '../../../src/config/firewall-settings.ts';
 import { parseConfig } from '../../../src/config/read.ts';
 import { writeFirewallPrograms } from '../../../src/firewall/programs.ts';
+import { openOwnedFolder } from '../../../src/host/folder/owned-folder.ts';
 import type { FileStatus } from '../../../src/host/host.ts';
-import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
 
 const read = (text: string) => readFirewallSettings(parseConfig(`[slapos]\n${text}`, 'slapos.cfg'));
 

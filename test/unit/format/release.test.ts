@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { prepare } from '../../../src/format/format.ts';
-import { LINK_GROUP_RELEASED, type NativeLink } from '../../../src/host/native-network.ts';
+import { LINK_GROUP_RELEASED, type NativeLink } from '../../../src/host/network/native-network.ts';
 import { CrashError, FakeHost } from '../../support/fake-host.ts';
 import { formatInput, formatOptions, plannedKinds, runFormat } from '../../support/format-run.ts';
 import { refusingPorts } from '../../support/refusing-ports.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { NativeAddon } from '../../../src/host/native.ts';
-import type { NetlinkOperation } from '../../../src/host/native-network.ts';
 import { createNetwork, describeOperation } from '../../../src/host/netlink.ts';
-import { sysctlPath } from '../../../src/host/sysctl.ts';
+import type { NetlinkOperation } from '../../../src/host/network/native-network.ts';
+import { sysctlPath } from '../../../src/host/network/sysctl.ts';
 import { createTaps } from '../../../src/host/tuntap.ts';
 
 const outcome = (code: string, errno: number, extack = '') => ({

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { noteChild, parseChildNote, renderChildNote } from '../../../src/host/child-note.ts';
 import { createGridHost } from '../../../src/host/create-grid-host.ts';
 import { partitionNoteFile } from '../../../src/host/grid-host.ts';
+import { noteChild, parseChildNote, renderChildNote } from '../../../src/host/keeper/child-note.ts';
 import { tryLock } from '../../../src/host/lock.ts';
 
 const NOTE = { bootId: '01234567-89ab-cdef-0123-456789abcdef', pid: 42, startTicks: 123456 };

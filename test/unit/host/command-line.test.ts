@@ -6,7 +6,7 @@ import {
   parseCommandLine,
   readCommandLine,
   readProcessText,
-} from '../../../src/host/command-line.ts';
+} from '../../../src/host/process/command-line.ts';
 
 test.each([
   ['', []],

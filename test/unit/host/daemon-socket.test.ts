@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type DaemonSocket, openDaemonSocket } from '../../../src/host/daemon-socket.ts';
+import { type DaemonSocket, openDaemonSocket } from '../../../src/host/keeper/daemon-socket.ts';
 
 const PATH = 'var/run/daemon.sock';
 let root: string;

@@ -23,7 +23,7 @@ import {
   hasJournal,
   listReadLockers,
   tidyDatabaseCopies,
-} from '../../../src/host/database-copy.ts';
+} from '../../../src/host/folder/database-copy.ts';
 import { loadNative } from '../../../src/host/native.ts';
 
 let folder: string;

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { listFolderOwners } from '../../../src/host/folder-owners.ts';
+import { listFolderOwners } from '../../../src/host/folder/folder-owners.ts';
 
 let folder: string;
 

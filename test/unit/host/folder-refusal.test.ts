@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
-import { databaseCopies } from '../../../src/host/database-copy.ts';
-import { observeFolderRefusal } from '../../../src/host/folder-refusal.ts';
-import { loadSqliteAddon, loadSqliteFrom } from '../../../src/host/sqlite-addon.ts';
+import { databaseCopies } from '../../../src/host/folder/database-copy.ts';
+import { observeFolderRefusal } from '../../../src/host/folder/folder-refusal.ts';
+import { loadSqliteAddon, loadSqliteFrom } from '../../../src/host/package/sqlite-addon.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 
 let root: string;

@@ -4,13 +4,13 @@ import {
   encodeServiceSpawn,
   type KeeperAddon,
   type LinkEvent,
-} from '../../../src/host/keeper.ts';
-import { decodeKeeperEvent } from '../../../src/host/keeper-event.ts';
+} from '../../../src/host/keeper/keeper.ts';
+import { decodeKeeperEvent } from '../../../src/host/keeper/keeper-event.ts';
 import {
   decodeKeeperMessage,
   encodeKeeperMessage,
   KeeperFields,
-} from '../../../src/host/keeper-message.ts';
+} from '../../../src/host/keeper/keeper-message.ts';
 
 type Listener = (data: Uint8Array | null, fds: readonly number[]) => void;
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { KernelTexts } from '../../../src/host/kernel-texts.ts';
+import { KernelTexts } from '../../../src/host/process/kernel-texts.ts';
 
 it('reads what stands there now, of any length', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slapos-texts-'));

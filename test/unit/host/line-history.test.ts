@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openLineHistory } from '../../../src/host/line-history.ts';
+import { openLineHistory } from '../../../src/host/log/line-history.ts';
 
 describe('line history', () => {
   let folder: string;

@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lookBeneath } from '../../../src/host/look.ts';
+import { lookBeneath } from '../../../src/host/folder/look.ts';
 
 describe('many looks in one go', () => {
   let root = '';

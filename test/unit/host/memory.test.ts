@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MemoryRelease, releaseMemory } from '../../../src/host/memory.ts';
+import { MemoryRelease, releaseMemory } from '../../../src/host/process/memory.ts';
 
 describe('giving memory back', () => {
   beforeEach(() => void vi.useFakeTimers());

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { lookUpNames, parseNameSources } from '../../../src/host/name-service.ts';
+import { lookUpNames, parseNameSources } from '../../../src/host/user/name-service.ts';
 
 describe('the sources of nsswitch.conf', () => {
   it.each([

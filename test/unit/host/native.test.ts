@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { loadNative, NATIVE_EXPORTS } from '../../../src/host/native.ts';
-import { packageRoot } from '../../../src/host/package-files.ts';
+import { packageRoot } from '../../../src/host/package/package-files.ts';
 
 const addonPath = join(packageRoot(), 'build', 'Release', 'slapos_native.node');
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createOutputKeeper } from '../../../src/host/output-keeper.ts';
+import { createOutputKeeper } from '../../../src/host/keeper/output-keeper.ts';
 
 describe('createOutputKeeper', () => {
   it('keeps all of what fits, and else beginning and end, in whatever pieces it comes', () => {

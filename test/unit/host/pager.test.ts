@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { spawnPager } from '../../../src/host/pager.ts';
+import { spawnPager } from '../../../src/host/log/pager.ts';
 
 it('gives the text to the pager and tells whether there is one', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slapos-pager-'));

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { makePrivateFolder } from '../../../src/host/private-folder.ts';
+import { makePrivateFolder } from '../../../src/host/folder/private-folder.ts';
 
 let folder: string;
 beforeEach(() => {

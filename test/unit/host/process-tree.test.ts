@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeProcTable, PROC_RECORD_BYTES } from '../../../src/host/proc.ts';
-import { killProcessTree, listDescendants } from '../../../src/host/process-tree.ts';
+import { killProcessTree, listDescendants } from '../../../src/host/process/process-tree.ts';
 
 /** A sample of processes given as [pid, ppid]. */
 function sample(processes: ReadonlyArray<readonly [number, number]>): ArrayBuffer {

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readProgramLog, rotateProgramLog } from '../../../src/host/program-log.ts';
+import { readProgramLog, rotateProgramLog } from '../../../src/host/log/program-log.ts';
 
 describe('the log of a service', () => {
   let folder: string;

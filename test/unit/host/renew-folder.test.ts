@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { renewalName, renewFolder } from '../../../src/host/renew-folder.ts';
+import { renewalName, renewFolder } from '../../../src/host/folder/renew-folder.ts';
 
 let root: string;
 let path: string;

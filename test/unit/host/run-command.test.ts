@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLineReader } from '../../../src/host/run-command.ts';
+import { createLineReader } from '../../../src/host/process/run-command.ts';
 
 function read(...chunks: readonly Buffer[]): string[] {
   const lines: string[] = [];

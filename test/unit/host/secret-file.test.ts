@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { readOrCreateSecret } from '../../../src/host/secret-file.ts';
+import { readOrCreateSecret } from '../../../src/host/folder/secret-file.ts';
 
 let folder: string;
 let path: string;

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lookAtTcpPeer, proveTcpPeer } from '../../../src/host/tcp-peer.ts';
+import { lookAtTcpPeer, proveTcpPeer } from '../../../src/host/network/tcp-peer.ts';
 
 let server: Server;
 let client: Socket;

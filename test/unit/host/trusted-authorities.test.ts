@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { readTrustedAuthorities } from '../../../src/host/trusted-authorities.ts';
+import { readTrustedAuthorities } from '../../../src/host/network/trusted-authorities.ts';
 import { exchange, PATIENCE } from '../../../src/networkcache/http.ts';
 import { contactServer, sendOnce } from '../../../src/register/web-client.ts';
 import { createSlapClient } from '../../../src/slap/slap-client.ts';

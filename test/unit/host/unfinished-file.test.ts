@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openOwnedFolder } from '../../../src/host/owned-folder.ts';
+import { openOwnedFolder } from '../../../src/host/folder/owned-folder.ts';
 
 let root: string;
 beforeEach(() => {

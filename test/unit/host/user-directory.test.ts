@@ -9,9 +9,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createOutsideUsers } from '../../../src/host/outside-users.ts';
-import { UserDirectory } from '../../../src/host/user-directory.ts';
-import { UserTable } from '../../../src/supervisor/users.ts';
+import { createOutsideUsers } from '../../../src/host/user/outside-users.ts';
+import { UserDirectory } from '../../../src/host/user/user-directory.ts';
+import { UserTable } from '../../../src/supervisor/configuration/users.ts';
 
 let etc: string;
 beforeEach(() => {

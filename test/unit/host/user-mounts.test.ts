@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isMountOverHome, parseUserMounts } from '../../../src/host/user-mounts.ts';
+import { isMountOverHome, parseUserMounts } from '../../../src/host/folder/user-mounts.ts';
 
 const LINES = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 230 22 0:76 / /srv/h/m rw,nosuid - fuse /dev/fuse rw,user_id=1001,group_id=1001

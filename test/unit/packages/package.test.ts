@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sqliteAddonPath } from '../../../src/host/sqlite-addon.ts';
+import { sqliteAddonPath } from '../../../src/host/package/sqlite-addon.ts';
 import { loadScript, repository } from '../../support/package-scripts.ts';
 
 const { renderSbom } = await loadScript<'renderSbom'>('sbom.mjs');

@@ -1,6 +1,6 @@
 /** Who gets into the panel, over real connections whose other end the test names. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { PeerLook } from '../../../src/host/tcp-peer.ts';
+import type { PeerLook } from '../../../src/host/network/tcp-peer.ts';
 import { createSession, sessionCookieName } from '../../../src/panel/session.ts';
 import { parseAllowRule } from '../../../src/proxy/web/allow-list.ts';
 import { NO_WEB } from '../../../src/proxy/web/web-options.ts';

@@ -4,7 +4,7 @@ import { Attempts } from '../../../src/panel/attempts.ts';
 import { bundleSchemas } from '../../../src/panel/bundle-schemas.ts';
 import { findCookies } from '../../../src/panel/session.ts';
 import { type SteeringClient, steerService } from '../../../src/panel/steer-service.ts';
-import { fault } from '../../../src/supervisor/fault.ts';
+import { fault } from '../../../src/supervisor/rpc/fault.ts';
 
 describe('attempts', () => {
   test('are remembered of a bounded number of people', () => {

@@ -1,7 +1,7 @@
 /** Partitions with very many promises: what is read of them at a time is bounded. */
 import { describe, expect, it } from 'vitest';
+import type { LookRequest, Looks } from '../../../src/host/folder/look.ts';
 import type { GridHost, OwnedFolder } from '../../../src/host/grid-host.ts';
-import type { LookRequest, Looks } from '../../../src/host/look.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { findQuietPromises, type PromiseNames } from '../../../src/promise/look.ts';
 import { observePromises } from '../../../src/promise/observe.ts';

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGridHost } from '../../../src/host/create-grid-host.ts';
-import type { LookRequest } from '../../../src/host/look.ts';
+import type { LookRequest } from '../../../src/host/folder/look.ts';
 import { PromiseReader, type PromiseReaderOptions } from '../../../src/promise/result-reader.ts';
 import { RESULTS, renderResult, StatusSite } from '../../support/status-site.ts';
 

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BeneathFiles, createBeneathFiles } from '../../../src/host/file.ts';
-import { createHostFiles } from '../../../src/host/host-files.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { type PruneHost, runPrune } from '../../../src/prune/run-prune.ts';
 import { recordingLogger } from '../../support/grid-site.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { HostError } from '../../../src/errors/slapos-error.ts';
 import type { GridContext } from '../../../src/grid/context.ts';
-import { refusal } from '../../../src/host/beneath-refusal.ts';
+import { refusal } from '../../../src/host/folder/beneath-refusal.ts';
 import type { Partition } from '../../../src/instance/partition.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { destroyPartition } from '../../../src/report/destroy.ts';

@@ -1,6 +1,6 @@
 /** What says that a destroyed partition is to stay for some days, where it cannot be read. */
 import { expect, test } from 'vitest';
-import { refusal } from '../../../src/host/beneath-refusal.ts';
+import { refusal } from '../../../src/host/folder/beneath-refusal.ts';
 import { MemoryNode } from '../../support/instance-failures.ts';
 
 const NOTE = '.slapos-retention-lock-delay';

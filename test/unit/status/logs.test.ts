@@ -11,7 +11,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readChangedLogEnd } from '../../../src/host/log-end.ts';
+import { readChangedLogEnd } from '../../../src/host/log/log-end.ts';
 import { listLogs, readLog } from '../../../src/status/logs.ts';
 import { readPromiseHistory } from '../../../src/status/promise-history.ts';
 import type { StatusSources } from '../../../src/status/sources.ts';

@@ -3,7 +3,7 @@ import { SlaposError } from '../../../src/errors/slapos-error.ts';
 import { judgeNames, selectStatus } from '../../../src/status/select-status.ts';
 import { ServiceReader } from '../../../src/status/supervised-services.ts';
 import type { ProcessInfo } from '../../../src/supervisor/client.ts';
-import { RpcFault } from '../../../src/supervisor/xml-rpc.ts';
+import { RpcFault } from '../../../src/supervisor/rpc/xml-rpc.ts';
 import { fakeSupervisor, processInfo, StatusSite } from '../../support/status-site.ts';
 
 const unknown = () => {

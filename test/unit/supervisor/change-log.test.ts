@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ChangeLog } from '../../../src/supervisor/change-log.ts';
+import { ChangeLog } from '../../../src/supervisor/event/change-log.ts';
 
 describe('ChangeLog', () => {
   it('tells everything to a stranger, then only what happened since', () => {

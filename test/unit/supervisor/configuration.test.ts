@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigurationReader } from '../../../src/supervisor/configuration.ts';
-import type { ConfigurationFiles } from '../../../src/supervisor/configuration-files.ts';
+import { ConfigurationReader } from '../../../src/supervisor/configuration/configuration.ts';
+import type { ConfigurationFiles } from '../../../src/supervisor/configuration/configuration-files.ts';
 import { diffGroups, isSameGroup } from '../../../src/supervisor/group-diff.ts';
 
 class FakeFiles implements ConfigurationFiles {

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_SERVICE_SETTINGS, NO_LIMITS } from '../../../src/config/service-settings.ts';
-import { encodeServiceSpawn } from '../../../src/host/keeper.ts';
+import { encodeServiceSpawn } from '../../../src/host/keeper/keeper.ts';
 import {
   isConfined,
   listMissing,
   mayHidePublicTmp,
   planConfinement,
   storageFolders,
-} from '../../../src/supervisor/confinement.ts';
-import { renderMainFile, supervisorPaths } from '../../../src/supervisor/layout.ts';
-import { ServiceConfiner } from '../../../src/supervisor/service-confiner.ts';
+} from '../../../src/supervisor/configuration/confinement.ts';
 import {
   parseServiceSection,
   renderServiceSection,
-} from '../../../src/supervisor/service-section.ts';
+} from '../../../src/supervisor/configuration/service-section.ts';
+import { renderMainFile, supervisorPaths } from '../../../src/supervisor/layout.ts';
+import { ServiceConfiner } from '../../../src/supervisor/process/service-confiner.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
 
 const STRICT = {

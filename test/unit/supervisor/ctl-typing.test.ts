@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { completeLine } from '../../../src/supervisor/ctl/completion.ts';
 import { renderReason } from '../../../src/supervisor/ctl/status-action.ts';
 import { parseTypedLine } from '../../../src/supervisor/ctl/typed-line.ts';
-import { lastLine } from '../../../src/supervisor/log-line.ts';
+import { lastLine } from '../../../src/supervisor/output/log-line.ts';
 
 describe('parseTypedLine', () => {
   it('splits as cmd does', () => {

@@ -7,9 +7,12 @@ import { runLine } from '../../../src/supervisor/ctl/actions.ts';
 import { readCtlOptions } from '../../../src/supervisor/ctl/options.ts';
 import type { CtlSession } from '../../../src/supervisor/ctl/session.ts';
 import { renderStatus, selectProcesses } from '../../../src/supervisor/ctl/status-action.ts';
-import { renderProcessInfo } from '../../../src/supervisor/process-info.ts';
-import { INITIAL_STATUS, type ProcessStatus } from '../../../src/supervisor/process-state.ts';
-import { RpcFault, type RpcValue } from '../../../src/supervisor/xml-rpc.ts';
+import {
+  INITIAL_STATUS,
+  type ProcessStatus,
+} from '../../../src/supervisor/process/process-state.ts';
+import { renderProcessInfo } from '../../../src/supervisor/rpc/process-info.ts';
+import { RpcFault, type RpcValue } from '../../../src/supervisor/rpc/xml-rpc.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
 
 function info(groupName: string, name: string, status: Partial<ProcessStatus>): ProcessInfo {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseSharedSocket } from '../../../src/supervisor/fcgi-section.ts';
+import { parseSharedSocket } from '../../../src/supervisor/configuration/fcgi-section.ts';
 
 function parse(values: Readonly<Record<string, string>>, user?: string) {
   return parseSharedSocket({

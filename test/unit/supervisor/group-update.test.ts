@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { GroupConfig } from '../../../src/supervisor/configuration/program-config.ts';
 import { diffGroups } from '../../../src/supervisor/group-diff.ts';
 import { applyGroupUpdate } from '../../../src/supervisor/group-update.ts';
-import type { GroupConfig } from '../../../src/supervisor/program-config.ts';
 import { SupervisorBench } from '../../support/fake-keeper.ts';
 import { groupConfig } from '../../support/supervisor-config.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseIni } from '../../../src/supervisor/ini.ts';
+import { parseIni } from '../../../src/supervisor/configuration/ini.ts';
 
 function section(text: string, name = 'a'): Record<string, string> {
   return Object.fromEntries(parseIni('/f.conf', text).sections.get(name) ?? []);

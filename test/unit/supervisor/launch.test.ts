@@ -4,9 +4,9 @@ import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHostFiles } from '../../../src/host/host-files.ts';
+import { createHostFiles } from '../../../src/host/folder/host-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
-import { parseEnvironment } from '../../../src/supervisor/environment.ts';
+import { parseEnvironment } from '../../../src/supervisor/configuration/environment.ts';
 import {
   type EnsureSupervisorOptions,
   ensureSupervisor,
@@ -22,7 +22,7 @@ import {
   encodeReply,
   encodeValue,
   type RpcValue,
-} from '../../../src/supervisor/xml-rpc.ts';
+} from '../../../src/supervisor/rpc/xml-rpc.ts';
 
 let root: string;
 let server: Server | undefined;

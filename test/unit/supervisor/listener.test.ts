@@ -1,14 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
-import { isSubscribed } from '../../../src/supervisor/event.ts';
+import { isSubscribed } from '../../../src/supervisor/event/event.ts';
 import {
   decodeListenerNote,
   decodePoolMemory,
   encodeListenerNote,
   listenerKey,
-} from '../../../src/supervisor/event-notes.ts';
-import { type ListenerPipes, ListenerPool } from '../../../src/supervisor/listener-pool.ts';
-import { parseListenerOutput } from '../../../src/supervisor/listener-protocol.ts';
-import type { MainLog } from '../../../src/supervisor/main-log.ts';
+} from '../../../src/supervisor/event/event-notes.ts';
+import { type ListenerPipes, ListenerPool } from '../../../src/supervisor/event/listener-pool.ts';
+import { parseListenerOutput } from '../../../src/supervisor/event/listener-protocol.ts';
+import type { MainLog } from '../../../src/supervisor/output/main-log.ts';
 
 class FakePipes implements ListenerPipes {
   readonly written: string[] = [];

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { LogLimits } from '../../../src/host/program-log.ts';
-import { LogWatch } from '../../../src/supervisor/log-watch.ts';
-import { ManagedProcess, type ProcessOwner } from '../../../src/supervisor/managed-process.ts';
+import type { LogLimits } from '../../../src/host/log/program-log.ts';
+import { LogWatch } from '../../../src/supervisor/output/log-watch.ts';
+import {
+  ManagedProcess,
+  type ProcessOwner,
+} from '../../../src/supervisor/process/managed-process.ts';
 import { SupervisorBench, settle } from '../../support/fake-keeper.ts';
 import { groupConfig, processConfig } from '../../support/supervisor-config.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MemoryKills } from '../../../src/supervisor/memory-kills.ts';
+import { MemoryKills } from '../../../src/supervisor/process/memory-kills.ts';
 
 let base: string;
 let said: string[];

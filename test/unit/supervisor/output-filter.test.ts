@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OutputFilter, type OutputPart } from '../../../src/supervisor/output-filter.ts';
+import { OutputFilter, type OutputPart } from '../../../src/supervisor/output/output-filter.ts';
 
 const BEGIN = '<!--XSUPERVISOR:BEGIN-->';
 const END = '<!--XSUPERVISOR:END-->';

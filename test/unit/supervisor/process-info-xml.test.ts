@@ -1,8 +1,8 @@
 /** The kept XML of processes says at any time what encoding them anew would say. */
 import { describe, expect, it } from 'vitest';
-import { renderProcessInfo } from '../../../src/supervisor/process-info.ts';
-import { inListingOrder, ProcessInfoXml } from '../../../src/supervisor/process-info-xml.ts';
-import { decodeReply, encodeValue } from '../../../src/supervisor/xml-rpc.ts';
+import { renderProcessInfo } from '../../../src/supervisor/rpc/process-info.ts';
+import { inListingOrder, ProcessInfoXml } from '../../../src/supervisor/rpc/process-info-xml.ts';
+import { decodeReply, encodeValue } from '../../../src/supervisor/rpc/xml-rpc.ts';
 import { SupervisorBench, settle } from '../../support/fake-keeper.ts';
 import { groupConfig } from '../../support/supervisor-config.ts';
 

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SupervisorClient } from '../../../src/supervisor/client.ts';
-import type { ServerConfig } from '../../../src/supervisor/program-config.ts';
-import type { RpcContext } from '../../../src/supervisor/rpc-method.ts';
-import { createRpcServer } from '../../../src/supervisor/rpc-server.ts';
-import { encodeCall } from '../../../src/supervisor/xml-rpc.ts';
+import type { ServerConfig } from '../../../src/supervisor/configuration/program-config.ts';
+import type { RpcContext } from '../../../src/supervisor/rpc/rpc-method.ts';
+import { createRpcServer } from '../../../src/supervisor/rpc/rpc-server.ts';
+import { encodeCall } from '../../../src/supervisor/rpc/xml-rpc.ts';
 import { SupervisorBench } from '../../support/fake-keeper.ts';
 
 const LIMITS = { bodyBytes: 100_000, allBodiesBytes: 150_000, requestMs: 400, answerMs: 400 };

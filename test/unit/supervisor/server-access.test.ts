@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isAuthorized, mayConnect, mayUpgrade } from '../../../src/supervisor/server-access.ts';
+import { isAuthorized, mayConnect, mayUpgrade } from '../../../src/supervisor/rpc/server-access.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 

@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { INITIAL_STATUS, type ProcessStatus } from '../../../src/supervisor/process-state.ts';
-import type { ProcessConfig } from '../../../src/supervisor/program-config.ts';
-import { transition } from '../../../src/supervisor/state-machine.ts';
-import { encodeStatusNote } from '../../../src/supervisor/state-notes.ts';
+import type { ProcessConfig } from '../../../src/supervisor/configuration/program-config.ts';
+import {
+  INITIAL_STATUS,
+  type ProcessStatus,
+} from '../../../src/supervisor/process/process-state.ts';
+import { transition } from '../../../src/supervisor/process/state-machine.ts';
+import { encodeStatusNote } from '../../../src/supervisor/process/state-notes.ts';
 import type {
   ProcessEffect,
   ProcessInput,
   StateEvent,
-} from '../../../src/supervisor/state-transition.ts';
+} from '../../../src/supervisor/process/state-transition.ts';
 import { type ReferenceConfig, ReferenceProcess } from '../../support/reference-process.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
 

@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { INITIAL_STATUS, type ProcessStatus } from '../../../src/supervisor/process-state.ts';
-import type { ProcessConfig } from '../../../src/supervisor/program-config.ts';
+import type { ProcessConfig } from '../../../src/supervisor/configuration/program-config.ts';
+import {
+  INITIAL_STATUS,
+  type ProcessStatus,
+} from '../../../src/supervisor/process/process-state.ts';
 import {
   type InputKind,
   type MachineRow,
   rowOf,
   TABLE,
   transition,
-} from '../../../src/supervisor/state-machine.ts';
-import type { ProcessEffect, ProcessInput } from '../../../src/supervisor/state-transition.ts';
+} from '../../../src/supervisor/process/state-machine.ts';
+import type {
+  ProcessEffect,
+  ProcessInput,
+} from '../../../src/supervisor/process/state-transition.ts';
 import { processConfig } from '../../support/supervisor-config.ts';
 
 const NOW = 100_000;

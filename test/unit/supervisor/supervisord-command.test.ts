@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { renderSyslogMessage } from '../../../src/host/syslog.ts';
-import type { DaemonConfig } from '../../../src/supervisor/program-config.ts';
-import { parseServers } from '../../../src/supervisor/server-sections.ts';
+import { renderSyslogMessage } from '../../../src/host/log/syslog.ts';
+import type { DaemonConfig } from '../../../src/supervisor/configuration/program-config.ts';
+import { parseServers } from '../../../src/supervisor/configuration/server-sections.ts';
+import { parseSupervisordOptions } from '../../../src/supervisor/configuration/supervisord-options.ts';
 import { journalPath, planKeeperArguments } from '../../../src/supervisor/supervisord-command.ts';
-import { parseSupervisordOptions } from '../../../src/supervisor/supervisord-options.ts';
 
 describe('options of supervisord', () => {
   it('takes short and long ones, joined and apart', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ExitRecord } from '../../../src/host/keeper-event.ts';
+import type { ExitRecord } from '../../../src/host/keeper/keeper-event.ts';
 import { stopProcess } from '../../../src/supervisor/operations.ts';
-import { decodeNotes } from '../../../src/supervisor/state-notes.ts';
+import { decodeNotes } from '../../../src/supervisor/process/state-notes.ts';
 import { FakeKeeper, SupervisorBench, settle } from '../../support/fake-keeper.ts';
 import { groupConfig } from '../../support/supervisor-config.ts';
 

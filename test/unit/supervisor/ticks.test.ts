@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Ticks } from '../../../src/supervisor/ticks.ts';
+import { Ticks } from '../../../src/supervisor/event/ticks.ts';
 import { FakeClock } from '../../support/fake-keeper.ts';
 
 function setUp(wanted: Set<string>) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseCommandLine } from '../../../src/supervisor/command-line.ts';
-import { parseEnvironment } from '../../../src/supervisor/environment.ts';
-import { expand } from '../../../src/supervisor/expansion.ts';
+import { parseCommandLine } from '../../../src/supervisor/configuration/command-line.ts';
+import { parseEnvironment } from '../../../src/supervisor/configuration/environment.ts';
+import { expand } from '../../../src/supervisor/configuration/expansion.ts';
 import {
   parseAutoRestart,
   parseBoolean,
@@ -11,7 +11,7 @@ import {
   parseOctal,
   parseSignal,
   signalName,
-} from '../../../src/supervisor/value-types.ts';
+} from '../../../src/supervisor/configuration/value-types.ts';
 
 describe('types of values', () => {
   it('reads booleans in any case', () => {

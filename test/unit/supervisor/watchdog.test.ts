@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { type BangPorts, BangQueue, mustBang } from '../../../src/supervisor/bang-queue.ts';
-import { EventReader, runWatchdog, selectEnd } from '../../../src/supervisor/watchdog.ts';
+import { type BangPorts, BangQueue, mustBang } from '../../../src/supervisor/event/bang-queue.ts';
+import { EventReader, runWatchdog, selectEnd } from '../../../src/supervisor/event/watchdog.ts';
 
 const PAYLOAD = 'processname:a-on-watch groupname:slappart0 from_state:RUNNING expected:1 pid:77';
 

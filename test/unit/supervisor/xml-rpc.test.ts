@@ -9,7 +9,7 @@ import {
   encodeValue,
   RpcFault,
   type RpcValue,
-} from '../../../src/supervisor/xml-rpc.ts';
+} from '../../../src/supervisor/rpc/xml-rpc.ts';
 import { xmlTexts } from '../../support/marshal-values.ts';
 
 function values(): fc.Arbitrary<RpcValue> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SERIES_FIELDS, type SeriesView } from '../../../src/collect/daemon/series.ts';
 import { observeProcesses } from '../../../src/host/proc.ts';
-import { USAGE, USAGE_LENGTH } from '../../../src/host/process-reader.ts';
+import { USAGE, USAGE_LENGTH } from '../../../src/host/process/process-reader.ts';
 import {
   createStatusHost,
   openStatusSources,

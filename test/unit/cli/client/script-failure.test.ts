@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { renderFailure } from '../../../../src/cli/client/script-failure.ts';
 import { MasterError } from '../../../../src/errors/slapos-error.ts';
-import { packageRoot } from '../../../../src/host/package-files.ts';
+import { packageRoot } from '../../../../src/host/package/package-files.ts';
 
 const FRAMES = [
   '    at own (/home/me/script.mjs:1:2)',

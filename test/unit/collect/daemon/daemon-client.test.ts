@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readPartitions, readSeries } from '../../../../src/collect/daemon/daemon-client.ts';
 import { CollectServer, type ServedState } from '../../../../src/collect/daemon/server.ts';
-import { openDaemonSocket } from '../../../../src/host/daemon-socket.ts';
+import { openDaemonSocket } from '../../../../src/host/keeper/daemon-socket.ts';
 
 let folder: string;
 let socket: string;

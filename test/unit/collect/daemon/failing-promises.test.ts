@@ -2,7 +2,7 @@ import { utimesSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { FailingPromises } from '../../../../src/collect/daemon/failing-promises.ts';
 import { createGridHost } from '../../../../src/host/create-grid-host.ts';
-import type { LookRequest } from '../../../../src/host/look.ts';
+import type { LookRequest } from '../../../../src/host/folder/look.ts';
 import { RESULTS, renderResult, StatusSite } from '../../../support/status-site.ts';
 
 let site: StatusSite;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CollectServer } from '../../../../src/collect/daemon/server.ts';
-import { openDaemonSocket } from '../../../../src/host/daemon-socket.ts';
+import { openDaemonSocket } from '../../../../src/host/keeper/daemon-socket.ts';
 import { until } from '../../../support/supervisor-run.ts';
 
 const MEBIBYTE = 1024 * 1024;

@@ -1,7 +1,0 @@
-import { join } from 'node:path';
-import { packageRoot } from './package-files.ts';
-
-/** First words of the command line of our own `slapos`. */
-export function slaposProgram(): readonly [string, ...string[]] {
-  return [process.execPath, join(packageRoot(), 'bin', 'slapos')];
-}
