@@ -15,6 +15,7 @@ import {
 } from '../host/keeper/daemon-launcher.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, type ProcessInfo, SupervisorClient } from './client.ts';
+import { isShuttingDown, shuttingDown } from './ending.ts';
 import {
   renderMainFile,
   renderWatchdogCommand,
@@ -23,7 +24,6 @@ import {
   supervisorPaths,
   type WatchdogOptions,
 } from './layout.ts';
-import { isShuttingDown, shuttingDown } from './process/ending.ts';
 import { FAULTS, type FaultName } from './rpc/fault.ts';
 import { isRpcFault } from './rpc/xml-rpc.ts';
 import { awaitUnitStart } from './unit-start.ts';

@@ -8,9 +8,9 @@ import type { HostFiles } from '../host/host.ts';
 import { readKeeperVersion, supervisordProgram } from '../host/keeper/daemon-launcher.ts';
 import type { Logger } from '../log/logger.ts';
 import { isUnreachable, SupervisorClient } from './client.ts';
+import { isShuttingDown, shuttingDown } from './ending.ts';
 import { keeperArguments, supervisorSocket } from './launch.ts';
 import { supervisorPaths } from './layout.ts';
-import { isShuttingDown, shuttingDown } from './process/ending.ts';
 import { isRpcFault } from './rpc/xml-rpc.ts';
 
 export interface UpgradeOptions {

@@ -52,6 +52,7 @@ function sendPage(response: ServerResponse, status: number, text: string): void 
   response.end(body);
 }
 
+const UPGRADE = 'slapos.upgrade';
 const infoXml = new ProcessInfoXml();
 
 /** The one call whose answer grows with the number of processes. */
@@ -104,7 +105,11 @@ async function serveRpc(
       isRefused ? error.message : 'Bad Request',
     );
   }
-  sendAnswer(response, await answer(context, call), limits.answerMs);
+  const parts = await answer(context, call);
+  // A controller that hands over decides nothing any more, so that what it says may be wrong. The
+  // connection ends with it; only who asked for the upgrade must hear that it goes on.
+  if (context.controller.isFrozen && call.method !== UPGRADE) return;
+  sendAnswer(response, parts, limits.answerMs);
 }
 
 /** Path of the log that a `/logtail/NAME/CHANNEL` address means; '' when there is none. */

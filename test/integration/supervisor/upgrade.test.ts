@@ -2,7 +2,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { packageRoot } from '../../../src/host/package/package-files.ts';
+import { connectSupervisor } from '../../../src/instance/open-supervisor.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
+import { SupervisorClient } from '../../../src/supervisor/client.ts';
 import { updateGroups } from '../../../src/supervisor/update.ts';
 import { requires } from '../../support/requires.ts';
 import { type CommandResult, runCommand, SupervisorRun } from '../../support/supervisor-run.ts';
@@ -55,6 +57,21 @@ requires('root', 'netns')('slapos node supervisord --upgrade', () => {
     process.kill(before?.pid ?? 0, 'SIGKILL');
     await expect.poll(() => run.mainLog()).toContain('exited: a-on-watch (terminated by SIGKILL');
   });
+
+  it('starts what is asked for meanwhile', async () => {
+    await run.launch();
+    const groups = Array.from({ length: 400 }, (_, index) => `g${index}`);
+    for (const group of groups) run.writeGroup(group, { s: '/bin/sleep 1000' });
+    await updateGroups(run.client, silentLogger);
+    const supervisor = connectSupervisor(new SupervisorClient(run.paths.socket), silentLogger);
+    const upgrade = run.upgrade();
+    // One at a time: some of them while the old controller decides nothing any more.
+    for (const group of groups) expect(await supervisor.startGroup(group)).toBe(true);
+    await upgrade;
+    const states = await supervisor.listStates();
+    supervisor.close();
+    expect(groups.filter((group) => states.get(`${group}:s`) !== 'RUNNING')).toEqual([]);
+  }, 60_000);
 
   it('refuses when nothing runs', async () => {
     await run.writeFiles();

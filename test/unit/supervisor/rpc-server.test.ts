@@ -34,6 +34,7 @@ describe('the server with bad clients', () => {
       identifier: 'x'.repeat(1000),
       daemonPid: 1,
       ownUid: process.geteuid?.(),
+      upgrade: async () => {},
     };
     const config = { kind: 'unix', path } as unknown as ServerConfig;
     server = createRpcServer(context as unknown as RpcContext, config, LIMITS);
@@ -159,5 +160,19 @@ describe('the server with bad clients', () => {
     }
     expect(await connect('\x00\x01garbage\r\n\r\n').ended).toMatch(/^HTTP\/1.1 400 /);
     expect(await isServed()).toBe(true);
+  });
+
+  it('leaves what it would decide to its successor once it has handed over', async () => {
+    bench.controller.freeze();
+    const before = client.call('supervisor.startAllProcesses').then(
+      () => 'answered',
+      () => 'cut off',
+    );
+    const other = new SupervisorClient(path);
+    // Who asked for it hears of it; that the connections end is the end of the process.
+    await expect(other.call('slapos.upgrade', '/new/keeper', [])).resolves.toBe(true);
+    other.close();
+    server.closeAllConnections();
+    expect(await before).toBe('cut off');
   });
 });

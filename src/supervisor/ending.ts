@@ -1,7 +1,7 @@
 /** A supervisor that is about to end refuses every call (spec/supervisor.md 4.2). */
-import { SlaposError } from '../../errors/slapos-error.ts';
-import { FAULTS } from '../rpc/fault.ts';
-import { isRpcFault } from '../rpc/xml-rpc.ts';
+import { SlaposError } from '../errors/slapos-error.ts';
+import { FAULTS } from './rpc/fault.ts';
+import { isRpcFault } from './rpc/xml-rpc.ts';
 
 /** Whether it refused a call because it shuts down. */
 export function isShuttingDown(error: unknown): boolean {
