@@ -34,15 +34,20 @@ export function parseKeptAnswer(text: string, computerId: string): readonly Kept
   return answer.partitions;
 }
 
-/** Writes the answer down when it differs from the one before; the pass goes on without. */
+/**
+ * Writes the answer down when it differs from the one before; the pass goes on without. An older one
+ * that cannot be replaced goes: no answer is better than one that stops what is started now.
+ */
 export async function keepAnswer(context: GridContext, computer: SlapComputer): Promise<void> {
   const text = renderKeptAnswer(computer);
   const folder = context.host.openFolder(context.options.instanceRoot);
+  const former = await folder.readText(KEPT_ANSWER).catch(() => undefined);
+  if (former === text) return;
   try {
-    if ((await folder.readText(KEPT_ANSWER)) === text) return;
     await folder.write(KEPT_ANSWER, text, { mode: 0o600 });
   } catch (error) {
     context.log.warning(`The answer of the Master is not kept: ${errorMessage(error)}, ignoring`);
+    await folder.remove(KEPT_ANSWER).catch(() => {});
   }
 }
 

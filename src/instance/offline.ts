@@ -2,7 +2,7 @@
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { GridContext } from '../grid/context.ts';
 import { type KeptPartition, readKeptAnswer } from './kept-answer.ts';
-import { removeServiceGroup } from './service-files.ts';
+import { hasServiceGroup, removeServiceGroup } from './service-files.ts';
 import type { ServiceSupervisor } from './service-supervisor.ts';
 import { forgetTimestamp } from './timestamp.ts';
 
@@ -43,9 +43,12 @@ function isUnwanted({ options }: GridContext, partition: KeptPartition): boolean
   return options.isForceStop && isMeant;
 }
 
-/** Without `.timestamp` the next pass with a Master brings back what is stopped here. */
+/**
+ * Without `.timestamp` the next pass with a Master brings back what is stopped here: by force, or for
+ * an answer that is older than the last success, since the one after it could not be kept.
+ */
 async function stopPartition(context: GridContext, partitionId: string): Promise<void> {
-  if (context.options.isForceStop) await forgetTimestamp(context, partitionId);
+  if (await hasServiceGroup(context, partitionId)) await forgetTimestamp(context, partitionId);
   await removeServiceGroup(context, partitionId);
 }
 

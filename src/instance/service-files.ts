@@ -72,6 +72,11 @@ export async function writeManagerGroup(
   return true;
 }
 
+/** Whether the supervisor is told of services of the partition itself. */
+export async function hasServiceGroup(context: GridContext, partitionId: string): Promise<boolean> {
+  return (await openGroupFolder(context).stat(`${partitionId}.conf`)) !== undefined;
+}
+
 /**
  * Removes the partition's own group, so that the next update stops its services. That update is needed
  * also when the file is gone already: a pass that was cut off may have removed it and no more.
