@@ -1,0 +1,270 @@
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  copyDatabase,
+  type DatabaseCopy,
+  hasJournal,
+  listReadLockers,
+  tidyDatabaseCopies,
+} from '../../../../src/host/folder/database-copy.ts';
+import { loadNative } from '../../../../src/host/native.ts';
+
+let folder: string;
+let path: string;
+let hidden: string;
+const LATER = () => Date.now() + 61_000;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slapos-copy-'));
+  path = join(folder, 'some.db');
+  hidden = join(folder, '.some.db.private');
+  write(path, 'CREATE TABLE t (x); INSERT INTO t VALUES (1)');
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function write(file: string, sql: string): void {
+  const database = new Sqlite(file, { timeout: 0 });
+  try {
+    database.exec(sql);
+  } finally {
+    database.close();
+  }
+}
+
+function rows(file: string): unknown[] {
+  const database = new Sqlite(file, { readonly: true });
+  try {
+    expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+    return database.prepare('SELECT x FROM t ORDER BY x').pluck().all();
+  } finally {
+    database.close();
+  }
+}
+
+async function copied(): Promise<DatabaseCopy> {
+  const copy = await copyDatabase(path);
+  if (copy === undefined) throw new Error('a writer is said to be at work');
+  return copy;
+}
+
+/** What a writer leaves that is killed while it changes the file: row 2 is half written. */
+function leaveHotJournal(): void {
+  const database = new Sqlite(path);
+  database.pragma('cache_size = 1');
+  database.exec('BEGIN; UPDATE t SET x = 7; CREATE TABLE u (y);');
+  const insert = database.prepare('INSERT INTO u VALUES (zeroblob(3000))');
+  for (let count = 0; count < 20; count += 1) insert.run();
+  const torn = [readFileSync(path), readFileSync(`${path}-journal`)] as const;
+  database.exec('ROLLBACK');
+  database.close();
+  writeFileSync(path, torn[0]);
+  writeFileSync(`${path}-journal`, torn[1]);
+}
+
+function holdReadLock(file: string): () => void {
+  const fd = openSync(file, 'r');
+  expect(loadNative().lockTry({ fd, isExclusive: false })).toBe(true);
+  return () => closeSync(fd);
+}
+
+describe('a database that somebody keeps locked', () => {
+  test('is replaced by a copy with what was written there, mode and all', async () => {
+    const release = holdReadLock(path);
+    expect(() => write(path, 'INSERT INTO t VALUES (2)')).toThrow(/locked/);
+    const copy = await copied();
+    write(copy.path, 'INSERT INTO t VALUES (2)');
+    expect(rows(path)).toEqual([1]);
+    await copy.publish();
+    expect(rows(path)).toEqual([1, 2]);
+    expect(statSync(path).mode & 0o777).toBe(0o644);
+    write(path, 'INSERT INTO t VALUES (3)');
+    release();
+  });
+
+  test('is not to be written by others meanwhile, and is after that', async () => {
+    const copy = await copied();
+    expect(() => write(path, 'INSERT INTO t VALUES (2)')).toThrow(/locked/);
+    await copy.publish();
+    write(path, 'INSERT INTO t VALUES (3)');
+    expect(rows(path)).toEqual([1, 3]);
+  });
+
+  test('is not copied while another writes', async () => {
+    const fd = openSync(path, 'r+');
+    expect(loadNative().lockTry({ fd, isExclusive: true })).toBe(true);
+    expect(await copyDatabase(path)).toBeUndefined();
+    closeSync(fd);
+    await (await copied()).publish();
+  });
+
+  /** Takes the lock when another file has got the name. */
+  const exchanging = {
+    lockTry: () => {
+      write(join(folder, 'other.db'), 'CREATE TABLE t (x); INSERT INTO t VALUES (9)');
+      renameSync(join(folder, 'other.db'), path);
+      return true;
+    },
+  };
+
+  test('is not copied when another file takes its name before it is locked', async () => {
+    expect(await copyDatabase(path, exchanging)).toBeUndefined();
+    expect(readdirSync(folder)).toEqual(['some.db']);
+    await (await copied()).publish();
+    expect(rows(path)).toEqual([9]);
+  });
+
+  test('keeps what stands ready while its name goes to another file', async () => {
+    mkdirSync(hidden, { mode: 0o700 });
+    writeFileSync(join(hidden, 'ready-1-1'), '');
+    await tidyDatabaseCopies(path, Date.now(), exchanging);
+    expect(readdirSync(hidden)).toEqual(['ready-1-1']);
+  });
+
+  test('is copied where nobody else can enter', async () => {
+    const copy = await copied();
+    expect(copy.path.startsWith(`${hidden}/`)).toBe(true);
+    expect(statSync(hidden).mode & 0o777).toBe(0o700);
+    await copy.publish();
+  });
+
+  test('loses the journal of a killed writer, which was played back in the copy', async () => {
+    leaveHotJournal();
+    const copy = await copied();
+    write(copy.path, 'INSERT INTO t VALUES (2)');
+    await copy.publish();
+    expect(existsSync(`${path}-journal`)).toBe(false);
+    expect(rows(path)).toEqual([1, 2]);
+  });
+
+  test('tells who holds it', async () => {
+    const fd = openSync(path, 'r');
+    const reader = new Sqlite(path, { readonly: true });
+    reader.exec('BEGIN');
+    reader.prepare('SELECT * FROM t').all();
+    expect(await listReadLockers(path)).toEqual([process.pid]);
+    reader.close();
+    closeSync(fd);
+  });
+});
+
+describe('what was replaced', () => {
+  test('is read to the end by who has it open, and cut after a minute', async () => {
+    const fd = openSync(path, 'r');
+    const copy = await copied();
+    write(copy.path, 'INSERT INTO t VALUES (2)');
+    await copy.publish();
+    await tidyDatabaseCopies(path, Date.now());
+    expect(readFileSync(fd).length).toBeGreaterThan(0);
+    await tidyDatabaseCopies(path, LATER());
+    expect(readFileSync(fd).length).toBe(0);
+    expect(rows(path)).toEqual([1, 2]);
+    expect(readdirSync(folder)).toEqual(['some.db']);
+    closeSync(fd);
+  });
+});
+
+test('what was replaced before the clock was set back is cut too', async () => {
+  const copy = await copied();
+  await copy.publish();
+  await tidyDatabaseCopies(path, Date.now() - 3_600_000);
+  expect(readdirSync(folder)).toEqual(['some.db']);
+});
+
+describe('a journal', () => {
+  test.each([
+    ['with a header', 'd9', true],
+    ['with a header of zeros, which a killed writer had not synced', '\0'.repeat(512), false],
+    ['without content', '', false],
+  ])('%s', async (_, content, isHot) => {
+    expect(await hasJournal(path)).toBe(false);
+    writeFileSync(`${path}-journal`, content);
+    expect(await hasJournal(path)).toBe(isHot);
+  });
+
+  test('is looked for beside the file that a link names', async () => {
+    leaveHotJournal();
+    mkdirSync(join(folder, 'links'));
+    symlinkSync(path, join(folder, 'links', 'some.db'));
+    expect(await hasJournal(join(folder, 'links', 'some.db'))).toBe(true);
+  });
+});
+
+describe('a replacement that was killed', () => {
+  /** The name that a complete copy of the present file has. */
+  function readyPath(): string {
+    const { ino, mtimeNs } = statSync(path, { bigint: true });
+    return join(hidden, `ready-${ino}-${mtimeNs}`);
+  }
+
+  test('while it copied or wrote is forgotten', async () => {
+    const copy = await copied();
+    write(copy.path, 'INSERT INTO t VALUES (2)');
+    writeFileSync(`${copy.path}-journal`, 'half');
+    await tidyDatabaseCopies(path, Date.now());
+    expect(rows(path)).toEqual([1]);
+    expect(readdirSync(folder)).toEqual(['some.db']);
+  });
+
+  test.each([
+    ['before the second name', false, false],
+    ['after it', true, false],
+    ['after the journal was removed', true, true],
+  ])('when the copy was complete is ended: %s', async (_, hasSecondName, hasLostJournal) => {
+    leaveHotJournal();
+    mkdirSync(hidden, { mode: 0o700 });
+    const ready = readyPath();
+    write(join(folder, 'whole.db'), 'CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)');
+    renameSync(join(folder, 'whole.db'), ready);
+    if (hasSecondName) linkSync(path, join(hidden, `replaced-${statSync(path).ino}`));
+    if (hasLostJournal) rmSync(`${path}-journal`);
+    await tidyDatabaseCopies(path, LATER());
+    expect(rows(path)).toEqual([1, 2]);
+    expect(existsSync(`${path}-journal`)).toBe(false);
+  });
+
+  test('is not ended when somebody wrote to the file since, which keeps its content', async () => {
+    mkdirSync(hidden, { mode: 0o700 });
+    writeFileSync(readyPath(), 'older');
+    linkSync(path, join(hidden, `replaced-${statSync(path).ino}`));
+    write(path, 'INSERT INTO t VALUES (3)');
+    await tidyDatabaseCopies(path, LATER());
+    expect(rows(path)).toEqual([1, 3]);
+    expect(readdirSync(folder)).toEqual(['some.db']);
+  });
+
+  test('waits while another writes', async () => {
+    mkdirSync(hidden, { mode: 0o700 });
+    const ready = readyPath();
+    writeFileSync(ready, '');
+    const fd = openSync(path, 'r+');
+    expect(loadNative().lockTry({ fd, isExclusive: true })).toBe(true);
+    await tidyDatabaseCopies(path, Date.now());
+    expect(existsSync(ready)).toBe(true);
+    expect(statSync(path).size).toBeGreaterThan(0);
+    closeSync(fd);
+  });
+
+  test('leaves nothing to do where there is no database', async () => {
+    await tidyDatabaseCopies(join(folder, 'none.db'), Date.now());
+  });
+});
