@@ -124,9 +124,9 @@ export class SqliteConnection {
   async #moveToCopy(): Promise<boolean> {
     // Closing any descriptor of a file gives back all locks of this process on it (fcntl(2)).
     this.#closeDatabase();
-    this.#copy = await this.#outside.copyDatabase(this.#path);
-    if (this.#copy === undefined) return false;
     const pids = await this.#outside.listReadLockers(this.#path).catch(() => []);
+    this.#copy = await this.#outside.copyDatabase(this.#path, playBack);
+    if (this.#copy === undefined) return false;
     const holder = pids.filter((pid) => pid !== process.pid).join(', ');
     this.#outside.log.warning(
       `${this.#path} is kept locked${holder === '' ? '' : ` by process ${holder}`}:` +
@@ -148,6 +148,17 @@ export class SqliteConnection {
     const opened = this.#opened;
     this.#opened = undefined;
     opened?.database.close();
+  }
+}
+
+/** Reading the header is enough for that; what is in a WAL is in the file when that is closed. */
+async function playBack(path: string): Promise<void> {
+  const { default: Sqlite } = await import('better-sqlite3');
+  const database = new Sqlite(path);
+  try {
+    database.pragma('schema_version');
+  } finally {
+    database.close();
   }
 }
 

@@ -25,6 +25,7 @@ import {
   tidyDatabaseCopies,
 } from '../../../../src/host/folder/database-copy.ts';
 import { loadNative } from '../../../../src/host/native.ts';
+import { BEGIN_TEARING, leaveByKill } from '../../../support/killed-writer.ts';
 
 let folder: string;
 let path: string;
@@ -51,8 +52,8 @@ function write(file: string, sql: string): void {
   }
 }
 
-function rows(file: string): unknown[] {
-  const database = new Sqlite(file, { readonly: true });
+function rows(file: string, readonly = true): unknown[] {
+  const database = new Sqlite(file, { readonly });
   try {
     expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
     return database.prepare('SELECT x FROM t ORDER BY x').pluck().all();
@@ -61,24 +62,22 @@ function rows(file: string): unknown[] {
   }
 }
 
+async function playBack(file: string): Promise<void> {
+  rows(file, false);
+}
+
 async function copied(): Promise<DatabaseCopy> {
-  const copy = await copyDatabase(path);
+  const copy = await copyDatabase(path, playBack);
   if (copy === undefined) throw new Error('a writer is said to be at work');
   return copy;
 }
 
-/** What a writer leaves that is killed while it changes the file: row 2 is half written. */
+/** What a writer leaves that is killed while it changes the file: that is half written. */
 function leaveHotJournal(): void {
-  const database = new Sqlite(path);
-  database.pragma('cache_size = 1');
-  database.exec('BEGIN; UPDATE t SET x = 7; CREATE TABLE u (y);');
-  const insert = database.prepare('INSERT INTO u VALUES (zeroblob(3000))');
-  for (let count = 0; count < 20; count += 1) insert.run();
-  const torn = [readFileSync(path), readFileSync(`${path}-journal`)] as const;
-  database.exec('ROLLBACK');
-  database.close();
-  writeFileSync(path, torn[0]);
-  writeFileSync(`${path}-journal`, torn[1]);
+  const wide = (x: string) => `INSERT INTO u VALUES (${x}, zeroblob(3000));`.repeat(10);
+  write(path, `CREATE TABLE u (x, y); ${wide('1')}`);
+  const change = 'UPDATE t SET x = 7; UPDATE u SET x = 7';
+  leaveByKill(path, `${BEGIN_TEARING}; ${change}; ${wide('7')}`);
 }
 
 function holdReadLock(file: string): () => void {
@@ -112,7 +111,7 @@ describe('a database that somebody keeps locked', () => {
   test('is not copied while another writes', async () => {
     const fd = openSync(path, 'r+');
     expect(loadNative().lockTry({ fd, isExclusive: true })).toBe(true);
-    expect(await copyDatabase(path)).toBeUndefined();
+    expect(await copyDatabase(path, playBack)).toBeUndefined();
     closeSync(fd);
     await (await copied()).publish();
   });
@@ -127,17 +126,10 @@ describe('a database that somebody keeps locked', () => {
   };
 
   test('is not copied when another file takes its name before it is locked', async () => {
-    expect(await copyDatabase(path, exchanging)).toBeUndefined();
+    expect(await copyDatabase(path, playBack, exchanging)).toBeUndefined();
     expect(readdirSync(folder)).toEqual(['some.db']);
     await (await copied()).publish();
     expect(rows(path)).toEqual([9]);
-  });
-
-  test('keeps what stands ready while its name goes to another file', async () => {
-    mkdirSync(hidden, { mode: 0o700 });
-    writeFileSync(join(hidden, 'ready-1-1'), '');
-    await tidyDatabaseCopies(path, Date.now(), exchanging);
-    expect(readdirSync(hidden)).toEqual(['ready-1-1']);
   });
 
   test('is copied where nobody else can enter', async () => {
@@ -147,12 +139,32 @@ describe('a database that somebody keeps locked', () => {
     await copy.publish();
   });
 
-  test('loses the journal of a killed writer, which was played back in the copy', async () => {
+  test('loses the journal of a killed writer, which is played back before anybody writes', async () => {
     leaveHotJournal();
     const copy = await copied();
+    expect(existsSync(`${path}-journal`)).toBe(false);
+    expect(rows(path)).toEqual([1]);
     write(copy.path, 'INSERT INTO t VALUES (2)');
     await copy.publish();
-    expect(existsSync(`${path}-journal`)).toBe(false);
+    expect(rows(path)).toEqual([1, 2]);
+  });
+
+  test.each([
+    ['cannot be played back', () => Promise.reject(new Error('no room')), /no room/],
+    ['was not played back', () => Promise.resolve(), /not whole without its journal/],
+  ])('keeps a journal that %s, and may be written by others then', async (_, fail, message) => {
+    leaveHotJournal();
+    await expect(copyDatabase(path, fail)).rejects.toThrow(message);
+    expect(await hasJournal(path)).toBe(true);
+    write(path, 'INSERT INTO t VALUES (2)');
+    expect(rows(path)).toEqual([1, 2]);
+  });
+
+  test('is not replaced by a copy that was written by halves', async () => {
+    const copy = await copied();
+    writeFileSync(`${copy.path}-journal`, 'half');
+    await expect(copy.publish()).rejects.toThrow(/not whole without its journal/);
+    write(path, 'INSERT INTO t VALUES (2)');
     expect(rows(path)).toEqual([1, 2]);
   });
 
@@ -210,12 +222,6 @@ describe('a journal', () => {
 });
 
 describe('a replacement that was killed', () => {
-  /** The name that a complete copy of the present file has. */
-  function readyPath(): string {
-    const { ino, mtimeNs } = statSync(path, { bigint: true });
-    return join(hidden, `ready-${ino}-${mtimeNs}`);
-  }
-
   test('while it copied or wrote is forgotten', async () => {
     const copy = await copied();
     write(copy.path, 'INSERT INTO t VALUES (2)');
@@ -225,43 +231,12 @@ describe('a replacement that was killed', () => {
     expect(readdirSync(folder)).toEqual(['some.db']);
   });
 
-  test.each([
-    ['before the second name', false, false],
-    ['after it', true, false],
-    ['after the journal was removed', true, true],
-  ])('when the copy was complete is ended: %s', async (_, hasSecondName, hasLostJournal) => {
-    leaveHotJournal();
+  test('before the copy took the name leaves the file as it is', async () => {
     mkdirSync(hidden, { mode: 0o700 });
-    const ready = readyPath();
-    write(join(folder, 'whole.db'), 'CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)');
-    renameSync(join(folder, 'whole.db'), ready);
-    if (hasSecondName) linkSync(path, join(hidden, `replaced-${statSync(path).ino}`));
-    if (hasLostJournal) rmSync(`${path}-journal`);
-    await tidyDatabaseCopies(path, LATER());
-    expect(rows(path)).toEqual([1, 2]);
-    expect(existsSync(`${path}-journal`)).toBe(false);
-  });
-
-  test('is not ended when somebody wrote to the file since, which keeps its content', async () => {
-    mkdirSync(hidden, { mode: 0o700 });
-    writeFileSync(readyPath(), 'older');
     linkSync(path, join(hidden, `replaced-${statSync(path).ino}`));
-    write(path, 'INSERT INTO t VALUES (3)');
     await tidyDatabaseCopies(path, LATER());
-    expect(rows(path)).toEqual([1, 3]);
+    expect(rows(path)).toEqual([1]);
     expect(readdirSync(folder)).toEqual(['some.db']);
-  });
-
-  test('waits while another writes', async () => {
-    mkdirSync(hidden, { mode: 0o700 });
-    const ready = readyPath();
-    writeFileSync(ready, '');
-    const fd = openSync(path, 'r+');
-    expect(loadNative().lockTry({ fd, isExclusive: true })).toBe(true);
-    await tidyDatabaseCopies(path, Date.now());
-    expect(existsSync(ready)).toBe(true);
-    expect(statSync(path).size).toBeGreaterThan(0);
-    closeSync(fd);
   });
 
   test('leaves nothing to do where there is no database', async () => {
