@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chownSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,9 +11,11 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { renderCsvRow, type StoredValue } from '../../src/collect/csv.ts';
 import { packageRoot } from '../../src/host/package/package-files.ts';
+import type { inCopy } from './database-copy.ts';
 import { missingFacilities } from './facilities.ts';
 import { findPublicPeerPython } from './peer-python.ts';
 import { appendToEtc } from './private-etc.ts';
@@ -72,6 +75,32 @@ export function readReports(folder: string): ReadonlyMap<string, string> {
       readFileSync(join(folder, name), 'utf8'),
     ]),
   );
+}
+
+function inPlace<Result>(file: string, read: (database: Database.Database) => Result): Result {
+  const database = new Database(file, { readonly: true, timeout: 15_000 });
+  try {
+    return read(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** The lines of an archive or folder of a packed day; of anything else none. */
+function readSystemDump(path: string): string[] {
+  return readMember(path, 'dump_system.csv').split('\r\n').slice(0, -1);
+}
+
+function readMember(path: string, name: string): string {
+  if (existsSync(join(path, name))) return readFileSync(join(path, name), 'utf8');
+  if (!path.endsWith('.tar.gz')) return '';
+  const words = ['-xzOf', path, '--wildcards', `*/${name}`];
+  return execFileSync('tar', words, { encoding: 'utf8' });
+}
+
+/** A row without its last column, which says whether it is packed. */
+function withoutMark(line: string): string {
+  return line.slice(0, line.lastIndexOf(','));
 }
 
 /** A report without the time at which its file was begun. */
@@ -151,12 +180,21 @@ export class CollectNode {
   }
 
   query(sql: string, ...values: readonly unknown[]): Array<Record<string, unknown>> {
-    const database = new Database(this.database, { readonly: true, timeout: 15_000 });
-    try {
-      return database.prepare(sql).all(...values) as Array<Record<string, unknown>>;
-    } finally {
-      database.close();
-    }
+    const read = (database: Database.Database) => database.prepare(sql).all(...values);
+    return inPlace(this.database, read) as Array<Record<string, unknown>>;
+  }
+
+  /**
+   * Every row that table `system` ever had. Those of a day that is packed may be in its archive only,
+   * and the first program whose clock is past midnight packs the day.
+   */
+  systemRows(look: typeof inCopy = inPlace): ReadonlySet<string> {
+    const rows = look(this.database, (database) =>
+      database.prepare('SELECT * FROM system').raw().safeIntegers().all(),
+    ) as StoredValue[][];
+    const folder = dirname(this.database);
+    const packed = readdirSync(folder).flatMap((name) => readSystemDump(join(folder, name)));
+    return new Set([...rows.map((row) => renderCsvRow(row).trim()), ...packed].map(withoutMark));
   }
 
   /** The rows of a process without their times, oldest first. */
