@@ -166,7 +166,7 @@ export class LoadRun {
     }
     if (fault === 'proxy' || fault === 'proxy killed') {
       await node.node.stopProxy(fault === 'proxy' ? 'SIGTERM' : 'SIGKILL');
-      await node.node.startProxy('ours');
+      await node.startMaster();
     }
   }
 

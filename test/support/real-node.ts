@@ -164,14 +164,19 @@ export class RealNode {
     };
   }
 
-  private spawn(side: Side, words: readonly string[], output: 'pipe' | number): ChildProcess {
+  private spawn(
+    side: Side,
+    words: readonly string[],
+    output: 'pipe' | number,
+    variables: Readonly<Record<string, string>> = {},
+  ): ChildProcess {
     const argv =
       side === 'ours'
         ? [process.execPath, join(packageRoot(), 'dist', 'bin', 'slapos.js')]
         : [this.python, join(packageRoot(), 'test/support/upstream.py')];
     return spawn(argv[0] ?? '', [...argv.slice(1), ...words], {
       cwd: this.folder,
-      env: this.environment,
+      env: { ...this.environment, ...variables },
       stdio: ['ignore', output, output],
       ...this.user,
       ...(output === 'pipe' ? { timeout: PROGRAM_TIMEOUT_MS } : {}),
@@ -185,11 +190,15 @@ export class RealNode {
     );
   }
 
-  /** Starts `slapos proxy start` of one side and waits until it answers. */
-  async startProxy(side: Side): Promise<void> {
+  /**
+   * Starts `slapos proxy start` of one side and waits until it answers.
+   * @param variables more for its environment
+   */
+  async startProxy(side: Side, variables: Readonly<Record<string, string>> = {}): Promise<void> {
     const log = join(this.folder, 'proxy.log');
     const descriptor = openSync(log, 'a');
-    this.proxy = this.spawn(side, ['proxy', 'start', '--cfg', this.config], descriptor);
+    const words = ['proxy', 'start', '--cfg', this.config];
+    this.proxy = this.spawn(side, words, descriptor, variables);
     closeSync(descriptor);
     await until(
       () =>
