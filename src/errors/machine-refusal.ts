@@ -19,6 +19,18 @@ export function machineHint(code: string): string | undefined {
   return Object.hasOwn(HINTS, code) ? HINTS[code] : undefined;
 }
 
+const FAILING = new Set(['EIO', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
+
+/**
+ * Whether something could not be looked at for a reason of the machine, whoever owns it: then nobody
+ * knows what is there.
+ */
+export function isMachineFailure(error: unknown): boolean {
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  const named = isSlaposError(error) ? error.context['code'] : undefined;
+  return [errorCode(error), errorCode(cause), String(named)].some((code) => FAILING.has(code));
+}
+
 /** The same as one of ours, where a call of the system has failed for a reason of the machine. */
 export function describeRefusal(error: unknown): unknown {
   const hint = machineHint(errorCode(error));

@@ -3,6 +3,7 @@
  * to the user of a partition: nothing is opened through a symbolic link that leads out of them.
  */
 import { isUtf8 } from 'node:buffer';
+import { isMachineFailure } from '../errors/machine-refusal.ts';
 import { isSlaposError } from '../errors/slapos-error.ts';
 import type { BeneathFiles, FolderEntry } from '../host/file.ts';
 import type { FileStatus } from '../host/host.ts';
@@ -124,7 +125,10 @@ function isUnsafe(error: unknown): boolean {
   return isSlaposError(error) && error.code === 'SLAPOS_ERR_UNSAFE_PATH';
 }
 
-/** Paths, relative to a root, of all files named `slapos.cfg` in it; no link is followed. */
+/**
+ * Paths, relative to a root, of all files named `slapos.cfg` in it; no link is followed.
+ * @throws HostError where the machine fails: what such a node uses would be deleted.
+ */
 export async function* findConfigFiles(reader: PruneReader, root: string): AsyncIterable<string> {
   const pending = [''];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
@@ -144,7 +148,8 @@ async function listQuietly(
 ): Promise<readonly FolderEntry[]> {
   try {
     return (await reader.beneath.list(root, path)) ?? [];
-  } catch {
+  } catch (error) {
+    if (isMachineFailure(error)) throw error;
     return [];
   }
 }

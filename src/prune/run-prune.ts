@@ -1,6 +1,7 @@
 /** One run of `node prune` (spec/cli.md 5.7, spec/grid.md 9). */
 import { join } from 'node:path';
 import { parseConfig } from '../config/read.ts';
+import { isMachineFailure } from '../errors/machine-refusal.ts';
 import { errorMessage } from '../errors/slapos-error.ts';
 import type { BeneathFiles } from '../host/file.ts';
 import type { Logger } from '../log/logger.ts';
@@ -113,7 +114,10 @@ async function scanSoftware(input: PruneInput, usage: Usage, root: string): Prom
   }
 }
 
-/** Looks for nodes inside partitions, which may use our shared parts too, and goes down in them. */
+/**
+ * Looks for nodes inside partitions, which may use our shared parts too, and goes down in them.
+ * @throws HostError where the machine fails: then nobody knows what they use.
+ */
 async function scanInstances(input: PruneInput, usage: Usage, root: string): Promise<void> {
   for await (const path of findConfigFiles(input.host, root)) {
     input.signal.throwIfAborted();
@@ -122,6 +126,7 @@ async function scanInstances(input: PruneInput, usage: Usage, root: string): Pro
     for (const scan of [scanNestedSoftware, scanNestedInstances]) {
       await scan(input, usage, node).catch((error: unknown) => {
         input.signal.throwIfAborted();
+        if (isMachineFailure(error)) throw error;
         // Its owner could otherwise keep the host from pruning for ever.
         input.log.warning(`Ignoring the node at ${join(root, path)}: ${errorMessage(error)}`);
       });
@@ -206,6 +211,7 @@ async function readNestedNode(
     const sharedRoot = await own(sharedRootOf(config.get('slapos', 'shared_part_list')));
     return { owner, softwareRoot, instanceRoot, sharedRoot };
   } catch (error) {
+    if (isMachineFailure(error)) throw error;
     log.debug(`Ignoring ${at}: ${errorMessage(error)}`);
     return undefined;
   }

@@ -44,7 +44,7 @@ export async function run(context: CommandContext): Promise<number> {
 function createPruneHost(): PruneHost {
   return {
     beneath: createBeneathFiles(),
-    stat: (path) => createHostFiles().stat(path),
+    stat: (path) => createHostFiles().statTarget(path),
     realpath: (path) => realpath(path).catch((error) => noneOrRefusal(path, error)),
   };
 }

@@ -14,6 +14,7 @@ import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HostError } from '../../../src/errors/slapos-error.ts';
 import { type BeneathFiles, createBeneathFiles } from '../../../src/host/file.ts';
 import { createHostFiles } from '../../../src/host/folder/host-files.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
@@ -203,6 +204,43 @@ describe('node prune', () => {
     expect(hasPart('a', 1)).toBe(false);
   });
 
+  test.each([
+    ['list', 'software'],
+    ['list', 'slappart0'],
+    ['read', 'slapos.cfg'],
+    ['read', '.installed.cfg'],
+  ] as const)(
+    'deletes nothing where the machine cannot %s %s of a nested node',
+    async (call, name) => {
+      addPart('a', 1);
+      nest();
+      file('ir/slappart0/software/x/.installed.cfg', hash(1));
+      const beneath = createBeneathFiles();
+      const context = { code: 'EMFILE' };
+      const refused = new HostError('SLAPOS_ERR_FILE', 'Too many files.', {}, { context });
+      const fails = (at: string, path: string) => join(at, path).endsWith(`/${name}`);
+      const failing = {
+        ...beneath,
+        [call]: (at: string, path: string) =>
+          fails(at, path) ? Promise.reject(refused) : beneath[call](at, path),
+      };
+      const run = runPrune({ ...input(), host: { ...host, beneath: failing } });
+      await expect(run).rejects.toBe(refused);
+      expect(hasPart('a', 1)).toBe(true);
+    },
+  );
+
+  test('looks into a nested node whose software root is a link', async () => {
+    addPart('a', 1);
+    nest();
+    file('ir/slappart0/disk/x/.installed.cfg', hash(1));
+    const link = join(root, 'ir/slappart0/software');
+    rmSync(link, { recursive: true });
+    symlinkSync(join(root, 'ir/slappart0/disk'), link);
+    expect((await prune()).status).toBe(0);
+    expect(hasPart('a', 1)).toBe(true);
+  });
+
   test('reads a folder once however many files name it', async () => {
     addPart('a', 1);
     nest();
@@ -239,7 +277,7 @@ describe('node prune', () => {
 const host: PruneHost = {
   beneath: createBeneathFiles(),
   realpath: (path) => realpath(path).catch(() => undefined),
-  stat: (path) => createHostFiles().stat(path),
+  stat: (path) => createHostFiles().statTarget(path),
 };
 
 const input = () => ({
