@@ -173,14 +173,25 @@ function isCutOff(error: unknown): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
+interface Wait {
+  /** In all. */
+  readonly waitedMs: number;
+  /** Since it last said that it shuts down. */
+  readonly silentMs: number;
+}
+
 /** What to do about a look that failed: wait, or know that nothing runs. */
-function judgeFailure(client: SupervisorClient, error: unknown, waitedMs: number): 'wait' | 'none' {
+function judgeFailure(
+  client: SupervisorClient,
+  error: unknown,
+  { silentMs, waitedMs }: Wait,
+): 'wait' | 'none' {
   if (isShuttingDown(error)) {
     if (waitedMs >= LONGEST_SHUTDOWN_MS) throw shuttingDown(client.address, error);
     return 'wait';
   }
   if (!isUnreachable(error)) throw error;
-  return isCutOff(error) && waitedMs < LONGEST_END_MS ? 'wait' : 'none';
+  return isCutOff(error) && silentMs < LONGEST_END_MS ? 'wait' : 'none';
 }
 
 /**
@@ -188,13 +199,16 @@ function judgeFailure(client: SupervisorClient, error: unknown, waitedMs: number
  * @throws SlaposError SLAPOS_ERR_SUPERVISOR when that one does not come to its end
  */
 async function isRunning(client: SupervisorClient, log: Logger): Promise<boolean> {
+  let lastWordMs = 0;
   for (let [waitedMs, delayMs] = [0, 50]; ; waitedMs += delayMs) {
     try {
       const state = await readState(client);
       if (state === 'RUNNING') return true;
       throw notASupervisor(client, new Error(`it is ${state}`));
     } catch (error) {
-      if (judgeFailure(client, error, waitedMs) === 'none') return false;
+      if (isShuttingDown(error)) lastWordMs = waitedMs;
+      const wait = { waitedMs, silentMs: waitedMs - lastWordMs };
+      if (judgeFailure(client, error, wait) === 'none') return false;
       if (waitedMs === 0) log.warning('The supervisor is shutting down; waiting for its end.');
       delayMs = Math.min(2 * delayMs, 1000);
       await sleep(delayMs);
