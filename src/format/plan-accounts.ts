@@ -64,7 +64,7 @@ function refuseMissingUsers(computer: Computer, planner: AccountPlanner): void {
   throw new PlanError(
     'SLAPOS_ERR_PLAN_CONFLICT',
     `User ${missing.user.name} of ${missing.reference} does not exist and alter_user is false.`,
-    { hint: 'Create it, or set alter_user = true.' },
+    { hint: 'Create it, or set alter_user = true.', context: { account: missing.user.name } },
   );
 }
 
@@ -218,6 +218,9 @@ function groupOutside(name: string): PlanError {
   return new PlanError(
     'SLAPOS_ERR_PLAN_CONFLICT',
     `Group ${name} comes from the name service, but user ${name} does not.`,
-    { hint: 'Create both there, or both here, or choose another user_base_name.' },
+    {
+      hint: 'Create both there, or both here, or choose another user_base_name.',
+      context: { account: name },
+    },
   );
 }

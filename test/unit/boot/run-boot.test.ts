@@ -140,12 +140,14 @@ describe('a boot', () => {
     expect(machine.calls).toEqual(['await br0+eth0 5000', 'format']);
   });
 
-  it('waits where format refuses for the state of a device', async () => {
+  it.each([
+    ['of a device', { device: 'br0' }],
+    ['of a name service', { account: 'slapuser0' }],
+  ])('waits where format refuses for the state %s', async (_, context) => {
     const machine = new Machine();
-    const context = { device: 'br0' };
     machine.formats = [
-      new PlanError('SLAPOS_ERR_PLAN_ADDRESS', 'Interface br0 does not exist.', { context }),
-      new PlanError('SLAPOS_ERR_PLAN_CONFLICT', 'br0 is no bridge.', { context }),
+      new PlanError('SLAPOS_ERR_PLAN_ADDRESS', 'It does not exist.', { context }),
+      new PlanError('SLAPOS_ERR_PLAN_CONFLICT', 'It is not what it should be.', { context }),
       0,
     ];
     await machine.boot();

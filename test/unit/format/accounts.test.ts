@@ -271,6 +271,15 @@ describe('a name service', () => {
     host.outside.groups.push(group('slapuser1', 5001));
     await expect(prepare(input(host))).rejects.toMatchObject({
       message: 'Group slapuser1 comes from the name service, but user slapuser1 does not.',
+      context: { account: 'slapuser1' },
+    });
+  });
+
+  it('is waited for at a start where users are not altered', async () => {
+    const host = bridgeHost();
+    await expect(prepare(input(host, { alter_user: 'false' }))).rejects.toMatchObject({
+      message: 'User slapuser0 of slappart0 does not exist and alter_user is false.',
+      context: { account: 'slapuser0' },
     });
   });
 
