@@ -37,7 +37,7 @@ const NOT_TOLD = 2;
 /**
  * Boots the node; resolves when everything is done.
  * @throws what `pause` throws, and what no waiting mends: errors of the configuration, a state file
- *   that cannot be understood, a plan that cannot be whatever network and name service say.
+ *   that cannot be understood, a plan that cannot be whatever comes up while a machine starts.
  */
 export async function bootNode(input: BootInput): Promise<void> {
   const { ports, log, devices } = input;
@@ -121,10 +121,10 @@ async function repeat(
 function isLasting(error: unknown): boolean {
   if (!isSlaposError(error)) return false;
   if (/^SLAPOS_ERR_(CONFIG|USAGE|CANCELLED|STATE_FILE)/.test(error.code)) return true;
-  // Devices come, go and get addresses while a machine starts, and a name service gets to know its
-  // users; nothing else of a plan changes.
-  const { account, device } = error.context;
-  return /^SLAPOS_ERR_PLAN_/.test(error.code) && device === undefined && account === undefined;
+  if (!/^SLAPOS_ERR_(PLAN)_/.test(error.code)) return false;
+  // Devices come, go and get addresses while a machine starts, a name service gets to know its users,
+  // a link its disk; nothing else of a plan changes.
+  return ['device', 'account', 'link'].every((key) => error.context[key] === undefined);
 }
 
 /** Twice as long each time, up to two minutes. */

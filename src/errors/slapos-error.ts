@@ -49,8 +49,8 @@ export class ConfigError extends SlaposError {}
 
 /**
  * The desired state cannot exist: range exhausted, name clash, address outside the prefix. Where
- * another state of the network or of a name service would cure it, `device` or `account` in the
- * context names what it depends on: `node boot` waits for that, and ends for anything else.
+ * another state of the network, a name service or a disk would cure it, `device`, `account` or `link`
+ * in the context names what it depends on: `node boot` waits for that, and ends for anything else.
  */
 export class PlanError extends SlaposError {}
 

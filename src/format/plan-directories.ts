@@ -16,6 +16,8 @@ interface WantedDirectory {
   readonly mode: number;
   readonly owner: Owner | null;
   readonly isRecursive: boolean;
+  /** Whether root may have made it a link, which is followed. */
+  readonly mayBeLink: boolean;
   /** False: only created, left as it is afterwards. */
   readonly isKept: boolean;
 }
@@ -43,13 +45,14 @@ function wantedDirectories(
   options: FormatOptions,
 ): WantedDirectory[] {
   const ownerOf = (name: string) => (options.areUsersAltered ? accounts.ownerOf(name) : null);
-  const root = { mode: ROOT_MODE, owner: null, isRecursive: true, isKept: true };
+  const root = { mode: ROOT_MODE, owner: null, isRecursive: true, mayBeLink: true, isKept: true };
   const partitions = computer.partitions.flatMap(({ path, user, externalStorages }) =>
     [path, ...externalStorages].map((folder) => ({
       path: folder,
       mode: PARTITION_MODE,
       owner: ownerOf(user.name),
       isRecursive: false,
+      mayBeLink: false,
       isKept: true,
     })),
   );
@@ -64,12 +67,15 @@ function wantedDirectories(
 function certificateDirectory(options: FormatOptions): WantedDirectory[] {
   const path = options.certificateRepositoryPath;
   if (path === null) return [];
-  return [{ path, mode: CERTIFICATES_MODE, owner: null, isRecursive: true, isKept: false }];
+  const folder = { path, mode: CERTIFICATES_MODE, owner: null };
+  return [{ ...folder, isRecursive: true, mayBeLink: false, isKept: false }];
 }
 
 function planDirectory(wanted: WantedDirectory, found: FileStatus | undefined): Step[] {
-  const { path, mode, owner, isRecursive } = wanted;
+  const { path, mode, owner, isRecursive, mayBeLink } = wanted;
   if (found === undefined) return [{ kind: 'directoryCreate', path, mode, isRecursive, owner }];
+  // Its target was looked at already.
+  if (mayBeLink && found.kind === 'link' && found.uid === 0) throw danglingLink(path);
   if (found.kind !== 'directory') {
     throw new PlanError('SLAPOS_ERR_PLAN_CONFLICT', `${path} exists and is not a folder.`, {
       hint: 'Move it away.',
@@ -87,6 +93,13 @@ function planDirectory(wanted: WantedDirectory, found: FileStatus | undefined): 
       owner: isOwned ? null : owner,
     },
   ];
+}
+
+function danglingLink(path: string): PlanError {
+  return new PlanError('SLAPOS_ERR_PLAN_CONFLICT', `${path} is a link to what is not there.`, {
+    hint: 'Mount its disk, or correct the link.',
+    context: { path, link: path },
+  });
 }
 
 /** The folders of a partition in the external storages, in stable order. */

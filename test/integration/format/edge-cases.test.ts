@@ -36,6 +36,10 @@ requires(
       try slapos node format --now
       stat -c '%n %F %U %a' /srv/slapgrid /srv/disk/software /srv/disk/instances/slappart0
       try slapos node format --now --check
+      ln -sfn /srv/none /srv/slapgrid
+      try slapos node format --now
+      grep -o '/srv/slapgrid is a link.*there' /srv/said
+      ln -sfn /srv/disk/instances /srv/slapgrid
       chown -h nobody /srv/slapgrid
       try slapos node format --now
       grep -o '/srv/slapgrid exists.*folder' /srv/said
@@ -48,6 +52,8 @@ requires(
         '/srv/disk/software directory slapsoft 755',
         '/srv/disk/instances/slappart0 directory slapuser0 750',
         'status 0',
+        'status 1',
+        '/srv/slapgrid is a link to what is not there',
         'status 1',
         '/srv/slapgrid exists and is not a folder',
         '',

@@ -143,6 +143,7 @@ describe('a boot', () => {
   it.each([
     ['of a device', { device: 'br0' }],
     ['of a name service', { account: 'slapuser0' }],
+    ['of a link to a disk', { link: '/srv/slapgrid' }],
   ])('waits where format refuses for the state %s', async (_, context) => {
     const machine = new Machine();
     machine.formats = [

@@ -42,6 +42,27 @@ it('amount 5, shift 4: exit 1; amount 4 passes, but not the last tun', async () 
   await expect(tuns).rejects.toMatchObject({ code: 'SLAPOS_ERR_PLAN_ADDRESS', exitCode: 1 });
 });
 
+it('a root that is a link to what is not there: 1; with the link, for which a boot waits', async () => {
+  const host = usual();
+  const { statAll } = host.files;
+  host.files.statAll = async (paths) => {
+    const link = {
+      kind: 'link',
+      mode: 0o777,
+      uid: 0,
+      gid: 0,
+      sizeBytes: 9,
+      modifiedMs: 0,
+    } as const;
+    const found = await statAll(paths);
+    return paths.map((path, index) => (path === '/srv/slapgrid' ? link : found[index]));
+  };
+  await expect(format(host)).rejects.toMatchObject({
+    message: '/srv/slapgrid is a link to what is not there.',
+    context: { link: '/srv/slapgrid' },
+  });
+});
+
 it('create_tap = yes: 1; = TRUE: accepted; no_bridge = false: 1', () => {
   expect(() => formatOptions({ create_tap: 'yes' })).toThrow('neither True nor False');
   expect(formatOptions({ create_tap: 'TRUE' }).hasTaps).toBe(true);
