@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -84,17 +85,27 @@ export function pathOfNode(major) {
   if (version === undefined) throw new Error(`no Node ${major}: there are ${versions.join(', ')}`);
   const folder = join(packageFolder, 'node', `path-${version}`);
   const node = fetchNode(process.arch, version);
-  if (existsSync(join(folder, 'npm'))) return folder;
-  // Another one may be making it too: whoever is first gives it its name.
+  makeLinks(folder, {
+    node: join(node, 'bin/node'),
+    npm: join(npmFolder(), 'bin/npm-cli.js'),
+    npx: join(npmFolder(), 'bin/npx-cli.js'),
+  });
+  return folder;
+}
+
+/** Makes a folder of links by name for all users, anew where one of them leads nowhere. */
+export function makeLinks(folder, links) {
+  const isMade = () => Object.keys(links).every((name) => existsSync(join(folder, name)));
+  if (isMade()) return;
+  rmSync(folder, { recursive: true, force: true });
   const part = mkdtempSync(`${folder}.`);
-  symlinkSync(join(node, 'bin/node'), join(part, 'node'));
-  for (const name of ['npm', 'npx']) {
-    symlinkSync(join(npmFolder(), 'bin', `${name}-cli.js`), join(part, name));
-  }
+  chmodSync(part, 0o755);
+  for (const [name, target] of Object.entries(links)) symlinkSync(target, join(part, name));
   try {
     renameSync(part, folder);
-  } catch {
+  } catch (error) {
     rmSync(part, { recursive: true });
+    // Another one may be making it too: whoever is first gives it its name.
+    if (!isMade()) throw error;
   }
-  return folder;
 }
