@@ -97,11 +97,12 @@ class SqliteStore implements CollectStore {
   findFolderStamp(user: string, { date, time }: RunStamp): Promise<RunStamp | undefined> {
     return this.#run((_, statements) =>
       statements
-        .prepare<[string, string, string, string], RunStamp>(
-          `SELECT date, time FROM folder WHERE partition = ? AND (date < ? OR (date = ? AND time <= ?))
+        .prepare<[string, string, string], RunStamp>(
+          // With OR in its place SQLite reads and sorts all rows of the partition.
+          `SELECT date, time FROM folder WHERE partition = ? AND (date, time) <= (?, ?)
            ORDER BY date DESC, time DESC LIMIT 1`,
         )
-        .get(user, date, date, time),
+        .get(user, date, time),
     );
   }
 

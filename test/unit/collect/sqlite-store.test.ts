@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { renderCsvRow } from '../../../src/collect/csv.ts';
 import type { RunSamples, UserRow } from '../../../src/collect/sample.ts';
 import { TABLES, type TableName } from '../../../src/collect/schema.ts';
@@ -64,10 +64,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function query(sql: string): unknown[] {
+function query(sql: string, values: readonly string[] = []): unknown[] {
   const reader = new Sqlite(path, { readonly: true });
   try {
-    return reader.prepare(sql).raw().all();
+    return reader
+      .prepare(sql)
+      .raw()
+      .all(...values);
   } finally {
     reader.close();
   }
@@ -105,6 +108,21 @@ describe('a fresh database', () => {
       query("SELECT count(*) FROM sqlite_master WHERE name = 'user_partition_date_time'"),
     ).toEqual([[1]]);
   });
+});
+
+test('the newest folder row is found from the newest day on, not by sorting all of them', async () => {
+  await store.insertFolder({ date: today, time: '10:00:01' }, { partition: 'a', usedKib: 1 });
+  const prepare = vi.spyOn(Sqlite.prototype, 'prepare');
+  const stamp = await store.findFolderStamp('a', { date: today, time: '10:00:01' });
+  const texts = prepare.mock.calls.map(([text]) => text);
+  const asked = texts.find((text) => text.includes('FROM folder')) ?? '';
+  prepare.mockRestore();
+  expect(stamp).toEqual({ date: today, time: '10:00:01' });
+  const plan = query(`EXPLAIN QUERY PLAN ${asked}`, asked.match(/\?/g)?.fill('x'));
+  expect(plan.map((row) => (row as unknown[]).at(-1))).toEqual([
+    'SEARCH folder USING INDEX folder_date_reported_index (date<?)',
+    'USE TEMP B-TREE FOR LAST TERM OF ORDER BY',
+  ]);
 });
 
 describe('insertSamples', () => {
