@@ -75,7 +75,9 @@ interface KeptContent {
 }
 
 async function writeKept(path: string, { name, status, text }: KeptContent): Promise<void> {
-  const { gid, mode, uid } = status;
+  const { gid, uid } = status;
+  // The file may be another one than was read, or its mode its user's: no set-id bits.
+  const mode = status.mode & 0o777;
   await openOwnedFolder(path).write(name, text, { gid, mode, uid });
 }
 

@@ -65,6 +65,13 @@ test('a file that is to stay is copied', async () => {
   expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('text');
 });
 
+test('bits of its mode that give its owner to others are not copied', async () => {
+  write(path, 'kept', 'text');
+  chmodSync(join(path, 'kept'), 0o6755);
+  expect(await renewFolder(path, keep('kept'))).toBe(true);
+  expect(statSync(join(path, 'kept')).mode & 0o7777).toBe(0o755);
+});
+
 test.each([
   ['when the new folder was begun', () => write(fresh, 'half', ''), true],
   ['when both had the file', () => write(fresh, 'kept', 'text'), true],
