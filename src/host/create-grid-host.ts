@@ -1,6 +1,6 @@
 /** The machine as the grid commands see it. */
-import { mkdir, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, realpath, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import {
   BusyError,
   errorCode,
@@ -79,11 +79,18 @@ async function statPath(path: string): Promise<FileStatus | undefined> {
 async function statHome(folder: string, users: UserDirectory): Promise<FileStatus | undefined> {
   const status = await statPath(folder).catch((error: unknown) => error as Error);
   if (status !== undefined && !(status instanceof Error)) return status;
-  if ((await detachUserMounts((mount) => isMountOverHome(mount, folder, users))) > 0) {
+  const names = [folder, await placeOf(folder)];
+  if ((await detachUserMounts((mount) => isMountOverHome(mount, names, users))) > 0) {
     return statPath(folder);
   }
   if (status instanceof Error) throw status;
   return undefined;
+}
+
+/** Where a folder stands whose parent is ours, and may be reached by links of ours. */
+async function placeOf(folder: string): Promise<string> {
+  const parent = await realpath(dirname(folder)).catch(() => dirname(folder));
+  return join(parent, basename(folder));
 }
 
 /** Each sync waits for all that the file system has to write, so partitions share them. */

@@ -31,13 +31,16 @@ export function parseUserMounts(mountinfo: string): UserMount[] {
   return found.reverse();
 }
 
-/** Whether a user has covered its own home. Mounts of anybody else, and elsewhere, are theirs. */
+/**
+ * Whether a user has covered its own home. Mounts of anybody else, and elsewhere, are theirs.
+ * @param folder the same one by all its names: the kernel's has no links, passwd(5) may have
+ */
 export function isMountOverHome(
   { path, uid }: UserMount,
-  folder: string,
+  folder: readonly string[],
   users: { findUser(uid: number): { readonly home: string } | undefined },
 ): boolean {
-  return path === folder && users.findUser(uid)?.home === folder;
+  return folder.includes(path) && folder.includes(users.findUser(uid)?.home ?? '');
 }
 
 function unescapePath(text: string): string {

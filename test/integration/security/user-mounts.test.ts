@@ -1,10 +1,19 @@
 /** A partition's user who mounts file systems of its own (fuse(4)) where root looks. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createGridHost } from '../../../src/host/create-grid-host.ts';
 import { partitionUid } from '../../support/grid-site.ts';
 import { HOSTILE_UID, HostileNode } from '../../support/hostile-node.ts';
+import { writeToEtc } from '../../support/private-etc.ts';
 import { requires } from '../../support/requires.ts';
 
 const OTHER = partitionUid(1);
@@ -41,6 +50,20 @@ requires(
     const host = createGridHost();
     expect([await host.stat(path), await host.statHome(path)]).toEqual([undefined, undefined]);
     expect(mounts(OTHER)).toHaveLength(1);
+  });
+
+  it('over its own home goes, also where the instance root is a link', async () => {
+    const link = '/srv/linked-root';
+    symlinkSync(node.site.path(), link);
+    try {
+      const text = readFileSync('/etc/passwd', 'utf8');
+      writeToEtc('passwd', text.replace(/^(siteuser1:.*):[^:]*:/m, `$1:${link}/slappart1:`));
+      await node.hostile.start(OTHER, 'fuse', node.site.path('slappart1'));
+      const status = await createGridHost().statHome(`${link}/slappart1`);
+      expect([status?.kind, mounts(OTHER)]).toEqual(['directory', []]);
+    } finally {
+      rmSync(link);
+    }
   });
 
   it.each([

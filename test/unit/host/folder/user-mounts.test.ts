@@ -22,9 +22,11 @@ test('only the mount of a user over its own home is meant', () => {
     [1001, { home: '/srv/slappart1' }],
     [1002, { home: '/srv/slappart2' }],
   ]);
-  const isMeant = (path: string, uid: number, folder: string) =>
+  const isMeant = (path: string, uid: number, ...folder: readonly string[]) =>
     isMountOverHome({ id: 1, path, uid }, folder, { findUser: (each) => users.get(each) });
   expect(isMeant('/srv/slappart1', 1001, '/srv/slappart1')).toBe(true);
+  // The instance root is a link, which the kernel does not name.
+  expect(isMeant('/disk/slappart1', 1001, '/srv/slappart1', '/disk/slappart1')).toBe(true);
   // Of another user, of nobody that is known, elsewhere, and where somebody wants to have it gone.
   expect(isMeant('/srv/slappart1', 1002, '/srv/slappart1')).toBe(false);
   expect(isMeant('/srv/slappart1', 1003, '/srv/slappart1')).toBe(false);
