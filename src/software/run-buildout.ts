@@ -64,12 +64,7 @@ export async function bootstrapBuildout(
   const { argv } = await searchBootstrap(context, run);
   const command = [...argv, ...parameters, 'bootstrap'];
   const outcome = await runInFolder(context, run, command, run.owner.home);
-  if (outcome.status !== 0) {
-    throw new BuildError(
-      'SLAPOS_ERR_BUILD',
-      `Failed to run buildout profile in directory '${run.folder}':\n${outcome.output}\n`,
-    );
-  }
+  if (outcome.status !== 0) throw buildFailure(run, outcome);
 }
 
 /**
@@ -86,9 +81,12 @@ export async function runBuildout(
   const debug = context.options.isBuildoutDebug ? ['-D'] : [];
   const command = [...words, join(script.root, script.path), ...debug, '-U', ...parameters];
   const outcome = await runInFolder(context, run, command, run.folder);
-  if (outcome.status === 0) return;
+  if (outcome.status !== 0) throw buildFailure(run, outcome);
+}
+
+function buildFailure(run: BuildoutRun, outcome: CommandOutcome): BuildError {
   const text = `Failed to run buildout profile in directory '${run.folder}':\n${outcome.output}\n`;
-  throw new BuildError('SLAPOS_ERR_BUILD', text + describeEnd(outcome, run.timeoutMs));
+  return new BuildError('SLAPOS_ERR_BUILD', text + describeEnd(outcome, run.timeoutMs));
 }
 
 /** What the output does not tell, as of a build for which the kernel had no memory. */

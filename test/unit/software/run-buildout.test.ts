@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { GridContext } from '../../../src/grid/context.ts';
 import { describeFailure } from '../../../src/grid/describe-failure.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
-import { runBuildout } from '../../../src/software/run-buildout.ts';
+import { bootstrapBuildout, runBuildout } from '../../../src/software/run-buildout.ts';
 
 function build(end: { readonly status: number; readonly signal: number }): Promise<void> {
   const output = 'Installing x.\n';
@@ -30,4 +30,30 @@ it.each([
   expect(describeFailure(error)).toBe(
     `Failed to run buildout profile in directory '/s': ${reason}`,
   );
+});
+
+it.each([
+  [{ isTimedOut: false }, 'Error: buildout was ended by SIGKILL (out of memory?)'],
+  [{ isTimedOut: true }, 'timed out after 60 seconds'],
+])('tells how a bootstrap ended: %o', async (end, reason) => {
+  const killed = { status: -1, signal: 9, output: 'Getting x.\n', isTruncated: false, ...end };
+  const context = {
+    env: { PATH: '/bin' },
+    options: { buildoutPython: '/bin/python3', buildoutScript: '' },
+    signal: new AbortController().signal,
+    host: {
+      run: async ({ argv }: { argv: readonly string[] }) =>
+        argv.includes('bootstrap') ? killed : { ...killed, status: 0 },
+      stat: async () => ({ kind: 'file' }),
+      openFolder: () => ({ readText: async () => '#!/bin/sh\n' }),
+    },
+  } as unknown as GridContext;
+  const owner = { uid: 1, gid: 1, groups: [], home: '/s', name: 'x' };
+  const run = { folder: '/s', owner, log: silentLogger, timeoutMs: 60_000 };
+  const error = await bootstrapBuildout(context, run, []).catch((caught: unknown) => caught);
+  expect(
+    String((error as Error).message)
+      .split('\n')
+      .at(-1),
+  ).toBe(reason);
 });
