@@ -245,3 +245,26 @@ TEST(the_watcher_hears_every_end_and_signals_groups) {
   CHECK_EQ(first.get_future().get(), SIGKILL);
   CHECK(!watcher.Signal(pid, SIGKILL, true));
 }
+
+TEST(children_that_outlive_their_watcher_are_reaped_by_the_next) {
+  int ends[2];
+  CHECK_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd write_end(ends[1]);
+  Spawner spawner;
+  SpawnRequest request = Shell("read line");
+  request.stdio[0].Reset(ends[0]);
+  SpawnedChild child = StartChild(spawner, std::move(request));
+  UniqueFd pidfd(::fcntl(child.pidfd.Get(), F_DUPFD_CLOEXEC, 3));
+  {
+    ExitWatcher first([](pid_t, ProcessEnd) {});
+    first.Register(child.pid, std::move(child.pidfd));
+    first.Watch(child.pid);
+  }
+  write_end.Reset();
+  siginfo_t info = {};
+  auto id = static_cast<id_t>(pidfd.Get());
+  CHECK_EQ(::waitid(P_PIDFD, id, &info, WEXITED | WNOWAIT), 0);
+  ExitWatcher second([](pid_t, ProcessEnd) {});
+  CHECK_EQ(::waitid(P_PIDFD, id, &info, WEXITED | WNOHANG | WNOWAIT), -1);
+  CHECK_EQ(errno, ECHILD);
+}

@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "core/sys/blocked_thread.h"
 #include "core/sys/sys_error.h"
@@ -22,6 +24,37 @@ void Add(int epoll, int fd, uint64_t key) {
   if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) ThrowErrno("epoll_ctl", "pidfd");
 }
 
+// Children that outlive their watcher, as those of a worker that ends: another watcher reaps them,
+// or they stay in the process table until this process ends.
+class Orphans {
+ public:
+  void Adopt(std::map<pid_t, UniqueFd> children) {
+    std::lock_guard lock(mutex_);
+    for (auto& [pid, pidfd] : children) pidfds_.push_back(std::move(pidfd));
+  }
+
+  void Reap() {
+    std::lock_guard lock(mutex_);
+    std::erase_if(pidfds_, [](const UniqueFd& pidfd) { return IsOver(pidfd.Get()); });
+  }
+
+ private:
+  static bool IsOver(int pidfd) {
+    ProcessEnd end;
+    errno = 0;
+    return ReapByPidfd(pidfd, false, &end) || errno == ECHILD;
+  }
+
+  std::mutex mutex_;
+  std::vector<UniqueFd> pidfds_;
+};
+
+// Never destroyed: watchers of other threads go on while the process ends.
+Orphans& TheOrphans() {
+  static auto* orphans = new Orphans();
+  return *orphans;
+}
+
 }  // namespace
 
 ExitWatcher::ExitWatcher(OnExit on_exit)
@@ -32,11 +65,14 @@ ExitWatcher::ExitWatcher(OnExit on_exit)
   if (!stop_) ThrowErrno("eventfd");
   Add(epoll_.Get(), stop_.Get(), kStop);
   thread_ = StartBlocked([this] { Run(); });
+  TheOrphans().Reap();
 }
 
 ExitWatcher::~ExitWatcher() {
   ::eventfd_write(stop_.Get(), 1);
   thread_.join();
+  TheOrphans().Adopt(std::move(children_));
+  TheOrphans().Reap();
 }
 
 void ExitWatcher::Register(pid_t pid, UniqueFd pidfd) {
@@ -79,6 +115,7 @@ void ExitWatcher::Collect(pid_t pid) {
     children_.erase(found);
   }
   on_exit_(pid, end);
+  TheOrphans().Reap();
 }
 
 }  // namespace slapos

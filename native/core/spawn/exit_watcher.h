@@ -10,7 +10,8 @@
 
 namespace slapos {
 
-// Waits for the end of any number of children on one thread: epoll over their pidfds.
+// Waits for the end of any number of children on one thread: epoll over their pidfds. Children that
+// outlive it are reaped by another one, when that is made, hears of an end, or ends.
 class ExitWatcher {
  public:
   using OnExit = std::function<void(pid_t, ProcessEnd)>;
