@@ -11,6 +11,7 @@ export interface BlockOptions {
   readonly blocks: number;
   /** What a call may seem to leave without a leak; the least that one leaves is 24 bytes. */
   readonly bytesPerCall?: number;
+  readonly blocksPerCall?: number;
   /** Makes so many calls. */
   readonly run: (calls: number) => Promise<void>;
 }
@@ -61,7 +62,7 @@ async function measureGrowth(meter: Meter, options: BlockOptions): Promise<Growt
 /** What leaks, one line each: nothing where nothing does. */
 function judgeGrowth(
   growth: Growth,
-  { bytesPerCall = BYTES_PER_CALL, calls }: BlockOptions,
+  { blocksPerCall = BLOCKS_PER_CALL, bytesPerCall = BYTES_PER_CALL, calls }: BlockOptions,
   floor: typeof FLOOR,
 ): string[] {
   const bytes = Math.max(floor.bytes, bytesPerCall * calls);
@@ -69,7 +70,7 @@ function judgeGrowth(
     heapBytes: Math.max(HEAP_NOISE_BYTES, bytes),
     externalBytes: bytes,
     mallocBytes: bytes,
-    mallocBlocks: Math.max(floor.blocks, BLOCKS_PER_CALL * calls),
+    mallocBlocks: Math.max(floor.blocks, blocksPerCall * calls),
     descriptors: 0,
     threads: 0,
     children: 0,

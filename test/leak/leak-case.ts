@@ -47,6 +47,8 @@ export interface LeakCase {
   readonly isNeverStarved?: boolean;
   /** What a call may seem to leave of Node's own, in bytes; 20 when absent. */
   readonly bytesPerCall?: number;
+  /** The same in blocks of malloc; a quarter when absent. */
+  readonly blocksPerCall?: number;
   /** Whether few calls tell nothing, since Node itself takes some memory and gives it back. */
   readonly isLong?: boolean;
   readonly needs?: readonly Facility[];

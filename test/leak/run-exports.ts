@@ -13,7 +13,7 @@ export async function runExports(
   onReport: (report: CaseReport) => void = () => {},
   how: ProgramOptions = {},
 ): Promise<ExportRun> {
-  const program = await LeakProgram.build('export-program');
+  const program = await LeakProgram.build('export-program', how.packageFolder);
   const reports: CaseReport[] = [];
   const hear = (told: unknown) => {
     reports.push(told as CaseReport);
@@ -22,7 +22,8 @@ export async function runExports(
   try {
     const asked = { ...options, countsFile: how.preload === undefined ? program.countsFile : '' };
     const { errors, signal, status } = await program.run(asked, hear, how);
-    return { reports, failure: status === 0 ? '' : `ended with ${status ?? signal}: ${errors}` };
+    const after = `ended with ${status ?? signal} after ${reports.at(-1)?.name ?? 'no case'}`;
+    return { reports, failure: status === 0 ? '' : `${after}: ${errors}` };
   } finally {
     program.remove();
   }

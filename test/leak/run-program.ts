@@ -20,6 +20,8 @@ export interface ProgramRun {
 export interface ProgramOptions {
   /** Libraries for LD_PRELOAD instead of the counter of malloc. */
   readonly preload?: string;
+  /** Whose addon the program loads; this package when absent. */
+  readonly packageFolder?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,9 +39,10 @@ export class LeakProgram {
     this.#counter = join(folder, 'malloc_count.so');
   }
 
-  static async build(name: string): Promise<LeakProgram> {
+  /** @param packageFolder whose addon it loads: this package, or a folder below it that looks like one */
+  static async build(name: string, packageFolder = packageRoot()): Promise<LeakProgram> {
     // Below the package, whose addon and packages the program looks for.
-    const builds = join(packageRoot(), 'build', 'leak');
+    const builds = join(packageFolder, 'build', 'leak');
     mkdirSync(builds, { recursive: true });
     const program = new LeakProgram(mkdtempSync(join(builds, `${name}-`)));
     const sources = join(packageRoot(), 'test', 'leak');

@@ -2,6 +2,7 @@
 import { closeSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { nativeFile } from '../../../src/host/package/package-files.ts';
 import { type BpfAddon, type LeakCase, plain, type World } from '../leak-case.ts';
 
@@ -92,7 +93,7 @@ const devices: LeakCase[] = [
 ];
 
 /** Two ends of a connection over a unix socket, and the descriptor of the one that was accepted. */
-async function connectPair(path: string) {
+export async function connectPair(path: string) {
   const server: Server = createServer({ pauseOnConnect: true });
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
@@ -113,7 +114,7 @@ function descriptorOf(socket: Socket): number {
 }
 
 let sockets = 0;
-const socketPath = ({ folder }: World) => join(folder, `socket${sockets++}`);
+export const socketPath = ({ folder }: World) => join(folder, `socket${sockets++}`);
 
 const channels: LeakCase[] = [
   {
@@ -268,6 +269,7 @@ const sampling = (of: 'sampleTasks' | 'sampleUsage'): LeakCase => ({
   },
 });
 
+const READERS_AT_ONCE = 10;
 const readers: LeakCase[] = [
   {
     of: 'openTaskReader',
@@ -276,7 +278,16 @@ const readers: LeakCase[] = [
     prepare: (world) => {
       const bpf = bpfOf(world);
       const request = { object: object(), isAccounting: false };
-      return { request, call: async () => void (await bpf.openTaskReader(request)) };
+      let opened = 0;
+      const call = async () => {
+        await bpf.openTaskReader(request);
+        opened += 1;
+        // Each holds some of the few descriptors until it is collected.
+        if (opened % READERS_AT_ONCE !== 0) return;
+        globalThis.gc?.();
+        await setImmediate();
+      };
+      return { request, call };
     },
   },
   {
