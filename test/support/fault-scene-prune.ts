@@ -7,9 +7,25 @@ import type { FaultScene } from './fault-walk.ts';
 
 const ROOT = '/srv/prune';
 const CONFIGURATION = '/srv/prune.cfg';
-const [USED = '', INNER = '', UNUSED = '', LINKED = ''] = ['a', 'b', 'c', 'f'].map((digit) =>
-  digit.repeat(32),
-);
+const NESTED_NODE = join(ROOT, 'instance', 'slappart0');
+const [USED = '', INNER = '', UNUSED = '', LINKED = '', NESTED = ''] = [
+  'a',
+  'b',
+  'c',
+  'f',
+  '9',
+].map((digit) => digit.repeat(32));
+
+/** A node in a partition, whose software uses a part of ours. */
+function writeNestedNode(): void {
+  mkdirSync(join(NESTED_NODE, 'software', 'x'), { recursive: true });
+  mkdirSync(join(NESTED_NODE, 'instance'));
+  writeFileSync(join(NESTED_NODE, 'software', 'x', '.installed.cfg'), NESTED);
+  writeFileSync(
+    join(NESTED_NODE, 'slapos.cfg'),
+    `[slapos]\nsoftware_root = ${NESTED_NODE}/software\ninstance_root = ${NESTED_NODE}/instance\n`,
+  );
+}
 
 export async function pruneScene(): Promise<FaultScene> {
   writeFileSync(
@@ -33,6 +49,7 @@ pidfile_software = ${ROOT}/software.pid
         ['gcc', INNER],
         ['perl', UNUSED],
         ['curl', LINKED],
+        ['nested', NESTED],
       ] as const) {
         mkdirSync(join(ROOT, 'shared', name, hash, 'lib', 'deep'), { recursive: true });
         writeFileSync(join(ROOT, 'shared', name, hash, 'lib', 'deep', 'file'), name);
@@ -42,7 +59,7 @@ pidfile_software = ${ROOT}/software.pid
         );
       }
       mkdirSync(join(ROOT, 'software', 'd'.repeat(32)), { recursive: true });
-      mkdirSync(join(ROOT, 'instance'));
+      writeNestedNode();
       mkdirSync(join(ROOT, 'elsewhere'));
       writeFileSync(join(ROOT, 'elsewhere', '.installed.cfg'), `location = ${LINKED}\n`);
       symlinkSync(join(ROOT, 'elsewhere'), join(ROOT, 'software', 'e'.repeat(32)));

@@ -17,6 +17,7 @@ const SAMPLES: readonly Sample[] = [
   { scene: 'report', call: 'getdents64', target: 'xml_report', action: 'EIO' },
   { scene: 'prune', call: 'readlink', target: '/software/eeee', action: 'EIO' },
   { scene: 'prune', call: 'getdents64', target: '/shared/perl', action: 'EIO' },
+  { scene: 'prune', call: 'openat2', target: 'slappart0', action: 'EMFILE' },
   { scene: 'collect', call: 'pread64', target: 'collector.db', action: 'EIO' },
   { scene: 'software', call: 'statx', target: '/instance', action: 'EIO' },
   { scene: 'proxy', call: 'pwrite64', target: 'proxy.db-wal', action: 'ENOSPC' },
