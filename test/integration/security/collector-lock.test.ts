@@ -52,7 +52,7 @@ requires('root', 'netns')('while users hold read locks on the database of sample
     const before = runs();
     const daemon = node.startDaemon(EARLY_MINUTE);
     try {
-      await until(() => (runs() > before ? true : undefined), 'the rows of a minute', 60_000);
+      await until(() => (runs() > before ? true : undefined), 'the rows of a minute', 100_000);
     } finally {
       daemon.kill('SIGTERM');
       await once(daemon, 'exit');
