@@ -1,14 +1,16 @@
 /** `node collect` on a database with samples of today and of a past day, for walks of faults. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { loadNative } from '../../src/host/native.ts';
 import { inCopy } from './database-copy.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import { describeTree } from './fault-tree.ts';
 import type { FaultScene } from './fault-walk.ts';
 import { InstanceNode } from './instance-node.ts';
 import { keepTree } from './kept-tree.ts';
+import { BEGIN_TEARING, leaveByKill } from './killed-writer.ts';
 
 const PAST_DAY = '2001-02-03';
 /** Older than a second, so that a run need not wait, and young enough to count. */
@@ -80,7 +82,8 @@ function ageLook(file: string): void {
   }
 }
 
-export async function collectScene(): Promise<FaultScene> {
+/** A node on which the collector ran once. */
+async function openCollected() {
   const node = new InstanceNode({
     partitions: 2,
     releases: [],
@@ -89,15 +92,33 @@ export async function collectScene(): Promise<FaultScene> {
   });
   await node.open();
   const file = node.site.path('var', 'data-log', 'collector.db');
-  const folder = dirname(file);
-  const look = join(folder, '.collect.last.json');
+  const look = join(dirname(file), '.collect.last.json');
   const collect = async () => {
     const { status, stderr } = await node.runPlain('collect');
     if (status !== 0) throw new Error(`collect ends with ${status}: ${stderr}`);
   };
+  const state = async () => {
+    const files = describeTree([node.site.root], {
+      ignored: /\.(db-(wal|shm|journal)|lock)$|\/\.collector\.db\.private(\/|$)/,
+      volatile: /\/var\/|\/\.slapgrid\//,
+    });
+    return [...files, ...describeDatabase(file)];
+  };
   await collect();
+  return { node, file, collect, state, age: () => ageLook(look) };
+}
+
+function findLacking(before: ReadonlySet<string>, file: string): string[] {
+  if (!existsSync(file)) return ['the database'];
+  const rows = readRows(file);
+  return [...before].filter((row) => !rows.has(row)).slice(0, 5);
+}
+
+export async function collectScene(): Promise<FaultScene> {
+  const { node, file, collect, state, age } = await openCollected();
+  const folder = dirname(file);
   changeRows(file, `date = '${PAST_DAY}'`);
-  ageLook(look);
+  age();
   const kept = keepTree(node.site.root);
   const before = readRows(file);
   await collect();
@@ -108,24 +129,51 @@ export async function collectScene(): Promise<FaultScene> {
     command: () => slaposCommand(node.configuration, 'node', 'collect'),
     async reset() {
       kept.restore();
-      ageLook(look);
+      age();
     },
-    repair: () => ageLook(look),
-    async state() {
-      const files = describeTree([node.site.root], {
-        ignored: /\.(db-(wal|shm|journal)|lock)$/,
-        volatile: /\/var\/|\/\.slapgrid\//,
-      });
-      return [...files, ...describeDatabase(file)];
-    },
+    repair: age,
+    state,
     async findLosses() {
-      if (!existsSync(file)) return ['the database'];
-      const rows = readRows(file);
-      const lacking = [...before].filter((row) => !rows.has(row));
+      const lacking = findLacking(before, file);
       // What is on file elsewhere is deleted.
-      return readPastDay(folder) === archived ? [] : lacking.slice(0, 5);
+      return existsSync(file) && readPastDay(folder) === archived ? [] : lacking;
     },
     async close() {
+      kept.remove();
+      await node.close();
+    },
+  };
+}
+
+/** The same on a file that a killed writer tore and somebody keeps locked, so that it is replaced. */
+export async function replacementScene(): Promise<FaultScene> {
+  const { node, file, state, age } = await openCollected();
+  const wide = 'INSERT INTO wide VALUES (zeroblob(3000));'.repeat(10);
+  const change = `UPDATE system SET loadavg = -1; UPDATE wide SET x = ''; ${wide}`;
+  leaveByKill(file, `CREATE TABLE wide (x); ${wide}`, `${BEGIN_TEARING}; ${change}`);
+  const kept = keepTree(node.site.root);
+  const before = readRows(file);
+  let held: number | undefined;
+  const release = () => {
+    if (held !== undefined) closeSync(held);
+    held = undefined;
+  };
+  return {
+    name: 'node collect, which replaces its database',
+    isOpaque: true,
+    command: () => slaposCommand(node.configuration, 'node', 'collect'),
+    async reset() {
+      release();
+      kept.restore();
+      age();
+      held = openSync(file, 'r');
+      loadNative().lockTry({ fd: held, isExclusive: false });
+    },
+    repair: age,
+    state,
+    findLosses: async () => findLacking(before, file),
+    async close() {
+      release();
       kept.remove();
       await node.close();
     },

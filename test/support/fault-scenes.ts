@@ -1,7 +1,7 @@
 /** Commands that work on partitions and releases, for walks of faults: one real node for all. */
 import { chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectScene } from './fault-scene-collect.ts';
+import { collectScene, replacementScene } from './fault-scene-collect.ts';
 import { formatScene } from './fault-scene-format.ts';
 import { proxyScene } from './fault-scene-proxy.ts';
 import { pruneScene } from './fault-scene-prune.ts';
@@ -153,6 +153,7 @@ export const SCENES: Readonly<Record<string, () => Promise<FaultScene>>> = {
   report: reportScene,
   format: formatScene,
   collect: collectScene,
+  replacement: replacementScene,
   prune: pruneScene,
   proxy: proxyScene,
   supervisor: supervisorScene,
