@@ -89,9 +89,9 @@ chmod -R u+x etc
 
 /**
  * Without bounds V8 leaves garbage for half an hour, since it has no reason to collect it, and that
- * looks like what leaks. With these a Master that leaks is one that ends.
+ * looks like what leaks. With these a program that leaks is one that ends.
  */
-const MASTER_HEAP = { NODE_OPTIONS: '--max-old-space-size=64 --max-semi-space-size=2' };
+const HEAP_BOUNDS = { NODE_OPTIONS: '--max-old-space-size=128 --max-semi-space-size=2' };
 
 export class LoadNode {
   readonly node: RealNode;
@@ -134,7 +134,7 @@ export class LoadNode {
   }
 
   startMaster(): Promise<void> {
-    return this.node.startProxy('ours', MASTER_HEAP);
+    return this.node.startProxy('ours', HEAP_BOUNDS);
   }
 
   #installRelease(url: string): void {
@@ -153,7 +153,7 @@ export class LoadNode {
   async startCollector(): Promise<void> {
     const words = ['node', 'collect', '--daemon', '--interval', '1s', '--cfg', this.node.config];
     this.#collector = spawn(process.execPath, [SLAPOS, ...words], {
-      env: this.node.environment,
+      env: { ...this.node.environment, ...HEAP_BOUNDS },
       stdio: 'ignore',
     });
     this.#collectorStartMs = performance.now();
@@ -221,7 +221,7 @@ export class LoadNode {
     const before = { ms: performance.now(), cpuMs: readChildrenCpuMs() };
     const child = spawn(process.execPath, [SLAPOS, ...words], {
       cwd: FOLDER,
-      env: this.node.environment,
+      env: { ...this.node.environment, ...HEAP_BOUNDS },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const texts = { stdout: '', stderr: '' };
