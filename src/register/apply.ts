@@ -3,12 +3,25 @@
  * disk before anything is made of it; what fails later leaves it there for the next run.
  */
 import { dirname } from 'node:path';
-import { errorCode, isSlaposError, MasterError, SlaposError } from '../errors/slapos-error.ts';
+import {
+  errorCode,
+  errorMessage,
+  isSlaposError,
+  MasterError,
+  SlaposError,
+} from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { decodeCredentials, mayHoldKey, refusalIn, type WebAnswer } from './answer.ts';
+import { clearWork, discardWork, keepSecret } from './clear-work.ts';
 import type { Credentials } from './credentials.ts';
-import { encodeAnswer, encodeNote, type KeptAnswer, type Purpose } from './kept-answer.ts';
+import {
+  ANSWER_NAME,
+  encodeAnswer,
+  encodeNote,
+  type KeptAnswer,
+  type Purpose,
+} from './kept-answer.ts';
 import type { FileContent, Step } from './step.ts';
 import type { SiteLogin, WebRequest } from './web-request.ts';
 
@@ -96,6 +109,7 @@ async function applyStep(step: Step, run: RegisterRun, state: State, port: Regis
     case 'move':
       return move(step, run, port);
     case 'remove':
+      if (step.path === run.work) return clearWork(step.path, ANSWER_NAME, port);
       return port.files.remove(step.path, { isRecursive: true });
   }
 }
@@ -146,7 +160,9 @@ async function keep(path: string, run: RegisterRun, state: State, port: Register
   const { url, body, isComplete } = answer;
   if (mayHoldKey(body)) {
     const kept = { ...run.purpose, url, body, isComplete };
-    await port.files.write(path, encodeAnswer(kept), { mode: 0o600 });
+    await keepSecret(path, encodeAnswer(kept), port.files).catch((cause: unknown) => {
+      throw isSlaposError(cause) ? notKept(cause) : cause;
+    });
     state.kept = kept;
   }
   state.isPending = false;
@@ -154,10 +170,20 @@ async function keep(path: string, run: RegisterRun, state: State, port: Register
   throw new MasterError(
     'SLAPOS_ERR_MASTER_PROTOCOL',
     `The answer of ${url} ended after ${Buffer.byteLength(body)} bytes, before it was complete.`,
-    {
-      hint: 'The token is used up: revoke the certificate in the panel of the Master, and ask for a new token.',
-    },
+    { hint: USED_UP },
   );
+}
+
+const USED_UP =
+  'The token is used up: revoke the certificate in the panel of the Master, and ask for a new token.';
+
+function notKept(cause: SlaposError): SlaposError {
+  const { code, message, context } = cause;
+  return new SlaposError(code, `What the Master gave is lost. ${message}`, {
+    hint: USED_UP,
+    cause,
+    context,
+  });
 }
 
 function inspect(state: State, port: RegisterPort): void {
@@ -205,15 +231,25 @@ async function move(
   try {
     await port.move(from, to);
   } catch (error) {
-    await bringBack(run, port);
+    await bringBack(to, run, port);
     throw error;
   }
 }
 
-/** The new configuration could not take its place: the former one stands again. */
-async function bringBack({ steps }: RegisterRun, port: RegisterPort): Promise<void> {
+/** Where the new configuration could not take its place the former one stands again. */
+async function bringBack(
+  place: string,
+  { steps }: RegisterRun,
+  { files, log, move: moveBack }: RegisterPort,
+): Promise<void> {
   const former = steps.find((step) => step.kind === 'move' && step.isFormer);
-  if (former?.kind === 'move') await port.move(former.to, former.from);
+  if (former?.kind !== 'move') return;
+  try {
+    // A move whose record in the folder could not be synced is done all the same.
+    if ((await files.stat(place)) === undefined) await moveBack(former.to, former.from);
+  } catch (error) {
+    log.warning(`The former configuration stays in ${former.to}: ${errorMessage(error)}`);
+  }
 }
 
 function credentialsOf({ credentials }: State): Credentials {
@@ -226,11 +262,11 @@ async function settle(
   error: unknown,
   { work, isNoted }: RegisterRun,
   state: State,
-  { files }: RegisterPort,
+  port: RegisterPort,
 ): Promise<unknown> {
   if (state.kept === undefined) {
     const isNoteNeeded = state.isPending || (isNoted && state.answer === undefined);
-    if (!isNoteNeeded) await files.remove(work, { isRecursive: true });
+    if (!isNoteNeeded) await discardWork(work, port);
     return error;
   }
   if (!isSlaposError(error)) return error;

@@ -6,7 +6,9 @@
 import { basename, dirname, join } from 'node:path';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
 import type { HostFiles } from '../host/host.ts';
+import type { NewText } from '../host/folder/replace-together.ts';
 import type { Logger } from '../log/logger.ts';
+import { clearWork, discardWork, keepSecret } from './clear-work.ts';
 import { findComputerId } from './computer-id.ts';
 import { type Credentials, checkCredentials } from './credentials.ts';
 import type { WorkFacts } from './facts.ts';
@@ -27,6 +29,8 @@ export interface RenewalPort {
   /** @throws MasterError, also while a certificate is valid */
   generate(): Promise<Pair>;
   revoke(): Promise<void>;
+  /** Replaces all of these files, 0600, or none. */
+  replaceTogether(files: readonly NewText[]): Promise<void>;
   /** Asks the Master something with the pair in these files. */
   tryPair(keyFile: string, certFile: string): Promise<void>;
 }
@@ -37,6 +41,7 @@ export type RenewalStep =
   | { readonly kind: 'write'; readonly path: string; readonly content: 'certificate' | 'key' }
   | { readonly kind: 'try'; readonly keyFile: string; readonly certFile: string }
   | { readonly kind: 'copy'; readonly from: string; readonly to: string }
+  | { readonly kind: 'replace'; readonly keyFile: string; readonly certFile: string }
   | { readonly kind: 'remove'; readonly path: string };
 
 const ANSWER = 'answer.json';
@@ -60,8 +65,7 @@ export function planRenewal(renewal: Renewal, hasAnswer: boolean): readonly Rene
     { kind: 'try', keyFile: newKey, certFile: newCertificate },
     { kind: 'copy', from: keyFile, to: `${keyFile}.old` },
     { kind: 'copy', from: certFile, to: `${certFile}.old` },
-    { kind: 'write', path: keyFile, content: 'key' },
-    { kind: 'write', path: certFile, content: 'certificate' },
+    { kind: 'replace', keyFile, certFile },
     { kind: 'remove', path: work },
   ];
 }
@@ -78,6 +82,8 @@ export function renderRenewalStep(step: RenewalStep): string {
       return 'ask the Master for the computer with the new pair';
     case 'copy':
       return `copy ${step.from} to ${step.to} mode 0600, unless it holds the new one`;
+    case 'replace':
+      return `replace ${step.keyFile} and ${step.certFile} mode 0600 by the new pair, both or none`;
     case 'remove':
       return `remove ${step.path}`;
   }
@@ -100,7 +106,7 @@ export async function applyRenewal(
     }
   } catch (error) {
     if (state.pair === undefined) {
-      await port.files.remove(renewalFolderOf(renewal), { isRecursive: true });
+      await discardWork(renewalFolderOf(renewal), port);
     }
     if (state.pair === undefined || !isSlaposError(error)) throw error;
     const hint = `the new certificate is kept in ${renewalFolderOf(renewal)}: run the same command again to go on, or remove that folder to get another`;
@@ -117,7 +123,7 @@ async function applyStep(
 ): Promise<void> {
   if (step.kind === 'ask') {
     state.pair = await ask(port);
-    return port.files.write(step.path, `${JSON.stringify(state.pair)}\n`, { mode: 0o600 });
+    return keepSecret(step.path, `${JSON.stringify(state.pair)}\n`, port.files);
   }
   const { pair } = state;
   if (pair === undefined) throw new Error('a pair is asked for before it is used');
@@ -125,10 +131,23 @@ async function applyStep(
   if (step.kind === 'write')
     return port.files.write(step.path, pair[step.content], { mode: 0o600 });
   if (step.kind === 'try') return port.tryPair(step.keyFile, step.certFile);
-  if (step.kind === 'remove') return port.files.remove(step.path, { isRecursive: true });
+  if (step.kind === 'remove') return clearWork(step.path, ANSWER, port);
+  if (step.kind === 'replace') return replace(step, pair, port);
   const text = await port.files.readText(step.from);
   if (text === undefined || text === pair.key || text === pair.certificate) return;
   await port.files.write(step.to, text, { mode: 0o600 });
+}
+
+/** One without the other serves nobody: a run that ends in between leaves the former pair or the new one. */
+function replace(
+  { keyFile, certFile }: Extract<RenewalStep, { kind: 'replace' }>,
+  { key, certificate }: Pair,
+  port: RenewalPort,
+): Promise<void> {
+  return port.replaceTogether([
+    { path: keyFile, text: key },
+    { path: certFile, text: certificate },
+  ]);
 }
 
 /** An authority that allows overlap gives one at once; else the valid one goes first. */

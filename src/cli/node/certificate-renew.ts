@@ -8,6 +8,7 @@ import { homeOf } from '../../host/folder/home-of.ts';
 import { createHostFiles } from '../../host/folder/host-files.ts';
 import { lookAtPlace } from '../../host/folder/place.ts';
 import { tryLock } from '../../host/lock.ts';
+import { replaceTogether } from '../../host/folder/replace-together.ts';
 import { checkPlace, checkWork } from '../../register/plan-work.ts';
 import { withLock } from '../../register/register.ts';
 import {
@@ -108,6 +109,7 @@ function createPort(
     signal,
     nowMs: () => Date.now(),
     generate: () => person.generateComputerCertificate(computerId),
+    replaceTogether,
     revoke: () => person.revokeComputerCertificate(computerId),
     async tryPair(keyFile, certFile) {
       const node = createSlapClient({ ...parseMasterOptions(config, env), keyFile, certFile });

@@ -46,7 +46,7 @@ function fileError(what: string, cause: unknown): HostError {
 }
 
 /** Runs a file operation; what the kernel refuses becomes a HostError. */
-async function doing<Result>(what: string, act: () => Promise<Result>): Promise<Result> {
+export async function doing<Result>(what: string, act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
   } catch (error) {
@@ -131,21 +131,32 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The temporary name is fixed, so that the next write clears what a killed one left behind. */
-async function replaceFile(path: string, data: string | Uint8Array, options: WriteOptions) {
-  const temporary = join(dirname(path), `.${basename(path)}.slapos-new`);
+/** The name of a file while it is written: fixed, so that the next write clears what a killed one left. */
+export const stagedName = (path: string) => join(dirname(path), `.${basename(path)}.slapos-new`);
+
+/** Writes what is to become a file beside it, whole and on the disk. */
+export async function stageFile(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
+  const temporary = stagedName(path);
   await rm(temporary, { force: true });
+  // `wx` is O_CREAT | O_EXCL: an existing path, a link included, is never followed.
+  const handle = await open(temporary, 'wx', 0o600);
   try {
-    // `wx` is O_CREAT | O_EXCL: an existing path, a link included, is never followed.
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await fill(handle, data, options);
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
+    await fill(handle, data, options);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function replaceFile(path: string, data: string | Uint8Array, options: WriteOptions) {
+  try {
+    await stageFile(path, data, options);
+    await rename(stagedName(path), path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(stagedName(path), { force: true });
     throw error;
   }
   await syncFolder(dirname(path));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createHostFiles } from '../../../src/host/folder/host-files.ts';
+import { replaceTogether } from '../../../src/host/folder/replace-together.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { isKeyOf } from '../../../src/pki/certificate.ts';
 import {
@@ -78,6 +79,7 @@ async function run(master: SmallMaster, endAt = Number.POSITIVE_INFINITY): Promi
     nowMs: () => Date.now(),
     generate: counted(() => master.generate()),
     revoke: counted(() => master.revoke()),
+    replaceTogether: counted(replaceTogether),
     tryPair: counted((keyFile, certFile) => {
       expect(readFileSync(keyFile, 'utf8')).toBe(master.valid?.key);
       expect(readFileSync(certFile, 'utf8')).toBe(master.valid?.certificate);
@@ -97,7 +99,7 @@ test('wherever it ends, the next run completes it', async () => {
     return new SmallMaster(former);
   };
   const count = await run(prepare());
-  expect(count).toBe(12);
+  expect(count).toBe(13);
   for (let endAt = 0; endAt < count; endAt += 1) {
     const master = prepare();
     await expect(run(master, endAt), `before call ${endAt}`).rejects.toThrow('the end');
