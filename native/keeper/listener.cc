@@ -24,8 +24,8 @@ const char kInUse[] =
     "use.  Shut this program down first before starting supervisord.";
 
 [[noreturn]] void Fail(const char* call, const std::string& path) {
-  throw StartError(std::string("Cannot make the socket ") + path + ": " + call + ": " +
-                   ::strerror(errno));
+  std::string what = path.empty() ? "Cannot make a socket" : "Cannot make the socket " + path;
+  throw StartError(what + ": " + call + ": " + ::strerror(errno));
 }
 
 sockaddr_un AddressOf(const std::string& path) {

@@ -96,7 +96,10 @@ ReceiveStatus ReceivePacket(int socket, Packet* packet) {
   do {
     length = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (length < 0 && errno == EINTR);
-  if (length < 0 && errno == EAGAIN) return ReceiveStatus::kNothing;
+  // Want of memory says nothing about the peer: what it sent is still there.
+  if (length < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS)) {
+    return ReceiveStatus::kNothing;
+  }
   if (length <= 0) return ReceiveStatus::kClosed;
   TakeFds(&header, &packet->fds);
   packet->data.resize((header.msg_flags & MSG_TRUNC) != 0 ? 0 : static_cast<size_t>(length));

@@ -93,6 +93,9 @@ export const launchDaemon: DaemonLauncher = async (program, args, options) => {
       resolve({ status, output: Buffer.concat(chunks).toString('utf8') + more });
     };
     child.on('error', (error) => finish(-1, error.message));
-    child.on('exit', (status) => setImmediate(() => finish(status ?? -1)));
+    child.on('exit', (status, by) =>
+      // A child that libuv gives no pipe aborts before it can say so.
+      setImmediate(() => finish(status ?? -1, by === null ? '' : `${program} ended with ${by}.`)),
+    );
   });
 };

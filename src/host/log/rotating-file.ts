@@ -31,10 +31,11 @@ export class RotatingFile {
     if (maxBytes > 0 && this.#sizeBytes >= maxBytes) this.#rotate();
   }
 
-  /** Opens the path again: after somebody renamed the file. */
+  /** Opens the path again: after somebody renamed the file. What cannot be opened leaves the former. */
   reopen(): void {
+    const fd = openSync(this.#options.path, 'a', 0o644);
     closeSync(this.#fd);
-    this.#fd = openSync(this.#options.path, 'a', 0o644);
+    this.#fd = fd;
     this.#sizeBytes = fstatSync(this.#fd).size;
   }
 

@@ -1,6 +1,12 @@
 /** The daemon's own log (spec/supervisor.md 7): `2026-11-20 23:34:14,285 WARN stopped: x`. */
+<<<<<<< HEAD:src/supervisor/output/main-log.ts
 import type { RotatingFile } from '../../host/log/rotating-file.ts';
 import type { LogLevel } from '../process/state-transition.ts';
+=======
+import { errorCode, errorMessage } from '../errors/slapos-error.ts';
+import type { RotatingFile } from '../host/rotating-file.ts';
+import type { LogLevel } from './state-transition.ts';
+>>>>>>> e72efc4 (Decide on though the supervisor's log is on a full disk; wait where the kernel has no memory for a message):src/supervisor/main-log.ts
 
 const RANK: Readonly<Record<LogLevel, number>> = {
   CRIT: 50,
@@ -48,7 +54,14 @@ export interface MainLog {
   clear(): void;
 }
 
-/** A log over a file; with `echo` each line goes there too. */
+function renderLost(lines: number, reason: string): string {
+  return renderLogLine(new Date(), 'WARN', `${lines} lines of this log are lost: ${reason}`);
+}
+
+/**
+ * A log over a file; with `echo` each line goes there too. What cannot be written, to a full disk
+ * for one, is counted and told with the first line that can: no decision may depend on it.
+ */
 export function createMainLog(
   file: Pick<RotatingFile, 'append' | 'reopen' | 'clear'>,
   options: {
@@ -58,12 +71,22 @@ export function createMainLog(
   },
 ): MainLog {
   const threshold = THRESHOLD[options.level] ?? 20;
+  let lost: { readonly lines: number; readonly reason: string } | undefined;
+  const append = (line: string) => {
+    try {
+      if (lost !== undefined) file.append(renderLost(lost.lines, lost.reason));
+      lost = undefined;
+      file.append(line);
+    } catch (error) {
+      lost = { lines: (lost?.lines ?? 0) + 1, reason: errorCode(error) || errorMessage(error) };
+    }
+  };
   return {
     path: options.path,
     write(level, text) {
       if (RANK[level] < threshold) return;
       const line = renderLogLine(new Date(), level, text);
-      file.append(line);
+      append(line);
       options.echo?.(line);
     },
     reopen: () => file.reopen(),
