@@ -1,6 +1,7 @@
 /** The files of a configuration: found by glob patterns, parsed once per version of each. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
+import { errorCode } from '../errors/slapos-error.ts';
 import { type IniFile, parseIni } from './ini.ts';
 
 /** What reading a configuration looks at; tests put a fake in its place. */
@@ -8,10 +9,17 @@ export interface ConfigurationFiles {
   /** Changes whenever the content may have changed; undefined when there is no such file. */
   version(path: string): string | undefined;
   read(path: string): string;
-  /** Names in a folder; empty when it cannot be read. */
+  /**
+   * Names in a folder; empty when there is none that this user may read.
+   * @throws Error of the system for a folder that cannot be read for another reason: taken for
+   *   empty, it would stop every service
+   */
   list(folder: string): readonly string[];
   isDirectory(path: string): boolean;
 }
+
+/** What glob(3) takes for nothing, too. */
+const ABSENT = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'];
 
 function statOf(path: string) {
   return statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -27,8 +35,9 @@ export const diskFiles: ConfigurationFiles = {
   list(folder) {
     try {
       return readdirSync(folder);
-    } catch {
-      return [];
+    } catch (error) {
+      if (ABSENT.includes(errorCode(error))) return [];
+      throw error;
     }
   },
   isDirectory(path) {
@@ -60,7 +69,10 @@ function matchSegment(folder: string, segment: string, files: ConfigurationFiles
     .filter((name) => (showsHidden || !name.startsWith('.')) && pattern.test(name));
 }
 
-/** Paths that a shell pattern may mean, sorted; not all need to be files. */
+/**
+ * Paths that a shell pattern may mean, sorted; not all need to be files.
+ * @throws Error as {@link ConfigurationFiles.list}
+ */
 export function findFiles(pattern: string, base: string, files: ConfigurationFiles): string[] {
   const full = isAbsolute(pattern) ? pattern : join(base, pattern);
   let found = ['/'];

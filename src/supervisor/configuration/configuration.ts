@@ -5,6 +5,7 @@
  * each other, stand and fall together.
  */
 
+import { errorMessage } from '../../errors/slapos-error.ts';
 import { compareGroups } from '../group-diff.ts';
 import {
   type ConfigurationFiles,
@@ -154,6 +155,10 @@ function parseGroups(sections: Sections, around: Surroundings): GroupConfig[] {
   return groups;
 }
 
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'errno' in error;
+}
+
 const NO_PLACE = { line: 0, section: '', key: '' } as const;
 
 /** Reads the same configuration again and again, parsing only what changed. */
@@ -170,8 +175,19 @@ export class ConfigurationReader {
     this.#cache = new IniCache(ports.files ?? diskFiles);
   }
 
-  /** @throws ConfigurationError when the main file, or what is tied to it, is wrong. */
+  /**
+   * @throws ConfigurationError when the main file, or what is tied to it, is wrong, and when it cannot
+   *   be known what there is
+   */
   read(): SupervisorConfig {
+    try {
+      return this.#read();
+    } catch (error) {
+      throw isSystemError(error) ? new ConfigurationError(error.message) : error;
+    }
+  }
+
+  #read(): SupervisorConfig {
     const errors: FileProblem[] = [];
     const warnings: string[] = [];
     const main = this.#loadMain();
@@ -207,7 +223,7 @@ export class ConfigurationReader {
     try {
       return this.#cache.load(this.#path);
     } catch (error) {
-      throw new ConfigurationError(error instanceof Error ? error.message : String(error));
+      throw new ConfigurationError(errorMessage(error));
     }
   }
 

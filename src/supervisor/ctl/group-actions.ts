@@ -3,6 +3,7 @@ import type { CallStatus, ProcessInfo } from '../client.ts';
 import { namespec } from '../process/spawn-plan.ts';
 import { FAULTS } from '../rpc/fault.ts';
 import { isRpcFault } from '../rpc/xml-rpc.ts';
+import type { GroupProblem } from '../update.ts';
 import {
   type CtlAction,
   type CtlSession,
@@ -20,6 +21,18 @@ async function reloadConfig(session: CtlSession): Promise<Changes> {
   return [changes?.[0] ?? [], changes?.[1] ?? [], changes?.[2] ?? []];
 }
 
+/** Tells which files could not be used: their groups are as they were. */
+async function reportProblems(session: CtlSession): Promise<void> {
+  const method = 'slapos.getConfigProblems';
+  const refusal = await faultOf(async () => {
+    for (const { message } of await session.client.call<GroupProblem[]>(method)) {
+      refuseBriefly(session, `ERROR: ${message}`);
+    }
+  });
+  // Another supervisor refuses all or nothing.
+  if (refusal !== undefined && refusal.faultCode !== FAULTS.UNKNOWN_METHOD) throw refusal;
+}
+
 const REREAD_ACTION: CtlAction = {
   name: 'reread',
   help: "reread \t\t\tReload the daemon's configuration files without add/remove",
@@ -34,6 +47,7 @@ const REREAD_ACTION: CtlAction = {
       ].sort(([a], [b]) => (a < b ? -1 : 1));
       for (const [name, what] of lines) line(session, `${name}: ${what}`);
       if (lines.length === 0) line(session, 'No config updates to processes');
+      await reportProblems(session);
     } catch (error) {
       if (!isRpcFault(error)) throw error;
       session.exitStatus = EXIT.GENERIC;
@@ -86,6 +100,7 @@ const UPDATE_ACTION: CtlAction = {
       session.exitStatus = EXIT.GENERIC;
       return;
     }
+    await reportProblems(session);
     const wanted = await wantedGroups(session, args, changes);
     const isWanted = (name: string) => wanted === undefined || wanted.has(name);
     const [added, changed, removed] = changes;

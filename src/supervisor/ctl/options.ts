@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { errorCode } from '../../errors/slapos-error.ts';
 import { type ClientTarget, parseServerUrl } from '../client.ts';
 import { hereOf } from '../configuration/configuration-files.ts';
 import { expand } from '../configuration/expansion.ts';
@@ -102,11 +103,19 @@ const SEARCHED = [
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    throw new CtlUsageError(`could not find config file ${path}`);
+  }
+}
+
 /** The `[supervisorctl]` section of the main file, expanded. */
 function readSection(path: string, env: Env): ReadonlyMap<string, string> {
-  if (!existsSync(path)) throw new CtlUsageError(`could not find config file ${path}`);
   try {
-    const file = parseIni(path, readFileSync(path, 'utf8'));
+    const file = parseIni(path, readText(path));
     const section = file.sections.get('supervisorctl');
     if (section === undefined) {
       throw new CtlUsageError('.ini file does not include supervisorctl section');

@@ -1,12 +1,7 @@
 /** The daemon's own log (spec/supervisor.md 7): `2026-11-20 23:34:14,285 WARN stopped: x`. */
-<<<<<<< HEAD:src/supervisor/output/main-log.ts
+import { errorCode, errorMessage } from '../../errors/slapos-error.ts';
 import type { RotatingFile } from '../../host/log/rotating-file.ts';
 import type { LogLevel } from '../process/state-transition.ts';
-=======
-import { errorCode, errorMessage } from '../errors/slapos-error.ts';
-import type { RotatingFile } from '../host/rotating-file.ts';
-import type { LogLevel } from './state-transition.ts';
->>>>>>> e72efc4 (Decide on though the supervisor's log is on a full disk; wait where the kernel has no memory for a message):src/supervisor/main-log.ts
 
 const RANK: Readonly<Record<LogLevel, number>> = {
   CRIT: 50,

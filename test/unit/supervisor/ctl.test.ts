@@ -125,6 +125,22 @@ describe('start and stop', () => {
     expect(made.session.exitStatus).toBe(1);
   });
 
+  it('tells which files could not be used', async () => {
+    const problem = { file: '/c/a.conf', message: '/c/a.conf: EIO: i/o error, read' };
+    for (const [problems, status] of [
+      [[problem], 1],
+      [new RpcFault(1, 'UNKNOWN_METHOD'), 0],
+    ] as const) {
+      const answers = { reloadConfig: [[[], [], []]], 'slapos.getConfigProblems': problems };
+      for (const word of ['reread', 'update']) {
+        const made = session(answers);
+        await runLine(made.session, word);
+        const isTold = made.text().includes(`ERROR: ${problem.message}\n`);
+        expect([isTold, made.session.exitStatus], word).toEqual([status === 1, status]);
+      }
+    }
+  });
+
   it('prints an unexpected fault in the form of upstream', async () => {
     const made = session({ reloadConfig: new RpcFault(92, 'CANT_REREAD: bad') });
     await runLine(made.session, ['update'].join(' '));

@@ -2,16 +2,23 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationReader } from '../../../../src/supervisor/configuration/configuration.ts';
 import type { ConfigurationFiles } from '../../../../src/supervisor/configuration/configuration-files.ts';
 import { diffGroups, isSameGroup } from '../../../../src/supervisor/group-diff.ts';
+import { ConfigurationError } from '../../../../src/supervisor/configuration/program-config.ts';
+
+const failure = (call: string) =>
+  Object.assign(new Error(`EIO: i/o error, ${call}`), { errno: -5, code: 'EIO' });
 
 class FakeFiles implements ConfigurationFiles {
   readonly content = new Map<string, { text: string; version: number }>();
   readonly reads: string[] = [];
+  /** Calls that fail. */
+  failing = '';
 
   write(path: string, text: string): void {
     this.content.set(path, { text, version: (this.content.get(path)?.version ?? 0) + 1 });
   }
 
   version(path: string): string | undefined {
+    if (this.failing === 'version') throw failure('stat');
     const file = this.content.get(path);
     return file === undefined ? undefined : String(file.version);
   }
@@ -22,6 +29,7 @@ class FakeFiles implements ConfigurationFiles {
   }
 
   list(folder: string): string[] {
+    if (this.failing === 'list') throw failure('scandir');
     const names = [...this.content.keys()].filter((path) => path.startsWith(`${folder}/`));
     return names.map((path) => path.slice(folder.length + 1)).filter((name) => !name.includes('/'));
   }
@@ -204,6 +212,20 @@ command=/bin/x %(ENV_SITE)s %(ENV_N)s %(ENV_LANG)s %(here)s %(host_node_name)s
     expect(() => reader.read()).toThrow('.ini file does not include supervisord section');
     files.content.delete('/r/main.conf');
     expect(() => reader.read()).toThrow('could not find config file /r/main.conf');
+  });
+
+  it('fails as a whole where it cannot be known which files there are', () => {
+    const { files, reader } = setUp();
+    files.write('/r/conf.d/a.conf', PARTITION);
+    expect(reader.read().groups).toHaveLength(1);
+    for (const call of ['list', 'version']) {
+      files.failing = call;
+      const reason = call === 'list' ? 'EIO: i/o error, scandir' : 'EIO: i/o error, stat';
+      expect(() => reader.read(), call).toThrow(ConfigurationError);
+      expect(() => reader.read(), call).toThrow(reason);
+    }
+    files.failing = '';
+    expect(reader.read().groups).toHaveLength(1);
   });
 
   it('ties files that name programs of each other', () => {
