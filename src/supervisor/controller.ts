@@ -184,9 +184,10 @@ export class Controller implements ProcessOwner {
     return true;
   }
 
-  /** Starts what starts by itself, in a group that was just prepared. */
-  startByItself(name: string): void {
-    this.#startAutomatic([...(this.#groups.get(name)?.processes.values() ?? [])]);
+  /** Starts what starts by itself, in a group that was just prepared; of it only these processes. */
+  startByItself(name: string, only?: ReadonlySet<string>): void {
+    const processes = [...(this.#groups.get(name)?.processes.values() ?? [])];
+    this.#startAutomatic(processes.filter(({ config }) => only?.has(config.name) ?? true));
   }
 
   #startAutomatic(processes: readonly ManagedProcess[]): void {

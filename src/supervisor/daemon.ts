@@ -34,6 +34,7 @@ import type { RpcContext } from './rpc/rpc-method.ts';
 import { closeServer } from './rpc/rpc-server.ts';
 import { openServers, serveAll, serverWarnings } from './rpc/server-sockets.ts';
 import { stopEverything } from './shutdown.ts';
+import { startUnnoted } from './take-over.ts';
 
 export interface DaemonOptions {
   readonly configurationPath: string;
@@ -101,10 +102,6 @@ function canResume({ notes, bootId }: KeeperGreeting): boolean {
   return notes.get(SESSION_KEY) === bootId;
 }
 
-function warnOfLog(log: MainLog, path: string, error: Error): void {
-  log.write('WARN', `cannot rotate ${path}: ${errorMessage(error)}`);
-}
-
 class Daemon {
   readonly #options: DaemonOptions;
   readonly #reader: ConfigurationReader;
@@ -136,7 +133,9 @@ class Daemon {
     this.#intake = intake;
     this.#command = intake.greeting.command;
     const users = new UserTable();
-    const logWatch = new LogWatch(startLogSweep((path, error) => warnOfLog(log, path, error)));
+    const warnOfLog = (path: string, error: Error) =>
+      log.write('WARN', `cannot rotate ${path}: ${errorMessage(error)}`);
+    const logWatch = new LogWatch(startLogSweep(warnOfLog));
     const { daemon } = config;
     this.#tmpFolders = new PrivateTmpFolders(join(dirname(daemon.pidFile), 'private-tmp'));
     this.#confiner = new ServiceConfiner({
@@ -145,9 +144,8 @@ class Daemon {
       tmpFolders: this.#tmpFolders,
     });
     this.#sockets = new SharedSockets(log);
-    const { link } = intake;
     this.#controller = new Controller({
-      keeper: link,
+      keeper: intake.link,
       clock: systemClock,
       log,
       identifier: daemon.identifier,
@@ -162,7 +160,7 @@ class Daemon {
         writeSyslog: (lines) => writeSyslog('supervisord', lines),
       },
       spawner: new KeeperSpawner({
-        keeper: link,
+        keeper: intake.link,
         addon: loadNative(),
         env: serviceEnvironment(options.env, daemon),
         serverUrl: serverUrl(daemon),
@@ -222,6 +220,7 @@ class Daemon {
     this.#log.write('INFO', `controller ${process.pid} took over ${groups.length} groups`);
     this.#controller.settleRestored(greeting.living, greeting.exits);
     for (const exit of greeting.exits) this.#controller.exited(exit);
+    if (!greeting.isStopping) startUnnoted(groups, this.#controller);
   }
 
   async #begin(): Promise<void> {
@@ -229,7 +228,6 @@ class Daemon {
     const { daemon, groups } = this.#config;
     for (const key of greeting.notes.keys()) this.#link.store(key, '');
     for (const { serial } of greeting.exits) this.#link.acknowledge(serial);
-    this.#link.store(SESSION_KEY, greeting.bootId);
     await this.#tmpFolders.removeAll();
     if (!daemon.isCleanupSkipped) {
       await removeAutoLogs(daemon.childLogDir, daemon.identifier, new Set());
@@ -238,6 +236,8 @@ class Daemon {
     this.#log.write('INFO', `supervisord started with pid ${greeting.keeperPid}`);
     const ordered = inStartingOrder(groups);
     for (const group of ordered) await this.#controller.prepareGroup(group);
+    // Not before: whoever resumes takes what is noted for all there is.
+    this.#link.store(SESSION_KEY, greeting.bootId);
     this.#controller.emit({ name: 'SUPERVISOR_STATE_CHANGE_RUNNING', payload: '' });
     for (const { name } of ordered) this.#controller.startByItself(name);
   }
@@ -290,10 +290,7 @@ class Daemon {
     this.#leave(signal === SIGHUP ? 'RESTARTING' : 'SHUTDOWN');
   }
 
-  /**
-   * The keeper was killed. Its services have another parent now; a new keeper gets what we hold of
-   * them and the socket, and starts another controller.
-   */
+  /** The keeper was killed: another one gets what we hold of its services, and starts a controller. */
   async #replaceKeeper(): Promise<void> {
     this.#controller.freeze();
     const { exit, listenFd: fd } = this.#options;
@@ -366,6 +363,7 @@ class Daemon {
         report(this.#config, this.#log);
         return this.#config.groups;
       },
+      settle: () => this.#settleLink(),
       leave: (mood) => void setTimeout(() => this.#leave(mood), ANSWER_MS),
       versions: () => ({
         keeper: this.#intake.greeting.keeperVersion,

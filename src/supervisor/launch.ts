@@ -26,6 +26,7 @@ import {
 } from './layout.ts';
 import { FAULTS, type FaultName } from './rpc/fault.ts';
 import { isRpcFault } from './rpc/xml-rpc.ts';
+import { readAgain } from './read-again.ts';
 import { awaitUnitStart } from './unit-start.ts';
 
 export interface SupervisorFilesOptions {
@@ -357,7 +358,9 @@ async function start(
     if (isForeground || !(await look())) throw error;
     log.debug('Another slapos process started the supervisor meanwhile.');
   }
-  if (!isForeground) await awaitAnswer(client);
+  if (isForeground) return;
+  await awaitAnswer(client);
+  await readAgain(client, log);
 }
 
 /** Longest path that a socket can have, without the final NUL (unix(7)). */

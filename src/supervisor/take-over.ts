@@ -5,6 +5,7 @@ import type { OutputFds } from './output/service-output.ts';
 import { type ManagedProcess, startTag } from './process/managed-process.ts';
 import type { ProcessStatus } from './process/process-state.ts';
 import type { ProcessExitInput } from './process/state-transition.ts';
+import type { RestoredGroup } from './process/state-notes.ts';
 
 /** A process that lives, as the keeper tells at the start of a controller. */
 export interface LivingProcess {
@@ -84,5 +85,19 @@ export function settleProcesses(
     } else if (!isAccountedFor(process, living, exits)) process.dispatch(LOST_END);
     // The signal may have been lost with the keeper that was asked to send it.
     else if (state === 'STOPPING') actions.signal(process, stopSignal, isStopAsGroup);
+  }
+}
+
+/**
+ * Starts what starts by itself and has no status yet: the controller before was killed when it had
+ * added the group, and all that ever started has one.
+ */
+export function startUnnoted(
+  groups: readonly RestoredGroup[],
+  controller: { startByItself(name: string, only: ReadonlySet<string>): void },
+): void {
+  for (const { name, processes } of groups) {
+    const unnoted = processes.filter(({ isNoted }) => !isNoted);
+    controller.startByItself(name, new Set(unnoted.map(({ config }) => config.name)));
   }
 }

@@ -23,6 +23,8 @@ export interface RestoredProcess {
   readonly config: ProcessConfig;
   readonly logs: LogPaths;
   readonly status: ProcessStatus;
+  /** Whether the status is one that was noted: each that ever started has one. */
+  readonly isNoted: boolean;
   /** What a listener last said. */
   readonly listener: ListenerMemory;
 }
@@ -104,7 +106,8 @@ function decodeProcess(
   if (!stored?.config || !stored.logs) return [];
   const status = decode<Partial<ProcessStatus>>(notes.get(statusKey(group, name)));
   const listener = decodeListenerNote(notes.get(listenerKey(group, name)));
-  return [{ ...stored, status: { ...INITIAL_STATUS, ...status }, listener }];
+  const isNoted = status !== undefined;
+  return [{ ...stored, status: { ...INITIAL_STATUS, ...status }, isNoted, listener }];
 }
 
 /** The groups that earlier controllers left. */

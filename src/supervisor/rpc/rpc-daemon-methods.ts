@@ -39,12 +39,15 @@ async function addProcessGroup(context: RpcContext, name: string): Promise<boole
   if (config === undefined) throw fault('BAD_NAME', name);
   if (context.controller.group(name) !== undefined) throw fault('ALREADY_ADDED', name);
   await context.controller.addGroup(config);
+  await context.settle();
   return true;
 }
 
-function removeProcessGroup({ controller }: RpcContext, name: string): boolean {
+async function removeProcessGroup(context: RpcContext, name: string): Promise<boolean> {
+  const { controller } = context;
   findGroup(controller, name);
   if (!controller.removeGroup(name)) throw fault('STILL_RUNNING', name);
+  await context.settle();
   return true;
 }
 

@@ -27,6 +27,7 @@ function listProblems({ problems }: RpcContext): RpcValue {
 async function update(context: RpcContext, names: RpcValue | undefined): Promise<RpcValue> {
   const diff = narrow(readDiff(context), names);
   await applyGroupUpdate(context.controller, diff, context.wantedGroups());
+  await context.settle();
   return { ...diff, problems: listProblems(context) };
 }
 

@@ -26,6 +26,8 @@ export interface RpcContext {
   reload(): readonly GroupConfig[];
   /** Problems of the last reading. */
   problems(): readonly FileProblem[];
+  /** Resolves when what was changed so far outlives this process: only then is it done. */
+  settle(): Promise<void>;
   /** Begins to stop, after the answer was sent. */
   leave(mood: 'SHUTDOWN' | 'RESTARTING'): void;
   versions(): SupervisorVersions;

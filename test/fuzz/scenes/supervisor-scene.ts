@@ -156,6 +156,7 @@ export class SupervisorScene {
       leave: (mood) => void this.#bench.controller.leave(mood),
       versions: () => ({ keeper: '1', controller: '1', keeper_pid: 1, controller_pid: 2 }),
       upgrade: async () => undefined,
+      settle: async () => undefined,
     };
   }
 }

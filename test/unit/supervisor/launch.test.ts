@@ -23,6 +23,7 @@ import {
   encodeValue,
   type RpcValue,
 } from '../../../src/supervisor/rpc/xml-rpc.ts';
+import { recordingLogger } from '../../support/grid-site.ts';
 
 let root: string;
 let server: Server | undefined;
@@ -55,7 +56,8 @@ function serve(answers: Record<string, (count: number) => RpcValue | { fault: [n
     const { method, params } = decodeCall(Buffer.concat(chunks).toString());
     const name = method.replace('supervisor.', '');
     calls.push([name, ...params].join(' '));
-    const answer = answers[name]?.(calls.filter((each) => each.startsWith(name)).length) ?? true;
+    const other = name === 'slapos.getConfigProblems' ? [] : true;
+    const answer = answers[name]?.(calls.filter((each) => each.startsWith(name)).length) ?? other;
     const refusal = (answer as { fault?: [number, string] }).fault;
     response.end(
       refusal === undefined
@@ -280,6 +282,24 @@ describe('ensureSupervisor', () => {
     expect(launches).toHaveLength(1);
     expect(launches[0]?.slice(0, 3)).toEqual(['/x/keeper', '-c', configuration]);
     expect(launches[0]).toContain('--journal');
+  });
+
+  it('has files read again that could not be read for a moment', async () => {
+    await writeFiles();
+    const problem = { file: '/c/g.conf', message: '/c/g.conf: EIO: i/o error, read' };
+    const lasting = { file: '/c/h.conf', message: 'h is wrong' };
+    const log = recordingLogger();
+    const launch = async () => {
+      await serve({
+        getState: () => UP,
+        'slapos.getConfigProblems': (count) => (count === 1 ? [problem, lasting] : [lasting]),
+        reloadConfig: () => [[['g'], [], []]],
+      });
+      return { status: 0, output: '' };
+    };
+    await ensureSupervisor({ files: createHostFiles(), instanceRoot: root, log, launch });
+    expect(calls).toContain('addProcessGroup g');
+    expect(log.lines.filter((line) => line.startsWith('WARNING'))).toEqual(['WARNING h is wrong']);
   });
 
   it('uses the daemon that another process started meanwhile', async () => {

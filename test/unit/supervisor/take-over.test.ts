@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ExitRecord } from '../../../src/host/keeper/keeper-event.ts';
 import { stopProcess } from '../../../src/supervisor/operations.ts';
 import { decodeNotes } from '../../../src/supervisor/process/state-notes.ts';
+import { startUnnoted } from '../../../src/supervisor/take-over.ts';
 import { FakeKeeper, SupervisorBench, settle } from '../../support/fake-keeper.ts';
 import { groupConfig } from '../../support/supervisor-config.ts';
 
@@ -140,6 +141,30 @@ describe('notes', () => {
     await settle();
     expect(second.spawner.spawned).toEqual(['g:x']);
     expect(second.events).toEqual([expect.stringContaining('PROCESS_STATE_RUNNING')]);
+  });
+
+  it('starts what starts by itself where its group had just been added', async () => {
+    const keeper = new FakeKeeper();
+    const first = new SupervisorBench(keeper);
+    await first.controller.addGroup(
+      groupConfig('g', [
+        { ...SLAPOS, name: 'added', isAutostart: true },
+        { ...SLAPOS, name: 'stopped', isAutostart: true },
+        { ...SLAPOS, name: 'manual' },
+      ]),
+    );
+    await settle();
+    await stopProcess(first.process('g:stopped'), 'g:stopped', false);
+    first.end('g:stopped');
+    // As if the keeper had been killed before it heard of the start.
+    keeper.notes.delete('status:g:added');
+    const second = new SupervisorBench(keeper);
+    const groups = decodeNotes(keeper.notes);
+    for (const group of groups) second.controller.restoreGroup(group, new Map());
+    second.controller.settleRestored(new Map(), []);
+    startUnnoted(groups, second.controller);
+    await settle();
+    expect(second.spawner.spawned).toEqual(['g:added']);
   });
 
   it('takes a process of which nobody knows anything for ended', async () => {
