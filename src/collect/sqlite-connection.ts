@@ -12,6 +12,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import type { DatabaseCopies, DatabaseCopy } from '../host/folder/database-copy.ts';
+import { openSqliteFile } from '../host/folder/sqlite-file.ts';
 import type { Logger } from '../log/logger.ts';
 import { renderSchema } from './schema.ts';
 
@@ -106,7 +107,7 @@ export class SqliteConnection {
     const { default: Sqlite } = await import('better-sqlite3');
     if (this.#copy === undefined) await this.#outside.tidyDatabaseCopies(this.#path);
     const path = this.#copy?.path ?? this.#path;
-    const database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    const database = openSqliteFile(Sqlite, path, { timeout: BUSY_TIMEOUT_MS });
     try {
       prepareDatabase(database);
       // A lock on one byte makes the journal of a killed writer look like that of a living one,

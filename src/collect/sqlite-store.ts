@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { errorCode, errorMessage, SlaposError } from '../errors/slapos-error.ts';
 import { observeFolderRefusal } from '../host/folder/folder-refusal.ts';
+import { isFolderMissing } from '../host/folder/sqlite-file.ts';
 import type { DayConsumption } from './consumption-xml.ts';
 import type { DiskEntry, StoredValue, SystemEntry } from './csv.ts';
 import type { MonitorProcess, MonitorTotals, MonitorWindow } from './monitor-json.ts';
@@ -50,7 +51,7 @@ function databaseError(path: string, error: unknown): SlaposError {
 /** better-sqlite3 says of a folder, and SQLite of a file that it may not write, less than they know. */
 function describe(path: string, error: unknown): string {
   const [message, code] = [errorMessage(error), errorCode(error)];
-  if (/directory does not exist/.test(message)) return observeFolderRefusal(dirname(path));
+  if (isFolderMissing(error)) return observeFolderRefusal(dirname(path));
   return code.startsWith('SQLITE_READONLY') ? `${message} (${code})` : message;
 }
 

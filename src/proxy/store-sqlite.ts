@@ -8,6 +8,7 @@
 import { closeSync, openSync } from 'node:fs';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { errorCode, errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
+import { isFolderMissing, openSqliteFile } from '../host/folder/sqlite-file.ts';
 import type { Logger } from '../log/logger.ts';
 import { renderIndexes, renderSchema, SCHEMA_VERSION, type SchemaVersion } from './schema.ts';
 import { writeSqlDump } from './sql-dump.ts';
@@ -53,7 +54,7 @@ export function createPrivately(path: string): string {
 /** SQLite itself does not say why there is no file. */
 function openDatabase(path: string, refusal: string): Database {
   try {
-    return new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    return openSqliteFile(Sqlite, path, { timeout: BUSY_TIMEOUT_MS });
   } catch (cause) {
     if (['', 'EEXIST'].includes(refusal)) throw cause;
     throw problem(path, `${describe(cause)} (${refusal})`);
@@ -207,5 +208,5 @@ function problem(path: string, cause: unknown): SlaposError {
 /** A missing folder is a TypeError of better-sqlite3, not an error of SQLite. */
 function describe(cause: unknown): string {
   const message = errorMessage(cause);
-  return /directory does not exist/.test(message) ? 'unable to open database file' : message;
+  return isFolderMissing(cause) ? 'unable to open database file' : message;
 }

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../../../src/collect/sqlite-store.ts';
 import { databaseCopies } from '../../../../src/host/folder/database-copy.ts';
 import { observeFolderRefusal } from '../../../../src/host/folder/folder-refusal.ts';
@@ -23,6 +23,17 @@ it('tells what the kernel says of the folder of a database', async () => {
   const other = join(root, 'file', 'below');
   expect(observeFolderRefusal(other)).toBe(`its folder ${other} cannot be looked at: ENOTDIR`);
   expect(observeFolderRefusal(root)).toContain(`${root} could not be looked at for a moment`);
+});
+
+it('opens a database whose folder could not be looked at for a moment', async () => {
+  const path = join(root, 'a.db');
+  // As better-sqlite3 asks.
+  const look = vi.spyOn(fs, 'existsSync').mockReturnValueOnce(false);
+  const store = await openSqliteStore(path, { log: silentLogger, ...databaseCopies() });
+  expect(look).toHaveBeenCalledWith(root);
+  expect(look).toHaveBeenCalledTimes(2);
+  await store.close();
+  look.mockRestore();
 });
 
 it('tells why the library of SQLite cannot be loaded, in one line', () => {
