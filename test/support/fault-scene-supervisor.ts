@@ -1,13 +1,14 @@
-/** `node supervisord` that starts keeper, controller and services, for walks of faults. */
+/** `node supervisord` that starts keeper, controller and watchdog, for walks of faults. */
 import { rmSync } from 'node:fs';
+import type { ProcessInfo } from '../../src/supervisor/client.ts';
 import { supervisorPaths } from '../../src/supervisor/layout.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import type { FaultScene } from './fault-walk.ts';
-import { InstanceNode } from './instance-node.ts';
+import { InstanceNode, serviceName } from './instance-node.ts';
 import { keepTree } from './kept-tree.ts';
 
 const RELEASE = 'https://host/one.cfg';
-/** Services come up after the command has ended, and after a restart of the controller. */
+/** The watchdog comes up after the command has ended, and after a restart of the controller. */
 const PATIENCE_MS = 10_000;
 const LOOK_MS = 50;
 
@@ -20,14 +21,27 @@ export async function supervisorScene(): Promise<FaultScene> {
   }
   const { status, stderr } = await node.run(['instance', '--force']);
   if (status !== 0) throw new Error(`instance ends with ${status}: ${stderr}`);
-  const wanted = (await node.running()).size;
   await node.stopSupervisor();
+  const wanted = [
+    ...node.ids.map((id) => `${id}:${serviceName(RELEASE, '0')}-on-watch is STOPPED`),
+    'watchdog:watchdog is RUNNING',
+  ];
   const kept = keepTree(node.site.root);
   const { journal, pidFile, socket } = supervisorPaths(node.site.instanceRoot);
-  const look = () => node.running().catch(() => new Map<string, number>());
+  /** All that it knows of; services are started by `node instance` and `node boot`. */
+  const look = async (): Promise<readonly string[]> => {
+    try {
+      const all = await node.client.call<ProcessInfo[]>('supervisor.getAllProcessInfo');
+      return all.map(({ group, name, statename }) => `${group}:${name} is ${statename}`).sort();
+    } catch (error) {
+      return [String(error)];
+    }
+  };
   return {
     name: 'node supervisord',
     isOpaque: true,
+    // Where Node looks for the program of the controller.
+    spared: ({ target }) => target === '/srv',
     command: () => slaposCommand(node.configuration, 'node', 'supervisord'),
     async reset() {
       node.client.close();
@@ -37,12 +51,11 @@ export async function supervisorScene(): Promise<FaultScene> {
     },
     async state() {
       const until = performance.now() + PATIENCE_MS;
-      let running = await look();
-      while (running.size < wanted && performance.now() < until) {
+      for (;;) {
+        const found = await look();
+        if (found.join() === wanted.join() || performance.now() >= until) return found;
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-        running = await look();
       }
-      return [...running.keys()].map((name) => `runs ${name}`).sort();
     },
     async close() {
       kept.remove();

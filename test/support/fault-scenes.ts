@@ -2,9 +2,11 @@
 import { chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectScene, replacementScene } from './fault-scene-collect.ts';
+import { CONTROL_SCENES } from './fault-scene-control.ts';
 import { formatScene } from './fault-scene-format.ts';
 import { proxyScene } from './fault-scene-proxy.ts';
 import { pruneScene } from './fault-scene-prune.ts';
+import { registerScene, renewScene } from './fault-scene-register.ts';
 import { supervisorScene } from './fault-scene-supervisor.ts';
 import { slaposCommand } from './fault-tracer.ts';
 import { describeTree, type TreeOptions } from './fault-tree.ts';
@@ -157,4 +159,7 @@ export const SCENES: Readonly<Record<string, () => Promise<FaultScene>>> = {
   prune: pruneScene,
   proxy: proxyScene,
   supervisor: supervisorScene,
+  register: registerScene,
+  renew: renewScene,
+  ...CONTROL_SCENES,
 };

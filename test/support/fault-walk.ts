@@ -27,8 +27,8 @@ export interface FaultScene {
   readonly master?: HttpMaster;
   /** What other commands of a node do before this one runs again. */
   repair?(): void;
-  /** What was promised and is not kept; asked after the fault, and after the run that follows. */
-  findLosses?(): Promise<readonly string[]>;
+  /** What was promised and is not kept; asked after the run with the fault, and after the one that follows. */
+  findLosses?(run?: TracedRun): Promise<readonly string[]>;
   /** Calls that are not made to fail in this scene. */
   readonly spared?: (point: CallPoint) => boolean;
   /** What `state` does not tell decides how the next run ends: the inside of a database. */
@@ -106,7 +106,7 @@ const DELAY = 'delay:150';
 
 /** How a call may fail, `kill` and a delay among it. */
 export function actionsFor({ call, target }: CallPoint): readonly string[] {
-  const isSocket = target === 'tcp' || target.startsWith('unix:');
+  const isSocket = target === 'tcp' || /^unix:|^socket/.test(target);
   const errors = (isSocket ? OF_SOCKETS[call] : undefined) ?? ACTIONS[call] ?? READ;
   return [...errors, 'kill', DELAY];
 }
@@ -193,7 +193,7 @@ export async function tryFault(
   });
   const wanted = scene.status ?? 0;
   const problems = judge(run, fault, wanted);
-  problems.push(...(await listLosses(scene)));
+  problems.push(...(await listLosses(scene, run)));
   const isDone = run.status === wanted && !isTold(run.output, fault);
   const after = isDone || start !== undefined ? await scene.state() : [];
   // What is not as it must be has to be told, where the command says that all is well.
@@ -221,11 +221,11 @@ async function runAgain(tracer: string, { scene, state }: SceneWalk): Promise<st
   const again = await runTraced(tracer, { ...scene.command(), timeoutMs: TIMEOUT_MS });
   if (again.status !== wanted) problems.push(`ends with ${again.status}: ${again.output}`);
   problems.push(...compareLines(state, await scene.state()).slice(0, 4));
-  return [...problems.map((line) => `again: ${line}`), ...(await listLosses(scene))];
+  return [...problems.map((line) => `again: ${line}`), ...(await listLosses(scene, again))];
 }
 
-const listLosses = async (scene: FaultScene) =>
-  ((await scene.findLosses?.()) ?? []).map((line) => `lost: ${line}`);
+const listLosses = async (scene: FaultScene, run: TracedRun) =>
+  ((await scene.findLosses?.(run)) ?? []).map((line) => `lost: ${line}`);
 
 /** What is wrong with how a command ended in which a call failed. */
 function judge(run: TracedRun, fault: Fault, wanted: number): string[] {
@@ -237,7 +237,7 @@ function judge(run: TracedRun, fault: Fault, wanted: number): string[] {
   if (bug !== null) problems.push(`says: ${lineOf(run.output, bug.index)}`);
   const isFailure = run.status !== null && run.status !== wanted;
   if (!isFailure || run.hit.length === 0) return problems;
-  if (!/ERROR|CRITICAL|WARNING|error:/.test(run.output)) {
+  if (!/ERROR|CRITICAL|WARNING|error:/i.test(run.output)) {
     problems.push(`ends with ${run.status} and says nothing: ${tail(run.output)}`);
   } else if (/^E[A-Z0-9]+$/.test(fault.action) && !namesReason(run.output, fault)) {
     problems.push(`ends with ${run.status} without the reason: ${tail(run.output)}`);
@@ -255,13 +255,15 @@ function isTold(output: string, fault: Fault): boolean {
 const WORDS: Readonly<Record<string, RegExp>> = {
   // SQLite takes a failed read for a broken file, a failed stat(2) for one that was moved.
   EIO: /disk I\/O error|unable to open database|input\/output error|image is malformed|READONLY_DBMOVED/i,
-  ENOSPC: /disk is full|disk I\/O error/i,
-  EMFILE: /unable to open database|readonly database|ended with SIGABRT/i,
-  // A child of libuv without a pipe of its own aborts.
-  ENFILE: /ended with SIGABRT/,
+  ENOSPC: /no space left|disk is full|disk I\/O error/i,
+  // A child of libuv, and Node at its start, die where they get no pipe.
+  EMFILE:
+    /too many open files|unable to open database|readonly database|(ended with|signal) SIG(ABRT|SEGV)/i,
+  ENFILE: /(ended with|signal) SIG(ABRT|SEGV)/,
   ECONNREFUSED: /refused|cannot be reached/i,
   ECONNRESET: /reset|closed|cannot be reached/i,
-  EPIPE: /closed|cannot be reached/i,
+  // Node's TLS does not hear that its first message could not be sent, and waits.
+  EPIPE: /closed|cannot be reached|could not connect/i,
   ETIMEDOUT: /timed out|cannot be reached/i,
 };
 

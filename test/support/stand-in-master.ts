@@ -124,6 +124,20 @@ export class StandInMaster {
     if (node !== undefined) node.valid = undefined;
   }
 
+  /** Of the certificate that it takes of a computer. */
+  validName(reference: string): string | undefined {
+    return this.#node(reference)?.valid;
+  }
+
+  setValid(reference: string, name: string | undefined): void {
+    const node = this.#node(reference);
+    if (node !== undefined) node.valid = name;
+  }
+
+  #node(reference: string) {
+    return [...this.#nodes.values()].find((node) => node.reference === reference);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -246,7 +260,7 @@ export class StandInMaster {
     const isPerson = peer.endsWith('-PERS');
     const node = [...this.#nodes.values()].find(({ valid }) => valid === peer);
     if (!isPerson && node === undefined) return { status: 403, body: 'Forbidden' };
-    const asked = [...this.#nodes.values()].find(({ reference }) => reference === id);
+    const asked = this.#node(id);
     if (name === 'loadComputerConfigurationFromXML') return { status: 200, body: '' };
     if (asked === undefined) return { status: 404, body: 'unknown' };
     if (name === 'generateComputerCertificate') return this.#generate(asked);

@@ -21,6 +21,10 @@ const SAMPLES: readonly Sample[] = [
   { scene: 'collect', call: 'pread64', target: 'collector.db', action: 'EIO' },
   { scene: 'software', call: 'statx', target: '/instance', action: 'EIO' },
   { scene: 'proxy', call: 'pwrite64', target: 'proxy.db-wal', action: 'ENOSPC' },
+  { scene: 'register', call: 'fsync', target: '.answer.json', action: 'EIO' },
+  { scene: 'renew', call: 'rename', target: '/ssl/certificate', action: 'ENOSPC' },
+  { scene: 'update', call: 'getdents64', target: 'supervisord.conf.d', action: 'EIO' },
+  { scene: 'update', call: 'recvmsg', target: 'socket1', action: 'ENOBUFS' },
 ];
 
 requires(
