@@ -5,8 +5,8 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { errorMessage, isSlaposError, SlaposError } from '../errors/slapos-error.ts';
-import type { HostFiles } from '../host/host.ts';
 import type { NewText } from '../host/folder/replace-together.ts';
+import type { HostFiles } from '../host/host.ts';
 import type { Logger } from '../log/logger.ts';
 import { clearWork, discardWork, keepSecret } from './clear-work.ts';
 import { findComputerId } from './computer-id.ts';

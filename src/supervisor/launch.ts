@@ -24,9 +24,9 @@ import {
   supervisorPaths,
   type WatchdogOptions,
 } from './layout.ts';
+import { readAgain } from './read-again.ts';
 import { FAULTS, type FaultName } from './rpc/fault.ts';
 import { isRpcFault } from './rpc/xml-rpc.ts';
-import { readAgain } from './read-again.ts';
 import { awaitUnitStart } from './unit-start.ts';
 
 export interface SupervisorFilesOptions {

@@ -2,8 +2,8 @@
 import type { Logger } from '../log/logger.ts';
 import type { SupervisorClient } from './client.ts';
 import { FAULTS, type FaultName } from './rpc/fault.ts';
-import type { GroupProblem } from './update.ts';
 import { isRpcFault } from './rpc/xml-rpc.ts';
+import type { GroupProblem } from './update.ts';
 
 /** None of a supervisor that is not ours. */
 async function listProblems(client: SupervisorClient): Promise<readonly GroupProblem[]> {

@@ -4,8 +4,8 @@ import type { ProcessConfig } from './configuration/program-config.ts';
 import type { OutputFds } from './output/service-output.ts';
 import { type ManagedProcess, startTag } from './process/managed-process.ts';
 import type { ProcessStatus } from './process/process-state.ts';
-import type { ProcessExitInput } from './process/state-transition.ts';
 import type { RestoredGroup } from './process/state-notes.ts';
+import type { ProcessExitInput } from './process/state-transition.ts';
 
 /** A process that lives, as the keeper tells at the start of a controller. */
 export interface LivingProcess {

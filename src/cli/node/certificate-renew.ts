@@ -7,8 +7,8 @@ import { ConfigError } from '../../errors/slapos-error.ts';
 import { homeOf } from '../../host/folder/home-of.ts';
 import { createHostFiles } from '../../host/folder/host-files.ts';
 import { lookAtPlace } from '../../host/folder/place.ts';
-import { tryLock } from '../../host/lock.ts';
 import { replaceTogether } from '../../host/folder/replace-together.ts';
+import { tryLock } from '../../host/lock.ts';
 import { checkPlace, checkWork } from '../../register/plan-work.ts';
 import { withLock } from '../../register/register.ts';
 import {

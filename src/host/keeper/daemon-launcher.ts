@@ -81,8 +81,11 @@ export const launchDaemon: DaemonLauncher = async (program, args, options) => {
     const stdio = ['ignore', output, output] as const;
     const child = spawn(program, args, { cwd, env, stdio: [...stdio], ...user });
     const chunks: Buffer[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+      // The exit status tells more.
+      stream?.on('error', (error) => chunks.push(Buffer.from(`${error.message}\n`)));
+    }
     const stop = () => child.kill('SIGTERM');
     signal?.addEventListener('abort', stop, { once: true });
     const finish = (status: number, more = '') => {

@@ -1,7 +1,7 @@
 /** The files of a configuration: found by glob patterns, parsed once per version of each. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { errorCode } from '../errors/slapos-error.ts';
+import { errorCode } from '../../errors/slapos-error.ts';
 import { type IniFile, parseIni } from './ini.ts';
 
 /** What reading a configuration looks at; tests put a fake in its place. */

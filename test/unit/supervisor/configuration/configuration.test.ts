@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigurationReader } from '../../../../src/supervisor/configuration/configuration.ts';
 import type { ConfigurationFiles } from '../../../../src/supervisor/configuration/configuration-files.ts';
-import { diffGroups, isSameGroup } from '../../../../src/supervisor/group-diff.ts';
 import { ConfigurationError } from '../../../../src/supervisor/configuration/program-config.ts';
+import { diffGroups, isSameGroup } from '../../../../src/supervisor/group-diff.ts';
 
 const failure = (call: string) =>
   Object.assign(new Error(`EIO: i/o error, ${call}`), { errno: -5, code: 'EIO' });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createMainLog } from '../../../src/supervisor/main-log.ts';
+import { createMainLog } from '../../../../src/supervisor/output/main-log.ts';
 
 it('goes on where a line cannot be written, and tells how many are lost', () => {
   const lines: string[] = [];
