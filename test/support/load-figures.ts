@@ -1,7 +1,7 @@
 /** What is read of the load campaign's node after each round, and whether it stays level. */
 import { join } from 'node:path';
 import { errorMessage } from '../../src/errors/slapos-error.ts';
-import { type Drift, fitDrift, type Reading, type Tolerance } from './load-flat.ts';
+import { type Drift, fitDrift, leastOfParts, type Reading, type Tolerance } from './load-flat.ts';
 import { readUsage, sizeOf } from './load-look.ts';
 import type { CommandRun, LoadNode, NodePrograms } from './load-node.ts';
 import type { RoundResult } from './load-run.ts';
@@ -43,6 +43,10 @@ const TOLERANCES: ReadonlyArray<readonly [RegExp, Tolerance]> = [
   // Its log of writes is merged when it has 4 MiB.
   [/^bytes of proxy database$/, { share: 0.1, least: 8 * MIB }],
 ];
+
+/** Programs whose memory V8 collects when it likes. */
+const COLLECTED = /^(controller|proxy|watchdog|collector.*), (RSS|PSS)$/;
+const PARTS = 10;
 
 function programFigures(programs: NodePrograms): Record<string, number> {
   const figures: Record<string, number> = {};
@@ -155,7 +159,9 @@ export function judgeFigures(samples: readonly Sample[], measured: readonly Samp
       start: middleOf(values.slice(0, SPOT)),
       middle: middleOf(values.slice(middle, middle + SPOT)),
       end: middleOf(values.slice(-SPOT)),
-      ...(tolerance === undefined ? undefined : fitDrift(readings, tolerance)),
+      ...(tolerance === undefined
+        ? undefined
+        : fitDrift(COLLECTED.test(name) ? leastOfParts(readings, PARTS) : readings, tolerance)),
     };
   });
 }

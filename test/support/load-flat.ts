@@ -38,6 +38,20 @@ function product(left: readonly number[], right: readonly number[]): number {
 }
 
 /**
+ * The least reading of each part of the time: what a program has left when it has just given back what
+ * it needs no more. A leak raises it, garbage that nobody has collected yet does not.
+ */
+export function leastOfParts(readings: readonly Reading[], parts: number): Reading[] {
+  const size = readings.length / parts;
+  if (size < 2) return [...readings];
+  return Array.from({ length: parts }, (_, index) =>
+    readings
+      .slice(Math.round(index * size), Math.round((index + 1) * size))
+      .reduce((least, reading) => (reading.value < least.value ? reading : least)),
+  );
+}
+
+/**
  * Fits value = a + b × time + c × services.
  * @returns undefined for too few readings to tell.
  */

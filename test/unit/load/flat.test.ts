@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fitDrift, type Reading } from '../../support/load-flat.ts';
+import { fitDrift, leastOfParts, type Reading } from '../../support/load-flat.ts';
 import { accountLog } from '../../support/load-logs.ts';
 
 const tolerance = { share: 0.08, least: 0 };
@@ -44,6 +44,34 @@ describe('fitDrift', () => {
 
   it('says nothing of a few readings', () => {
     expect(fitDrift(readings((index) => index).slice(0, 5), tolerance)).toBeUndefined();
+  });
+});
+
+describe('leastOfParts', () => {
+  /** Up by 60 until a collection, which comes later each time. */
+  const garbage = (index: number) => (index * 11) % 61;
+
+  it('leaves out what a collection takes', () => {
+    const least = leastOfParts(
+      readings((index) => 100 + garbage(index)),
+      10,
+    );
+    expect(least).toHaveLength(10);
+    expect(Math.max(...least.map(({ value }) => value))).toBeLessThan(125);
+    expect(fitDrift(least, tolerance)?.isFlat).toBe(true);
+  });
+
+  it('keeps what stays', () => {
+    const least = leastOfParts(
+      readings((index) => 100 + garbage(index) + index),
+      10,
+    );
+    expect(fitDrift(least, tolerance)?.isFlat).toBe(false);
+  });
+
+  it('takes few readings as they are', () => {
+    const few = readings((index) => index).slice(0, 12);
+    expect(leastOfParts(few, 10)).toEqual(few);
   });
 });
 
