@@ -1,6 +1,7 @@
 /** Runs one verb many times in this process, and tells samples and slopes as lines of JSON. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { type Figures, Meter } from './meter.ts';
+import { verbs as commands } from './verbs/command.ts';
 import { verbs as daemons } from './verbs/daemon.ts';
 import { verbs as nodes } from './verbs/node.ts';
 import { verbs as proxies } from './verbs/proxy.ts';
@@ -33,7 +34,7 @@ const PROCESS_NOISE_BYTES = 12_000_000;
 
 type Sample = Readonly<Record<string, number>>;
 
-const allVerbs: readonly Verb[] = [...nodes, ...proxies, ...daemons];
+const allVerbs: readonly Verb[] = [...nodes, ...commands, ...proxies, ...daemons];
 
 function readProcess({ name, pid }: { name: string; pid: number }): Sample {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
