@@ -48,6 +48,8 @@ export class SqliteConnection {
   #opened: Opened | undefined;
   /** What stands for the file until it is settled. */
   #copy: DatabaseCopy | undefined;
+  /** When that was made, by the monotonic clock. */
+  #copiedMs = 0;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, outside: ConnectionOutside) {
@@ -65,10 +67,13 @@ export class SqliteConnection {
 
   /**
    * Gives the file to others as it is after the work so far.
+   * @param leastAgeMs not yet while the copy that stands for it is younger
    * @throws Error of the system
    */
-  settle(): Promise<void> {
-    return this.#inTurn(() => this.#publish());
+  settle(leastAgeMs = 0): Promise<void> {
+    return this.#inTurn(async () => {
+      if (performance.now() - this.#copiedMs >= leastAgeMs) await this.#publish();
+    });
   }
 
   /** @throws Error of the system, when what was written could not be put in its place. */
@@ -128,6 +133,7 @@ export class SqliteConnection {
     const pids = await this.#outside.listReadLockers(this.#path).catch(() => []);
     this.#copy = await this.#outside.copyDatabase(this.#path, playBack);
     if (this.#copy === undefined) return false;
+    this.#copiedMs = performance.now();
     const holder = pids.filter((pid) => pid !== process.pid).join(', ');
     this.#outside.log.warning(
       `${this.#path} is kept locked${holder === '' ? '' : ` by process ${holder}`}:` +

@@ -19,6 +19,11 @@ import type { CollectStore, Soundness } from './store.ts';
 
 /** Rows of one portion of a dump. */
 const DUMP_ROWS = 5000;
+/**
+ * How long sizes of folders stay in a copy: who locks each new file would else make a run wait, and
+ * write all of the database, once for each partition. A run that is killed has them measured again.
+ */
+const FOLDERS_COPIED_MS = 30_000;
 /** Share of free pages from which rewriting the whole file is worth its lock. */
 const VACUUM_FREE_SHARE = 0.2;
 
@@ -74,10 +79,10 @@ class SqliteStore implements CollectStore {
   }
 
   /** As {@link #run}; then lets others have what was written, also where somebody keeps the file locked. */
-  async #write<T>(work: DatabaseWork<T>): Promise<T> {
+  async #write<T>(work: DatabaseWork<T>, leastAgeMs = 0): Promise<T> {
     const result = await this.#run(work);
     try {
-      await this.#connection.settle();
+      await this.#connection.settle(leastAgeMs);
     } catch (error) {
       throw databaseError(this.#path, error);
     }
@@ -92,7 +97,7 @@ class SqliteStore implements CollectStore {
     return this.#write((database) => {
       const insert = database.prepare(renderInsert('folder'));
       insert.run(folder.partition, folder.usedKib, stamp.date, stamp.time);
-    });
+    }, FOLDERS_COPIED_MS);
   }
 
   findFolderStamp(user: string, { date, time }: RunStamp): Promise<RunStamp | undefined> {

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunSamples } from '../../../src/collect/sample.ts';
 import { openSqliteStore } from '../../../src/collect/sqlite-store.ts';
 import type { CollectStore } from '../../../src/collect/store.ts';
@@ -90,11 +90,23 @@ describe('while somebody holds a read lock for ever', () => {
   test('what a run writes later is there at once too, should the run be killed', async () => {
     const store = await openWithSamples();
     lock(false);
-    await store.insertFolder(stamp, { partition: 'slapuser0', usedKib: 1 });
-    expect(count('folder')).toBe(1);
-    lock(false);
     await store.markReported(stamp.date);
     expect(count('disk WHERE reported = 1')).toBe(1);
+    await store.close();
+  });
+
+  test('sizes of folders are there half a minute later, however many were measured', async () => {
+    const store = await openWithSamples();
+    const measure = (name: string) => store.insertFolder(stamp, { partition: name, usedKib: 1 });
+    lock(false);
+    for (const name of ['slapuser0', 'slapuser1', 'slapuser2']) await measure(name);
+    expect(count('folder')).toBe(0);
+    expect(log.problems()).toHaveLength(1);
+    const nowMs = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs + 31_000);
+    await measure('slapuser3');
+    vi.restoreAllMocks();
+    expect(count('folder')).toBe(4);
     await store.close();
   });
 
