@@ -162,7 +162,21 @@ void Keeper::StartController() {
   if (is_ending_) return;
   has_said_hello_ = false;
   started_ms_ = MonotonicMs();
-  controller_.Start(channel_, listener_ != nullptr ? listener_->Fd() : -1);
+  try {
+    controller_.Start(channel_, listener_ != nullptr ? listener_->Fd() : -1);
+  } catch (const SysError& error) {
+    // Services must not lose their parent for want of a descriptor.
+    if (!has_been_ready_) throw;
+    LengthenPause(false);
+    Say("CRIT", "cannot start a controller: " + error.syscall() + ": " + ErrnoName(error.err()) +
+                    "; trying again in " + std::to_string(pause_ms_) + " ms");
+    loop_.After(pause_ms_, [this] { StartController(); });
+  }
+}
+
+void Keeper::LengthenPause(bool was_stable) {
+  pause_ms_ = was_stable || pause_ms_ == 0 ? kFirstPauseMs : pause_ms_ * 2;
+  pause_ms_ = std::min(pause_ms_, options_.longest_pause_ms);
 }
 
 void Keeper::OnMessage(const Message& message, std::vector<UniqueFd> fds) {
@@ -233,9 +247,7 @@ void Keeper::OnControllerEnd(int status, int signal) {
 }
 
 void Keeper::ScheduleRestart(int status, int signal) {
-  bool was_stable = MonotonicMs() - started_ms_ >= kStableMs;
-  pause_ms_ = was_stable || pause_ms_ == 0 ? kFirstPauseMs : pause_ms_ * 2;
-  pause_ms_ = std::min(pause_ms_, options_.longest_pause_ms);
+  LengthenPause(MonotonicMs() - started_ms_ >= kStableMs);
   Say("WARN", "controller (pid " + std::to_string(controller_.Pid()) +
                   ") ended: " + EndText(status, signal) + "; starting another in " +
                   std::to_string(pause_ms_) + " ms");

@@ -41,6 +41,7 @@ class Keeper {
   void SweepOrphans();
 
   void StartController();
+  void LengthenPause(bool was_stable);
   void OnMessage(const Message& message, std::vector<UniqueFd> fds);
   void Greet();
   void OnReady();

@@ -121,9 +121,15 @@ class Presence {
   Presence& operator=(const Presence&) = delete;
 
   Listener* GetListener() { return listener_ ? &*listener_ : nullptr; }
-  void ShowPid() {
-    WritePidFile(options_.pid_file);
+  // Whoever takes over goes on without: services must not lose their parent for it.
+  void ShowPid(bool is_taking_over) {
     has_pid_file_ = true;
+    try {
+      WritePidFile(options_.pid_file);
+    } catch (const StartError&) {
+      has_pid_file_ = is_taking_over;
+      if (!is_taking_over) throw;
+    }
   }
 
  private:
@@ -153,7 +159,7 @@ int RunKeeper(const Options& options) {
   if (handover) journal = OpenJournal(options, &handover);
   Presence presence(options);
   if (!journal) journal = OpenJournal(options, &handover);
-  presence.ShowPid();
+  presence.ShowPid(handover.has_value());
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   auto on_ready = [&ready, becomes_daemon] {
     if (ready) (void)!::write(ready.Get(), "R", 1);

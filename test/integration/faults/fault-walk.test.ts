@@ -25,6 +25,7 @@ const SAMPLES: readonly Sample[] = [
   { scene: 'renew', call: 'rename', target: '/ssl/certificate', action: 'ENOSPC' },
   { scene: 'update', call: 'getdents64', target: 'supervisord.conf.d', action: 'EIO' },
   { scene: 'update', call: 'recvmsg', target: 'socket1', action: 'ENOBUFS' },
+  { scene: 'upgrade', call: 'rename', target: 'supervisord.pid', action: 'ENOSPC' },
 ];
 
 requires(
