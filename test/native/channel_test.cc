@@ -66,6 +66,7 @@ TEST(packets_keep_their_borders_and_carry_descriptors) {
   Packet packet;
   CHECK(ReceivePacket(pair.theirs.Get(), &packet) == ReceiveStatus::kReceived);
   CHECK_EQ(packet.data, "one");
+  CHECK(packet.data.capacity() < kMaxPacketBytes / 100);
   CHECK_EQ(packet.fds.size(), 1u);
   CHECK_EQ(::fcntl(packet.fds[0].Get(), F_GETFD), FD_CLOEXEC);
   CHECK_EQ(::write(packet.fds[0].Get(), "z", 1), 1);

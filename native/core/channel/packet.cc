@@ -83,9 +83,11 @@ SendStatus SendPacket(int socket, std::string_view data, const std::vector<int>&
 }
 
 ReceiveStatus ReceivePacket(int socket, Packet* packet) {
-  packet->data.resize(kMaxPacketBytes);
+  packet->data.clear();
   packet->fds.clear();
-  iovec part = {packet->data.data(), packet->data.size()};
+  // Not within the packet, which keeps what it ever had: thousands may wait for their reader.
+  char buffer[kMaxPacketBytes];
+  iovec part = {buffer, sizeof buffer};
   ControlBuffer control;
   msghdr header = {};
   header.msg_iov = &part;
@@ -102,7 +104,9 @@ ReceiveStatus ReceivePacket(int socket, Packet* packet) {
   }
   if (length <= 0) return ReceiveStatus::kClosed;
   TakeFds(&header, &packet->fds);
-  packet->data.resize((header.msg_flags & MSG_TRUNC) != 0 ? 0 : static_cast<size_t>(length));
+  if ((header.msg_flags & MSG_TRUNC) == 0) {
+    packet->data.assign(buffer, static_cast<size_t>(length));
+  }
   return ReceiveStatus::kReceived;
 }
 
