@@ -44,4 +44,5 @@ test.skipIf(python === undefined)(
     expect(accepted).toBeGreaterThan(RUNS / 5);
     expect(accepted).toBeLessThan((RUNS * 9) / 10);
   },
+  180_000,
 );
