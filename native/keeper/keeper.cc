@@ -1,7 +1,6 @@
 #include "keeper/keeper.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -15,6 +14,7 @@
 #include "core/confine/confinement.h"
 #include "keeper/become.h"
 #include "keeper/ended.h"
+#include "keeper/free_memory.h"
 #include "keeper/text.h"
 
 namespace slapos::keeper {
@@ -32,14 +32,6 @@ constexpr int64_t kControllerGraceMs = 5000;
 constexpr int64_t kSpawnPollMs = 5;
 
 const int kHandled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
-
-// Reading the journal and telling a controller of thousands of services takes as much memory again
-// as they do; the C library keeps it for the next time (malloc_trim(3)).
-void ReturnFreeMemory() {
-#ifdef __GLIBC__
-  ::malloc_trim(0);
-#endif
-}
 
 // What services can be confined with here.
 void AddAbilities(const Cgroups& cgroups, Message* welcome) {

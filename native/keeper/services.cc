@@ -12,6 +12,7 @@
 
 #include "core/spawn/process_signal.h"
 #include "keeper/ended.h"
+#include "keeper/free_memory.h"
 #include "keeper/spawn_message.h"
 #include "keeper/text.h"
 
@@ -374,6 +375,7 @@ void Services::CompactWhenIdle() {
   if (journal_.IsOversized()) {
     int err = journal_.Compact(State());
     if (err != 0) complain_(std::string("cannot rewrite the journal: ") + ::strerror(err));
+    ReturnFreeMemory();
   }
   std::deque<Waiting> waiting = std::move(waiting_);
   waiting_.clear();
