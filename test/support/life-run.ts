@@ -194,10 +194,14 @@ export class LifeRun {
     return [...problems, ...(await this.#compareNode())];
   }
 
-  /** Without its Master the node goes by what it heard last: nothing runs that shall not. */
+  /**
+   * Without its Master the node goes by what it heard last: nothing runs that shall not, and what is
+   * stopped so is processed again with the Master.
+   */
   #settleOffline(): void {
     for (const life of this.lives) {
-      if (life.wish.state !== 'started') life.state = { ...life.state, serves: undefined };
+      const isStopped = life.wish.state !== 'started' && life.state.serves !== undefined;
+      if (isStopped) life.state = { ...life.state, serves: undefined, timestamp: undefined };
     }
   }
 
