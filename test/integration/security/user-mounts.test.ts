@@ -57,7 +57,9 @@ requires(
     symlinkSync(node.site.path(), link);
     try {
       const text = readFileSync('/etc/passwd', 'utf8');
-      writeToEtc('passwd', text.replace(/^(siteuser1:.*):[^:]*:/m, `$1:${link}/slappart1:`));
+      // Other tests may have left a user of this number.
+      const home = new RegExp(`^((?:[^:]*:){2}${OTHER}:(?:[^:]*:){2})[^:]*:`, 'gm');
+      writeToEtc('passwd', text.replace(home, `$1${link}/slappart1:`));
       await node.hostile.start(OTHER, 'fuse', node.site.path('slappart1'));
       const status = await createGridHost().statHome(`${link}/slappart1`);
       expect([status?.kind, mounts(OTHER)]).toEqual(['directory', []]);
